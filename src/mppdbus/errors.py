@@ -1,0 +1,57 @@
+"""One tree of errors, split by what the caller does next.
+
+Messages name the thing (inverter, command, file, path), say what is wrong, and what
+to do about it, because most of them are read by the owner of an inverter.
+"""
+
+
+class MppdbusError(Exception):
+    """Anything that mppdbus raises on purpose."""
+
+
+class ConfigError(MppdbusError, ValueError):
+    """The user's input cannot be used: tell, and end with exit code 2."""
+
+
+class BusError(MppdbusError, ConnectionError):
+    """No D-Bus, or a name on it that is not ours to have."""
+
+
+class LinkError(MppdbusError):
+    """The exchange failed on its way: try again, then back off."""
+
+
+class NoReply(LinkError, TimeoutError):
+    """Nothing, or no end of a reply, within the time allowed."""
+
+
+class CorruptReply(LinkError, ValueError):
+    """A reply came, but its checksum or a field of a known layout is damaged."""
+
+
+class EchoedRequest(LinkError):
+    """Our own request came back: the wiring loops TX to RX."""
+
+
+class PortError(LinkError, OSError):
+    """The port cannot be opened or used: missing, held, or not permitted."""
+
+
+class PortLost(PortError):
+    """The port was open and went away: reopen it."""
+
+
+class ProtocolError(MppdbusError):
+    """An answer came and settles the matter: never retry."""
+
+
+class Refused(ProtocolError):
+    """The inverter answered NAK."""
+
+
+class UnknownLayout(ProtocolError, ValueError):
+    """An intact reply of a shape that no document and no recording shows."""
+
+
+class OtherProtocol(ProtocolError):
+    """The device speaks, but not PI30."""
