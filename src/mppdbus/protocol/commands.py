@@ -1,0 +1,179 @@
+"""The queries: which reply has which layout, as tables; and `decode`, which walks them.
+
+A new layout is a row. What differs in meaning, not in shape, is in `dialects`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from mppdbus.errors import CorruptReply, OtherProtocol, Refused, UnknownLayout
+
+from . import models as m
+from . import models_settings as s
+from .fields import Reading
+
+SPOKEN = frozenset(("PI30", "PI41"))  # PI41 is PI30 with two phases
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A shape of a reply: how many words it may have, and what they are.
+
+    `dotted` names a word (from 0) that must (True) or must not (False) hold a dot,
+    for two layouts of the same length.
+    """
+
+    model: type[Reading]
+    counts: frozenset[int]
+    dotted: tuple[int, bool] | None = None
+
+    def fits(self, words: list[bytes]) -> bool:
+        """Tell whether a reply of these words has this shape."""
+        if len(words) not in self.counts:
+            return False
+        if self.dotted is None:
+            return True
+        index, wanted = self.dotted
+        return (b"." in words[index]) is wanted
+
+
+def _layout(
+    model: type[Reading], *counts: int, dotted: tuple[int, bool] | None = None
+) -> Layout:
+    return Layout(model, frozenset(counts), dotted)
+
+
+ONE = (1,)
+
+QUERIES: dict[str, tuple[Layout, ...]] = {
+    "QPI": (_layout(s.ProtocolId, 1),),
+    "QID": (_layout(s.SerialNumber, 1),),
+    "QSID": (_layout(s.LongSerialNumber, 1),),
+    "QVFW": (_layout(s.Firmware, 1),),
+    "QVFW2": (_layout(s.Firmware, 1),),
+    "QVFW3": (_layout(s.Firmware, 1),),
+    "QVFW4": (_layout(s.Firmware, 1),),
+    "VERFW": (_layout(s.Firmware, 1),),
+    "QMN": (_layout(s.ModelName, 1),),
+    "QGMN": (_layout(s.ModelNumber, 1),),
+    "QPIRI": (
+        _layout(s.RatingsRevo, 21),
+        _layout(s.Ratings, 25, 26, 27, 29),
+        _layout(s.Ratings, 28, dotted=(25, False)),
+        _layout(s.RatingsClone, 28, dotted=(25, True)),
+    ),
+    "QPIGS": (_layout(m.GeneralStatus, 17, 21, 24, 25),),
+    "QPIGS2": (
+        _layout(m.SecondTracker, 3),
+        _layout(m.SecondTrackerDuo, 12),
+        _layout(m.SecondPhase, 11),
+    ),
+    "QMOD": (_layout(m.DeviceMode, 1),),
+    "QPIWS": (_layout(m.Warnings, 1),),
+    "QFLAG": (_layout(s.Flags, 1),),
+    "QDI": (
+        _layout(s.FactoryDefaults, 25, 26, 27),
+        _layout(s.FactoryDefaultsDuo, 29),
+    ),
+    "QMCHGCR": (_layout(s.CurrentChoices, *range(1, 33)),),
+    "QMUCHGCR": (_layout(s.CurrentChoices, *range(1, 33)),),
+    "QMSCHGCR": (_layout(s.CurrentChoices, *range(1, 33)),),
+    "QBEQI": (_layout(s.Equalization, 10),),
+    "QOPM": (_layout(s.OutputMode, 1),),
+    "QBOOT": (_layout(s.Bootloader, 1),),
+    "QPGS": (_layout(m.ParallelStatus, 27, 29),),
+    "QP2GS": (_layout(m.SecondPhaseParallelStatus, 17),),
+    "QT": (_layout(s.Clock, 1),),
+    **{
+        name: (_layout(s.Energy, 1),)
+        for name in ("QET", "QEY", "QEM", "QED", "QLT", "QLY", "QLM", "QLD")
+    },
+    "Q1": (
+        _layout(m.ChargeStateClone, 13),
+        _layout(m.ChargeState, 17),
+        _layout(m.ChargeStateVmii, 18),
+        _layout(m.ChargeStateUnknownTail, 22),
+        _layout(m.ChargeStateEqualization, 27),
+    ),
+    "QBMS": (_layout(s.BatteryManagement, 10),),
+    "QDOP": (_layout(s.SecondOutput, 14),),
+    "QOPPT": (_layout(s.HourlyPriorities, 24, 28),),
+    "QCHPT": (_layout(s.HourlyPriorities, 24, 28),),
+    "QBATCD": (_layout(s.BatteryControl, 1),),
+    "QBV": (_layout(s.BatteryVoltage, 2),),
+    "QMD": (_layout(s.UpsModel, 8),),
+    **{
+        name: (_layout(s.Words, *range(1, 65)),)
+        for name in ("QFS", "QWS", "QBT", "QGR", "QPICF", "QPIHF", "QCST", "QCVT")
+    },
+}
+
+# Commands that carry a number or a date, and are otherwise one query.
+_NUMBERED = re.compile(
+    r"(QPGS|QP2GS|QEY|QEM|QED|QLY|QLM|QLD)(\d{1,8}|n)$|(VERFW):$", re.ASCII
+)
+_FOREIGN_COMMAND = re.compile(r"H[A-Z0-9]{2,}|QPRTL")  # the CRC-less dialect of VMII
+
+
+def base_command(command: str) -> str:
+    """Return the query behind a command as sent: QPGS0 is QPGS, QED20241022 is QED."""
+    match = _NUMBERED.match(command)
+    return (match[1] or match[3]) if match else command
+
+
+def decode(
+    command: str,
+    payload: bytes,
+    queries: dict[str, tuple[Layout, ...]] = QUERIES,
+) -> Reading:
+    """Return the model of an intact reply to `command`.
+
+    Raises `Refused` for NAK, `OtherProtocol` for another family of protocols,
+    `UnknownLayout` for a number of words that nobody has seen, and `CorruptReply` for
+    a word that does not fit a known layout.
+    """
+    if payload == b"NAK":
+        raise Refused(
+            f"{command}: the inverter answered NAK: not supported, or not now"
+        )
+    layouts = queries.get(command) or queries.get(base_command(command))
+    if layouts is None:
+        if _FOREIGN_COMMAND.fullmatch(command):
+            raise OtherProtocol(f"{command}: belongs to the H dialect, not to PI30")
+        raise UnknownLayout(f"{command}: no layout is known for this command")
+    if len(layouts) == 1 and layouts[0].counts == _ONE_WORD:
+        return _model(command, layouts[0], payload)
+    words = payload.split()
+    for layout in layouts:
+        if layout.fits(words):
+            return _model(command, layout, payload)
+    raise _no_layout(command, words, layouts)
+
+
+_ONE_WORD = frozenset((1,))
+
+
+def _no_layout(
+    command: str, words: list[bytes], layouts: tuple[Layout, ...]
+) -> UnknownLayout | OtherProtocol:
+    if any(word[:1] in (b"+", b"-") and len(word) > 1 for word in words):
+        return OtherProtocol(f"{command}: a signed field: PI34, not PI30")
+    known = sorted({count for layout in layouts for count in layout.counts})
+    return UnknownLayout(
+        f"{command}: {len(words)} fields where {', '.join(map(str, known))} are known; "
+        "please send a recording"
+    )
+
+
+def _model(command: str, layout: Layout, payload: bytes) -> Reading:
+    try:
+        reading = layout.model.from_payload(payload)
+    except ValueError as error:
+        raise CorruptReply(f"{command}: {error}") from error
+    if isinstance(reading, s.ProtocolId) and reading.protocol not in SPOKEN:
+        raise OtherProtocol(
+            f"{command}: the device speaks {reading.protocol}, not PI30"
+        )
+    return reading

@@ -1,0 +1,122 @@
+"""What the words of a reply mean: units in the type, and the base of all models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+NUMERIC = b"0123456789. "
+UNKNOWN_WORDS = frozenset(("-", "--", "---", "NOA"))  # "not available", seen in QPIRI
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The unit of a field, as it is shown behind the number."""
+
+    symbol: str
+
+
+# A field is None where the inverter does not say: a shorter layout, or a "-".
+Volts = Annotated[float | None, Unit("V")]
+Amps = Annotated[float | None, Unit("A")]
+WholeAmps = Annotated[int | None, Unit("A")]
+Watts = Annotated[int | None, Unit("W")]
+VoltAmps = Annotated[int | None, Unit("VA")]
+WattHours = Annotated[int | None, Unit("Wh")]
+Hertz = Annotated[float | None, Unit("Hz")]
+Percent = Annotated[int | None, Unit("%")]
+Celsius = Annotated[int | None, Unit("°C")]
+Minutes = Annotated[int | None, Unit("min")]
+Seconds = Annotated[int | None, Unit("s")]
+Days = Annotated[int | None, Unit("d")]
+Hours = Annotated[int | None, Unit("h")]
+TenMillivolts = Annotated[int | None, Unit("×10 mV")]
+TenthVolts = Annotated[int | None, Unit("×0.1 V")]
+Code = int | None  # a number whose meaning depends on the family
+Bool = bool | None
+Text = str | None
+
+
+class Reading(BaseModel):
+    """A decoded reply; its fields stand in wire order.
+
+    `alphabet` lists the bytes that the payload may hold: pydantic alone would take
+    "1e5", "+5" or "1_0" for numbers, none of which an inverter ever sends.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    alphabet: ClassVar[bytes | None] = NUMERIC
+
+    @classmethod
+    def from_words(cls, words: list[str]) -> Self:
+        """Return the model of `words`; raises `ValueError` naming the wrong field."""
+        names = cls.wire_names()
+        try:
+            return cls.model_validate(dict(zip(names, words, strict=False)))
+        except ValidationError as error:
+            raise ValueError(describe(error, names)) from None
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Self:
+        """Return the model of a payload; raises `ValueError` if it does not fit."""
+        words = payload.decode("ascii").split()
+        if cls.alphabet is not None and payload.translate(None, cls.alphabet):
+            return cls._from_known(words)
+        return cls.from_words(words)
+
+    @classmethod
+    def _from_known(cls, words: list[str]) -> Self:
+        """Leave out the words that say "not available"; refuse other strangers."""
+        names = cls.wire_names()
+        known = {}
+        for place, (name, word) in enumerate(zip(names, words, strict=False), start=1):
+            if word in UNKNOWN_WORDS:
+                continue
+            if word.encode().translate(None, cls.alphabet or b""):
+                raise ValueError(f"field {place} ({name}): {word!r} is not a number")
+            known[name] = word
+        try:
+            return cls.model_validate(known)
+        except ValidationError as error:
+            raise ValueError(describe(error, names)) from None
+
+    @classmethod
+    def wire_names(cls) -> tuple[str, ...]:
+        """Return the field names in wire order."""
+        return _names(cls)
+
+    @classmethod
+    def units(cls) -> dict[str, str]:
+        """Return the unit of each field that has one."""
+        return {
+            name: unit.symbol
+            for name, info in cls.model_fields.items()
+            for unit in info.metadata
+            if isinstance(unit, Unit)
+        }
+
+    def derived(self) -> dict[str, Any]:
+        """Return what follows from the fields alone, for people and scripts."""
+        return {}
+
+
+_NAMES: dict[type[Reading], tuple[str, ...]] = {}
+
+
+def _names(model: type[Reading]) -> tuple[str, ...]:
+    # Asked for at every poll, and model_fields is slow to walk.
+    if (names := _NAMES.get(model)) is None:
+        names = _NAMES[model] = tuple(model.model_fields)
+    return names
+
+
+def describe(error: ValidationError, names: tuple[str, ...]) -> str:
+    """Say in one line which fields do not fit."""
+    parts = []
+    for item in error.errors(include_url=False, include_context=False):
+        name = str(item["loc"][0]) if item["loc"] else "reply"
+        place = f"field {names.index(name) + 1} " if name in names else ""
+        parts.append(f"{place}({name}): {item['input']!r} does not fit: {item['msg']}")
+    return "; ".join(parts)

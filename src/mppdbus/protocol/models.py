@@ -1,0 +1,412 @@
+"""What an inverter says of the moment: QPIGS, QPIGS2, QMOD, QPIWS, QPGSn, Q1.
+
+Field numbers are those of the documents A to I and of the recordings named `fNNNN`.
+Every field may be None: not in this layout, or "-".
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field
+
+from .fields import (
+    Amps,
+    Bool,
+    Celsius,
+    Code,
+    Hertz,
+    Minutes,
+    Percent,
+    Reading,
+    Seconds,
+    TenMillivolts,
+    Text,
+    VoltAmps,
+    Volts,
+    Watts,
+    WholeAmps,
+)
+
+Bits8 = Annotated[str, Field(pattern=r"^[01]{8}$")] | None
+Bits3 = Annotated[str, Field(pattern=r"^[01]{3}$")] | None
+# b4b3 of a parallel status is one decimal digit padded to two (f0338: 11102010).
+Status8 = Annotated[str, Field(pattern=r"^[0-2]{8}$")] | None
+
+
+def _bit(bits: str | None, number: int) -> bool | None:
+    """Return bit `number` of a string that is written from the highest bit down."""
+    return None if bits is None else bits[len(bits) - 1 - number] == "1"
+
+
+class GeneralStatus(Reading):
+    """QPIGS: live values. 17 words (document A), 21, 24 or 25 (document G)."""
+
+    grid_voltage: Volts = None
+    grid_frequency: Hertz = None
+    ac_output_voltage: Volts = None
+    ac_output_frequency: Hertz = None
+    ac_output_apparent_power: VoltAmps = None
+    ac_output_active_power: Watts = None
+    load_percent: Percent = None
+    bus_voltage: Volts = None
+    battery_voltage: Volts = None
+    battery_charging_current: WholeAmps = None
+    battery_capacity: Percent = None
+    heatsink_temperature: Celsius = None
+    pv_input_current: Amps = None
+    pv_input_voltage: Volts = None
+    scc_battery_voltage: Volts = None
+    battery_discharge_current: WholeAmps = None
+    device_status: Bits8 = None
+    fan_on_voltage_offset: TenMillivolts = None
+    eeprom_version: Code = None
+    pv_charging_power: Watts = None
+    device_status_2: Bits3 = None
+    solar_feed_to_grid: Code = None
+    country: Code = None
+    solar_feed_to_grid_power: Watts = None
+    grid_input_current: Amps = None
+
+    @property
+    def configuration_changed(self) -> bool | None:
+        """b6: a setting changed since the last read."""
+        return _bit(self.device_status, 6)
+
+    @property
+    def load_on(self) -> bool | None:
+        """b4: the output feeds the load."""
+        return _bit(self.device_status, 4)
+
+    @property
+    def charging(self) -> bool | None:
+        """b2: the battery is being charged."""
+        return _bit(self.device_status, 2)
+
+    @property
+    def scc_charging(self) -> bool | None:
+        """b1: the solar charger charges."""
+        return _bit(self.device_status, 1)
+
+    @property
+    def ac_charging(self) -> bool | None:
+        """b0: the mains charger charges."""
+        return _bit(self.device_status, 0)
+
+    @property
+    def charging_to_float(self) -> bool | None:
+        """b10: charging in the float stage."""
+        return _bit(self.device_status_2, 2)
+
+    @property
+    def switched_on(self) -> bool | None:
+        """b9: the output is switched on."""
+        return _bit(self.device_status_2, 1)
+
+    def derived(self) -> dict[str, Any]:
+        """Return the names of the set bits."""
+        flags = ("load_on", "charging", "scc_charging", "ac_charging")
+        result: dict[str, Any] = {"flags": [f for f in flags if getattr(self, f)]}
+        if self.device_status_2 is not None:
+            result["switched_on"] = self.switched_on
+            result["charging_to_float"] = self.charging_to_float
+        return result
+
+
+class GeneralStatusSplitPhase(GeneralStatus):
+    """QPIGS of PI41 (document H): words 1 to 7 are L1, word 17 as in QPGS."""
+
+    device_status: Status8 = None
+
+    @property
+    def load_on(self) -> bool | None:
+        """b1 of a parallel status."""
+        return _bit(self.device_status, 1)
+
+    @property
+    def scc_charging(self) -> bool | None:
+        """b5 of a parallel status."""
+        return _bit(self.device_status, 5)
+
+    @property
+    def ac_charging(self) -> bool | None:
+        """b6 of a parallel status."""
+        return _bit(self.device_status, 6)
+
+    @property
+    def charging(self) -> bool | None:
+        """Either charger is at work."""
+        if self.device_status is None:
+            return None
+        return bool(self.scc_charging or self.ac_charging)
+
+    @property
+    def configuration_changed(self) -> bool | None:
+        """b0 of a parallel status."""
+        return _bit(self.device_status, 0)
+
+
+class SecondTracker(Reading):
+    """QPIGS2 of the MAX, MAX II and MKS II: 3 words and a blank (documents F, G)."""
+
+    pv2_current: Amps = None
+    pv2_voltage: Volts = None
+    pv2_power: Watts = None
+
+
+class SecondTrackerDuo(Reading):
+    """QPIGS2 of Plus Duo and Tri: 12 words (document B)."""
+
+    pv2_current: Amps = None
+    pv2_voltage: Volts = None
+    scc2_battery_voltage: Volts = None
+    pv2_power: Watts = None
+    device_status: Bits8 = None
+    ac_charging_current: Amps = None
+    ac_charging_power: Watts = None
+    pv3_current: Amps = None
+    pv3_voltage: Volts = None
+    scc3_battery_voltage: Volts = None
+    pv3_power: Watts = None
+    pv_total_power: Watts = None
+
+
+class SecondPhase(Reading):
+    """QPIGS2 of PI41, the split-phase LV5048: 11 words (document H)."""
+
+    grid_voltage: Volts = None
+    grid_frequency: Hertz = None
+    ac_output_voltage: Volts = None
+    ac_output_frequency: Hertz = None
+    ac_output_apparent_power: VoltAmps = None
+    ac_output_active_power: Watts = None
+    load_percent: Percent = None
+    pv2_current: Amps = None
+    pv2_voltage: Volts = None
+    battery_voltage: Volts = None
+    device_status: Bits8 = None
+
+
+MODES = {
+    "P": "power on",
+    "S": "standby",
+    "L": "line",
+    "B": "battery",
+    "F": "fault",
+    "H": "power saving",
+    "D": "shutdown",
+    "C": "charging",
+    "Y": "bypass",
+    "E": "ECO",
+}
+
+
+class DeviceMode(Reading):
+    """QMOD: one letter; a letter that no document has is kept as it is."""
+
+    alphabet: ClassVar[bytes | None] = None
+    mode: Annotated[str, Field(pattern=r"^[A-Z]$")]
+
+    @property
+    def known(self) -> bool:
+        """True when a document says what the letter means."""
+        return self.mode in MODES
+
+    def derived(self) -> dict[str, Any]:
+        """Return the name of the mode."""
+        return {"mode_name": MODES.get(self.mode, "unknown")}
+
+
+class Warnings(Reading):
+    """QPIWS: 31 to 40 characters, a0 first; some of a31 to a33 are digits of a code."""
+
+    alphabet: ClassVar[bytes | None] = None
+    bits: Annotated[str, Field(pattern=r"^[01]{31}([0-9]{0,3}[01]{0,6})$")]
+
+    def is_set(self, position: int) -> bool:
+        """Tell whether bit a`position` is there and set."""
+        return self.bits[position : position + 1] == "1"
+
+    @property
+    def set_bits(self) -> tuple[int, ...]:
+        """The positions that are set, a0 = 0."""
+        return tuple(i for i, bit in enumerate(self.bits) if bit != "0")
+
+    def derived(self) -> dict[str, Any]:
+        """Return the positions that are set."""
+        return {"set_bits": list(self.set_bits)}
+
+
+class ParallelStatus(Reading):
+    """QPGSn: one unit of a parallel set; 27 words, 29 on MAX and MAX II."""
+
+    alphabet: ClassVar[bytes | None] = None
+    exists: Bool = None
+    serial: Text = None
+    mode: Annotated[str, Field(pattern=r"^[A-Z]$")] | None = None
+    fault_code: Code = None
+    grid_voltage: Volts = None
+    grid_frequency: Hertz = None
+    ac_output_voltage: Volts = None
+    ac_output_frequency: Hertz = None
+    ac_output_apparent_power: VoltAmps = None
+    ac_output_active_power: Watts = None
+    load_percent: Percent = None
+    battery_voltage: Volts = None
+    battery_charging_current: WholeAmps = None
+    battery_capacity: Percent = None
+    pv_input_voltage: Volts = None
+    total_charging_current: WholeAmps = None
+    total_ac_output_apparent_power: VoltAmps = None
+    total_ac_output_active_power: Watts = None
+    total_load_percent: Percent = None
+    status: Status8 = None
+    output_mode: Code = None
+    charger_source_priority: Code = None
+    max_charging_current: WholeAmps = None
+    max_charging_range: WholeAmps = None
+    max_ac_charging_current: WholeAmps = None
+    pv_input_current: Amps = None
+    battery_discharge_current: WholeAmps = None
+    pv2_voltage: Volts = None
+    pv2_current: Amps = None
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Self:
+        """Refuse letters outside the mode, which pydantic would read as exponents."""
+        words = payload.decode("ascii").split()
+        if len(words) > 3 and not re.fullmatch(r"[0-9. ]+", " ".join(words[3:])):
+            raise ValueError("a measured field of QPGS is not a number")
+        return cls.from_words(words)
+
+
+class SecondPhaseParallelStatus(Reading):
+    """QP2GSn of PI41: the second phase of a unit, 17 words (f0252)."""
+
+    alphabet: ClassVar[bytes | None] = None
+    exists: Code = None
+    serial: Text = None
+    mode: Annotated[str, Field(pattern=r"^[A-Z]$")] | None = None
+    fault_code: Code = None
+    grid_voltage: Volts = None
+    grid_frequency: Hertz = None
+    ac_output_voltage: Volts = None
+    ac_output_frequency: Hertz = None
+    ac_output_apparent_power: VoltAmps = None
+    ac_output_active_power: Watts = None
+    load_percent: Percent = None
+    battery_voltage: Volts = None
+    battery_charging_current: WholeAmps = None
+    battery_capacity: Percent = None
+    pv2_voltage: Volts = None
+    pv2_current: Amps = None
+    status: Status8 = None
+
+
+CHARGE_STATES = {10: "idle", 11: "bulk", 12: "absorption", 13: "float"}
+
+
+class ChargeState(Reading):
+    """Q1, undocumented: 17 words (MKS, SP, SMH, EG4)."""
+
+    absorption_remaining: Seconds = None
+    float_remaining: Seconds = None
+    scc_ok: Code = None
+    scc_allowed: Code = None
+    scc_average_current: Amps = None
+    scc_temperature: Celsius = None
+    inverter_temperature: Celsius = None
+    battery_side_temperature: Celsius = None
+    transformer_temperature: Celsius = None
+    parallel_role: Code = None
+    fan_lock: Code = None
+    unused: Code = None
+    fan_speed: Percent = None
+    scc_charging_power: Watts = None
+    parallel_warning: Code = None
+    sync_frequency: Hertz = None
+    charge_state: Code = None
+
+    def derived(self) -> dict[str, Any]:
+        """Return the name of the charge state."""
+        if self.charge_state is None:
+            return {}
+        return {"charge_state_name": CHARGE_STATES.get(self.charge_state, "unknown")}
+
+
+class ChargeStateEqualization(ChargeState):
+    """Q1 of 27 words: as 17, then the ten of QBEQI (f0065)."""
+
+    enabled: Code = None
+    time: Minutes = None
+    period: Code = None
+    max_current: WholeAmps = None
+    reserved_5: Code = None
+    voltage: Volts = None
+    reserved_7: Code = None
+    over_time: Minutes = None
+    active: Code = None
+    elapsed: Code = None
+
+
+class ChargeStateUnknownTail(ChargeState):
+    """Q1 of 22 words: as 17, then five that nobody has explained."""
+
+    unknown_18: Text = None
+    unknown_19: Text = None
+    unknown_20: Text = None
+    unknown_21: Text = None
+    unknown_22: Text = None
+
+
+class ChargeStateClone(ChargeState):
+    """Q1 of 13 words on NXPW clones (f0058): no counters, the state last."""
+
+    @classmethod
+    def wire_names(cls) -> tuple[str, ...]:
+        """Return the names of the words that are there."""
+        return (
+            "scc_ok",
+            "scc_allowed",
+            "scc_average_current",
+            "scc_temperature",
+            "inverter_temperature",
+            "battery_side_temperature",
+            "transformer_temperature",
+            "parallel_role",
+            "fan_lock",
+            "unused",
+            "fan_speed",
+            "scc_charging_power",
+            "charge_state",
+        )
+
+
+class ChargeStateVmii(Reading):
+    """Q1 of 18 words on VMII firmware 40.09 (f0280): 65535 stands for unknown."""
+
+    unknown_1: Text = None
+    unknown_2: Text = None
+    unknown_3: Text = None
+    unknown_4: Text = None
+    unknown_5: Text = None
+    unknown_6: Text = None
+    unknown_7: Text = None
+    unknown_8: Text = None
+    inverter_temperature: Celsius = None
+    boost_temperature: Celsius = None
+    transformer_temperature: Celsius = None
+    pv_temperature: Celsius = None
+    unknown_13: Text = None
+    unknown_14: Text = None
+    unknown_15: Text = None
+    unknown_16: Text = None
+    unknown_17: Text = None
+    charge_state: Code = None
+
+    def derived(self) -> dict[str, Any]:
+        """Return the name of the charge state."""
+        if self.charge_state is None:
+            return {}
+        return {"charge_state_name": CHARGE_STATES.get(self.charge_state, "unknown")}

@@ -1,0 +1,447 @@
+"""What an inverter is and how it is set: QPIRI, QFLAG, QDI, lists, identity, energy.
+
+Codes stay numbers here: what a code means depends on the family, see `dialects`.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Annotated, Any, ClassVar, Self
+
+from pydantic import Field, field_serializer
+
+from .fields import (
+    Amps,
+    Bool,
+    Code,
+    Days,
+    Hertz,
+    Hours,
+    Minutes,
+    Percent,
+    Reading,
+    TenthVolts,
+    Text,
+    Unit,
+    VoltAmps,
+    Volts,
+    WattHours,
+    Watts,
+    WholeAmps,
+)
+
+
+class Ratings(Reading):
+    """QPIRI: ratings and settings, 25 to 29 words.
+
+    26 adds the time at constant voltage (MKS fw 72 and up), 27 the operation logic
+    (King), 28 the discharge limit (MAX), 29 a voltage that only the Phocos prints.
+    """
+
+    grid_rating_voltage: Volts = None
+    grid_rating_current: Amps = None
+    ac_output_rating_voltage: Volts = None
+    ac_output_rating_frequency: Hertz = None
+    ac_output_rating_current: Amps = None
+    ac_output_rating_apparent_power: VoltAmps = None
+    ac_output_rating_active_power: Watts = None
+    battery_rating_voltage: Volts = None
+    battery_recharge_voltage: Volts = None
+    battery_under_voltage: Volts = None
+    battery_bulk_voltage: Volts = None
+    battery_float_voltage: Volts = None
+    battery_type: Code = None
+    max_ac_charging_current: WholeAmps = None
+    max_charging_current: WholeAmps = None
+    input_voltage_range: Code = None
+    output_source_priority: Code = None
+    charger_source_priority: Code = None
+    max_parallel_units: Code = None
+    machine_type: Code = None
+    topology: Code = None
+    output_mode: Code = None
+    battery_redischarge_voltage: Volts = None
+    pv_ok_condition: Code = None
+    pv_power_balance: Code = None
+    max_constant_voltage_time: Minutes = None
+    operation_logic: Code = None
+    max_discharge_current: WholeAmps = None
+    unknown_voltage: Volts = None
+
+
+class RatingsClone(Ratings):
+    """QPIRI of NXPW clones: 28 words whose last three are `V n V`, meaning unknown."""
+
+    unknown_voltage_1: Volts = None
+    unknown_count: Code = None
+    unknown_voltage_2: Volts = None
+
+    @classmethod
+    def wire_names(cls) -> tuple[str, ...]:
+        """Return the names of the words: the common 25, then the tail of its own."""
+        tail = ("unknown_voltage_1", "unknown_count", "unknown_voltage_2")
+        return Ratings.wire_names()[:25] + tail
+
+
+class RatingsRevo(Reading):
+    """QPIRI of the REVO (SOROTEC): 21 words (document I)."""
+
+    grid_rating_voltage: Volts = None
+    grid_rating_current: Amps = None
+    ac_output_rating_voltage: Volts = None
+    ac_output_rating_frequency: Hertz = None
+    ac_output_rating_current: Amps = None
+    ac_output_rating_apparent_power: VoltAmps = None
+    ac_output_rating_active_power: Watts = None
+    battery_rating_voltage: Volts = None
+    battery_recharge_voltage: Volts = None
+    battery_under_voltage: Volts = None
+    battery_bulk_voltage: Volts = None
+    battery_float_voltage: Volts = None
+    battery_type: Code = None
+    max_ac_charging_current: WholeAmps = None
+    max_charging_current: WholeAmps = None
+    input_voltage_range: Code = None
+    output_source_priority: Code = None
+    charger_source_priority: Code = None
+    max_parallel_units: Code = None
+    machine_type: Code = None
+    topology: Code = None
+
+
+FLAGS = {
+    "a": "buzzer",
+    "b": "overload_bypass",
+    "c": "overload_bypass_2",
+    "d": "solar_feed_to_grid",
+    "j": "power_saving",
+    "k": "lcd_return_to_default_page",
+    "l": "data_log_pop_up",
+    "m": "battery_connected",
+    "u": "overload_restart",
+    "v": "over_temperature_restart",
+    "x": "lcd_backlight",
+    "y": "alarm_on_source_loss",
+    "z": "fault_code_record",
+}
+
+
+class Flags(Reading):
+    """QFLAG: `E` and the letters that are enabled, `D` and those disabled.
+
+    Case matters: `E` and `D` are markers, `d` is a flag.
+    """
+
+    alphabet: ClassVar[bytes | None] = None
+    enabled: tuple[str, ...]
+    disabled: tuple[str, ...]
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Self:
+        """Read the letters, small ones: units do not send what C and H print."""
+        match = re.fullmatch(rb"E([a-z]*)D([a-z]*)", payload)
+        if match is None:
+            raise ValueError(f"{payload!r} is not E…D… with small letters")
+        on, off = match.groups()
+        return cls(enabled=tuple(on.decode()), disabled=tuple(off.decode()))
+
+    def state(self, letter: str) -> bool | None:
+        """Tell whether a flag is on; None where the unit does not have it."""
+        if letter in self.enabled:
+            return True
+        return False if letter in self.disabled else None
+
+    def derived(self) -> dict[str, Any]:
+        """Return the state of each flag by its name."""
+        letters = (*self.enabled, *self.disabled)
+        return {
+            "flags": {FLAGS.get(x, f"flag_{x}"): x in self.enabled for x in letters}
+        }
+
+
+class FactoryDefaults(Reading):
+    """QDI: factory settings, 25 to 27 words. A buzzer of 0 is one that is enabled."""
+
+    ac_output_voltage: Volts = None
+    ac_output_frequency: Hertz = None
+    max_ac_charging_current: WholeAmps = None
+    battery_under_voltage: Volts = None
+    battery_float_voltage: Volts = None
+    battery_bulk_voltage: Volts = None
+    battery_recharge_voltage: Volts = None
+    max_charging_current: WholeAmps = None
+    input_voltage_range: Code = None
+    output_source_priority: Code = None
+    charger_source_priority: Code = None
+    battery_type: Code = None
+    buzzer: Code = None
+    power_saving: Code = None
+    overload_restart: Code = None
+    over_temperature_restart: Code = None
+    lcd_backlight: Code = None
+    alarm_on_source_loss: Code = None
+    fault_code_record: Code = None
+    overload_bypass: Code = None
+    lcd_return_to_default_page: Code = None
+    output_mode: Code = None
+    battery_redischarge_voltage: Volts = None
+    pv_ok_condition: Code = None
+    pv_power_balance: Code = None
+    max_constant_voltage_time: Minutes = None
+    operation_logic_or_discharge_limit: Code = None
+
+
+class FactoryDefaultsDuo(FactoryDefaults):
+    """QDI of Plus Duo and Tri: 29 words (document B, f0138)."""
+
+    charging_stage: Code = None
+    data_log_pop_up: Code = None
+    max_solar_charging_current: WholeAmps = None
+
+    @classmethod
+    def wire_names(cls) -> tuple[str, ...]:
+        """Return the names of the words: the common 25, then the tail of its own."""
+        tail = ("charging_stage", "data_log_pop_up", "max_solar_charging_current")
+        common = FactoryDefaults.wire_names()[:25]
+        return (*common, *tail, "max_constant_voltage_time")
+
+
+class CurrentChoices(Reading):
+    """QMCHGCR, QMUCHGCR, QMSCHGCR: the legal values of a charge current in A."""
+
+    amps: Annotated[tuple[int, ...], Unit("A")]
+
+    @classmethod
+    def from_words(cls, words: list[str]) -> Self:
+        """Take every word as a whole number of amperes."""
+        if not words or not all(word.isdecimal() for word in words):
+            raise ValueError(f"{' '.join(words)!r} is not a list of whole amperes")
+        return cls(amps=tuple(map(int, words)))
+
+
+class Equalization(Reading):
+    """QBEQI: equalization, 10 words, all families."""
+
+    enabled: Code = None
+    time: Minutes = None
+    period: Days = None
+    max_current: WholeAmps = None
+    reserved_5: Code = None
+    voltage: Volts = None
+    reserved_7: Code = None
+    over_time: Minutes = None
+    active: Code = None
+    elapsed: Hours = None
+
+
+class BatteryManagement(Reading):
+    """QBMS of King and Pylontech: 10 words (document D, f0256); connect 0 = yes."""
+
+    not_connected: Code = None
+    state_of_charge: Percent = None
+    force_ac_charge: Bool = None
+    stop_discharge: Bool = None
+    stop_charge: Bool = None
+    constant_voltage: TenthVolts = None
+    float_voltage: TenthVolts = None
+    cut_off_voltage: TenthVolts = None
+    max_charging_current: WholeAmps = None
+    max_discharge_current: WholeAmps = None
+
+
+class SecondOutput(Reading):
+    """QDOP: the second output relay, 14 words (document D)."""
+
+    relay_on: Bool = None
+    relay_intent: Code = None
+    link_state: Code = None
+    over_current: Code = None
+    current: Amps = None
+    turn_off_voltage: Volts = None
+    turn_off_time: Minutes = None
+    current_limit: WholeAmps = None
+    recharge_capacity: Percent = None
+    redischarge_capacity: Percent = None
+    cut_off_capacity: Percent = None
+    turn_off_capacity: Percent = None
+    on_hour: Hours = None
+    off_hour: Hours = None
+
+
+class HourlyPriorities(Reading):
+    """QOPPT, QCHPT: a priority code for each hour; MAX adds the current and the order.
+
+    24 values (documents D, E), 28 as recorded (F, G).
+    """
+
+    hours: tuple[int, ...]
+    current: Code = None
+    order: tuple[int, ...] = ()
+
+    @classmethod
+    def from_words(cls, words: list[str]) -> Self:
+        """Take 24 hours, and the four words of the MAX if they are there."""
+        if not all(word.isdecimal() for word in words):
+            raise ValueError(f"{' '.join(words)!r} is not a list of codes")
+        codes = [int(word) for word in words]
+        current = codes[24] if len(codes) > 24 else None
+        return cls(hours=tuple(codes[:24]), current=current, order=tuple(codes[25:]))
+
+
+def _one_word(pattern: str, payload: bytes, meaning: str) -> str:
+    match = re.fullmatch(pattern, payload.decode("ascii"))
+    if match is None:
+        raise ValueError(f"{payload!r} is not {meaning}")
+    return match[1]
+
+
+class ProtocolId(Reading):
+    """QPI: the protocol that the unit claims to speak."""
+
+    alphabet: ClassVar[bytes | None] = None
+    protocol: Annotated[str, Field(pattern=r"^PI[0-9]{2}$")]
+
+
+class SerialNumber(Reading):
+    """QID, QSID: the serial number; may be bogus, see `dialects.bogus_serial`."""
+
+    alphabet: ClassVar[bytes | None] = None
+    serial: str
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Self:
+        """Take the whole word."""
+        return cls(serial=_one_word(r"([0-9A-Za-z#_./-]{4,32})", payload, "a serial"))
+
+
+class LongSerialNumber(SerialNumber):
+    """QSID: two digits that say how many of the following twenty characters count."""
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Self:
+        """Cut the padding off."""
+        word = _one_word(r"([0-9]{2}[0-9A-Za-z#_./-]{4,32})", payload, "a long serial")
+        length = int(word[:2])
+        if not 4 <= length <= len(word) - 2:
+            raise ValueError(f"{payload!r} announces {length} characters")
+        return cls(serial=word[2 : 2 + length])
+
+
+class Firmware(Reading):
+    """QVFW, QVFW2, QVFW3, VERFW: the first group names the firmware family."""
+
+    alphabet: ClassVar[bytes | None] = None
+    firmware: str
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Self:
+        """Cut the prefix, which does not always repeat the number asked for."""
+        word = _one_word(
+            r"VERFW\d?:([0-9A-F]{5}\.[0-9A-F]{2})", payload, "a firmware version"
+        )
+        return cls(firmware=word)
+
+    @property
+    def present(self) -> bool:
+        """False for 00000.00: that processor is not there or did not report."""
+        return self.firmware != "00000.00"
+
+
+class ModelName(Reading):
+    """QMN: `MMMMM-NNNN`. Clones of any size answer VMII-NXPW5KW."""
+
+    alphabet: ClassVar[bytes | None] = None
+    model: str
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Self:
+        """Take the whole word."""
+        return cls(model=_one_word(r"([A-Za-z0-9+_. -]{2,24})", payload, "a model"))
+
+
+class ModelNumber(Reading):
+    """QGMN: three digits, the table of document E."""
+
+    alphabet: ClassVar[bytes | None] = None
+    number: str
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Self:
+        """Keep the leading zeros, which belong to the number."""
+        return cls(number=_one_word(r"([0-9]{3})", payload, "a model number"))
+
+
+class OutputMode(Reading):
+    """QOPM: single, parallel, or which phase; see the family's table."""
+
+    output_mode: int
+
+
+class Bootloader(Reading):
+    """QBOOT: a bootloader is present."""
+
+    present: bool
+
+
+class BatteryControl(Reading):
+    """QBATCD: three digits, as PBATCD sets them (document E)."""
+
+    alphabet: ClassVar[bytes | None] = None
+    code: Annotated[str, Field(pattern=r"^[01]{3}$")]
+
+
+class Energy(Reading):
+    """QET, QEY, QEM, QED and QLT, QLY, QLM, QLD: PV or load energy."""
+
+    energy: WattHours = None
+
+
+class Clock(Reading):
+    """QT: the inverter's clock, local time of wherever it was set."""
+
+    alphabet: ClassVar[bytes | None] = None
+    time: datetime
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Self:
+        """Take fourteen digits."""
+        word = _one_word(r"([0-9]{14})", payload, "YYYYMMDDHHMMSS")
+        return cls(time=datetime.strptime(word, "%Y%m%d%H%M%S"))  # noqa: DTZ007 - its own zone
+
+    @field_serializer("time")
+    def _as_text(self, time: datetime) -> str:
+        return time.isoformat(sep=" ")
+
+
+class BatteryVoltage(Reading):
+    """QBV, a UPS command that VMII answers: battery voltage and percent (f0283)."""
+
+    battery_voltage: Volts = None
+    battery_capacity: Percent = None
+
+
+class UpsModel(Reading):
+    """QMD, a UPS command that VMII answers, with wrong ratings (f0281)."""
+
+    alphabet: ClassVar[bytes | None] = None
+    model: Text = None
+    rating_apparent_power: Text = None
+    power_factor: Percent = None
+    phases: Text = None
+    input_rating_voltage: Volts = None
+    output_rating_voltage: Volts = None
+    battery_count: Code = None
+    battery_voltage: Volts = None
+
+
+class Words(Reading):
+    """A reply that is known to exist while nobody knows what its words mean."""
+
+    alphabet: ClassVar[bytes | None] = None
+    words: tuple[str, ...]
+
+    @classmethod
+    def from_words(cls, words: list[str]) -> Self:
+        """Keep the words as they are."""
+        return cls(words=tuple(words))
