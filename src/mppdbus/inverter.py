@@ -1,0 +1,231 @@
+"""One device: identity, dialect, and the last good readings with their times."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from .errors import Refused, UnknownLayout
+from .link import Link, Priority
+from .protocol.commands import decode
+from .protocol.dialects import DIALECTS, Dialect, Evidence, bogus_serial, identify
+from .protocol.fields import Reading
+from .protocol.models import (
+    DeviceMode,
+    GeneralStatus,
+    SecondPhase,
+    SecondTracker,
+    SecondTrackerDuo,
+    Warnings,
+)
+from .protocol.models_settings import (
+    Firmware,
+    Flags,
+    ModelName,
+    ModelNumber,
+    ProtocolId,
+    Ratings,
+    RatingsRevo,
+    SerialNumber,
+)
+from .snapshot import Identity, LinkState, Snapshot
+
+R = TypeVar("R", bound=Reading)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A reading and the moment of its last byte, in seconds of the caller's clock."""
+
+    reading: Reading
+    time: float
+
+
+class Inverter:
+    """A PI30 inverter behind a link.
+
+    Readings are kept per query with their time; `snapshot` shows only what is fresh.
+    Queries that this unit refused are remembered until the next connection.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        link: Link,
+        clock: Callable[[], float],
+        *,
+        dialect: str = "auto",
+    ) -> None:
+        self.name = name
+        self.link = link
+        self.identity = Identity()
+        self.unsupported: set[str] = set()
+        self.trackers: int | None = None
+        self._clock = clock
+        self._kept: dict[str, Kept] = {}
+        self._fixed = DIALECTS.get(dialect)
+        self.dialect: Dialect = self._fixed or DIALECTS["pi30"]
+        self._log = logging.getLogger(f"mppdbus.{name}")
+        self._complained: set[str] = set()
+
+    # -- reading ----------------------------------------------------------------
+
+    async def read(
+        self,
+        query: str,
+        *,
+        priority: Priority = Priority.POLL,
+        attempts: int | None = None,
+    ) -> Reading:
+        """Ask, decode and keep; raises `LinkError`, `Refused`, `OtherProtocol` …
+
+        An unknown layout raises `UnknownLayout` after what can be read of it is kept.
+        """
+
+        def accept(payload: bytes) -> Reading:
+            return decode(query, payload, self.dialect.queries)
+
+        try:
+            reading = await self.link.exchange(
+                query, accept, priority=priority, attempts=attempts
+            )
+        except Refused:
+            self.unsupported.add(query)
+            raise
+        except UnknownLayout as error:
+            self._complain_once(query, error)
+            if error.partial is None:
+                raise
+            reading = error.partial
+        self._kept[query] = Kept(reading, self._clock())
+        return reading
+
+    async def ask(self, query: str) -> Reading | None:
+        """Read what need not exist: None for NAK and for an unknown layout."""
+        try:
+            return await self.read(query)
+        except (Refused, UnknownLayout):
+            return None
+
+    def kept(self, query: str, model: type[R], newer_than: float) -> R | None:
+        """Return the last reading of `query` if it is a `model` and fresh."""
+        kept = self._kept.get(query)
+        if kept is None or kept.time < newer_than:
+            return None
+        return kept.reading if isinstance(kept.reading, model) else None
+
+    def forget(self) -> None:
+        """Drop all readings; the identity stays."""
+        self._kept.clear()
+
+    # -- identity -----------------------------------------------------------------
+
+    async def introduce(self) -> None:
+        """Learn who this is from QPI and QID; raises as `read` does.
+
+        NAK to QPI is taken for PI30 as long as QPIGS will be answered; NAK to QID
+        leaves the serial unknown.
+        """
+        protocol = await self.ask("QPI")
+        serial = await self.ask("QID")
+        if isinstance(protocol, ProtocolId):
+            self.identity = replace(self.identity, protocol=protocol.protocol)
+        if isinstance(serial, SerialNumber) and not bogus_serial(serial.serial):
+            self.identity = replace(self.identity, serial=serial.serial)
+        self.refine()
+
+    def refine(self) -> None:
+        """Take the dialect and the names from all that was read so far."""
+        ever = float("-inf")
+        model = self.kept("QMN", ModelName, ever)
+        number = self.kept("QGMN", ModelNumber, ever)
+        firmware = self.kept("QVFW", Firmware, ever)
+        ratings = self.kept("QPIRI", Ratings, ever)
+        status = self.kept("QPIGS", GeneralStatus, ever)
+        warnings = self.kept("QPIWS", Warnings, ever)
+        found = identify(
+            Evidence(
+                protocol=self.identity.protocol,
+                model_name=model.model if model else None,
+                model_number=number.number if number else None,
+                firmware=firmware.firmware if firmware else None,
+                ratings=ratings,
+                status=status,
+                warning_bits=len(warnings.bits) if warnings else None,
+            )
+        )
+        self.dialect = self._fixed or found.dialect
+        self.identity = replace(
+            self.identity,
+            model=model.model if model else None,
+            model_number=number.number if number else None,
+            firmware=firmware.firmware if firmware else None,
+            dialect=self.dialect.name,
+        )
+
+    async def count_trackers(self) -> None:
+        """Ask for the second tracker once: QPIGS2, or NAK for a single one."""
+        second = await self.ask("QPIGS2")
+        match second:
+            case SecondTrackerDuo():
+                self.trackers = 3 if second.pv3_voltage else 2
+            case SecondTracker() | SecondPhase():
+                self.trackers = 2
+            case _:
+                self.trackers = 1
+
+    # -- what is known now -----------------------------------------------------------
+
+    def snapshot(self, *, online: bool, keep: Callable[[str], float]) -> Snapshot:
+        """Return what is known; `keep` says for how many seconds a query holds.
+
+        Offline, nothing but the identity is known.
+        """
+        if not online:
+            return Snapshot(identity=self.identity, trackers=self.trackers)
+        now = self._clock()
+
+        def since(query: str) -> float:
+            return now - keep(query)
+
+        mode = self.kept("QMOD", DeviceMode, since("QMOD"))
+        if mode is not None and not mode.known:
+            text = (
+                f"QMOD: no document explains mode {mode.mode!r}; the state is unknown"
+            )
+            self._complain_once("mode", UnknownLayout(text))
+        return Snapshot(
+            online=True,
+            identity=self.identity,
+            status=self.kept("QPIGS", GeneralStatus, since("QPIGS")),
+            second=self._second(since("QPIGS2")),
+            trackers=self.trackers,
+            mode=mode.mode if mode else None,
+            warnings=self.kept("QPIWS", Warnings, since("QPIWS")),
+            ratings=self._ratings(since("QPIRI")),
+            flags=self.kept("QFLAG", Flags, since("QFLAG")),
+            link=LinkState(
+                quality=self.link.stats.quality,
+                exchange_time=self.link.stats.last_exchange,
+                failures=self.link.stats.failures,
+            ),
+        )
+
+    def _second(
+        self, since: float
+    ) -> SecondTracker | SecondTrackerDuo | SecondPhase | None:
+        for model in (SecondTracker, SecondTrackerDuo, SecondPhase):
+            if (second := self.kept("QPIGS2", model, since)) is not None:
+                return second
+        return None
+
+    def _ratings(self, since: float) -> Ratings | RatingsRevo | None:
+        ratings = self.kept("QPIRI", Ratings, since)
+        return ratings or self.kept("QPIRI", RatingsRevo, since)
+
+    def _complain_once(self, key: str, error: Exception) -> None:
+        if key not in self._complained:
+            self._complained.add(key)
+            self._log.warning("%s", error)

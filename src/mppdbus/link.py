@@ -1,0 +1,311 @@
+"""One exchange at a time over a transport: turn by priority, time-out, retry.
+
+The link knows bytes and frames, not what they mean. While a reply is on its way at a
+known pace it sleeps instead of being woken for every byte, which is a tenth of the CPU.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Protocol, TypeVar
+
+from .errors import (
+    CorruptReply,
+    EchoedRequest,
+    LinkError,
+    NoReply,
+    OtherProtocol,
+    PortLost,
+    UnknownLayout,
+)
+from .pace import Pace
+from .protocol.framing import Flaw, Frame, ResponseFramer, encode_request
+
+wire_log = logging.getLogger("mppdbus.wire")
+
+T = TypeVar("T")
+
+LONGEST_REPLY = 150  # bytes; QPGS of the MAX has 143
+SETTLE = 0.2  # s of silence before a retry, so that a late reply has passed
+
+
+class Transport(Protocol):
+    """A byte pipe to one inverter, see `transport`."""
+
+    label: str
+    byte_time: float
+    sends_zero_as_one: bool
+
+    def write(self, data: bytes) -> None: ...
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+    def discard_input(self) -> None: ...
+    async def close(self) -> None: ...
+
+
+class Priority(IntEnum):
+    """Who goes first when several wait for the line."""
+
+    WRITE = 0  # a setter waits only for the exchange in flight
+    ASK = 1  # somebody looks at a terminal
+    POLL = 2
+
+
+@dataclass(slots=True)
+class LinkStats:
+    """What the line did since it was opened; counts, and seconds."""
+
+    exchanges: int = 0
+    retries: int = 0
+    timeouts: int = 0
+    corrupt: int = 0
+    failures: int = 0  # exchanges that failed for good
+    wakeups: int = 0
+    last_exchange: float | None = None  # s, of the last good one
+
+    @property
+    def quality(self) -> float | None:
+        """Share of attempts that gave a good reply, 0 to 100 %."""
+        bad = self.timeouts + self.corrupt
+        good = self.exchanges - self.failures
+        return 100.0 * good / (good + bad) if good + bad else None
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """One request on its way."""
+
+    command: str
+    reply: asyncio.Future[bytes]
+    sent: float
+    strays: list[Frame] = field(default_factory=list)
+    wakeups: int = 0
+    received: int = 0
+
+
+class Link:
+    """The one user of a transport; itself the transport's receiver.
+
+    `patience` is how many seconds an inverter may think before its reply counts as
+    missing; the time on the wire comes on top.
+    """
+
+    def __init__(self, name: str, *, patience: float = 1.0, attempts: int = 2) -> None:
+        self.name = name
+        self.stats = LinkStats()
+        self.lost: asyncio.Event = asyncio.Event()
+        self._patience = patience
+        self._attempts = attempts
+        self._transport: Transport | None = None
+        self._error: Exception | None = None
+        self._framer = ResponseFramer()
+        self._now: _Attempt | None = None
+        self._pace = Pace()
+        self._busy = False
+        self._queue: list[tuple[Priority, int, asyncio.Future[None]]] = []
+        self._order = itertools.count()
+
+    def attach(self, transport: Transport) -> None:
+        """Use an open transport."""
+        self._transport = transport
+
+    async def close(self) -> None:
+        """Close the transport; exchanges in flight fail with `PortLost`."""
+        self.connection_lost(None)
+        if self._transport is not None:
+            await self._transport.close()
+
+    # -- what the transport tells ---------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; outside an exchange they belong to nobody and are dropped."""
+        self.stats.wakeups += 1
+        if wire_log.isEnabledFor(logging.DEBUG):
+            wire_log.debug("%s < %s", self.name, data.hex(" "))
+        attempt = self._now
+        if attempt is None:
+            return
+        attempt.wakeups += 1
+        attempt.received += len(data)
+        for frame in self._framer.feed(data):
+            if not attempt.reply.done():
+                self._judge(attempt, frame)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The port is gone: the exchange in flight and all later ones fail."""
+        if not self.lost.is_set():
+            self._error = error
+            self.lost.set()
+        if self._now is not None and not self._now.reply.done():
+            self._now.reply.set_exception(self._port_lost())
+
+    # -- what the inverter object asks ------------------------------------------
+
+    async def exchange(
+        self,
+        command: str,
+        accept: Callable[[bytes], T],
+        *,
+        priority: Priority = Priority.POLL,
+        attempts: int | None = None,
+    ) -> T:
+        """Send `command` and return what `accept` makes of its reply.
+
+        `accept` may raise `CorruptReply` or `UnknownLayout`: the reply may belong to
+        somebody else's request, so it is asked once more. Raises `LinkError` when all
+        attempts failed. Setters pass ``attempts=1``: they are never repeated blindly.
+        """
+        last = attempts or self._attempts
+        async with self._turn(priority):
+            self.stats.exchanges += 1
+            for number in range(1, last + 1):
+                try:
+                    return accept(await self._attempt(command, number))
+                except PortLost:
+                    self.stats.failures += 1
+                    raise
+                except (LinkError, UnknownLayout) as error:
+                    self._count(error)
+                    if number == last:
+                        self.stats.failures += 1
+                        raise
+                    self.stats.retries += 1
+                    wire_log.debug("%s: %s; attempt %d", self.name, error, number)
+                    await asyncio.sleep(SETTLE)
+        raise AssertionError  # the loop returns or raises
+
+    # -- one attempt ----------------------------------------------------------
+
+    async def _attempt(self, command: str, number: int) -> bytes:
+        transport = self._transport
+        if transport is None or self.lost.is_set():
+            raise self._port_lost()
+        request = _request(command, number, zero_as_one=transport.sends_zero_as_one)
+        loop = asyncio.get_running_loop()
+        self._framer.reset()
+        transport.discard_input()
+        attempt = _Attempt(command, loop.create_future(), loop.time())
+        self._now = attempt
+        if wire_log.isEnabledFor(logging.DEBUG):
+            wire_log.debug("%s > %s", self.name, request.hex(" "))
+        transport.write(request)
+        timers = self._timers(loop, transport, attempt, len(request))
+        try:
+            payload = await attempt.reply
+        finally:
+            self._now = None
+            for timer in timers:
+                timer.cancel()
+            transport.resume_reading()
+        took = loop.time() - attempt.sent
+        self.stats.last_exchange = took
+        self._pace.learn(command, took, attempt.received, attempt.wakeups)
+        return payload
+
+    def _timers(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        transport: Transport,
+        attempt: _Attempt,
+        request_length: int,
+    ) -> list[asyncio.TimerHandle]:
+        """Sleep through the known part of the reply, and bound the whole."""
+        expected = self._pace.length(attempt.command) or LONGEST_REPLY
+        wire = (request_length + expected) * transport.byte_time
+        limit = wire + self._patience
+        timers = [loop.call_later(limit, self._give_up, attempt, limit)]
+        quiet = self._pace.quiet(attempt.command)
+        if quiet > transport.byte_time:
+            transport.pause_reading()
+            timers.append(loop.call_at(attempt.sent + quiet, transport.resume_reading))
+        return timers
+
+    def _judge(self, attempt: _Attempt, frame: Frame) -> None:
+        """Take a frame as the reply, as its failure, or as a stray."""
+        reply, command = attempt.reply, attempt.command
+        if frame.flaw is None:
+            reply.set_result(frame.payload)
+        elif frame.flaw is Flaw.CHECKSUM:
+            text = f"{command}: bad checksum in {frame.payload[-24:].hex(' ')}"
+            reply.set_exception(CorruptReply(text))
+        elif frame.flaw is Flaw.FOREIGN:
+            text = f"{command}: the answer begins with ^: PI17 or PI18, not PI30"
+            reply.set_exception(OtherProtocol(text))
+        else:
+            attempt.strays.append(frame)  # the true reply may follow an echo or noise
+
+    def _give_up(self, attempt: _Attempt, limit: float) -> None:
+        """Say why nothing came of an attempt."""
+        if attempt.reply.done():
+            return
+        command = attempt.command
+        error: LinkError
+        if any(frame.flaw is Flaw.ECHO for frame in attempt.strays):
+            error = EchoedRequest(
+                f"{command}: only the request itself came back; check the wiring: "
+                "TX and RX are connected, or the adapter echoes"
+            )
+        elif attempt.received:
+            error = CorruptReply(
+                f"{command}: {attempt.received} bytes, but no reply among them; wrong "
+                "speed, a bad cable, or not a PI30 inverter"
+            )
+        else:
+            error = NoReply(f"{command}: no reply within {limit:.1f} s")
+        attempt.reply.set_exception(error)
+
+    def _count(self, error: Exception) -> None:
+        if isinstance(error, NoReply):
+            self.stats.timeouts += 1
+        else:
+            self.stats.corrupt += 1
+
+    def _port_lost(self) -> PortLost:
+        label = self._transport.label if self._transport else self.name
+        reason = f": {self._error}" if self._error else ""
+        return PortLost(f"{label} is gone{reason}")
+
+    # -- turns --------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _turn(self, priority: Priority) -> AsyncIterator[None]:
+        if self._busy:
+            turn = asyncio.get_running_loop().create_future()
+            heapq.heappush(self._queue, (priority, next(self._order), turn))
+            try:
+                await turn
+            except asyncio.CancelledError:
+                if turn.done() and not turn.cancelled():
+                    self._pass_on()
+                raise
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Give the line to whoever waits with the highest priority."""
+        while self._queue:
+            turn = heapq.heappop(self._queue)[2]
+            if not turn.done():
+                turn.set_result(None)
+                return  # stays busy: the line changes hands
+        self._busy = False
+
+
+def _request(command: str, number: int, *, zero_as_one: bool) -> bytes:
+    """Encode, and on a retry send a 00 of the checksum the other way.
+
+    Firmware disagrees on whether it can receive a 00 (see `framing`).
+    """
+    if number % 2 == 0:
+        zero_as_one = not zero_as_one
+    return encode_request(command, zero_as_one=zero_as_one)

@@ -1,0 +1,217 @@
+"""Which query when: live values as fast as asked, the others in the time between.
+
+At 2400 baud a QPIGS takes half a second, so nearly all of this is about not wasting
+the line. The tables hold the numbers; the code only walks them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from .errors import LinkError, NoReply, PortLost, Refused, UnknownLayout
+from .inverter import Inverter
+from .power import mains_present
+from .snapshot import Snapshot
+
+FAILURES_OFFLINE = 3  # failed live polls in a row after which nothing is known
+FAILURES_REOPEN = 8  # after which the port is opened anew
+MUTE_PAUSE = 1.0  # s between polls while the inverter is mute
+SHORTEST_KEEP = 5.0  # s that a live value is shown at least, over one lost reply
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """How often a query is asked, in seconds: at leisure, and on a full line."""
+
+    query: str
+    every: float
+    every_fast: float
+    typical: float  # s on the wire with think time, to see whether it still fits
+
+
+# On a full line QMOD and QPIWS follow every tenth QPIGS (5.5 s).
+RECURRING = (
+    Cadence("QMOD", 0.0, 5.5, 0.11),
+    Cadence("QPIWS", 5.0, 5.5, 0.25),
+    Cadence("QPIRI", 60.0, 600.0, 0.51),
+    Cadence("QFLAG", 300.0, 1800.0, 0.16),
+)
+# Asked once after connecting, one between two live polls, in this order.
+ONCE = ("QPIWS", "QPIGS2", "QPIRI", "QMN", "QVFW", "QGMN", "QFLAG")
+ESSENTIAL = frozenset(("QMOD", "QPIWS", "QPIRI"))  # asked again after a NAK
+IDENTIFYING = frozenset(("QPIRI", "QMN", "QVFW", "QGMN"))
+
+
+@dataclass(slots=True)
+class Plan:
+    """Pure bookkeeping of what is due; times are the caller's clock."""
+
+    fast: bool
+    once: list[str] = field(default_factory=lambda: list(ONCE))
+    due: dict[str, float] = field(default_factory=dict)
+
+    def next(self, now: float, free: float | None) -> str | None:
+        """Return the most overdue query that fits into `free` seconds (None: any)."""
+        if self.once:
+            return self.once.pop(0)
+        late = [
+            (self.due.get(c.query, now) - now, c.query)
+            for c in RECURRING
+            if self.due.get(c.query, now) <= now and (free is None or c.typical <= free)
+        ]
+        return min(late)[1] if late else None
+
+    def done(self, query: str, now: float) -> None:
+        """Note that a query was asked, whatever came of it."""
+        for cadence in RECURRING:
+            if cadence.query == query:
+                every = cadence.every_fast if self.fast else cadence.every
+                self.due[query] = now + every
+
+    def hurry(self, query: str) -> None:
+        """Make a query due at once."""
+        self.due[query] = float("-inf")
+
+
+class Poller:
+    """Polls one inverter until the port is lost or the inverter stays mute.
+
+    `interval` is the time between two live polls in s; None is as fast as the line
+    allows. `publish` gets a snapshot after every live poll, good or bad.
+    """
+
+    def __init__(
+        self,
+        inverter: Inverter,
+        publish: Callable[[Snapshot], None],
+        clock: Callable[[], float],
+        *,
+        interval: float | None,
+    ) -> None:
+        self._inverter = inverter
+        self._publish = publish
+        self._clock = clock
+        self._interval = interval
+        self._plan = Plan(fast=interval is None)
+        self._failures = 0
+        self._mains: tuple[object, ...] | None = None
+        self._log = logging.getLogger(f"mppdbus.{inverter.name}")
+
+    def keep(self, query: str) -> float:
+        """Return the seconds for which a reading of `query` is true enough to show."""
+        every = self._interval or 0.6
+        for cadence in RECURRING:
+            if cadence.query == query:
+                own = cadence.every_fast if self._plan.fast else cadence.every
+                every = max(every, own)
+        return max(SHORTEST_KEEP, 3 * every)
+
+    async def first(self) -> Snapshot:
+        """Read what must be known before anything is shown: QMOD and QPIGS."""
+        await self._inverter.ask("QMOD")
+        self._plan.done("QMOD", self._clock())
+        await self._inverter.read("QPIGS")
+        return self._snapshot()
+
+    async def run(self) -> None:
+        """Poll for ever; raises `PortLost`, or `NoReply` when the inverter is mute."""
+        start = self._clock()
+        while True:
+            await self._between(start)
+            start = self._clock()
+            await self._live()
+            self._publish(self._snapshot())
+
+    # -- live ---------------------------------------------------------------------
+
+    async def _live(self) -> None:
+        try:
+            status = await self._inverter.read("QPIGS")
+            if (self._inverter.trackers or 1) > 1:
+                await self._inverter.read("QPIGS2")
+        except PortLost:
+            raise
+        except (LinkError, Refused, UnknownLayout) as error:
+            await self._failed(error)
+        else:
+            if self._failures >= FAILURES_OFFLINE:
+                self._log.info("answers again after %d failed polls", self._failures)
+            self._failures = 0
+            self._watch(getattr(status, "device_status", None))
+
+    async def _failed(self, error: Exception) -> None:
+        self._failures += 1
+        if self._failures == FAILURES_OFFLINE:
+            self._log.warning("no valid live values: %s", error)
+        if self._failures >= FAILURES_REOPEN:
+            raise NoReply(f"{self._inverter.name}: {error}")
+        if self._failures >= FAILURES_OFFLINE:
+            self._publish(self._snapshot())
+            await asyncio.sleep(MUTE_PAUSE)
+
+    def _watch(self, bits: str | None) -> None:
+        """Ask the mode at once when the mains or the status bits change."""
+        seen = (bits, mains_present(self._snapshot()))
+        if self._mains is not None and seen != self._mains:
+            self._plan.hurry("QMOD")
+        self._mains = seen
+
+    # -- between --------------------------------------------------------------------
+
+    async def _between(self, start: float) -> None:
+        """Use the time until the next live poll for the other queries."""
+        if self._interval is None:
+            while (query := self._plan.next(self._clock(), None)) is not None:
+                starting = bool(self._plan.once)
+                await self._other(query)
+                if starting:
+                    return  # live values go on while the rest is being learnt
+            return
+        end = start + self._interval
+        await self._fill(end)
+        if (rest := end - self._clock()) > 0:
+            await asyncio.sleep(rest)
+
+    async def _fill(self, end: float) -> None:
+        """Ask what is due as long as it fits; what never fits goes first once late."""
+        asked = 0
+        while self._failures < FAILURES_OFFLINE:
+            free = end - self._clock()
+            if free <= 0 and asked:
+                return
+            query = self._plan.next(self._clock(), free if asked else None)
+            if query is None:
+                return
+            await self._other(query)
+            asked += 1
+
+    async def _other(self, query: str) -> None:
+        inverter = self._inverter
+        try:
+            if query == "QPIGS2":
+                await inverter.count_trackers()
+            elif query in ESSENTIAL or query not in inverter.unsupported:
+                await inverter.ask(query)
+        except PortLost:
+            raise
+        except LinkError as error:
+            self._log.debug("%s", error)
+            if query in ONCE and query not in inverter.unsupported:
+                self._silent(query)
+        if query in IDENTIFYING:
+            inverter.refine()
+        self._plan.done(query, self._clock())
+
+    def _silent(self, query: str) -> None:
+        """Silence to a query that need not exist counts as NAK (VMII answers so)."""
+        if query == "QPIGS2":
+            self._inverter.trackers = 1
+        if query in ("QMN", "QGMN", "QPIGS2"):
+            self._inverter.unsupported.add(query)
+
+    def _snapshot(self) -> Snapshot:
+        online = self._failures < FAILURES_OFFLINE
+        return self._inverter.snapshot(online=online, keep=self.keep)

@@ -1,0 +1,60 @@
+"""What is known of one inverter at one moment; frozen, and None where unknown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .protocol.models import (
+    GeneralStatus,
+    SecondPhase,
+    SecondTracker,
+    SecondTrackerDuo,
+    Warnings,
+)
+from .protocol.models_settings import Flags, Ratings, RatingsRevo
+
+Second = SecondTracker | SecondTrackerDuo | SecondPhase
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who the inverter is; does not go stale.
+
+    `serial` is None while unknown or when the unit gives a number that many units
+    share (`dialects.bogus_serial`).
+    """
+
+    protocol: str | None = None
+    serial: str | None = None
+    model: str | None = None
+    model_number: str | None = None
+    firmware: str | None = None
+    dialect: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """How the line does, for the diagnostic paths."""
+
+    quality: float | None = None  # %, good replies of all attempts
+    exchange_time: float | None = None  # s, of the last good exchange
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The last good readings that are still fresh, and the identity.
+
+    `trackers` is None until the unit has been asked for a second one.
+    """
+
+    online: bool = False
+    identity: Identity = field(default_factory=Identity)
+    status: GeneralStatus | None = None
+    second: Second | None = None
+    trackers: int | None = None
+    mode: str | None = None
+    warnings: Warnings | None = None
+    ratings: Ratings | RatingsRevo | None = None
+    flags: Flags | None = None
+    link: LinkState = field(default_factory=LinkState)

@@ -1,0 +1,126 @@
+"""What a service row may look at: one unit, or all of them together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from mppdbus.alarms import error_code, levels
+from mppdbus.power import Flow, flow
+from mppdbus.snapshot import Snapshot
+from mppdbus.victron import (
+    DISCONNECTED,
+    AcInput,
+    Mode,
+    State,
+    active_input,
+    mode,
+    state,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What is fixed about an inverter: from the config, and where it is plugged in."""
+
+    name: str
+    connection: str
+    instance: int
+    phase: int = 1
+    ac_input: AcInput = AcInput.GRID
+    own_soc: bool = True  # publish the inverter's own percent
+
+
+@dataclass(frozen=True, slots=True)
+class UnitView:
+    """One inverter at one moment, with all that follows from its snapshot."""
+
+    unit: Unit
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    flow: Flow = field(default_factory=Flow)
+    alarms: dict[str, int | None] = field(default_factory=dict)
+    error_code: int | None = None
+    state: State | None = None
+    mode: Mode | None = None
+    active_input: int | None = None
+
+    @classmethod
+    def of(cls, unit: Unit, snapshot: Snapshot) -> UnitView:
+        """Work out the view of a snapshot."""
+        return cls(
+            unit=unit,
+            snapshot=snapshot,
+            flow=flow(snapshot),
+            alarms=levels(snapshot),
+            error_code=error_code(snapshot),
+            state=state(snapshot),
+            mode=mode(snapshot),
+            active_input=active_input(snapshot),
+        )
+
+    @property
+    def soc(self) -> float | None:
+        """The state of charge in %; so far the inverter's own, a voltage estimate."""
+        status = self.snapshot.status
+        if not self.unit.own_soc or status is None or status.battery_capacity is None:
+            return None
+        return float(status.battery_capacity)
+
+
+@dataclass(frozen=True, slots=True)
+class SystemView:
+    """All units of the hybrid profile as one system; only those online count."""
+
+    units: tuple[UnitView, ...]
+
+    @property
+    def online(self) -> tuple[UnitView, ...]:
+        """The units that answer."""
+        return tuple(view for view in self.units if view.snapshot.online)
+
+    @property
+    def lead(self) -> UnitView | None:
+        """The online unit with the lowest instance, which systemcalc follows too."""
+        return min(self.online, key=lambda view: view.unit.instance, default=None)
+
+    def on_phase(self, phase: int) -> SystemView:
+        """Return the part of the system that is on one phase."""
+        return SystemView(tuple(v for v in self.units if v.unit.phase == phase))
+
+    def total(self, value: Callable[[UnitView], float | None]) -> float | None:
+        """Add a value up; None as soon as one online unit does not know it."""
+        return _all(value(view) for view in self.online)
+
+    def mean(self, value: Callable[[UnitView], float | None]) -> float | None:
+        """Average a value that all units share, such as a voltage."""
+        values = [x for view in self.online if (x := value(view)) is not None]
+        return sum(values) / len(values) if values else None
+
+    @property
+    def active_input(self) -> int | None:
+        """Return one ActiveInput for all: 0 as soon as one unit uses the mains."""
+        known = {v.active_input for v in self.online if v.active_input is not None}
+        if not known:
+            return None
+        return 0 if 0 in known else DISCONNECTED
+
+    @property
+    def state(self) -> State | None:
+        """Fault as soon as one unit has one, else the state of the leading unit."""
+        if any(view.state is State.FAULT for view in self.online):
+            return State.FAULT
+        return self.lead.state if self.lead else None
+
+    def alarm(self, name: str) -> int | None:
+        """Return the highest level of an alarm."""
+        known = [x for v in self.online if (x := v.alarms.get(name)) is not None]
+        return max(known, default=None)
+
+
+def _all(values: Iterable[float | None]) -> float | None:
+    total, some = 0.0, False
+    for value in values:
+        if value is None:
+            return None
+        total, some = total + value, True
+    return total if some else None
