@@ -157,13 +157,20 @@ class Inverter:
             )
         )
         self.dialect = self._fixed or found.dialect
+        known = self.identity
         self.identity = replace(
-            self.identity,
-            model=model.model if model else None,
-            model_number=number.number if number else None,
-            firmware=firmware.firmware if firmware else None,
+            known,
+            model=model.model if model else known.model,
+            model_number=number.number if number else known.model_number,
+            firmware=firmware.firmware if firmware else known.firmware,
             dialect=self.dialect.name,
         )
+
+    def remember(self, before: Inverter) -> None:
+        """Take over what does not change from the last connection to the same unit."""
+        if before.identity.serial == self.identity.serial:
+            self.identity = replace(before.identity, protocol=self.identity.protocol)
+            self.trackers = before.trackers
 
     async def count_trackers(self) -> None:
         """Ask for the second tracker once: QPIGS2, or NAK for a single one."""

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from .errors import (
     CorruptReply,
@@ -27,6 +27,7 @@ from .errors import (
 )
 from .pace import Pace
 from .protocol.framing import Flaw, Frame, ResponseFramer, encode_request
+from .transport import Transport
 
 wire_log = logging.getLogger("mppdbus.wire")
 
@@ -34,20 +35,6 @@ T = TypeVar("T")
 
 LONGEST_REPLY = 150  # bytes; QPGS of the MAX has 143
 SETTLE = 0.2  # s of silence before a retry, so that a late reply has passed
-
-
-class Transport(Protocol):
-    """A byte pipe to one inverter, see `transport`."""
-
-    label: str
-    byte_time: float
-    sends_zero_as_one: bool
-
-    def write(self, data: bytes) -> None: ...
-    def pause_reading(self) -> None: ...
-    def resume_reading(self) -> None: ...
-    def discard_input(self) -> None: ...
-    async def close(self) -> None: ...
 
 
 class Priority(IntEnum):

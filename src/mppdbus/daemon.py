@@ -1,0 +1,163 @@
+"""Builds everything from the config and keeps it running until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+
+from .config import Config, InverterConfig
+from .errors import BusError, LinkError, MppdbusError, OtherProtocol
+from .inverter import Inverter
+from .link import Link
+from .poller import Poller
+from .snapshot import Snapshot
+from .transport import open_transport
+from .venus.bus import bus_address
+from .venus.publisher import Member, Publisher
+from .venus.views import Unit
+from .victron import AcInput
+
+BACK_OFF = (1.0, 2.0, 5.0)  # s between attempts to reach a silent or missing inverter
+STRANGER_PAUSE = 60.0  # s before a port that speaks something else is tried again
+PATIENCE = {"serial": 1.0, "hidraw": 1.0, "tcp": 2.5}  # s an inverter may think
+
+AC_INPUTS = {
+    "none": AcInput.NONE,
+    "grid": AcInput.GRID,
+    "generator": AcInput.GENERATOR,
+    "shore": AcInput.SHORE,
+}
+
+log = logging.getLogger("mppdbus.daemon")
+
+
+async def run(config: Config) -> None:
+    """Serve all inverters of the config until SIGTERM or SIGINT.
+
+    Raises `BusError` when there is no bus or a name belongs to somebody else; whatever
+    happens to one inverter leaves the others alone.
+    """
+    publisher = Publisher(
+        bus_address(config.dbus.bus), [_member(c) for c in config.inverter]
+    )
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ended.set)
+    tasks: list[asyncio.Task[object]] = []
+    try:
+        await publisher.open()
+        for index, unit in enumerate(config.inverter):
+            keeper = Keeper(unit, index, publisher)
+            tasks.append(loop.create_task(keeper.run(), name=unit.name))
+        tasks.append(loop.create_task(ended.wait(), name="signal"))
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()  # a BusError ends the daemon
+        log.info("told to end")
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await publisher.close()
+
+
+def _member(unit: InverterConfig) -> Member:
+    return Member(
+        unit=Unit(
+            name=unit.name,
+            connection=unit.port.label,
+            instance=unit.instance,
+            phase=unit.phase,
+            ac_input=AC_INPUTS[unit.ac_input],
+            own_soc=unit.soc == "inverter",
+        ),
+        profile=unit.profile,
+        bus_name=unit.bus_name,
+    )
+
+
+class Keeper:
+    """Keeps one inverter connected: opens its port, polls it, and starts over."""
+
+    def __init__(
+        self, config: InverterConfig, index: int, publisher: Publisher
+    ) -> None:
+        self._config = config
+        self._index = index
+        self._publisher = publisher
+        self._log = logging.getLogger(f"mppdbus.{config.name}")
+        self._complaint = ""
+        self._attempts = 0
+        self._known: Inverter | None = None  # of this or the last connection
+
+    async def run(self) -> None:
+        """Run for ever; only `BusError` gets out."""
+        while True:
+            try:
+                await self._session()
+            except BusError:
+                raise
+            except OtherProtocol as error:
+                self._complain(error)
+                await asyncio.sleep(STRANGER_PAUSE)
+            except MppdbusError as error:
+                self._complain(error)
+                await asyncio.sleep(BACK_OFF[min(self._attempts, len(BACK_OFF) - 1)])
+                self._attempts += 1
+            except Exception:  # noqa: BLE001 - logged with its traceback
+                # The outer edge of the task: a defect of ours must not end the others.
+                self._log.exception("unexpected; starting this inverter over")
+                await asyncio.sleep(BACK_OFF[-1])
+
+    async def _session(self) -> None:
+        """Open the port, say who is there, and poll until that fails."""
+        config, clock = self._config, asyncio.get_running_loop().time
+        patience = config.timeout or PATIENCE[config.port.scheme]
+        link = Link(config.name, patience=patience)
+        inverter = Inverter(config.name, link, clock, dialect=config.dialect)
+        try:
+            link.attach(await open_transport(config.port, link, baud=config.baud))
+            interval = None if config.poll == "fast" else config.poll
+            poller = Poller(inverter, self._show, clock, interval=interval)
+            await inverter.introduce()
+            self._check_serial(inverter)
+            if self._known is not None:
+                inverter.remember(self._known)
+            self._known = inverter
+            await self._publisher.introduce(self._index, await poller.first())
+            self._connected(inverter)
+            await poller.run()
+        finally:
+            if self._known is not None:
+                self._show(Snapshot(identity=self._known.identity))
+            await link.close()
+
+    def _show(self, snapshot: Snapshot) -> None:
+        self._publisher.publish(self._index, snapshot)
+
+    def _check_serial(self, inverter: Inverter) -> None:
+        wanted, found = self._config.serial, inverter.identity.serial
+        if wanted and wanted != found:
+            raise LinkError(
+                f"{self._config.port.label}: inverter {found or 'without a number'} is "
+                f"here, but {self._config.name} is bound to {wanted}"
+            )
+
+    def _connected(self, inverter: Inverter) -> None:
+        who = inverter.identity
+        self._log.info(
+            "connected on %s: serial %s, %s",
+            self._config.port.label,
+            who.serial or "unknown",
+            who.protocol or "PI30",
+        )
+        self._complaint, self._attempts = "", 0
+
+    def _complain(self, error: MppdbusError) -> None:
+        """Log a trouble once, not at every attempt."""
+        text = str(error)
+        level = logging.DEBUG if text == self._complaint else logging.WARNING
+        self._log.log(level, "%s", text)
+        self._complaint = text
