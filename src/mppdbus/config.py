@@ -1,0 +1,319 @@
+"""config.toml as frozen models; every error is one that its owner can act on.
+
+Reading touches the disk (the file, and links that ports may be): do it before the event
+loop runs. Places in messages count from one: ``inverter[1]`` is the first.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import count
+from os.path import realpath
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias, get_args
+
+import tomli
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+)
+from pydantic_core import ErrorDetails
+
+from .config_words import (
+    any_of,
+    bad_syntax,
+    bad_value,
+    place,
+    show,
+    unknown_key,
+)
+from .errors import ConfigError
+from .porturl import FORMS, PortUrl, parse_port
+
+Dialect: TypeAlias = Literal[
+    "auto",
+    "pi30",
+    "pi30max",
+    "pi30ms",
+    "pi30king",
+    "pi30clone",
+    "pi30vmii",
+    "pi41",
+    "revo",
+]
+Level: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+Profile: TypeAlias = Literal["hybrid", "inverter"]
+AcInput: TypeAlias = Literal["grid", "generator", "shore", "none"]
+Soc: TypeAlias = Literal["inverter", "none"]
+
+DIALECTS: tuple[str, ...] = get_args(Dialect)
+BAUDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
+FIRST_INSTANCE = 288
+BARE_BUS_NAME = "com.victronenergy.inverter"
+BUS_NAME = re.compile(re.escape(BARE_BUS_NAME) + r"(\.[A-Za-z_-][A-Za-z0-9_-]*)*")
+NAME = r"^[A-Za-z0-9]([A-Za-z0-9 _.-]{0,30}[A-Za-z0-9_.-])?$"
+
+_BUS = r"^(system|session|(unix:(path|abstract)=|tcp:host=)[!-~]+)$"
+_PATIENCE = "0.2 to 10 seconds, or 0 for automatic"
+_NO_INVERTER = 'nothing to drive; write "[[inverter]]" and below it "port = …"'
+
+
+class _Table(BaseModel):
+    """A table of the file; the description of a field says what may stand there."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False
+    )
+
+
+# The messages of these validators are complete: what is wrong, and what to do.
+
+
+def _read_port(value: object) -> PortUrl:
+    if isinstance(value, PortUrl):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"{show(value)} is no port; use {FORMS}")  # noqa: TRY004
+    return parse_port(value)
+
+
+def _known_baud(value: int, info: ValidationInfo) -> int:
+    port = info.data.get("port")
+    if value not in BAUDS:
+        raise ValueError(f"{show(value)} is no speed of a port; use {any_of(BAUDS)}")
+    if value != 2400 and isinstance(port, PortUrl) and port.scheme != "serial":
+        raise ValueError(f"{port} has no speed to set; remove this line")
+    return value
+
+
+def _patience(value: float) -> float:
+    if 0 < value < 0.2:
+        raise ValueError(f"{value} is less than 0.2; use {_PATIENCE}")
+    return value
+
+
+def _name_on_bus(value: str, info: ValidationInfo) -> str:
+    if not value:
+        return value
+    if len(value) > 255 or not BUS_NAME.fullmatch(value):
+        what = f"{show(value)} is no name for an inverter on D-Bus"
+        raise ValueError(f'{what}; use "{BARE_BUS_NAME}", bare or with ".suffix"')
+    if info.data.get("profile") == "hybrid":
+        advice = 'remove this line, or write profile = "inverter"'
+        raise ValueError(f"a hybrid inverter has names of its own; {advice}")
+    return value
+
+
+def _at_least_one(units: tuple[object, ...]) -> tuple[object, ...]:
+    if not units:
+        raise ValueError(_NO_INVERTER)
+    return units
+
+
+class DbusConfig(_Table):
+    """[dbus]"""
+
+    bus: str = Field(
+        "system",
+        pattern=_BUS,
+        description='"system", "session" or an address: "unix:path=/run/dbus/…"',
+    )
+
+
+class LogConfig(_Table):
+    """[log]"""
+
+    level: Level = Field("INFO", description=any_of(get_args(Level)))
+
+
+class InverterConfig(_Table):
+    """[[inverter]]; `port` and `profile` stand before what depends on them."""
+
+    name: str = Field(
+        "inverter",
+        pattern=NAME,
+        description="1 to 32 of A-Z a-z 0-9 space _ . -, a letter or digit first",
+    )
+    port: Annotated[
+        PortUrl, PlainValidator(_read_port), PlainSerializer(str, return_type=str)
+    ] = Field(description=FORMS)
+    baud: Annotated[int, AfterValidator(_known_baud)] = Field(
+        2400, description=any_of(BAUDS)
+    )
+    serial: str = Field(
+        "",
+        pattern=r"^[!-~]{0,32}$",
+        description='the serial number in quotes, or "" for whatever answers',
+    )
+    profile: Profile = Field("hybrid", description=any_of(get_args(Profile)))
+    bus_name: Annotated[str, AfterValidator(_name_on_bus)] = Field(
+        "", description=f'"" for automatic, or "{BARE_BUS_NAME}"'
+    )
+    dialect: Dialect = Field("auto", description=any_of(DIALECTS))
+    poll: Annotated[float, Field(ge=0.5, le=60)] | Literal["fast"] = Field(
+        2.0, description='0.5 to 60 seconds, or "fast"'
+    )
+    timeout: Annotated[float, AfterValidator(_patience)] = Field(
+        0.0, ge=0, le=10, description=_PATIENCE
+    )
+    instance: int = Field(FIRST_INSTANCE, ge=0, le=65535, description="0 to 65535")
+    phase: int = Field(1, ge=1, le=3, description="1, 2 or 3")
+    ac_input: AcInput = Field("grid", description=any_of(get_args(AcInput)))
+    soc: Soc = Field("inverter", description=any_of(get_args(Soc)))
+
+
+class Config(_Table):
+    """All of config.toml. `parse` also sees to it that no two inverters clash."""
+
+    dbus: DbusConfig = Field(DbusConfig(), description="[dbus]")
+    log: LogConfig = Field(LogConfig(), description="[log]")
+    inverter: Annotated[
+        tuple[InverterConfig, ...], Field(strict=False), AfterValidator(_at_least_one)
+    ] = Field(description="[[inverter]], with double brackets")
+
+
+_TABLES: dict[str, type[_Table]] = {
+    "dbus": DbusConfig, "log": LogConfig, "inverter": InverterConfig,
+}  # fmt: skip
+
+
+def load(path: Path) -> Config:
+    """Read the file; ConfigError names every problem, one a line."""
+    try:
+        if path.exists() and not path.is_file():
+            raise ConfigError(f"{path}: not a file; name a config.toml")
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError as error:
+        advice = "copy config.example.toml there and set the port"
+        raise ConfigError(f"{path}: no such file; {advice}") from error
+    except UnicodeDecodeError as error:
+        where = f"byte {error.start + 1} is not UTF-8"
+        raise ConfigError(f"{path}: {where}; save the file as UTF-8 text") from error
+    except OSError as error:
+        what = f"cannot be read: {error.strerror}"
+        raise ConfigError(f"{path}: {what}; see who may read it") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, source: str) -> Config:
+    """Read TOML text; ConfigError names every problem, one a line, after `source`."""
+    try:
+        document = tomli.loads(text)
+    except (ValueError, RecursionError) as error:  # a huge number is a ValueError too
+        raise ConfigError(f"{source}: {bad_syntax(str(error), text)}") from error
+    tables = document.get("inverter")
+    if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
+        tables = []
+    _number(tables)
+    problems = list(_clashes(tables))
+    try:
+        config = Config.model_validate(document)
+    except ValidationError as error:
+        problems = [*_in_words(error), *problems]
+    if problems:
+        raise ConfigError("\n".join(f"{source}: {problem}" for problem in problems))
+    return config
+
+
+def _number(tables: list[dict[str, Any]]) -> None:
+    """Give each inverter the defaults that depend on its position."""
+    instances = [table.get("instance") for table in tables]
+    taken = {instance for instance in instances if type(instance) is int}
+    for position, table in enumerate(tables):
+        table.setdefault("name", f"inverter {position + 1}" if position else "inverter")
+        if "instance" not in table:
+            free = (n for n in count(FIRST_INSTANCE + position) if n not in taken)
+            table["instance"] = next(free)
+            taken.add(table["instance"])
+
+
+def _clashes(tables: list[dict[str, Any]]) -> Iterator[str]:
+    """Find what two inverters share and must not; wrong values are told elsewhere."""
+    for field in ("name", "port", "serial", "bus_name", "instance"):
+        seen: dict[object, int] = {}
+        for position, table in enumerate(tables):
+            identity = _identity(field, table)
+            first = seen.setdefault(identity, position)
+            if identity is None or first == position:
+                continue
+            ours, theirs = show(table[field]), show(tables[first][field])
+            also = "" if ours == theirs else f", there written {theirs}"
+            yield (
+                f"{place(('inverter', position, field))}: {ours} is the {field} of "
+                f"{place(('inverter', first))} too{also}; give each its own"
+            )
+
+
+def _identity(field: str, table: dict[str, Any]) -> object:
+    """Tell what must be unique; None for a value that is unset or unusable."""
+    value = table.get(field)
+    if field == "instance":
+        usable = type(value) is int
+        return (str(table.get("profile", "hybrid")), value) if usable else None
+    if not isinstance(value, str) or not value:
+        return None
+    if field != "port":
+        return value
+    try:
+        port = parse_port(value)
+    except ValueError:
+        return None
+    return realpath(port.path) if port.path else port.label
+
+
+def _in_words(error: ValidationError) -> Iterator[str]:
+    seen = set()
+    for problem in error.errors(include_url=False):
+        loc = problem["loc"]
+        loc = loc[: 3 if loc[0] == "inverter" else 2]  # cuts off the arms of a union
+        if loc not in seen:
+            seen.add(loc)
+            yield _one_in_words(loc, problem)
+
+
+def _one_in_words(loc: tuple[int | str, ...], problem: ErrorDetails) -> str:
+    kind, key = problem["type"], str(loc[-1])
+    table = _TABLES[str(loc[0])] if len(loc) > 1 else Config
+    if kind == "extra_forbidden":
+        inside = f"{place(loc[:-1])}: " if len(loc) > 1 else ""
+        return inside + unknown_key(key, table.model_fields)
+    if kind == "missing":
+        what = f"is missing; use {FORMS}" if key == "port" else _NO_INVERTER
+        return f"{place(loc)}: {what}"
+    text = bad_value(kind, problem["input"], problem.get("ctx", {}))
+    if kind != "value_error":
+        field = (Config if kind == "model_type" else table).model_fields
+        key = str(loc[0]) if kind == "model_type" else key
+        text = f"{text}; use {field[key].description}"
+    return f"{place(loc)}: {text}"
+
+
+def describe(config: Config) -> list[str]:
+    """Say in words what would run, defaults included."""
+    bus = config.dbus.bus
+    lines = [f"D-Bus: {bus if ':' in bus else f'the {bus} bus'}"]
+    lines.append(f"log: {config.log.level}")
+    for unit in config.inverter:
+        lines.append(f'inverter "{unit.name}"')
+        lines += (f"  {key + ':':9}{value}" for key, value in _describe(unit))
+    return lines
+
+
+def _describe(unit: InverterConfig) -> Iterator[tuple[str, str]]:
+    speed = f", {unit.baud} baud" if unit.port.scheme == "serial" else ""
+    yield "port", f"{unit.port}{speed}"
+    yield "serial", unit.serial or "whatever answers"
+    yield "dialect", "found by asking" if unit.dialect == "auto" else unit.dialect
+    kind = "multi" if unit.profile == "hybrid" else "inverter"
+    name = unit.bus_name or f"com.victronenergy.{kind}.…"
+    yield "profile", f"{unit.profile}, as {name}, instance {unit.instance}"
+    yield "poll", "without pause" if unit.poll == "fast" else f"every {unit.poll:g} s"
+    yield "timeout", f"{unit.timeout:g} s" if unit.timeout else "automatic"
+    yield "AC", f"on phase L{unit.phase}, input: {unit.ac_input}"
+    own = unit.soc == "inverter"
+    yield "soc", "the inverter's own percent" if own else "not published"

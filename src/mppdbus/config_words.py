@@ -1,0 +1,126 @@
+"""What is wrong with a configuration, in words that its owner can act on."""
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping
+
+_LIMITS = {
+    "greater_than_equal": ("less than", "ge"),
+    "less_than_equal": ("more than", "le"),
+}
+_WANTED = {
+    "string_type": "text",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "finite_number": "a finite number",
+    "model_type": "a table",
+    "tuple_type": "a list of tables",
+}
+_SYNTAX_ADVICE = {
+    "Invalid value": 'text stands in "quotes"',
+    "Cannot overwrite a value": "the same key stands there twice",
+    "Expected '=' after a key in a key/value pair": "a line is: key = value",
+}
+_MANY = 48  # characters of a value that a message shows
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+
+def show(value: object) -> str:
+    """Show a value as the file has it, on one line and never long."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        text = str(value) if value.bit_length() < 200 else "a huge number"
+    elif isinstance(value, bool | str):
+        text = json.dumps(value, ensure_ascii=False)
+    elif isinstance(value, list | Mapping):
+        return "a list" if isinstance(value, list) else "a table"
+    else:
+        text = str(value)
+    return _plain(text)
+
+
+def _plain(text: str) -> str:
+    text = "".join(c if c.isprintable() else f"\\u{ord(c):04X}" for c in text)
+    return text if len(text) <= _MANY else f"{text[: _MANY - 1]}…"
+
+
+def place(loc: Iterable[int | str]) -> str:
+    """Name a place as people count: ``inverter[1].poll`` is in the first one."""
+    text = ""
+    for part in loc:
+        if isinstance(part, int):
+            text += f"[{part + 1}]"
+        else:
+            name = part if _BARE_KEY.fullmatch(part) else show(part)
+            text += f".{name}" if text else name
+    return text
+
+
+def unknown_key(key: str, known: Collection[str]) -> str:
+    """Refuse a key, and say which one was probably meant."""
+    if meant := closest(key, known):
+        return f'unknown key {show(key)}; did you mean "{meant}"?'
+    return f"unknown key {show(key)}; known are {', '.join(sorted(known))}"
+
+
+def bad_value(kind: str, value: object, context: Mapping[str, object]) -> str:
+    """Say what is wrong with a value; `kind` and `context` are those of pydantic."""
+    if kind in _LIMITS:
+        comparison, key = _LIMITS[kind]
+        return f"{show(value)} is {comparison} {float(str(context[key])):g}"
+    if kind == "value_error":
+        return str(context["error"])
+    if wanted := _WANTED.get(kind):
+        return f"{show(value)} is {_sort_of(value)}not {wanted}"
+    return f"{show(value)} is not allowed"
+
+
+def _sort_of(value: object) -> str:
+    if isinstance(value, str):
+        return "text, "
+    return "a yes or no, " if isinstance(value, bool) else ""
+
+
+def bad_syntax(message: str, text: str) -> str:
+    """Say where TOML text cannot be read; `message` is that of tomli."""
+    if "[mppsolar]" in text.lower():
+        return "this is the ini file of dbus-mppsolar; convert it first"
+    what, _, where = message.splitlines()[0].partition(" (at ")
+    if not where:
+        return f"{_plain(what)}; look for a value that is far too long or deep"
+    match = re.match(r"line (\d+), column \d+", where)
+    lines = text.split("\n") if match else text.rstrip().split("\n")
+    at = match[0] if match else f"line {len(lines)}, at its end"
+    written = lines[int(match[1]) - 1 if match else -1].strip()
+    advice = _SYNTAX_ADVICE.get(what, "compare with config.example.toml")
+    return f"{at}: {what}: {_plain(written)}; {advice}"
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """Find what was probably meant: within two typing errors, or a part of it."""
+    word = word[:_MANY].lower()
+    near = sorted((_distance(word, name), name) for name in known)
+    if near and near[0][0] <= min(2, len(word) - 1):
+        return near[0][1]
+    parts = [name for _, name in near if name in word or (word and word in name)]
+    return max(parts, key=len, default=None)
+
+
+def _distance(a: str, b: str) -> int:
+    """Levenshtein: how many letters to insert, drop or change."""
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        above, row = row, [i]
+        for j, y in enumerate(b, 1):
+            row.append(min(above[j] + 1, row[-1] + 1, above[j - 1] + (x != y)))
+    return row[-1]
+
+
+def in_toml(value: str | float) -> str:
+    """Write a printable text or a number as a TOML value."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def any_of(values: Iterable[object]) -> str:
+    """List the values to choose from: ``"grid", "shore" or "none"``."""
+    *most, last = (show(value) for value in values)
+    return f"{', '.join(most)} or {last}"
