@@ -1,0 +1,143 @@
+"""The command line: which command is where, exit codes, errors in one line, --json.
+
+Exit codes: 0 done, 1 the device said no, 2 usage or config, 3 no device.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import importlib
+import json
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Protocol, cast
+
+from . import __version__
+from .errors import BusError, ConfigError, LinkError, MppdbusError, ProtocolError
+
+DONE, SAID_NO, USAGE, NO_DEVICE = 0, 1, 2, 3
+
+# Name → (module with `add_arguments` and `run`, what it does). Loaded when called.
+COMMANDS = {
+    "run": ("mppdbus.commands.run", "serve the inverters of config.toml on D-Bus"),
+    "demo": ("mppdbus.commands.demo", "watch a simulated inverter on a real D-Bus"),
+    "monitor": ("mppdbus.commands.monitor", "watch an inverter live in the terminal"),
+    "detect": ("mppdbus.commands.detect", "find ports with a PI30 inverter"),
+    "query": ("mppdbus.commands.query", "ask an inverter, decoded, with units"),
+    "decode": ("mppdbus.commands.decode", "decode recorded replies"),
+    "simulate": ("mppdbus.simulator.cli", "be a PI30 inverter on a pty or TCP"),
+    "check-config": ("mppdbus.commands.check_config", "check config.toml"),
+    "import-config": ("mppdbus.commands.import_config", "turn an old ini into TOML"),
+    "test-connection": (
+        "mppdbus.commands.test_connection",
+        "the standalone connection test",
+    ),
+}
+
+
+class Command(Protocol):
+    """What a command's module has."""
+
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], Awaitable[int]]
+
+
+class Output:
+    """Where commands speak: lines for people, or with --json one object per line."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+
+    def line(self, text: str = "") -> None:
+        """Say something that only people need."""
+        if not self.as_json:
+            print(text, flush=True)  # noqa: T201 - the command line speaks
+
+    def record(self, data: object, text: str | None = None) -> None:
+        """Give a result: `data` to scripts, `text` to people."""
+        if self.as_json:
+            print(json.dumps(data, default=str, ensure_ascii=False), flush=True)  # noqa: T201
+        elif text is not None:
+            self.line(text)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    words = sys.argv[1:] if argv is None else argv
+    try:
+        args = _parser(words).parse_args(words)
+        _log(args)
+        return asyncio.run(_run(args))
+    except KeyboardInterrupt:
+        return DONE
+    except BrokenPipeError:  # the reader of our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except MppdbusError as error:
+        return complain(error)
+
+
+async def _run(args: argparse.Namespace) -> int:
+    command = _load(args.command)
+    return await command.run(args)
+
+
+def complain(error: MppdbusError) -> int:
+    """Print an error as one line, or one a problem, and return its exit code."""
+    print(f"mppdbus: {error}", file=sys.stderr)  # noqa: T201
+    return exit_code(error)
+
+
+def exit_code(error: MppdbusError) -> int:
+    """Return the exit code that belongs to an error."""
+    if isinstance(error, (ConfigError, BusError)):
+        return USAGE
+    if isinstance(error, LinkError):
+        return NO_DEVICE
+    if isinstance(error, ProtocolError):
+        return SAID_NO
+    return SAID_NO
+
+
+def _load(name: str) -> Command:
+    return cast("Command", importlib.import_module(COMMANDS[name][0]))
+
+
+def _parser(words: list[str]) -> argparse.ArgumentParser:
+    """Build the parser; only the command that is called gets its options."""
+    parser = argparse.ArgumentParser(
+        prog="mppdbus",
+        description="PI30 hybrid inverters as Victron devices on Venus OS.",
+        epilog="Exit codes: 0 done, 1 the device said no, 2 usage or config, "
+        "3 no device.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    called = next((word for word in words if word in COMMANDS), None)
+    for name, (_, purpose) in COMMANDS.items():
+        command = commands.add_parser(name, help=purpose, description=purpose)
+        if name == called:
+            _common(command)
+            _load(name).add_arguments(command)
+    return parser
+
+
+def _common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--log-level",
+        default=None,
+        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+        type=str.upper,
+        help="how much to log to stderr",
+    )
+
+
+def _log(args: argparse.Namespace) -> None:
+    logging.basicConfig(
+        level=args.log_level or "WARNING",
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )

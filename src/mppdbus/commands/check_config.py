@@ -1,0 +1,24 @@
+"""`mppdbus check-config`: is the file right, and what would run."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+
+from mppdbus.cli import Output
+from mppdbus.config import describe, load
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what can be said."""
+    parser.add_argument("config", type=Path, nargs="?", default=Path("config.toml"))
+    parser.add_argument("--json", action="store_true", help="the whole config as JSON")
+
+
+async def run(args: argparse.Namespace) -> int:
+    """Print what would run; problems raise `ConfigError`. Ports are not opened."""
+    config = await asyncio.to_thread(load, args.config)
+    text = "\n".join([f"{args.config}: no problem found", *describe(config)])
+    Output(as_json=args.json).record(config.model_dump(mode="json"), text)
+    return 0

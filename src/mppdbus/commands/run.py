@@ -1,0 +1,31 @@
+"""`mppdbus run`: the daemon in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+from pathlib import Path
+
+from mppdbus.config import load
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what can be said."""
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=Path("config.toml"),
+        metavar="FILE",
+        help="the configuration (default: %(default)s)",
+    )
+
+
+async def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT; 0 then."""
+    config = await asyncio.to_thread(load, args.config)
+    logging.getLogger().setLevel(args.log_level or config.log.level)
+    from mppdbus.daemon import run as serve  # noqa: PLC0415 - a bad config needs no bus
+
+    await serve(config)
+    return 0
