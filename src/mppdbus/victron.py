@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from .power import mains_used
+from .protocol.models import MODES
 from .snapshot import Snapshot
 
 DISCONNECTED = 240  # ActiveInput: none of them
@@ -77,14 +78,17 @@ def _charge_state(snapshot: Snapshot, idle: State) -> State | None:
     return State.ABSORPTION if reached else State.BULK
 
 
-MODE_OF = {"S": Mode.OFF, "D": Mode.OFF, "C": Mode.CHARGER_ONLY}
+MODE_OF = {
+    **dict.fromkeys(MODES, Mode.ON),
+    "S": Mode.OFF,
+    "D": Mode.OFF,
+    "C": Mode.CHARGER_ONLY,
+}
 
 
 def mode(snapshot: Snapshot) -> Mode | None:
-    """Return the switch position that the unit's mode amounts to."""
-    if snapshot.mode is None:
-        return None
-    return MODE_OF.get(snapshot.mode, Mode.ON)
+    """Return the switch position that the unit's mode amounts to; None if unknown."""
+    return MODE_OF.get(snapshot.mode or "")
 
 
 def active_input(snapshot: Snapshot) -> int | None:

@@ -1,0 +1,110 @@
+"""Victron's words for what the inverter does."""
+
+from __future__ import annotations
+
+import pytest
+
+from mppdbus.alarms import error_code, levels
+from mppdbus.snapshot import Snapshot
+from mppdbus.victron import State, active_input, firmware_number, mode, state
+from support_snapshots import online, qpigs
+
+CHARGING = "00010101"
+
+
+@pytest.mark.parametrize(
+    ("letter", "payload", "expected"),
+    [
+        ("P", qpigs(), State.OFF),
+        ("S", qpigs(bits="00000000"), State.OFF),
+        ("S", qpigs(bits="00000101", volts=50), State.BULK),
+        ("L", qpigs(), State.PASSTHRU),
+        ("L", qpigs(bits=CHARGING, volts=52), State.BULK),
+        ("L", qpigs(bits=CHARGING, volts=56.2), State.ABSORPTION),
+        ("L", qpigs(bits=CHARGING, volts=54, more="110"), State.FLOAT),
+        ("B", qpigs(grid=0), State.INVERTING),
+        ("F", qpigs(), State.FAULT),
+        ("H", qpigs(), State.LOW_POWER),
+        ("Y", qpigs(), State.PASSTHRU),
+        ("E", qpigs(), State.PASSTHRU),
+        ("C", qpigs(bits="00000110", volts=50), State.BULK),
+        ("D", qpigs(), State.OFF),
+        ("Q", qpigs(), None),  # a letter that nobody has explained
+    ],
+)
+def test_state(letter: str, payload: str, expected: State | None) -> None:
+    assert state(online(payload, letter)) is expected
+
+
+def test_bulk_and_absorption_are_unknown_without_the_bulk_voltage() -> None:
+    known = online(qpigs(bits=CHARGING), "L", with_ratings=False)
+    assert state(known) is None
+
+
+def test_an_unknown_mode_is_unknown_everywhere() -> None:
+    assert state(Snapshot(online=True)) is None
+    assert mode(Snapshot(online=True)) is None
+    assert active_input(Snapshot(online=True)) is None
+
+
+def test_a_mode_letter_that_nobody_explained_is_no_switch_position() -> None:
+    assert mode(online(qpigs(), "Q")) is None
+
+
+def test_switch_position_and_active_input() -> None:
+    assert mode(online(qpigs(), "L")) == 3
+    assert mode(online(qpigs(), "S")) == 4
+    assert active_input(online(qpigs(), "L")) == 0
+    assert active_input(online(qpigs(grid=0), "B")) == 240
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("00072.70", 0x7270),
+        ("00041.15", 0x4115),
+        ("00000.00", 0),
+        ("0007A.0B", 0x7A0B),
+        (None, None),
+        ("12345.67", None),  # does not fit three bytes
+    ],
+)
+def test_firmware_number(text: str | None, number: int | None) -> None:
+    assert firmware_number(text) == number
+
+
+@pytest.mark.parametrize(
+    ("bits", "raised"),
+    [
+        ((), {}),
+        ((0,), {}),  # no PV: every night
+        ((22,), {}),  # no battery connected
+        ((5,), {}),  # no mains
+        ((12,), {"LowVoltage": 1}),
+        ((14,), {"LowVoltage": 2}),
+        ((12, 14), {"LowVoltage": 2}),
+        ((9,), {"HighTemperature": 1}),
+        ((1, 9), {"HighTemperature": 2}),
+        ((16,), {"Overload": 1}),
+        ((1, 16), {"Overload": 2}),
+        ((1, 6), {"ShortCircuit": 2}),
+        ((7,), {"LowVoltageAcOut": 2}),
+        ((8,), {"HighVoltageAcOut": 2}),
+        ((11,), {"HighVoltage": 1}),
+    ],
+)
+def test_alarm_levels(bits: tuple[int, ...], raised: dict[str, int]) -> None:
+    found = levels(online(qpigs(), warned=bits))
+    assert {name: level for name, level in found.items() if level} == raised
+    assert None not in found.values()
+
+
+def test_a_missing_reply_is_no_warning_and_not_all_clear_either() -> None:
+    assert set(levels(Snapshot(online=True)).values()) == {None}
+    assert error_code(Snapshot(online=True)) is None
+
+
+def test_error_code_only_with_a_fault() -> None:
+    assert error_code(online(qpigs(), warned=(18,))) == 0
+    assert error_code(online(qpigs(), warned=(1, 18))) == 18
+    assert error_code(online(qpigs(), "F", warned=(26,))) == 33
