@@ -82,6 +82,10 @@ def _read_port(value: object) -> PortUrl:
     return parse_port(value)
 
 
+def _write_port(port: PortUrl) -> str:
+    return str(port)
+
+
 def _known_baud(value: int, info: ValidationInfo) -> int:
     port = info.data.get("port")
     if value not in BAUDS:
@@ -140,7 +144,7 @@ class InverterConfig(_Table):
         description="1 to 32 of A-Z a-z 0-9 space _ . -, a letter or digit first",
     )
     port: Annotated[
-        PortUrl, PlainValidator(_read_port), PlainSerializer(str, return_type=str)
+        PortUrl, PlainValidator(_read_port), PlainSerializer(_write_port)
     ] = Field(description=FORMS)
     baud: Annotated[int, AfterValidator(_known_baud)] = Field(
         2400, description=any_of(BAUDS)

@@ -35,12 +35,13 @@ def show(value: object) -> str:
         return "a list" if isinstance(value, list) else "a table"
     else:
         text = str(value)
-    return _plain(text)
+    return plain(text)
 
 
-def _plain(text: str) -> str:
+def plain(text: str, most: int = _MANY) -> str:
+    """Bring a text onto one line of at most so many characters."""
     text = "".join(c if c.isprintable() else f"\\u{ord(c):04X}" for c in text)
-    return text if len(text) <= _MANY else f"{text[: _MANY - 1]}…"
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def place(loc: Iterable[int | str]) -> str:
@@ -86,13 +87,13 @@ def bad_syntax(message: str, text: str) -> str:
         return "this is the ini file of dbus-mppsolar; convert it first"
     what, _, where = message.splitlines()[0].partition(" (at ")
     if not where:
-        return f"{_plain(what)}; look for a value that is far too long or deep"
+        return f"{plain(what)}; look for a value that is far too long or deep"
     match = re.match(r"line (\d+), column \d+", where)
     lines = text.split("\n") if match else text.rstrip().split("\n")
     at = match[0] if match else f"line {len(lines)}, at its end"
     written = lines[int(match[1]) - 1 if match else -1].strip()
     advice = _SYNTAX_ADVICE.get(what, "compare with config.example.toml")
-    return f"{at}: {what}: {_plain(written)}; {advice}"
+    return f"{at}: {what}: {plain(written)}; {advice}"
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:

@@ -1,0 +1,245 @@
+"""From the config.ini of dbus-mppsolar to a config.toml that says what became of it.
+
+Its keys: [MPPSOLAR] PORT, BAUD_RATE, PROTOCOL, TIMEOUT (seconds), POLL_INTERVAL
+(milliseconds), DEBUG; [DBUS] SERVICE_NAME, DEVICE_INSTANCE; [VENUS] PRODUCT_NAME.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import isfinite
+from textwrap import wrap
+
+from .config import BARE_BUS_NAME, BAUDS, BUS_NAME, NAME, InverterConfig
+from .config_words import any_of, in_toml, plain, show
+from .errors import ConfigError
+from .porturl import parse_port
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A line ``key = value`` of the ini file, section and key in capitals."""
+
+    section: str
+    key: str
+    value: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """A line of the new file under its remark; without a value, the remark alone."""
+
+    key: str
+    value: str | float | None
+    remark: str
+
+
+_Rule = Callable[[str], Iterator[_Option]]
+
+_DIALECTS = {"PI30MAX": "pi30max", "PI30REVO": "revo", "PI41": "pi41"}
+_SWITCH = {
+    "1": True, "yes": True, "true": True, "on": True,
+    "0": False, "no": False, "false": False, "off": False,
+}  # fmt: skip
+_HYBRID = (
+    'For a hybrid inverter profile = "hybrid" is better: Venus OS then shows its AC '
+    "input too, under another name on D-Bus. To change, remove the next two lines."
+)
+_NOT_SERIAL = "[MPPSOLAR] BAUD_RATE is left out: only a serial port has a speed."
+_DROPPED = {
+    "DEBUG": "off is the default",
+    "DEBUG_ENABLED": "off is the default",
+    "PRODUCT_NAME": "it is too long for a name, or has letters that one may not have",
+    "PRODUCT_ID": "mppdbus has a product id of its own; 0xA381 is that of a BMV-712",
+    "DEVICE_TYPE": "nothing on Venus OS reads it",
+    "SOLAR_SERVICE_NAME": "solar power is part of the inverter's own service",
+    "BATTERY_SERVICE_NAME": "the battery is part of the inverter's own service",
+}
+
+
+def convert(text: str, source: str) -> str:
+    """Turn the ini text into TOML text that `config.parse` accepts.
+
+    Raises ConfigError with every problem, one a line, after `source`.
+    """
+    entries = _read(text, source)
+    options: dict[str, _Option] = {}
+    dropped, problems = [], []
+    for entry in entries:
+        rule = _RULES.get((entry.section, entry.key))
+        try:
+            new = {option.key: option for option in rule(entry.value)} if rule else {}
+        except ValueError as error:
+            problems.append(f"{source}: line {entry.line}: {entry.key}: {error}")
+            continue
+        options |= new
+        if not new:
+            dropped.append(entry)
+    if problems:
+        raise ConfigError("\n".join(problems))
+    _complete(options)
+    return "\n".join(_write(options, dropped, source))
+
+
+def _read(text: str, source: str) -> list[_Entry]:
+    entries: dict[tuple[str, str], _Entry] = {}
+    sections = [""]
+    problems = []
+    for number, written in enumerate(text.splitlines(), 1):
+        line = re.split(r"(?:^|\s)[#;]", written, maxsplit=1)[0].strip("\ufeff \t")
+        if match := re.fullmatch(r"\[([^\[\]]*)\]", line):
+            sections.append(match[1].strip().upper())
+        elif match := re.fullmatch(r"([^=:]+?)\s*[=:]\s*(.*)", line):
+            section, key = sections[-1], match[1].upper()
+            value = re.sub(r"""^(["'])(.*)\1$""", r"\2", match[2])
+            entries[section, key] = _Entry(section, key, value, number)
+        elif line:
+            what = f"{show(line)} is no option"
+            problems.append(f"{source}: line {number}: {what}; write KEY = value")
+    if "MPPSOLAR" not in sections:
+        what = "no section [MPPSOLAR], so not the config.ini of dbus-mppsolar"
+        raise ConfigError(f"{source}: {what}; name that file")
+    if problems:
+        raise ConfigError("\n".join(problems))
+    return list(entries.values())
+
+
+def _port(value: str) -> Iterator[_Option]:
+    parse_port(value)
+    yield _Option("port", value.strip(), "[MPPSOLAR] PORT")
+
+
+def _baud(value: str) -> Iterator[_Option]:
+    if value not in map(str, BAUDS):
+        raise ValueError(f"{show(value)} is no speed of a port; use {any_of(BAUDS)}")
+    yield _Option("baud", int(value), "[MPPSOLAR] BAUD_RATE")
+
+
+def _protocol(value: str) -> Iterator[_Option]:
+    name = value.upper()
+    if not name.startswith("PI30") and name not in _DIALECTS:
+        what = f"{show(value)} is another protocol, and this daemon speaks PI30 only"
+        raise ValueError(f"{what}; if the inverter speaks PI30, write PI30")
+    remark = f"[MPPSOLAR] PROTOCOL = {plain(name)}"
+    dialect = _DIALECTS.get(name, "auto")
+    if dialect == "auto":
+        remark += ". The inverter is asked for its family."
+    yield _Option("dialect", dialect, remark)
+
+
+def _timeout(value: str) -> Iterator[_Option]:
+    seconds = _number(value, "seconds")
+    fitted = min(max(seconds, 0.2), 10)
+    yield _Option(
+        "timeout",
+        fitted,
+        f"[MPPSOLAR] TIMEOUT{_instead_of(seconds, fitted)}. "
+        "Better remove it: then mppdbus waits as long as suits the port.",
+    )
+
+
+def _poll(value: str) -> Iterator[_Option]:
+    seconds = _number(value, "milliseconds") / 1000
+    fitted = min(max(seconds, 0.5), 60)
+    remark = "[MPPSOLAR] POLL_INTERVAL, in seconds"
+    yield _Option("poll", fitted, remark + _instead_of(seconds, fitted))
+
+
+def _number(value: str, unit: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = float("nan")
+    if not isfinite(number):
+        raise ValueError(f"{show(value)} is no number; use a number of {unit}")
+    return number
+
+
+def _instead_of(wanted: float, fitted: float) -> str:
+    return "" if wanted == fitted else f", {fitted:g} because {wanted:g} is not allowed"
+
+
+def _debug(value: str) -> Iterator[_Option]:
+    wanted = _SWITCH.get(value.lower())
+    if wanted is None:
+        raise ValueError(f"{show(value)} is not yes or no; use True or False")
+    if wanted:
+        yield _Option("level", "DEBUG", "DEBUG")
+
+
+def _service_name(value: str) -> Iterator[_Option]:
+    if re.match(r"com\.victronenergy\.multi(\.|$)", value):
+        remark = "[DBUS] SERVICE_NAME = com.victronenergy.multi, now with a suffix"
+        yield _Option("profile", "hybrid", remark)
+        return
+    usable = BUS_NAME.fullmatch(value) and len(value) <= 255
+    remark = "[DBUS] SERVICE_NAME"
+    if not usable:
+        remark += f" = {show(value)} is no name for an inverter"
+    yield _Option("profile", "inverter", f"{remark}. {_HYBRID}")
+    yield _Option("bus_name", value if usable else BARE_BUS_NAME, "")
+
+
+def _instance(value: str) -> Iterator[_Option]:
+    if not re.fullmatch(r"[0-9]{1,5}", value) or int(value) > 65535:
+        raise ValueError(f"{show(value)} is no device instance; use 0 to 65535")
+    yield _Option("instance", int(value), "[DBUS] DEVICE_INSTANCE")
+
+
+def _product_name(value: str) -> Iterator[_Option]:
+    if re.fullmatch(NAME, value):
+        yield _Option("name", value, "[VENUS] PRODUCT_NAME")
+
+
+def _complete(options: dict[str, _Option]) -> None:
+    """Fill in what dbus-mppsolar had by default, and drop what does not fit."""
+    port = _Option("port", "/dev/ttyUSB0", "The port that dbus-mppsolar took by itself")
+    port = options.setdefault("port", port)
+    if "baud" in options and parse_port(str(port.value)).scheme != "serial":
+        options["baud"] = _Option("baud", None, _NOT_SERIAL)
+    if "profile" not in options:
+        remark = f"The name that dbus-mppsolar documents. {_HYBRID}"
+        options["profile"] = _Option("profile", "inverter", remark)
+        options["bus_name"] = _Option("bus_name", BARE_BUS_NAME, "")
+
+
+def _write(
+    options: dict[str, _Option], dropped: list[_Entry], source: str
+) -> Iterator[str]:
+    yield f"# Converted from {plain(source)} of dbus-mppsolar."
+    yield ""
+    if level := options.pop("level", None):
+        yield from ("[log]", *_lines(level), "")
+    yield "[[inverter]]"
+    for key in InverterConfig.model_fields:
+        if option := options.get(key):
+            yield from _lines(option)
+    if dropped:
+        yield ""
+        yield "# Not taken over:"
+    for entry in dropped:
+        why = _DROPPED.get(entry.key, "mppdbus has no such option")
+        where = f"[{entry.section}] {entry.key} = {entry.value}"
+        yield f"#   {plain(where, 100)}: {why}"
+    yield ""
+
+
+def _lines(option: _Option) -> Iterator[str]:
+    yield from wrap(option.remark, 86, initial_indent="# ", subsequent_indent="# ")
+    if option.value is not None:
+        yield f"{option.key} = {in_toml(option.value)}"
+
+
+_RULES: dict[tuple[str, str], _Rule] = {
+    ("MPPSOLAR", "PORT"): _port,
+    ("MPPSOLAR", "BAUD_RATE"): _baud,
+    ("MPPSOLAR", "PROTOCOL"): _protocol,
+    ("MPPSOLAR", "TIMEOUT"): _timeout,
+    ("MPPSOLAR", "POLL_INTERVAL"): _poll,
+    ("MPPSOLAR", "DEBUG"): _debug,
+    ("DBUS", "DEBUG_ENABLED"): _debug,
+    ("DBUS", "SERVICE_NAME"): _service_name,
+    ("DBUS", "DEVICE_INSTANCE"): _instance,
+    ("VENUS", "PRODUCT_NAME"): _product_name,
+}
