@@ -1,0 +1,68 @@
+"""How long each reply takes is learned, and never slept past."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mppdbus.pace import GUARD, Pace
+
+END = 0.552  # s, a QPIGS with think time
+BYTE = 1 / 240
+
+
+def look(pace: Pace, end: float, length: int = 110) -> tuple[float, int]:
+    """Read one reply as the link does: sleep, then wake for every byte left."""
+    quiet = pace.quiet("QPIGS")
+    left = max(0, int((end - quiet) / BYTE))
+    wakeups = 1 + min(left, length - 1)
+    took = max(end, quiet)
+    pace.learn("QPIGS", took, length, wakeups)
+    return took - end, wakeups
+
+
+def test_an_unknown_reply_is_not_slept_through() -> None:
+    assert Pace().quiet("QPIGS") == 0.0
+    assert Pace().length("QPIGS") is None
+
+
+def test_a_steady_reply_is_found_at_once_and_with_few_wakeups() -> None:
+    pace = Pace()
+    look(pace, END)
+    results = [look(pace, END) for _ in range(50)]
+    assert all(late < 0.002 for late, _ in results)
+    assert all(wakeups <= 4 for _, wakeups in results)
+
+
+def test_a_reply_that_gets_faster_is_followed() -> None:
+    pace = Pace()
+    for _ in range(10):
+        look(pace, END)
+    late = [look(pace, END - 0.02)[0] for _ in range(10)]
+    assert late[-1] < 0.002
+    assert sorted(late, reverse=True)[:6] == late[:6]
+
+
+def test_a_reply_of_another_length_is_learnt_anew() -> None:
+    pace = Pace()
+    look(pace, END)
+    pace.learn("QPIGS", 0.1, 7, 7)
+    assert pace.quiet("QPIGS") == 0.1 - GUARD
+    assert pace.length("QPIGS") == 7
+
+
+def test_a_fast_line_is_never_slept_on() -> None:
+    pace = Pace()
+    for _ in range(5):
+        pace.learn("QPIGS", 0.0005, 110, 1)
+    assert pace.quiet("QPIGS") == 0.0
+
+
+@given(st.lists(st.tuples(st.floats(0.001, 2), st.integers(1, 120)), max_size=40))
+def test_the_sleep_is_never_longer_than_a_reply_took(
+    seen: list[tuple[float, int]],
+) -> None:
+    pace = Pace()
+    for took, wakeups in seen:
+        pace.learn("QPIGS", took, 110, wakeups)
+        assert 0.0 <= pace.quiet("QPIGS") <= max(took for took, _ in seen)

@@ -1,0 +1,65 @@
+"""What is asked when: the plan is pure, so no test waits."""
+
+from __future__ import annotations
+
+from mppdbus.poller import ONCE, RECURRING, Plan
+from mppdbus.protocol.commands import QUERIES
+
+
+def learnt(*, fast: bool) -> Plan:
+    return Plan(fast=fast, once=[])
+
+
+def test_every_query_of_the_tables_has_a_layout() -> None:
+    assert {*ONCE, *(c.query for c in RECURRING)} <= set(QUERIES)
+
+
+def test_what_is_asked_once_comes_first_and_once() -> None:
+    plan = Plan(fast=True)
+    assert [plan.next(0.0, None) for _ in ONCE] == list(ONCE)
+    assert plan.next(0.0, None) not in (None, *ONCE[1:2])
+
+
+def test_nothing_is_asked_before_it_is_due() -> None:
+    plan = learnt(fast=True)
+    for cadence in RECURRING:
+        plan.done(cadence.query, 100.0)
+    assert plan.next(100.0, None) is None
+    assert plan.next(105.5, None) in ("QMOD", "QPIWS")
+
+
+def test_the_most_overdue_goes_first() -> None:
+    plan = learnt(fast=False)
+    plan.due = {"QMOD": 9.0, "QPIWS": 3.0, "QPIRI": 6.0, "QFLAG": 8.0}
+    assert plan.next(10.0, None) == "QPIWS"
+
+
+def test_what_does_not_fit_waits() -> None:
+    plan = learnt(fast=False)
+    plan.due = {"QMOD": 0.0, "QPIWS": 0.0, "QPIRI": -50.0, "QFLAG": 0.0}
+    assert plan.next(10.0, 0.12) == "QMOD"
+    assert plan.next(10.0, 0.05) is None
+    assert plan.next(10.0, None) == "QPIRI"
+
+
+def test_a_change_makes_the_mode_due_at_once() -> None:
+    plan = learnt(fast=True)
+    for cadence in RECURRING:
+        plan.done(cadence.query, 100.0)
+    plan.hurry("QMOD")
+    assert plan.next(100.1, None) == "QMOD"
+
+
+def test_on_a_full_line_qmod_and_qpiws_take_a_tenth_of_the_polls() -> None:
+    """Mean time between two QPIGS stays within 7 % of the line's limit."""
+    plan, now, polls = learnt(fast=True), 0.0, 0
+    cost = {c.query: c.typical for c in RECURRING}
+    for cadence in RECURRING:
+        plan.done(cadence.query, now)
+    while now < 600:
+        now += 0.552
+        polls += 1
+        while (query := plan.next(now, None)) is not None:
+            now += cost[query]
+            plan.done(query, now)
+    assert now / polls < 0.552 * 1.07
