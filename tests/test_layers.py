@@ -115,7 +115,7 @@ def test_every_unit_is_in_the_table() -> None:
 
 def test_a_wrong_import_would_be_found() -> None:
     probe = PACKAGE / "protocol" / "fields.py"
-    text = "import asyncio\ndef f():\n    from ..link import Link\n    from .. import cli\n"
+    text = "import asyncio\nif 1:\n from ..link import Link\n from .. import cli\n"
     assert imports(probe, text) == {
         "asyncio",
         "mppdbus.link",
