@@ -19,6 +19,8 @@ from mppdbus.porturl import PortUrl, parse_port
         ("/dev/hidraw0", PortUrl("hidraw", "/dev/hidraw0")),
         ("serial:/dev/ttyUSB0", PortUrl("serial", "/dev/ttyUSB0")),
         ("serial:///dev/ttyUSB0", PortUrl("serial", "/dev/ttyUSB0")),
+        ("serial:////dev//ttyUSB0", PortUrl("serial", "/dev/ttyUSB0")),
+        ("//dev/ttyUSB0", PortUrl("serial", "/dev/ttyUSB0")),
         ("SERIAL:/dev/ttyUSB0", PortUrl("serial", "/dev/ttyUSB0")),
         ("hidraw:/run/fake", PortUrl("hidraw", "/run/fake")),
         ("tcp://gateway.local:8899", PortUrl("tcp", host="gateway.local", port=8899)),

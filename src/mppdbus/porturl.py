@@ -89,7 +89,7 @@ def _device(scheme: Literal["serial", "hidraw"], path: str) -> PortUrl:
         raise ValueError(f'{path} is no serial port; write "hidraw:{path}"')
     if scheme == "hidraw" and _TTY.fullmatch(path):
         raise ValueError(f'{path} is a serial port; write "serial:{path}"')
-    return PortUrl(scheme, path)
+    return PortUrl(scheme, re.sub("//+", "/", path))
 
 
 def _tcp(rest: str, text: str) -> PortUrl:
