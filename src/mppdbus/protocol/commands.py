@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from mppdbus.errors import CorruptReply, OtherProtocol, Refused, UnknownLayout
 
 from . import models as m
+from . import models_charge as q
+from . import models_parallel as p
+from . import models_rest as r
 from . import models_settings as s
 from .fields import Reading
 
@@ -29,14 +32,14 @@ class Layout:
     counts: frozenset[int]
     dotted: tuple[int, bool] | None = None
 
-    def fits(self, words: list[bytes]) -> bool:
+    def fits(self, words: list[str]) -> bool:
         """Tell whether a reply of these words has this shape."""
         if len(words) not in self.counts:
             return False
         if self.dotted is None:
             return True
         index, wanted = self.dotted
-        return (b"." in words[index]) is wanted
+        return ("." in words[index]) is wanted
 
 
 def _layout(
@@ -45,7 +48,11 @@ def _layout(
     return Layout(model, frozenset(counts), dotted)
 
 
-ONE = (1,)
+# Answered by some units; nobody can say what the words mean.
+UNEXPLAINED = (
+    "QFS", "QWS", "QBT", "QGR", "QPICF", "QPIHF",
+    "QCST", "QCVT", "QLED", "QWFS", "QOPCHT",
+)  # fmt: skip
 
 QUERIES: dict[str, tuple[Layout, ...]] = {
     "QPI": (_layout(s.ProtocolId, 1),),
@@ -81,38 +88,41 @@ QUERIES: dict[str, tuple[Layout, ...]] = {
     "QMUCHGCR": (_layout(s.CurrentChoices, *range(1, 33)),),
     "QMSCHGCR": (_layout(s.CurrentChoices, *range(1, 33)),),
     "QBEQI": (_layout(s.Equalization, 10),),
-    "QOPM": (_layout(s.OutputMode, 1),),
-    "QBOOT": (_layout(s.Bootloader, 1),),
-    "QPGS": (_layout(m.ParallelStatus, 27, 29),),
-    "QP2GS": (_layout(m.SecondPhaseParallelStatus, 17),),
-    "QT": (_layout(s.Clock, 1),),
+    "QOPM": (_layout(r.OutputMode, 1),),
+    "QBOOT": (_layout(r.Bootloader, 1),),
+    "QPGS": (_layout(p.ParallelStatus, 27, 29),),
+    "QP2GS": (
+        _layout(p.SecondPhaseParallelStatus, 17),
+        _layout(p.SecondTrackersParallel, 9),
+    ),
+    "Q2PGS": (_layout(p.FeedInParallel, 4),),
+    "QT": (_layout(r.Clock, 1),),
     **{
-        name: (_layout(s.Energy, 1),)
+        name: (_layout(r.Energy, 1),)
         for name in ("QET", "QEY", "QEM", "QED", "QLT", "QLY", "QLM", "QLD")
     },
     "Q1": (
-        _layout(m.ChargeStateClone, 13),
-        _layout(m.ChargeState, 17),
-        _layout(m.ChargeStateVmii, 18),
-        _layout(m.ChargeStateUnknownTail, 22),
-        _layout(m.ChargeStateEqualization, 27),
+        _layout(q.ChargeStateClone, 13),
+        _layout(q.ChargeState, 17),
+        _layout(q.ChargeStateVmii, 18),
+        _layout(q.ChargeStateUnknownTail, 22),
+        _layout(q.ChargeStateEqualization, 27),
     ),
-    "QBMS": (_layout(s.BatteryManagement, 10),),
-    "QDOP": (_layout(s.SecondOutput, 14),),
-    "QOPPT": (_layout(s.HourlyPriorities, 24, 28),),
-    "QCHPT": (_layout(s.HourlyPriorities, 24, 28),),
-    "QBATCD": (_layout(s.BatteryControl, 1),),
-    "QBV": (_layout(s.BatteryVoltage, 2),),
-    "QMD": (_layout(s.UpsModel, 8),),
-    **{
-        name: (_layout(s.Words, *range(1, 65)),)
-        for name in ("QFS", "QWS", "QBT", "QGR", "QPICF", "QPIHF", "QCST", "QCVT")
-    },
+    "QBMS": (_layout(r.BatteryManagement, 10),),
+    "QLITH0": (_layout(r.LithiumBattery, 12),),
+    "QDOP": (_layout(r.SecondOutput, 14),),
+    "QOPPT": (_layout(r.HourlyPriorities, 24, 28),),
+    "QCHPT": (_layout(r.HourlyPriorities, 24, 28),),
+    "QBATCD": (_layout(r.BatteryControl, 1),),
+    "QBV": (_layout(r.BatteryVoltage, 2),),
+    "QCHGS": (_layout(r.UpsCharge, 4),),
+    "QMD": (_layout(r.UpsModel, 8),),
+    **{name: (_layout(r.Words, *range(1, 65)),) for name in UNEXPLAINED},
 }
 
 # Commands that carry a number or a date, and are otherwise one query.
 _NUMBERED = re.compile(
-    r"(QPGS|QP2GS|QEY|QEM|QED|QLY|QLM|QLD)(\d{1,8}|n)$|(VERFW):$", re.ASCII
+    r"(QPGS|QP2GS|Q2PGS|QEY|QEM|QED|QLY|QLM|QLD)(\d{1,8}|n)$|(VERFW):$", re.ASCII
 )
 _FOREIGN_COMMAND = re.compile(r"H[A-Z0-9]{2,}|QPRTL")  # the CRC-less dialect of VMII
 
@@ -144,11 +154,14 @@ def decode(
             raise OtherProtocol(f"{command}: belongs to the H dialect, not to PI30")
         raise UnknownLayout(f"{command}: no layout is known for this command")
     if len(layouts) == 1 and layouts[0].counts == _ONE_WORD:
-        return _model(command, layouts[0], payload)
-    words = payload.split()
+        return _model(command, layouts[0].model, payload, None)
+    try:
+        words = payload.decode("ascii").split()
+    except UnicodeDecodeError as error:
+        raise CorruptReply(f"{command}: {payload!r} is not ASCII") from error
     for layout in layouts:
         if layout.fits(words):
-            return _model(command, layout, payload)
+            return _model(command, layout.model, payload, words)
     raise _no_layout(command, words, layouts)
 
 
@@ -156,9 +169,9 @@ _ONE_WORD = frozenset((1,))
 
 
 def _no_layout(
-    command: str, words: list[bytes], layouts: tuple[Layout, ...]
+    command: str, words: list[str], layouts: tuple[Layout, ...]
 ) -> UnknownLayout | OtherProtocol:
-    if any(word[:1] in (b"+", b"-") and len(word) > 1 for word in words):
+    if any(word[:1] in ("+", "-") and len(word) > 1 for word in words):
         return OtherProtocol(f"{command}: a signed field: PI34, not PI30")
     known = sorted({count for layout in layouts for count in layout.counts})
     return UnknownLayout(
@@ -167,13 +180,23 @@ def _no_layout(
     )
 
 
-def _model(command: str, layout: Layout, payload: bytes) -> Reading:
+def _model(
+    command: str, model: type[Reading], payload: bytes, words: list[str] | None
+) -> Reading:
     try:
-        reading = layout.model.from_payload(payload)
+        if words is None:
+            reading = model.from_payload(payload)
+        else:
+            reading = model.from_split(payload, words)
     except ValueError as error:
         raise CorruptReply(f"{command}: {error}") from error
+    if model is s.ProtocolId:
+        _check_spoken(command, reading)
+    return reading
+
+
+def _check_spoken(command: str, reading: Reading) -> None:
     if isinstance(reading, s.ProtocolId) and reading.protocol not in SPOKEN:
         raise OtherProtocol(
             f"{command}: the device speaks {reading.protocol}, not PI30"
         )
-    return reading

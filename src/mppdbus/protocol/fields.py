@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 NUMERIC = b"0123456789. "
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 UNKNOWN_WORDS = frozenset(("-", "--", "---", "NOA"))  # "not available", seen in QPIRI
 
 
@@ -50,37 +52,43 @@ class Reading(BaseModel):
     alphabet: ClassVar[bytes | None] = NUMERIC
 
     @classmethod
-    def from_words(cls, words: list[str]) -> Self:
-        """Return the model of `words`; raises `ValueError` naming the wrong field."""
-        names = cls.wire_names()
-        try:
-            return cls.model_validate(dict(zip(names, words, strict=False)))
-        except ValidationError as error:
-            raise ValueError(describe(error, names)) from None
-
-    @classmethod
     def from_payload(cls, payload: bytes) -> Self:
         """Return the model of a payload; raises `ValueError` if it does not fit."""
-        words = payload.decode("ascii").split()
-        if cls.alphabet is not None and payload.translate(None, cls.alphabet):
+        return cls.from_split(payload, payload.decode("ascii").split())
+
+    @classmethod
+    def from_split(cls, payload: bytes, words: list[str]) -> Self:
+        """Return the model of a payload that has been cut into its words."""
+        if cls.alphabet is not None and (
+            payload.translate(None, cls.alphabet) or loose_dot(payload)
+        ):
             return cls._from_known(words)
         return cls.from_words(words)
 
     @classmethod
+    def from_words(cls, words: list[str]) -> Self:
+        """Return the model of `words`; raises `ValueError` naming the wrong field."""
+        return cls._validated(dict(zip(cls.wire_names(), words, strict=False)))
+
+    @classmethod
     def _from_known(cls, words: list[str]) -> Self:
         """Leave out the words that say "not available"; refuse other strangers."""
-        names = cls.wire_names()
         known = {}
+        names = cls.wire_names()
         for place, (name, word) in enumerate(zip(names, words, strict=False), start=1):
             if word in UNKNOWN_WORDS:
                 continue
-            if word.encode().translate(None, cls.alphabet or b""):
+            if not is_number(word):
                 raise ValueError(f"field {place} ({name}): {word!r} is not a number")
             known[name] = word
+        return cls._validated(known)
+
+    @classmethod
+    def _validated(cls, fields: dict[str, str]) -> Self:
         try:
-            return cls.model_validate(known)
+            return cls.__pydantic_validator__.validate_python(fields)  # type: ignore[no-any-return]
         except ValidationError as error:
-            raise ValueError(describe(error, names)) from None
+            raise ValueError(describe(error, cls.wire_names())) from None
 
     @classmethod
     def wire_names(cls) -> tuple[str, ...]:
@@ -100,6 +108,29 @@ class Reading(BaseModel):
     def derived(self) -> dict[str, Any]:
         """Return what follows from the fields alone, for people and scripts."""
         return {}
+
+
+def is_number(word: str) -> bool:
+    """Tell whether a word is a number as inverters write them: no sign, no exponent."""
+    return _NUMBER.fullmatch(word) is not None
+
+
+def loose_dot(payload: bytes) -> bool:
+    """Tell whether a dot stands without digits around it, as only damage has it."""
+    return b"." in payload and (
+        b". " in payload
+        or b" ." in payload
+        or payload[:1] == b"."
+        or payload[-1:] == b"."
+    )
+
+
+def one_word(pattern: str, payload: bytes, meaning: str) -> str:
+    """Return group 1 of a reply that is one word; raises `ValueError` otherwise."""
+    match = re.fullmatch(pattern, payload.decode("ascii").rstrip(" "))
+    if match is None:
+        raise ValueError(f"{payload!r} is not {meaning}")
+    return match[1]
 
 
 _NAMES: dict[type[Reading], tuple[str, ...]] = {}

@@ -1,4 +1,4 @@
-"""What an inverter says of the moment: QPIGS, QPIGS2, QMOD, QPIWS, QPGSn, Q1.
+"""What an inverter says of the moment: QPIGS, QPIGS2, QMOD, QPIWS.
 
 Field numbers are those of the documents A to I and of the recordings named `fNNNN`.
 Every field may be None: not in this layout, or "-".
@@ -6,25 +6,21 @@ Every field may be None: not in this layout, or "-".
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
 from .fields import (
     Amps,
-    Bool,
     Celsius,
     Code,
     Hertz,
-    Minutes,
     Percent,
     Reading,
-    Seconds,
     TenMillivolts,
-    Text,
     VoltAmps,
     Volts,
+    WattHours,
     Watts,
     WholeAmps,
 )
@@ -147,6 +143,34 @@ class GeneralStatusSplitPhase(GeneralStatus):
         return _bit(self.device_status, 0)
 
 
+class GeneralStatusRevo(GeneralStatus):
+    """QPIGS of the REVO (document I): PI30's places, some with other contents.
+
+    5 and 12 are reserved, 13 is PV power as 20 is, 16 the PV energy of the day.
+    """
+
+    reserved_5: Code = None
+    reserved_12: Code = None
+    pv_power_13: Watts = None
+    pv_energy_today: WattHours = None
+
+    @classmethod
+    def wire_names(cls) -> tuple[str, ...]:
+        """Return the names of the words, with the four that differ."""
+        return _REVO_NAMES
+
+
+_REVO_NAMES = tuple(
+    {
+        "ac_output_apparent_power": "reserved_5",
+        "heatsink_temperature": "reserved_12",
+        "pv_input_current": "pv_power_13",
+        "battery_discharge_current": "pv_energy_today",
+    }.get(name, name)
+    for name in GeneralStatus.wire_names()
+)
+
+
 class SecondTracker(Reading):
     """QPIGS2 of the MAX, MAX II and MKS II: 3 words and a blank (documents F, G)."""
 
@@ -236,177 +260,3 @@ class Warnings(Reading):
     def derived(self) -> dict[str, Any]:
         """Return the positions that are set."""
         return {"set_bits": list(self.set_bits)}
-
-
-class ParallelStatus(Reading):
-    """QPGSn: one unit of a parallel set; 27 words, 29 on MAX and MAX II."""
-
-    alphabet: ClassVar[bytes | None] = None
-    exists: Bool = None
-    serial: Text = None
-    mode: Annotated[str, Field(pattern=r"^[A-Z]$")] | None = None
-    fault_code: Code = None
-    grid_voltage: Volts = None
-    grid_frequency: Hertz = None
-    ac_output_voltage: Volts = None
-    ac_output_frequency: Hertz = None
-    ac_output_apparent_power: VoltAmps = None
-    ac_output_active_power: Watts = None
-    load_percent: Percent = None
-    battery_voltage: Volts = None
-    battery_charging_current: WholeAmps = None
-    battery_capacity: Percent = None
-    pv_input_voltage: Volts = None
-    total_charging_current: WholeAmps = None
-    total_ac_output_apparent_power: VoltAmps = None
-    total_ac_output_active_power: Watts = None
-    total_load_percent: Percent = None
-    status: Status8 = None
-    output_mode: Code = None
-    charger_source_priority: Code = None
-    max_charging_current: WholeAmps = None
-    max_charging_range: WholeAmps = None
-    max_ac_charging_current: WholeAmps = None
-    pv_input_current: Amps = None
-    battery_discharge_current: WholeAmps = None
-    pv2_voltage: Volts = None
-    pv2_current: Amps = None
-
-    @classmethod
-    def from_payload(cls, payload: bytes) -> Self:
-        """Refuse letters outside the mode, which pydantic would read as exponents."""
-        words = payload.decode("ascii").split()
-        if len(words) > 3 and not re.fullmatch(r"[0-9. ]+", " ".join(words[3:])):
-            raise ValueError("a measured field of QPGS is not a number")
-        return cls.from_words(words)
-
-
-class SecondPhaseParallelStatus(Reading):
-    """QP2GSn of PI41: the second phase of a unit, 17 words (f0252)."""
-
-    alphabet: ClassVar[bytes | None] = None
-    exists: Code = None
-    serial: Text = None
-    mode: Annotated[str, Field(pattern=r"^[A-Z]$")] | None = None
-    fault_code: Code = None
-    grid_voltage: Volts = None
-    grid_frequency: Hertz = None
-    ac_output_voltage: Volts = None
-    ac_output_frequency: Hertz = None
-    ac_output_apparent_power: VoltAmps = None
-    ac_output_active_power: Watts = None
-    load_percent: Percent = None
-    battery_voltage: Volts = None
-    battery_charging_current: WholeAmps = None
-    battery_capacity: Percent = None
-    pv2_voltage: Volts = None
-    pv2_current: Amps = None
-    status: Status8 = None
-
-
-CHARGE_STATES = {10: "idle", 11: "bulk", 12: "absorption", 13: "float"}
-
-
-class ChargeState(Reading):
-    """Q1, undocumented: 17 words (MKS, SP, SMH, EG4)."""
-
-    absorption_remaining: Seconds = None
-    float_remaining: Seconds = None
-    scc_ok: Code = None
-    scc_allowed: Code = None
-    scc_average_current: Amps = None
-    scc_temperature: Celsius = None
-    inverter_temperature: Celsius = None
-    battery_side_temperature: Celsius = None
-    transformer_temperature: Celsius = None
-    parallel_role: Code = None
-    fan_lock: Code = None
-    unused: Code = None
-    fan_speed: Percent = None
-    scc_charging_power: Watts = None
-    parallel_warning: Code = None
-    sync_frequency: Hertz = None
-    charge_state: Code = None
-
-    def derived(self) -> dict[str, Any]:
-        """Return the name of the charge state."""
-        if self.charge_state is None:
-            return {}
-        return {"charge_state_name": CHARGE_STATES.get(self.charge_state, "unknown")}
-
-
-class ChargeStateEqualization(ChargeState):
-    """Q1 of 27 words: as 17, then the ten of QBEQI (f0065)."""
-
-    enabled: Code = None
-    time: Minutes = None
-    period: Code = None
-    max_current: WholeAmps = None
-    reserved_5: Code = None
-    voltage: Volts = None
-    reserved_7: Code = None
-    over_time: Minutes = None
-    active: Code = None
-    elapsed: Code = None
-
-
-class ChargeStateUnknownTail(ChargeState):
-    """Q1 of 22 words: as 17, then five that nobody has explained."""
-
-    unknown_18: Text = None
-    unknown_19: Text = None
-    unknown_20: Text = None
-    unknown_21: Text = None
-    unknown_22: Text = None
-
-
-class ChargeStateClone(ChargeState):
-    """Q1 of 13 words on NXPW clones (f0058): no counters, the state last."""
-
-    @classmethod
-    def wire_names(cls) -> tuple[str, ...]:
-        """Return the names of the words that are there."""
-        return (
-            "scc_ok",
-            "scc_allowed",
-            "scc_average_current",
-            "scc_temperature",
-            "inverter_temperature",
-            "battery_side_temperature",
-            "transformer_temperature",
-            "parallel_role",
-            "fan_lock",
-            "unused",
-            "fan_speed",
-            "scc_charging_power",
-            "charge_state",
-        )
-
-
-class ChargeStateVmii(Reading):
-    """Q1 of 18 words on VMII firmware 40.09 (f0280): 65535 stands for unknown."""
-
-    unknown_1: Text = None
-    unknown_2: Text = None
-    unknown_3: Text = None
-    unknown_4: Text = None
-    unknown_5: Text = None
-    unknown_6: Text = None
-    unknown_7: Text = None
-    unknown_8: Text = None
-    inverter_temperature: Celsius = None
-    boost_temperature: Celsius = None
-    transformer_temperature: Celsius = None
-    pv_temperature: Celsius = None
-    unknown_13: Text = None
-    unknown_14: Text = None
-    unknown_15: Text = None
-    unknown_16: Text = None
-    unknown_17: Text = None
-    charge_state: Code = None
-
-    def derived(self) -> dict[str, Any]:
-        """Return the name of the charge state."""
-        if self.charge_state is None:
-            return {}
-        return {"charge_state_name": CHARGE_STATES.get(self.charge_state, "unknown")}

@@ -6,29 +6,24 @@ Codes stay numbers here: what a code means depends on the family, see `dialects`
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import Field, field_serializer
+from pydantic import Field
 
 from .fields import (
     Amps,
-    Bool,
     Code,
     Days,
     Hertz,
     Hours,
     Minutes,
-    Percent,
     Reading,
-    TenthVolts,
-    Text,
     Unit,
     VoltAmps,
     Volts,
-    WattHours,
     Watts,
     WholeAmps,
+    one_word,
 )
 
 
@@ -235,67 +230,6 @@ class Equalization(Reading):
     elapsed: Hours = None
 
 
-class BatteryManagement(Reading):
-    """QBMS of King and Pylontech: 10 words (document D, f0256); connect 0 = yes."""
-
-    not_connected: Code = None
-    state_of_charge: Percent = None
-    force_ac_charge: Bool = None
-    stop_discharge: Bool = None
-    stop_charge: Bool = None
-    constant_voltage: TenthVolts = None
-    float_voltage: TenthVolts = None
-    cut_off_voltage: TenthVolts = None
-    max_charging_current: WholeAmps = None
-    max_discharge_current: WholeAmps = None
-
-
-class SecondOutput(Reading):
-    """QDOP: the second output relay, 14 words (document D)."""
-
-    relay_on: Bool = None
-    relay_intent: Code = None
-    link_state: Code = None
-    over_current: Code = None
-    current: Amps = None
-    turn_off_voltage: Volts = None
-    turn_off_time: Minutes = None
-    current_limit: WholeAmps = None
-    recharge_capacity: Percent = None
-    redischarge_capacity: Percent = None
-    cut_off_capacity: Percent = None
-    turn_off_capacity: Percent = None
-    on_hour: Hours = None
-    off_hour: Hours = None
-
-
-class HourlyPriorities(Reading):
-    """QOPPT, QCHPT: a priority code for each hour; MAX adds the current and the order.
-
-    24 values (documents D, E), 28 as recorded (F, G).
-    """
-
-    hours: tuple[int, ...]
-    current: Code = None
-    order: tuple[int, ...] = ()
-
-    @classmethod
-    def from_words(cls, words: list[str]) -> Self:
-        """Take 24 hours, and the four words of the MAX if they are there."""
-        if not all(word.isdecimal() for word in words):
-            raise ValueError(f"{' '.join(words)!r} is not a list of codes")
-        codes = [int(word) for word in words]
-        current = codes[24] if len(codes) > 24 else None
-        return cls(hours=tuple(codes[:24]), current=current, order=tuple(codes[25:]))
-
-
-def _one_word(pattern: str, payload: bytes, meaning: str) -> str:
-    match = re.fullmatch(pattern, payload.decode("ascii"))
-    if match is None:
-        raise ValueError(f"{payload!r} is not {meaning}")
-    return match[1]
-
-
 class ProtocolId(Reading):
     """QPI: the protocol that the unit claims to speak."""
 
@@ -311,8 +245,8 @@ class SerialNumber(Reading):
 
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
-        """Take the whole word."""
-        return cls(serial=_one_word(r"([0-9A-Za-z#_./-]{4,32})", payload, "a serial"))
+        """Take the whole word; clones print any characters (f0101)."""
+        return cls(serial=one_word(r"([!-'*-~]{4,32})", payload, "a serial"))
 
 
 class LongSerialNumber(SerialNumber):
@@ -321,7 +255,7 @@ class LongSerialNumber(SerialNumber):
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
         """Cut the padding off."""
-        word = _one_word(r"([0-9]{2}[0-9A-Za-z#_./-]{4,32})", payload, "a long serial")
+        word = one_word(r"([0-9]{2}[!-'*-~]{4,32})", payload, "a long serial")
         length = int(word[:2])
         if not 4 <= length <= len(word) - 2:
             raise ValueError(f"{payload!r} announces {length} characters")
@@ -337,7 +271,7 @@ class Firmware(Reading):
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
         """Cut the prefix, which does not always repeat the number asked for."""
-        word = _one_word(
+        word = one_word(
             r"VERFW\d?:([0-9A-F]{5}\.[0-9A-F]{2})", payload, "a firmware version"
         )
         return cls(firmware=word)
@@ -357,7 +291,7 @@ class ModelName(Reading):
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
         """Take the whole word."""
-        return cls(model=_one_word(r"([A-Za-z0-9+_. -]{2,24})", payload, "a model"))
+        return cls(model=one_word(r"([A-Za-z0-9+_. -]{2,24})", payload, "a model"))
 
 
 class ModelNumber(Reading):
@@ -369,79 +303,4 @@ class ModelNumber(Reading):
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
         """Keep the leading zeros, which belong to the number."""
-        return cls(number=_one_word(r"([0-9]{3})", payload, "a model number"))
-
-
-class OutputMode(Reading):
-    """QOPM: single, parallel, or which phase; see the family's table."""
-
-    output_mode: int
-
-
-class Bootloader(Reading):
-    """QBOOT: a bootloader is present."""
-
-    present: bool
-
-
-class BatteryControl(Reading):
-    """QBATCD: three digits, as PBATCD sets them (document E)."""
-
-    alphabet: ClassVar[bytes | None] = None
-    code: Annotated[str, Field(pattern=r"^[01]{3}$")]
-
-
-class Energy(Reading):
-    """QET, QEY, QEM, QED and QLT, QLY, QLM, QLD: PV or load energy."""
-
-    energy: WattHours = None
-
-
-class Clock(Reading):
-    """QT: the inverter's clock, local time of wherever it was set."""
-
-    alphabet: ClassVar[bytes | None] = None
-    time: datetime
-
-    @classmethod
-    def from_payload(cls, payload: bytes) -> Self:
-        """Take fourteen digits."""
-        word = _one_word(r"([0-9]{14})", payload, "YYYYMMDDHHMMSS")
-        return cls(time=datetime.strptime(word, "%Y%m%d%H%M%S"))  # noqa: DTZ007 - its own zone
-
-    @field_serializer("time")
-    def _as_text(self, time: datetime) -> str:
-        return time.isoformat(sep=" ")
-
-
-class BatteryVoltage(Reading):
-    """QBV, a UPS command that VMII answers: battery voltage and percent (f0283)."""
-
-    battery_voltage: Volts = None
-    battery_capacity: Percent = None
-
-
-class UpsModel(Reading):
-    """QMD, a UPS command that VMII answers, with wrong ratings (f0281)."""
-
-    alphabet: ClassVar[bytes | None] = None
-    model: Text = None
-    rating_apparent_power: Text = None
-    power_factor: Percent = None
-    phases: Text = None
-    input_rating_voltage: Volts = None
-    output_rating_voltage: Volts = None
-    battery_count: Code = None
-    battery_voltage: Volts = None
-
-
-class Words(Reading):
-    """A reply that is known to exist while nobody knows what its words mean."""
-
-    alphabet: ClassVar[bytes | None] = None
-    words: tuple[str, ...]
-
-    @classmethod
-    def from_words(cls, words: list[str]) -> Self:
-        """Keep the words as they are."""
-        return cls(words=tuple(words))
+        return cls(number=one_word(r"([0-9]{3})", payload, "a model number"))

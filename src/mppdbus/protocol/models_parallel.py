@@ -1,0 +1,119 @@
+"""What a unit says of itself and its parallel set: QPGSn, QP2GSn, Q2PGSn."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field
+
+from .fields import (
+    Amps,
+    Bool,
+    Code,
+    Hertz,
+    Percent,
+    Reading,
+    Text,
+    VoltAmps,
+    Volts,
+    Watts,
+    WholeAmps,
+    is_number,
+)
+from .models import Status8
+
+
+class _Unit(Reading):
+    """Exists, serial, mode letter; all the rest are numbers."""
+
+    alphabet: ClassVar[bytes | None] = None
+
+    @classmethod
+    def from_words(cls, words: list[str]) -> Self:
+        """Refuse letters outside the mode, which pydantic would read as exponents."""
+        for place, word in enumerate(words[3:], start=4):
+            if not is_number(word):
+                raise ValueError(f"field {place}: {word!r} is not a number")
+        return super().from_words(words)
+
+
+class ParallelStatus(_Unit):
+    """QPGSn: one unit of a parallel set; 27 words, 29 on MAX and MAX II.
+
+    An empty slot says so in `exists`, with mode P, but fills the totals (f0129).
+    """
+
+    exists: Bool = None
+    serial: Text = None
+    mode: Annotated[str, Field(pattern=r"^[A-Z]$")] | None = None
+    fault_code: Code = None
+    grid_voltage: Volts = None
+    grid_frequency: Hertz = None
+    ac_output_voltage: Volts = None
+    ac_output_frequency: Hertz = None
+    ac_output_apparent_power: VoltAmps = None
+    ac_output_active_power: Watts = None
+    load_percent: Percent = None
+    battery_voltage: Volts = None
+    battery_charging_current: WholeAmps = None
+    battery_capacity: Percent = None
+    pv_input_voltage: Volts = None
+    total_charging_current: WholeAmps = None
+    total_ac_output_apparent_power: VoltAmps = None
+    total_ac_output_active_power: Watts = None
+    total_load_percent: Percent = None
+    status: Status8 = None
+    output_mode: Code = None
+    charger_source_priority: Code = None
+    max_charging_current: WholeAmps = None
+    max_charging_range: WholeAmps = None
+    max_ac_charging_current: WholeAmps = None
+    pv_input_current: Amps = None
+    battery_discharge_current: WholeAmps = None
+    pv2_voltage: Volts = None
+    pv2_current: Amps = None
+
+
+class SecondPhaseParallelStatus(_Unit):
+    """QP2GSn of PI41: the second phase of a unit, 17 words (f0252)."""
+
+    exists: Code = None
+    serial: Text = None
+    mode: Annotated[str, Field(pattern=r"^[A-Z]$")] | None = None
+    fault_code: Code = None
+    grid_voltage: Volts = None
+    grid_frequency: Hertz = None
+    ac_output_voltage: Volts = None
+    ac_output_frequency: Hertz = None
+    ac_output_apparent_power: VoltAmps = None
+    ac_output_active_power: Watts = None
+    load_percent: Percent = None
+    battery_voltage: Volts = None
+    battery_charging_current: WholeAmps = None
+    battery_capacity: Percent = None
+    pv2_voltage: Volts = None
+    pv2_current: Amps = None
+    status: Status8 = None
+
+
+class SecondTrackersParallel(Reading):
+    """QP2GSn of Plus Duo and Tri: trackers 2 and 3 of a unit, 9 words (document B)."""
+
+    exists: Bool = None
+    pv_power: Watts = None
+    pv2_voltage: Volts = None
+    pv2_current: Amps = None
+    pv2_power: Watts = None
+    pv3_voltage: Volts = None
+    pv3_current: Amps = None
+    pv3_power: Watts = None
+    scc_status: Annotated[str, Field(pattern=r"^[01]{4}$")] | None = None
+
+
+class FeedInParallel(Reading):
+    """Q2PGSn of QGMN 025: feed-in of a unit, 4 words (document E)."""
+
+    exists: Bool = None
+    pv_power: Watts = None
+    solar_feed_to_grid: Code = None
+    solar_feed_to_grid_power: Watts = None

@@ -1,0 +1,180 @@
+"""The remaining replies: BMS, second output, schedules, energy, clock, UPS commands."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Self
+
+from pydantic import Field, field_serializer
+
+from .fields import (
+    Amps,
+    Bool,
+    Code,
+    Hours,
+    Minutes,
+    Percent,
+    Reading,
+    TenthVolts,
+    Text,
+    Unit,
+    Volts,
+    WattHours,
+    WholeAmps,
+    one_word,
+)
+
+
+class BatteryManagement(Reading):
+    """QBMS of King and Pylontech: 10 words (document D, f0256); connect 0 = yes."""
+
+    not_connected: Code = None
+    state_of_charge: Percent = None
+    force_ac_charge: Bool = None
+    stop_discharge: Bool = None
+    stop_charge: Bool = None
+    constant_voltage: TenthVolts = None
+    float_voltage: TenthVolts = None
+    cut_off_voltage: TenthVolts = None
+    max_charging_current: WholeAmps = None
+    max_discharge_current: WholeAmps = None
+
+
+class LithiumBattery(Reading):
+    """QLITH0 of the REVO: what its BMS says, 12 words (f0410)."""
+
+    battery_voltage: Volts = None
+    battery_charging_current: Amps = None
+    battery_discharge_current: Amps = None
+    temperature: Annotated[int | None, Unit("×0.1 °C")] = None
+    state_of_charge: Percent = None
+    wear: Percent = None
+    max_charging_current: Amps = None
+    max_discharge_current: Amps = None
+    max_charging_voltage: Volts = None
+    min_discharge_voltage: Volts = None
+    fault_code: Code = None
+    warning_code: Code = None
+
+
+class SecondOutput(Reading):
+    """QDOP: the second output relay, 14 words (document D)."""
+
+    relay_on: Bool = None
+    relay_intent: Code = None
+    link_state: Code = None
+    over_current: Code = None
+    current: Amps = None
+    turn_off_voltage: Volts = None
+    turn_off_time: Minutes = None
+    current_limit: WholeAmps = None
+    recharge_capacity: Percent = None
+    redischarge_capacity: Percent = None
+    cut_off_capacity: Percent = None
+    turn_off_capacity: Percent = None
+    on_hour: Hours = None
+    off_hour: Hours = None
+
+
+class HourlyPriorities(Reading):
+    """QOPPT, QCHPT: a priority code for each hour; MAX adds the current and the order.
+
+    24 values (documents D, E), 28 as recorded (F, G).
+    """
+
+    hours: tuple[int, ...]
+    current: Code = None
+    order: tuple[int, ...] = ()
+
+    @classmethod
+    def from_words(cls, words: list[str]) -> Self:
+        """Take 24 hours, and the four words of the MAX if they are there."""
+        if not all(word.isdecimal() for word in words):
+            raise ValueError(f"{' '.join(words)!r} is not a list of codes")
+        codes = [int(word) for word in words]
+        current = codes[24] if len(codes) > 24 else None
+        return cls(hours=tuple(codes[:24]), current=current, order=tuple(codes[25:]))
+
+
+class OutputMode(Reading):
+    """QOPM: single, parallel, or which phase; see the family's table."""
+
+    output_mode: int
+
+
+class Bootloader(Reading):
+    """QBOOT: a bootloader is present."""
+
+    present: bool
+
+
+class BatteryControl(Reading):
+    """QBATCD: three digits, as PBATCD sets them (document E)."""
+
+    alphabet: ClassVar[bytes | None] = None
+    code: Annotated[str, Field(pattern=r"^[01]{3}$")]
+
+
+class Energy(Reading):
+    """QET, QEY, QEM, QED and QLT, QLY, QLM, QLD: PV or load energy."""
+
+    energy: WattHours = None
+
+
+class Clock(Reading):
+    """QT: the inverter's clock, local time of wherever it was set."""
+
+    alphabet: ClassVar[bytes | None] = None
+    time: datetime
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Self:
+        """Take fourteen digits."""
+        word = one_word(r"([0-9]{14})", payload, "YYYYMMDDHHMMSS")
+        return cls(time=datetime.strptime(word, "%Y%m%d%H%M%S"))  # noqa: DTZ007 - its own zone
+
+    @field_serializer("time")
+    def _as_text(self, time: datetime) -> str:
+        return time.isoformat(sep=" ")
+
+
+class BatteryVoltage(Reading):
+    """QBV, a UPS command that VMII answers: battery voltage and percent (f0283)."""
+
+    battery_voltage: Volts = None
+    battery_capacity: Percent = None
+
+
+class UpsCharge(Reading):
+    """QCHGS, a UPS command: charge current and limits (f0188)."""
+
+    battery_charging_current: Amps = None
+    battery_float_voltage: Volts = None
+    max_charging_current: Amps = None
+    battery_bulk_voltage: Volts = None
+
+
+class UpsModel(Reading):
+    """QMD, a UPS command that VMII answers, with wrong ratings (f0281)."""
+
+    alphabet: ClassVar[bytes | None] = None
+    model: Text = None
+    rating_apparent_power: Text = None
+    power_factor: Percent = None
+    phases: Text = None
+    input_rating_voltage: Volts = None
+    output_rating_voltage: Volts = None
+    battery_count: Code = None
+    battery_voltage: Volts = None
+
+
+class Words(Reading):
+    """A reply that is known to exist while nobody knows what its words mean."""
+
+    alphabet: ClassVar[bytes | None] = None
+    words: tuple[str, ...]
+
+    @classmethod
+    def from_words(cls, words: list[str]) -> Self:
+        """Keep the words as they are."""
+        return cls(words=tuple(words))
