@@ -1,0 +1,176 @@
+"""The ports of this machine that may lead to an inverter, and who has them.
+
+All of it is read from /sys, /dev, /run and /proc below `root`; no port is opened. The
+functions block for some milliseconds: call them in a thread.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from mppdbus.host.adapters import Verdict, judge_hid, judge_serial
+from mppdbus.host.holders import Holder, all_holders, held_by_us, holders
+
+__all__ = ["Candidate", "Holder", "Verdict", "candidates", "held_by_us", "holders"]
+
+_NAME = re.compile(r"(hidraw|ttyACM|ttyUSB|[A-Za-z]+)(\d*)")
+_NO_8250 = "0"  # sysfs "type" of a ttyS number without hardware behind it
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A port, and whether it is worth probing."""
+
+    path: str  # "/dev/ttyUSB0"
+    kind: Literal["hidraw", "serial"]  # the scheme of its port URL
+    usb_id: str | None  # "1a86:7523"; None: not on USB
+    product: str  # manufacturer and product, as the device says
+    driver: str | None  # the kernel's, "ch341-uart"
+    usb_port: str | None  # where it is plugged in, "1-1.3"
+    by_id: str | None  # a name that survives a restart, in /dev/serial
+    verdict: Verdict
+    reason: str  # for the user, in plain words
+
+
+def candidates(root: Path = Path("/")) -> list[Candidate]:
+    """Return every HID and serial port, judged, in a natural order. Never raises."""
+    found = sorted((*_hid_ports(root), *_serial_ports(root)), key=_natural)
+    users = all_holders((port.path for port in found), root)
+    return [_unless_held(port, users[port.path]) for port in found]
+
+
+def is_hidraw(path: str, sysfs: Path = Path("/sys")) -> bool:
+    """Tell whether the node at `path`, whatever its name, is a hidraw device."""
+    try:
+        number = Path(path).stat().st_rdev
+        entry = sysfs / "dev/char" / f"{os.major(number)}:{os.minor(number)}"
+        return (entry / "subsystem").readlink().name == "hidraw"
+    except OSError:
+        return False
+
+
+def _unless_held(port: Candidate, users: list[Holder]) -> Candidate:
+    if port.verdict is Verdict.FOREIGN or not users:
+        return port
+    names = ", ".join(map(str, users))
+    return replace(port, verdict=Verdict.HELD, reason=f"in use by {names}")
+
+
+def _natural(port: Candidate) -> tuple[bool, str, int]:
+    match = _NAME.fullmatch(Path(port.path).name)
+    stem, number = match.groups() if match else (port.path, "")
+    return port.usb_id is None, stem, int(number or -1)
+
+
+def _hid_ports(root: Path) -> Iterator[Candidate]:
+    for name in _entries(root / "sys/class/hidraw"):
+        device = root / "sys/class/hidraw" / name / "device"
+        uevent = _properties(device / "uevent", "")
+        numbers = uevent.get("HID_ID", "").lower().split(":")  # bus:vendor:product
+        usb_id = ":".join(number[-4:] for number in numbers[1:3])
+        product = uevent.get("HID_NAME", "")
+        where = _usb_device(device, root)
+        verdict, reason = judge_hid(usb_id, product)
+        yield Candidate(
+            path=f"/dev/{name}",
+            kind="hidraw",
+            usb_id=usb_id,
+            product=product,
+            driver=uevent.get("DRIVER"),
+            usb_port=where.name if where else None,
+            by_id=None,
+            verdict=verdict,
+            reason=reason,
+        )
+
+
+def _serial_ports(root: Path) -> Iterator[Candidate]:
+    by_id, by_path = (_links(root, folder) for folder in ("by-id", "by-path"))
+    for name in _entries(root / "sys/class/tty"):
+        tty = root / "sys/class/tty" / name
+        device = tty / "device"
+        if not device.exists() or _text(tty / "type") == _NO_8250:
+            continue  # a console, a pseudo-terminal, or a socket without a chip
+        usb = _usb_device(device, root)
+        # Two adapters without serial numbers share one name in by-id.
+        stable = (by_id, by_path) if usb and _text(usb / "serial") else (by_path, by_id)
+        usb_id = (
+            f"{_text(usb / 'idVendor')}:{_text(usb / 'idProduct')}" if usb else None
+        )
+        product = _product(usb) if usb else ""
+        verdict, reason = judge_serial(usb_id, product, _venus_service(tty, root))
+        yield Candidate(
+            path=f"/dev/{name}",
+            kind="serial",
+            usb_id=usb_id,
+            product=product,
+            driver=_link_name(device / "driver"),
+            usb_port=usb.name if usb else None,
+            by_id=stable[0].get(name) or stable[1].get(name),
+            verdict=verdict,
+            reason=reason,
+        )
+
+
+def _product(usb: Path) -> str:
+    """Return manufacturer and product in one, each word of the two once."""
+    maker, product = _text(usb / "manufacturer"), _text(usb / "product")
+    return product if maker in product else f"{maker} {product}".strip()
+
+
+def _venus_service(tty: Path, root: Path) -> str:
+    """Return to whom Venus OS gives the port: VE_SERVICE from udev's database."""
+    database = root / "run/udev/data" / f"c{_text(tty / 'dev')}"
+    return _properties(database, "E:").get("VE_SERVICE", "")
+
+
+def _usb_device(device: Path, root: Path) -> Path | None:
+    """Return the folder of the USB device that a class device belongs to."""
+    real = device.resolve()
+    for folder in (real, *real.parents):
+        if folder == root.resolve():
+            break
+        if (folder / "idVendor").exists():
+            return folder
+    return None
+
+
+def _links(root: Path, folder: str) -> dict[str, str]:
+    """Return tty name → its link in /dev/serial/`folder`."""
+    links: dict[str, str] = {}
+    for link in _entries(root / "dev/serial" / folder):
+        if name := _link_name(root / "dev/serial" / folder / link):
+            links.setdefault(name, f"/dev/serial/{folder}/{link}")
+    return links
+
+
+def _entries(folder: Path) -> list[str]:
+    with suppress(OSError):
+        return sorted(entry.name for entry in folder.iterdir())
+    return []
+
+
+def _link_name(link: Path) -> str | None:
+    with suppress(OSError):
+        return link.readlink().name
+    return None
+
+
+def _text(file: Path) -> str:
+    with suppress(OSError):
+        return file.read_bytes().decode("utf-8", "replace").strip()
+    return ""
+
+
+def _properties(file: Path, prefix: str) -> dict[str, str]:
+    """Return the NAME=value lines that begin with `prefix`, without it."""
+    lines = (line.removeprefix(prefix) for line in _lines(file, prefix))
+    return {name: value for name, _, value in (line.partition("=") for line in lines)}
+
+
+def _lines(file: Path, prefix: str) -> list[str]:
+    return [line for line in _text(file).splitlines() if line.startswith(prefix)]

@@ -1,0 +1,42 @@
+"""Byte pipes to one inverter: serial, hidraw and TCP, opened from a port URL.
+
+Nothing here knows the protocol. A pipe takes bytes, hands over what arrives, can sleep
+while the line is known to be busy, and tells once when it has ended.
+"""
+
+import asyncio
+from pathlib import Path
+
+from mppdbus.porturl import PortUrl, parse_port
+from mppdbus.transport.base import Receiver, Transport
+from mppdbus.transport.hidraw import HidrawTransport, open_hidraw
+from mppdbus.transport.serialport import open_serial
+from mppdbus.transport.tcp import open_tcp
+
+__all__ = ["HidrawTransport", "Receiver", "Transport", "open_transport"]
+
+
+async def open_transport(
+    url: PortUrl | str,
+    receiver: Receiver,
+    *,
+    baud: int = 2400,
+    exclusive: bool = True,
+    sysfs: Path = Path("/sys"),
+) -> Transport:
+    """Open a port; `PortError` says in one line why it cannot be, and what to do.
+
+    `exclusive` refuses a port that another program has, and locks it (devices only);
+    `baud` is for serial ports. A text that is no port URL raises ValueError.
+    """
+    if isinstance(url, str):
+        url = await asyncio.to_thread(parse_port, url)
+    match url.scheme:
+        case "serial":
+            return await open_serial(url.path, receiver, baud=baud, exclusive=exclusive)
+        case "hidraw":
+            return await open_hidraw(
+                url.path, receiver, exclusive=exclusive, sysfs=sysfs
+            )
+        case "tcp":
+            return await open_tcp(url.host, url.port, url.label, receiver)

@@ -1,0 +1,90 @@
+"""What all pipes have in common."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from mppdbus.errors import PortLost
+
+T = TypeVar("T")
+
+INVERTER_BYTE_TIME = 10 / 2400  # s; the UART of the inverter behind HID and TCP
+
+
+class Receiver(Protocol):
+    """Whom a transport tells."""
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes as they arrived, cut anywhere."""
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Learn, once, that the pipe has ended: `PortLost`, or None after `close`."""
+
+
+class Transport(Protocol):
+    """A byte pipe to one inverter."""
+
+    label: str  # what a person calls the port
+    byte_time: float  # seconds that one byte takes on the wire of the inverter
+    sends_zero_as_one: bool  # a byte 00 would be taken for padding on its way
+
+    def write(self, data: bytes) -> None:
+        """Send a request. Never blocks; after the end of the pipe it does nothing."""
+
+    def pause_reading(self) -> None:
+        """Let what arrives pile up in the kernel instead of waking us."""
+
+    def resume_reading(self) -> None:
+        """Deliver again, first of all what has piled up, in one piece."""
+
+    def discard_input(self) -> None:
+        """Drop what arrived and was not delivered. Never blocks."""
+
+    async def close(self) -> None:
+        """Drop what is unsent and close; returns when the port is free again."""
+
+
+class Ending(asyncio.Protocol):
+    """Hands bytes to the receiver, and tells it why there will be no more."""
+
+    def __init__(self, label: str, receiver: Receiver, hint: str) -> None:
+        self.closing = False  # set by close(): the end is our own wish
+        self.over = asyncio.Event()
+        self._label = label
+        self._receiver = receiver
+        self._hint = hint
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on."""
+        self._receiver.data_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell the receiver the reason."""
+        self.over.set()
+        if self.closing:
+            self._receiver.connection_lost(None)
+            return
+        lost = PortLost(
+            f"{self._label} was lost ({exc or 'end of file'}); {self._hint}"
+        )
+        lost.__cause__ = exc
+        self._receiver.connection_lost(lost)
+
+
+async def in_thread(acquire: Callable[[], T], release: Callable[[T], object]) -> T:
+    """Return what the blocking `acquire` returns; it runs beside the loop.
+
+    If we are cancelled meanwhile, what it still acquires is released.
+    """
+    loop = asyncio.get_running_loop()
+    job = loop.run_in_executor(None, acquire)
+
+    def give_back(done: asyncio.Future[T]) -> None:
+        if not done.cancelled() and done.exception() is None:
+            loop.run_in_executor(None, release, done.result())
+
+    try:
+        return await asyncio.shield(job)
+    except asyncio.CancelledError:
+        job.add_done_callback(give_back)
+        raise

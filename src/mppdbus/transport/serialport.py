@@ -1,0 +1,128 @@
+"""Serial ports, through pySerial's asyncio transport."""
+
+import asyncio
+import fcntl
+import termios
+from contextlib import suppress
+from errno import EINVAL, ENOTTY
+
+import serial
+from serial_asyncio import SerialTransport as PySerialTransport
+
+from mppdbus.errors import PortError
+from mppdbus.transport.base import Ending, Receiver, in_thread
+from mppdbus.transport.trouble import cannot_open, check_device
+
+_UNPLUGGED = "is the cable still plugged in?"
+
+
+async def open_serial(
+    path: str, receiver: Receiver, *, baud: int, exclusive: bool
+) -> "SerialTransport":
+    """Open a serial port, 8N1; `exclusive` locks it with flock and TIOCEXCL."""
+    port = await in_thread(lambda: _open(path, baud, exclusive=exclusive), _Port.close)
+    return SerialTransport(path, port, receiver, baud)
+
+
+class SerialTransport:
+    """A serial port; reads whatever has piled up at each wake-up."""
+
+    sends_zero_as_one = False
+
+    def __init__(
+        self, label: str, port: "_Port", receiver: Receiver, baud: int
+    ) -> None:
+        self.label = label
+        self.byte_time = 10 / baud  # 8N1: ten bits
+        self._port = port
+        self._ending = Ending(label, receiver, _UNPLUGGED)
+        self._line = _Line(asyncio.get_running_loop(), self._ending, port)
+
+    def write(self, data: bytes) -> None:
+        """Queue for sending."""
+        if data:  # upstream asserts that there is something to write
+            self._line.write(data)
+
+    def pause_reading(self) -> None:
+        """Stop listening; the kernel keeps up to 4 KiB."""
+        self._line.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Listen again."""
+        self._line.resume_reading()
+
+    def discard_input(self) -> None:
+        """Empty the kernel's input buffer."""
+        if not self._ending.over.is_set():
+            with suppress(termios.error, OSError):  # the reader tells of a lost port
+                self._port.reset_input_buffer()
+
+    async def close(self) -> None:
+        """Drop what is unsent and close; returns when the port is free again."""
+        self._ending.closing = True
+        self._line.close()
+        await self._ending.over.wait()
+        if self._port.released:
+            await asyncio.shield(self._port.released)
+
+
+class _Port(serial.Serial):
+    """pySerial's port, made safe to be closed by the loop.
+
+    An adapter that takes no more bytes would hold up draining, and closing for up to
+    30 s: so nothing is drained, and the loop leaves closing to a thread.
+    """
+
+    released: asyncio.Future[None] | None = None
+
+    def flush(self) -> None:
+        """Drop, where upstream would wait, what is not sent yet."""
+        self.reset_output_buffer()
+
+    def close(self) -> None:
+        """Close here and now in a thread, and through a thread on a loop."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._close()
+        else:
+            if self.is_open and not self.released:
+                self.released = loop.run_in_executor(None, self._close)
+
+    def _close(self) -> None:
+        if self.is_open:
+            with suppress(OSError):  # a pseudo-terminal would stay exclusive
+                fcntl.ioctl(self.fileno(), termios.TIOCNXCL)
+        super().close()
+
+
+class _Line(PySerialTransport):  # type: ignore[misc]
+    """pySerial's transport; whatever ends it, ends it at once and in silence."""
+
+    def _close(self, exc: Exception | None = None) -> None:
+        # Upstream first waits for the unsent bytes, which a lost adapter never takes.
+        if not self._closing:
+            self._abort(exc and (exc.__context__ or ConnectionError("hung up")))
+
+    def _fatal_error(self, exc: Exception, message: str = "") -> None:
+        # Upstream logs a traceback besides; `connection_lost` is enough.
+        del message
+        self._close(exc)
+
+
+def _open(path: str, baud: int, *, exclusive: bool) -> _Port:
+    check_device(path, exclusive=exclusive)
+    try:
+        port = _Port(path, baud, exclusive=exclusive or None)
+    except serial.SerialException as error:
+        if _is_no_tty(error):
+            raise PortError(f"{path} is no serial port; name another device") from error
+        raise cannot_open(path, error) from error
+    if exclusive:
+        fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
+    return port
+
+
+def _is_no_tty(error: serial.SerialException) -> bool:
+    cause = error.__context__
+    return isinstance(cause, termios.error) and cause.args[0] in (ENOTTY, EINVAL)
