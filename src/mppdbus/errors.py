@@ -4,6 +4,8 @@ Messages name the thing (inverter, command, file, path), say what is wrong, and 
 to do about it, because most of them are read by the owner of an inverter.
 """
 
+from typing import Any
+
 
 class MppdbusError(Exception):
     """Anything that mppdbus raises on purpose."""
@@ -50,7 +52,14 @@ class Refused(ProtocolError):
 
 
 class UnknownLayout(ProtocolError, ValueError):
-    """An intact reply of a shape that no document and no recording shows."""
+    """An intact reply of a shape that no document and no recording shows.
+
+    `partial` is what could be read of it, a `protocol.fields.Reading`, and `report`
+    how each field fared, a `protocol.partial.FieldReport`; both None if nothing could.
+    """
+
+    partial: Any = None
+    report: Any = None
 
 
 class OtherProtocol(ProtocolError):

@@ -65,6 +65,10 @@ class GeneralStatus(Reading):
     solar_feed_to_grid_power: Watts = None
     grid_input_current: Amps = None
 
+    def status_bit(self, number: int) -> bool | None:
+        """Return a bit of `device_status`, b7 to b0; None if it is not there."""
+        return _bit(self.device_status, number)
+
     @property
     def configuration_changed(self) -> bool | None:
         """b6: a setting changed since the last read."""

@@ -134,12 +134,13 @@ WARNINGS_VM3 = _table(  # C (GK), D and E (VM III): 36
     _all((31, 32), CODE_DIGIT),
     _TAIL,
 )
-WARNINGS_MKS2 = _table(  # E (MKS II): nobody says what 31 to 33 are there
+WARNINGS_MKS2 = _table(  # D (MKS III), E (MKS II)
     {0: RESERVED},
     _COMMON,
     _SHORT_FAULTS,
     _BATTERY_OPEN,
     _all(range(24, 31), RESERVED),
+    _all((32, 33), CODE_DIGIT),
 )
 WARNINGS_KING = _table(  # C (MK), D and E (King, MKS III): 36
     {0: PV_LOSS},

@@ -1,0 +1,131 @@
+"""What a reading says in words, in a given dialect; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import models as m
+from . import models_parallel as p
+from .dialect_table import Dialect
+from .enums import INPUT_RANGES, OPERATION_LOGICS, TOPOLOGIES, Names
+from .fields import Reading
+from .warning_bits import INVERTER_FAULT, WarningBit
+
+_HIDDEN = frozenset(("reserved", "code_digit"))
+_MAY_BE_FAULT = frozenset(("fault", "fault_if_a1"))
+
+
+def warnings_of(dialect: Dialect, bits: str) -> list[WarningBit]:
+    """Return what is set in a QPIWS reply; reserved bits and code digits left out.
+
+    A position that no document of the family explains is `bit_aNN`.
+    """
+    found = []
+    for position, character in enumerate(bits):
+        if character == "0":
+            continue
+        bit = dialect.warnings.get(position) or WarningBit(
+            f"bit_a{position:02}", f"unexplained warning a{position}"
+        )
+        if bit.kind not in _HIDDEN:
+            found.append(bit)
+    return found
+
+
+def fault_code_of(dialect: Dialect, bits: str) -> int | None:
+    """Return the two-digit fault code inside QPIWS; None where there is none."""
+    places = [n for n, b in dialect.warnings.items() if b.kind == "code_digit"]
+    if len(places) != 2 or len(bits) <= places[1]:
+        return None
+    return int(bits[places[0]] + bits[places[1]]) or None
+
+
+def explain(
+    reading: Reading, dialect: Dialect, *, mode: str | None = None
+) -> dict[str, Any]:
+    """Return names of codes, flags and warnings of a reading, for people and scripts.
+
+    `mode` is the letter of QMOD: with F, or with bit a1, a fault counts as one;
+    otherwise it is a warning, because documents disagree on which is which.
+    """
+    result = reading.derived()
+    for field, names_of in _CODES.items():
+        code = getattr(reading, field, None)
+        if code is not None and (names := names_of(dialect)) is not None:
+            result[f"{field}_name"] = names.get(code, "unknown")
+    match reading:
+        case m.GeneralStatus():
+            result["flags"] = _flags(reading, dialect)
+        case m.Warnings():
+            result |= _warnings(reading, dialect, mode)
+        case p.ParallelStatus() | p.SecondPhaseParallelStatus():
+            result |= _parallel(reading, dialect)
+    return result
+
+
+def _output_priorities(dialect: Dialect) -> Names | None:
+    return dialect.output_priorities if dialect.priorities_proven else None
+
+
+def _charger_priorities(dialect: Dialect) -> Names | None:
+    return dialect.charger_priorities if dialect.priorities_proven else None
+
+
+# Fields that hold a code → the family's table of names, None where nothing is proven.
+_CODES: dict[str, Callable[[Dialect], Names | None]] = {
+    "battery_type": lambda dialect: dialect.battery_types,
+    "input_voltage_range": lambda _: INPUT_RANGES,
+    "output_source_priority": _output_priorities,
+    "charger_source_priority": _charger_priorities,
+    "machine_type": lambda dialect: dialect.machine_types,
+    "topology": lambda _: TOPOLOGIES,
+    "output_mode": lambda dialect: dialect.output_modes,
+    "operation_logic": lambda _: OPERATION_LOGICS,
+}
+
+
+def _warnings(
+    reading: m.Warnings, dialect: Dialect, mode: str | None
+) -> dict[str, Any]:
+    faulty = mode == "F" or reading.is_set(INVERTER_FAULT)
+    bits = warnings_of(dialect, reading.bits)
+    faults = [b.name for b in bits if faulty and b.kind in _MAY_BE_FAULT]
+    result: dict[str, Any] = {
+        "warnings": [b.name for b in bits if b.name not in faults],
+        "faults": faults,
+    }
+    if (code := fault_code_of(dialect, reading.bits)) is not None:
+        result["fault_code"] = code
+        result["fault_name"] = dialect.fault_codes.get(code, "unknown")
+    return result
+
+
+_FLAGS = (
+    "load_on",
+    "charging",
+    "scc_charging",
+    "ac_charging",
+    "configuration_changed",
+)
+
+
+def _flags(reading: m.GeneralStatus, dialect: Dialect) -> list[str]:
+    flags = [name for name in _FLAGS if getattr(reading, name)]
+    if isinstance(reading, m.GeneralStatusSplitPhase):
+        return flags
+    more = {7: dialect.status_b7, 5: "scc_firmware_updated", 3: dialect.status_b3}
+    return flags + [
+        name for bit, name in more.items() if name and reading.status_bit(bit)
+    ]
+
+
+def _parallel(
+    reading: p.ParallelStatus | p.SecondPhaseParallelStatus, dialect: Dialect
+) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    if reading.mode is not None:
+        result["mode_name"] = m.MODES.get(reading.mode, "unknown")
+    if reading.fault_code:
+        result["fault_name"] = dialect.fault_codes.get(reading.fault_code, "unknown")
+    return result
