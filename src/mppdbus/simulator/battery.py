@@ -1,0 +1,133 @@
+"""A battery as an inverter meets it: a rest voltage behind a resistance. Pure."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mppdbus.simulator.settings import Settings
+
+TAIL = 0.02  # of the capacity: the current at which absorption is done
+NEW_BULK_SOC = 95.0  # a floating battery is charged anew below this
+TAPER_SOC = 95.0  # from here on it takes ever less current
+
+
+class Chemistry(StrEnum):
+    """Which rest-voltage curve."""
+
+    LFP = "lfp"
+    LEAD = "lead"
+
+
+class Phase(StrEnum):
+    """Where the charger is."""
+
+    IDLE = "idle"
+    BULK = "bulk"
+    ABSORPTION = "absorption"
+    FLOAT = "float"
+
+
+# (state of charge in %, volts of a 12 V block at rest).
+_CURVES = {
+    Chemistry.LFP: (
+        (0, 10.0),
+        (5, 12.0),
+        (10, 12.8),
+        (20, 13.0),
+        (50, 13.15),
+        (90, 13.35),
+        (100, 13.45),
+    ),
+    Chemistry.LEAD: (
+        (0, 10.4),
+        (10, 11.6),
+        (20, 11.9),
+        (50, 12.3),
+        (90, 12.7),
+        (100, 12.9),
+    ),
+}
+
+
+@dataclass(slots=True)
+class Battery:
+    """State of charge in %, currents in A and powers in W, both positive charging.
+
+    `ohm` must not be 0.
+    """
+
+    nominal_v: float = 48.0
+    capacity_ah: float = 200.0
+    soc: float = 80.0
+    ohm: float = 0.02
+    chemistry: Chemistry = Chemistry.LFP
+    phase: Phase = Phase.BULK
+    absorbed_s: float = 0.0
+
+    @property
+    def rest_v(self) -> float:
+        """Volts without current."""
+        curve = _CURVES[self.chemistry]
+        right = min(bisect_right(curve, self.soc, key=lambda p: p[0]), len(curve) - 1)
+        (x0, y0), (x1, y1) = curve[right - 1], curve[right]
+        share = (self.soc - x0) / (x1 - x0)
+        return (y0 + share * (y1 - y0)) * self.nominal_v / 12.0
+
+    @property
+    def charging_ohm(self) -> float:
+        """Resistance against charging: it grows as the battery fills up."""
+        span = 100.0 - TAPER_SOC
+        return self.ohm * span / min(max(100.0 - self.soc, 0.02), span)
+
+    def volts_at(self, amps: float) -> float:
+        """Terminal volts while `amps` flow."""
+        return self.rest_v + amps * (self.charging_ohm if amps > 0 else self.ohm)
+
+    def amps_at(self, watts: float) -> float:
+        """Return the current at which the terminals take `watts`."""
+        rest, ohm = self.rest_v, self.charging_ohm if watts > 0 else self.ohm
+        root = math.sqrt(max(rest * rest + 4 * ohm * watts, 0.0))
+        return 2 * watts / (rest + root)  # the stable form near 0 W
+
+    @property
+    def most_watts_out(self) -> float:
+        """What it can deliver at all; 0 when empty."""
+        if self.soc <= 0:
+            return 0.0
+        return 0.99 * self.rest_v**2 / (4 * self.ohm)
+
+    def room_w(self, settings: Settings, most_amps: float) -> float:
+        """Return the watts that it takes now: by the current limit and the phase."""
+        target = settings.float_v if self.phase is Phase.FLOAT else settings.bulk_v
+        headroom = max(target - self.rest_v, 0.0)
+        amps = min(most_amps, headroom / self.charging_ohm)
+        return amps * self.volts_at(amps)
+
+    def pass_time(
+        self, settings: Settings, volts: float, amps: float, seconds: float
+    ) -> None:
+        """Let `amps` flow at `volts` for `seconds`, and move the charger on."""
+        self.soc += amps * seconds / 36.0 / self.capacity_ah
+        self.soc = min(max(self.soc, 0.0), 100.0)
+        if self.phase is Phase.BULK:
+            if amps > 0 and volts >= settings.bulk_v - 0.05:
+                self.phase, self.absorbed_s = Phase.ABSORPTION, 0.0
+        elif self.phase is Phase.ABSORPTION:
+            self._absorb(settings, volts, amps, seconds)
+        elif self.soc < NEW_BULK_SOC:
+            self.phase = Phase.BULK
+
+    def _absorb(
+        self, settings: Settings, volts: float, amps: float, seconds: float
+    ) -> None:
+        self.absorbed_s += seconds
+        timed_out = 0 < settings.cv_minutes * 60 <= self.absorbed_s
+        at_voltage = volts >= settings.bulk_v - 0.1
+        tapered = at_voltage and amps <= TAIL * self.capacity_ah
+        if timed_out or (tapered and not settings.cv_minutes):
+            self.phase = Phase.FLOAT
+        elif volts < settings.bulk_v - self.nominal_v / 48.0:
+            self.phase = Phase.BULK

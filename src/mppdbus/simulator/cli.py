@@ -1,0 +1,137 @@
+"""The `simulate` command: which simulator, where, and for how long."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import signal
+import sys
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from mppdbus.errors import ConfigError
+from mppdbus.simulator.control import Scene
+from mppdbus.simulator.control_server import (
+    listen_on_stdin,
+    parse_address,
+    serve_control,
+)
+from mppdbus.simulator.faults import Faults
+from mppdbus.simulator.pace import Pace
+from mppdbus.simulator.profiles import DEFAULT_PROFILE, PROFILES
+from mppdbus.simulator.recording import load
+from mppdbus.simulator.server import serve_pty, serve_tcp
+from mppdbus.simulator.simulator import Simulator, simulate
+
+THINK_S = 0.06
+EXIT_USAGE = 2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments of `simulate`."""
+    add = parser.add_argument
+    add("--pty", metavar="PATH", help="appear as a serial port, linked at PATH")
+    add("--tcp", metavar="[HOST:]PORT", help="listen on TCP (port 0: a free one)")
+    add("--hid", metavar="PATH", help="as --pty, in 8-byte reports like a hidraw")
+    add("--profile", default=DEFAULT_PROFILE, help="default: %(default)s")
+    add("--list-profiles", action="store_true", help="show the profiles and end")
+    add("--recording", metavar="FILE", help="answer what a real inverter said")
+    add("--model", metavar="NAME", help="which model of the recording")
+    add("--quality", choices=("good", "all"), default="good", help="of recorded bytes")
+    add("--unrecorded", choices=("nak", "silence"), default="nak")
+    add("--control", metavar="unix:PATH|HOST:PORT", help="take control lines there")
+    add("--scene", default="", metavar="LINES", help='"grid off; pv 800; load 500"')
+    add("--speed", type=float, default=1.0, help="of the plant's time (default 1)")
+    add("--think", type=float, metavar="SECONDS", help=f"default {THINK_S}")
+    add("--jitter", type=float, default=0.0, metavar="SECONDS", help="of --think")
+    add("--baud", type=float, default=2400.0, help="default: %(default)s")
+    add("--chunk", type=int, default=1, help="bytes handed over at a time (default 1)")
+    add("--unpaced", action="store_true", help="replies at once and whole")
+    add("--seed", type=int, default=0, help="of everything that is left to chance")
+
+
+async def run(args: argparse.Namespace) -> int:
+    """Simulate until SIGTERM, SIGINT or "quit"; 0, or 2 for unusable arguments."""
+    if args.list_profiles:
+        for name, profile in PROFILES.items():
+            print(f"{name:<14} {profile.about}")  # noqa: T201 - the answer
+        return 0
+    try:
+        await _serve(args, build(args))
+    except ConfigError as error:
+        print(f"mppdbus simulate: {error}", file=sys.stderr)  # noqa: T201 - likewise
+        return EXIT_USAGE
+    return 0
+
+
+def build(args: argparse.Namespace) -> Simulator:
+    """Return the simulator that the arguments describe, or raise `ConfigError`."""
+    if not (args.pty or args.tcp or args.hid):
+        raise ConfigError("say where: --pty PATH, --tcp [HOST:]PORT or --hid PATH")
+    pace = _pace(args)
+    if args.recording:
+        recording = load(Path(args.recording), args.model, quality=args.quality)
+        if args.unrecorded == "silence":
+            recording.unrecorded = None
+        rng = random.Random(args.seed)  # noqa: S311 - damage, not secrets
+        scene = Scene(None, Faults(rng), pace)
+        scene.apply_script(args.scene)
+        return Simulator(recording, scene, name=f"recording of {recording.model}")
+    if args.model:
+        raise ConfigError("--model belongs to --recording; take --profile otherwise")
+    simulator = simulate(args.profile, pace=pace, seed=args.seed)
+    scene = simulator.scene
+    scene.physics.clock = datetime.now().astimezone().replace(tzinfo=UTC)
+    scene.physics.settle()
+    scene.apply_script(f"speed {args.speed}; {args.scene}")
+    return simulator
+
+
+def _pace(args: argparse.Namespace) -> Pace:
+    think = args.think
+    if think is None:
+        think = 0.0 if args.unpaced else THINK_S
+    for name, value, least in (
+        ("--baud", args.baud, 1),
+        ("--think", think, 0),
+        ("--jitter", args.jitter, 0),
+        ("--chunk", args.chunk, 1),
+    ):
+        if not least <= value < 1e9:
+            raise ConfigError(f"{name} {value:g} makes no sense: at least {least}")
+    return Pace(args.baud, think, args.jitter, not args.unpaced, args.chunk)
+
+
+async def _serve(args: argparse.Namespace, simulator: Simulator) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    async with AsyncExitStack() as stack:
+        where = []
+        if args.pty:
+            where.append(str(args.pty))
+            await stack.enter_async_context(serve_pty(simulator, args.pty))
+        if args.hid:
+            where.append(f"{args.hid} (HID)")
+            await stack.enter_async_context(serve_pty(simulator, args.hid, hid=True))
+        if args.tcp:
+            port = await stack.enter_async_context(
+                serve_tcp(simulator, *parse_address(args.tcp))
+            )
+            where.append(f"tcp://{port.host}:{port.port}")
+        if args.control:
+            await stack.enter_async_context(
+                serve_control(simulator.scene, args.control, stop.set)
+            )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop.set)
+            stack.callback(loop.remove_signal_handler, number)
+        stack.callback(listen_on_stdin(simulator.scene, stop.set))
+        print(  # noqa: T201 - whoever starts this waits for the line
+            f"simulating {simulator.name} on {', '.join(where)} "
+            f"({simulator.scene.pace})",
+            file=sys.stderr,
+            flush=True,
+        )
+        await stop.wait()

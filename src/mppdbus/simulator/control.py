@@ -1,0 +1,354 @@
+"""The scene: all that somebody may turn while a simulator runs, and its language.
+
+One line, one command, one answer: "ok …" or "error: …". Pure.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mppdbus.errors import ConfigError
+from mppdbus.simulator.faults import Faults, Kind
+from mppdbus.simulator.pace import Pace
+from mppdbus.simulator.physics import MODES, Plant
+
+# The four flows that Victron's own programs were checked against.
+SCENES = {
+    "bat+pv": "grid off; pv 800; load 500; battery 52 6",
+    "bat": "grid off; pv 0; load 500; battery 51 -10",
+    "mains": "grid on; pv 0; load 500; battery 52 6",
+    "mains+pv": "grid on; pv 800; load 500; battery 52 6",
+}
+MAX_WARNING_BIT = 39
+MAX_STEP_S = 31 * 86400.0
+MAX_SPEED = 1e4
+
+
+@dataclass(slots=True)
+class Scene:
+    """A plant (None: a recording), its line, and how fast its time runs."""
+
+    plant: Plant | None
+    faults: Faults = field(default_factory=Faults)
+    pace: Pace = field(default_factory=Pace)
+    speed: float = 1.0
+    paused: bool = False
+    quitting: bool = False
+    requests: Counter[str] = field(default_factory=Counter)
+    _now: float | None = None
+
+    @property
+    def physics(self) -> Plant:
+        """The plant; raises `ConfigError` for a recording."""
+        if self.plant is None:
+            raise ConfigError("a recording has no physics to change")
+        return self.plant
+
+    def catch_up(self, now: float) -> None:
+        """Let the plant's time pass up to `now` (s of any steady clock)."""
+        before, self._now = self._now, now
+        if before is not None and self.plant is not None and not self.paused:
+            self.plant.step(max(now - before, 0.0) * self.speed)
+
+    def resume(self) -> None:
+        """Let time run again; what passed meanwhile did not pass for the plant."""
+        self.paused, self._now = False, None
+
+    def truth(self) -> dict[str, object]:
+        """Return what is true now, in SI units."""
+        return self.physics.truth()
+
+    def apply(self, line: str) -> str:
+        """Obey one control line and say what came of it; never raises."""
+        name, *words = line.split() or [""]
+        command = COMMANDS.get(name)
+        if command is None:
+            return f"error: {name or 'an empty line'} is no command; try help"
+        try:
+            if not command.least <= len(words) <= command.most:
+                raise ConfigError("too few or too many words")  # noqa: TRY301
+            result = command.act(self, words)
+        except (ConfigError, ValueError) as error:
+            why = str(error) if isinstance(error, ConfigError) else "cannot be read"
+            return f"error: {line.strip()}: {why}; usage: {command.usage}"
+        return f"ok {result}".rstrip()
+
+    def apply_script(self, script: str) -> None:
+        """Obey lines parted by ";"; raise `ConfigError` with the first that fails."""
+        for line in filter(str.strip, script.split(";")):
+            answer = self.apply(line)
+            if not answer.startswith("ok"):
+                raise ConfigError(answer.removeprefix("error: "))
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One word of the language."""
+
+    usage: str
+    act: Callable[[Scene, list[str]], str]
+    least: int = 1  # words that it needs
+    most: int = 1  # words that it takes
+
+
+def _number(text: str, low: float = -math.inf, high: float = math.inf) -> float:
+    value = float(text)
+    if not low <= value <= high:  # False for a NaN, too
+        raise ConfigError(f"{text} is not within {low:g} to {high:g}")
+    return value
+
+
+def _switch(text: str) -> bool:
+    if text not in ("on", "off"):
+        raise ConfigError(f"{text} is neither on nor off")
+    return text == "on"
+
+
+def _grid(scene: Scene, words: list[str]) -> str:
+    plant = scene.physics
+    on = _switch(words[0])
+    volts = _number(words[1], 0, 400) if words[1:] else plant.settings.output_v
+    hertz = _number(words[2], 0, 100) if words[2:] else plant.settings.output_hz
+    plant.grid.on, plant.grid.volts, plant.grid.hz = on, volts, hertz
+    plant.settle()
+    return f"grid {words[0]}"
+
+
+def _pv(scene: Scene, words: list[str]) -> str:
+    plant = scene.physics
+    curve = words[0] == "curve"
+    trackers = len(plant.pv_w)
+    watts = [_number(word, 0, 1e6) for word in (words[1:] if curve else words)]
+    if curve and not watts:
+        watts = [plant.rated_w / trackers] * trackers
+    if not watts or len(watts) > trackers:
+        raise ConfigError(f"this unit has {trackers} tracker(s)")
+    plant.sun.watts = watts + [0.0] * (trackers - len(watts))
+    plant.sun.curve = curve
+    plant.settle()
+    return f"pv {' '.join(words)}"
+
+
+def _day(scene: Scene, words: list[str]) -> str:
+    if words[0] != "curve":
+        raise ConfigError(f"{words[0]} is not known")
+    return _pv(scene, words)
+
+
+def _load(scene: Scene, words: list[str]) -> str:
+    plant = scene.physics
+    plant.load.watts = _number(words[0], 0, 1e6)
+    plant.load.va = _number(words[1], 0, 1e6) if words[1:] else None
+    plant.settle()
+    return f"load {plant.load.watts:g} W"
+
+
+def _battery(scene: Scene, words: list[str]) -> str:
+    plant = scene.physics
+    if words == ["auto"]:
+        plant.pins.battery = None
+    elif len(words) == 1:
+        raise ConfigError("the amps are missing")
+    else:
+        plant.pins.battery = _number(words[0], 0, 1000), _number(words[1], -1e4, 1e4)
+    plant.settle()
+    plant.settle()  # the mode follows the voltage that the first one found
+    return f"battery {' '.join(words)}"
+
+
+def _soc(scene: Scene, words: list[str]) -> str:
+    plant = scene.physics
+    plant.battery.soc = _number(words[0], 0, 100)
+    plant.settle()
+    return f"soc {plant.battery.soc:g} %"
+
+
+def _time(scene: Scene, words: list[str]) -> str:
+    plant = scene.physics
+    hour, minute = (int(part) for part in words[0].split(":"))
+    plant.clock = plant.clock.replace(hour=hour, minute=minute, second=0)
+    plant.settle()
+    return f"time {plant.clock:%H:%M}"
+
+
+def _temperature(scene: Scene, words: list[str]) -> str:
+    plant = scene.physics
+    auto = words[0] == "auto"
+    plant.pins.temperature_c = None if auto else _number(words[0], 0, 999)
+    plant.settle()
+    return f"temperature {words[0]}"
+
+
+def _losses(scene: Scene, words: list[str]) -> str:
+    machine = scene.physics.machine
+    efficiency = _number(words[0], 0.01, 1)
+    own = _number(words[1], 0, 1e4) if words[1:] else machine.own_w
+    scene.physics.machine = type(machine)(efficiency, own)
+    scene.physics.settle()
+    return f"efficiency {efficiency:g}, own consumption {own:g} W"
+
+
+def _mode(scene: Scene, words: list[str]) -> str:
+    if words[0] != "auto" and (words[0] not in MODES or len(words[0]) != 1):
+        raise ConfigError(f"{words[0]} is none of {' '.join(MODES)}")
+    plant = scene.physics
+    plant.pins.mode = None if words[0] == "auto" else words[0]
+    plant.settle()
+    return f"mode {plant.mode}"
+
+
+def _output(scene: Scene, words: list[str]) -> str:
+    plant = scene.physics
+    plant.output_on = _switch(words[0])
+    plant.settle()
+    return f"output {words[0]}"
+
+
+def _warn(scene: Scene, words: list[str]) -> str:
+    plant = scene.physics
+    bit = int(_number(words[0], 0, MAX_WARNING_BIT))
+    if words[1] == "auto":
+        plant.forced_warnings.pop(bit, None)
+    else:
+        plant.forced_warnings[bit] = _switch(words[1])
+    return f"warn {bit} {words[1]}"
+
+
+def _fault(scene: Scene, words: list[str]) -> str:
+    """A number is the inverter's fault code, a word a fault of the line."""
+    if words[0] == "off":
+        scene.faults.clear()
+        return "no fault on the line"
+    if words[0].isdigit():
+        plant = scene.physics
+        plant.fault_code = int(_number(words[0], 0, 99))
+        plant.settle()
+        return f"fault code {plant.fault_code:02d}"
+    if words[0] not in list(Kind):
+        raise ConfigError(f"{words[0]} is none of {' '.join(Kind)}")
+    return _arm(scene.faults, Kind(words[0]), words[1:])
+
+
+def _arm(faults: Faults, kind: Kind, words: list[str]) -> str:
+    count: int | None = 1
+    chance, command, seconds = 1.0, None, None
+    for word in words:
+        if word == "forever":
+            count = None
+        elif word.isdigit():
+            count = int(_number(word, 1, 1e9))
+        elif word.endswith("%"):
+            count, chance = None, _number(word[:-1], 0, 100) / 100
+        elif word.endswith("s") and word[0].isdigit():
+            seconds = _number(word[:-1], 0, 1e6)
+        elif word.isupper():
+            command = word
+        else:
+            raise ConfigError(f"{word} is not known")
+    faults.arm(kind, count, chance=chance, command=command, seconds=seconds)
+    return " ".join(["fault", kind, *words])
+
+
+def _scene(scene: Scene, words: list[str]) -> str:
+    if words[0] not in SCENES:
+        raise ConfigError(f"{words[0]} is none of {', '.join(SCENES)}")
+    scene.apply_script(SCENES[words[0]])
+    return f"scene {words[0]}"
+
+
+def _speed(scene: Scene, words: list[str]) -> str:
+    scene.speed = _number(words[0], 0, MAX_SPEED)
+    return f"speed {scene.speed:g}"
+
+
+def _pause(scene: Scene, _words: list[str]) -> str:
+    scene.paused = True
+    return "paused"
+
+
+def _resume(scene: Scene, _words: list[str]) -> str:
+    scene.resume()
+    return "running"
+
+
+def _step(scene: Scene, words: list[str]) -> str:
+    plant = scene.physics
+    plant.step(_number(words[0], 0, MAX_STEP_S))
+    return f"{plant.clock:%Y-%m-%dT%H:%M:%S}"
+
+
+def _truth(scene: Scene, _words: list[str]) -> str:
+    return json.dumps(scene.truth())
+
+
+def _requests(scene: Scene, words: list[str]) -> str:
+    if words:
+        if words != ["clear"]:
+            raise ConfigError(f"{words[0]} is not known")
+        scene.requests.clear()
+    return json.dumps(scene.requests)
+
+
+def _think(scene: Scene, words: list[str]) -> str:
+    scene.pace.think = _number(words[0], 0, 3600)
+    return f"{scene.pace}"
+
+
+def _baud(scene: Scene, words: list[str]) -> str:
+    scene.pace.paced = words[0] != "unpaced"
+    if scene.pace.paced:
+        scene.pace.baud = _number(words[0], 1, 1e9)
+    return f"{scene.pace}"
+
+
+def _help(_scene: Scene, _words: list[str]) -> str:
+    return " | ".join(command.usage for command in COMMANDS.values())
+
+
+def _quit(scene: Scene, _words: list[str]) -> str:
+    scene.quitting = True
+    return "bye"
+
+
+COMMANDS = {
+    command.usage.split()[0]: command
+    for command in (
+        Command("grid on|off [VOLTS [HERTZ]]", _grid, most=3),
+        Command("pv WATTS [WATTS2], or pv curve [PEAK [PEAK2]]", _pv, most=3),
+        Command("day curve [PEAK [PEAK2]]", _day, most=3),
+        Command("load WATTS [VA]", _load, most=2),
+        Command(
+            "battery VOLTS AMPS, or battery auto (charging is positive)",
+            _battery,
+            most=2,
+        ),
+        Command("soc PERCENT", _soc),
+        Command("time HH:MM", _time),
+        Command("temperature CELSIUS|auto", _temperature),
+        Command("losses EFFICIENCY [OWN_WATTS]", _losses, most=2),
+        Command(f"mode auto|{'|'.join(MODES)}", _mode),
+        Command("output on|off", _output),
+        Command("warn BIT on|off|auto", _warn, least=2, most=2),
+        Command(
+            "fault CODE, or fault KIND [COUNT|PERCENT%|forever] [COMMAND] [SECONDSs], "
+            f"or fault off (kinds: {' '.join(Kind)})",
+            _fault,
+            most=4,
+        ),
+        Command(f"scene {'|'.join(SCENES)}", _scene),
+        Command("speed FACTOR", _speed),
+        Command("pause", _pause, least=0, most=0),
+        Command("resume", _resume, least=0, most=0),
+        Command("step SECONDS", _step),
+        Command("truth", _truth, least=0, most=0),
+        Command("requests [clear]", _requests, least=0),
+        Command("think SECONDS", _think),
+        Command("baud BAUD|unpaced", _baud),
+        Command("help", _help, least=0, most=0),
+        Command("quit", _quit, least=0, most=0),
+    )
+}

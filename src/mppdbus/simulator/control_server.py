@@ -1,0 +1,124 @@
+"""The control language on a socket and on stdin."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from mppdbus.errors import ConfigError
+from mppdbus.simulator.control import Scene
+
+
+@asynccontextmanager
+async def serve_control(
+    scene: Scene, address: str, stop: Callable[[], None]
+) -> AsyncIterator[str]:
+    """Serve `scene` at "unix:PATH" or "HOST:PORT"; yields the real address.
+
+    `stop` is called after "quit". Raises `ConfigError` for an address that is none.
+    """
+    talks: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        talks[writer] = asyncio.current_task()
+        try:
+            await _talk(scene, reader, writer, stop)
+        finally:
+            del talks[writer]
+            writer.close()
+
+    try:
+        server, shown = await _listen(talk, address)
+    except OSError as error:
+        raise ConfigError(f"control: cannot listen on {address}: {error}") from error
+    try:
+        yield shown
+    finally:
+        server.close()
+        for writer in talks:
+            writer.transport.abort()  # its reader then sees the end
+        await asyncio.gather(*filter(None, tuple(talks.values())))
+        await server.wait_closed()
+        _remove_socket(address)
+
+
+_Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def _listen(talk: _Talk, address: str) -> tuple[asyncio.Server, str]:
+    kind, _, rest = address.partition(":")
+    if kind == "unix" and rest:
+        return await asyncio.start_unix_server(talk, rest), address
+    host, port = parse_address(address)
+    server = await asyncio.start_server(talk, host, port)
+    return server, f"{host}:{server.sockets[0].getsockname()[1]}"
+
+
+async def _talk(
+    scene: Scene,
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+    stop: Callable[[], None],
+) -> None:
+    with contextlib.suppress(ConnectionError):
+        while line := await reader.readline():
+            writer.write(f"{_obey(scene, line)}\n".encode())
+            await writer.drain()
+            if scene.quitting:
+                stop()
+
+
+def listen_on_stdin(scene: Scene, stop: Callable[[], None]) -> Callable[[], None]:
+    """Obey lines from stdin, where that can be waited for; returns how to end it.
+
+    A background job of a terminal must not read it, or the shell would stop it; and
+    the descriptor stays blocking, for a shell shares it.
+    """
+    fd = 0
+    loop = asyncio.get_running_loop()
+    buffer = bytearray()
+
+    def readable() -> None:
+        data = os.read(fd, 4096)
+        if not data:
+            loop.remove_reader(fd)
+        buffer.extend(data)
+        while (end := buffer.find(b"\n")) >= 0:
+            line = bytes(buffer[:end])
+            del buffer[: end + 1]
+            print(_obey(scene, line), flush=True)  # noqa: T201 - the answer
+        if scene.quitting:
+            stop()
+
+    with contextlib.suppress(OSError, ValueError):  # a file, /dev/null, or closed
+        if not sys.stdin.isatty() or os.tcgetpgrp(fd) == os.getpgrp():
+            loop.add_reader(fd, readable)
+    return lambda: _forget(loop, fd)
+
+
+def _remove_socket(address: str) -> None:
+    if address.startswith("unix:"):
+        Path(address.removeprefix("unix:")).unlink(missing_ok=True)
+
+
+def parse_address(text: str) -> tuple[str, int]:
+    """Read "[HOST:]PORT"; raise `ConfigError` for anything else."""
+    host, _, port = text.rpartition(":")
+    if not port.isdigit() or int(port) > 65535:
+        raise ConfigError(f"{text} is no address: write HOST:PORT")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _obey(scene: Scene, line: bytes) -> str:
+    scene.catch_up(asyncio.get_running_loop().time())
+    return scene.apply(line.decode("utf-8", "replace"))
+
+
+def _forget(loop: asyncio.AbstractEventLoop, fd: int) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        loop.remove_reader(fd)

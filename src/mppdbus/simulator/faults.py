@@ -1,0 +1,144 @@
+"""What can go wrong on the line, on demand: a table of damages. Pure but for chance."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mppdbus.protocol.framing import checksum, encode_reply
+
+SLOW_S = 2.0  # how much longer a slow unit thinks, unless told otherwise
+GONE_S = 0.5  # how long a port stays away after a disconnect, likewise
+REPORT = 8  # bytes of a HID report
+
+
+class Kind(StrEnum):
+    """One way in which an exchange goes wrong."""
+
+    SILENCE = "silence"  # the request is not heard, nothing is done
+    LOST = "lost"  # obeyed, but the reply never arrives
+    NAK = "nak"  # refused, nothing is done
+    CORRUPT = "corrupt"  # one bit of the reply flips
+    CUT = "cut"  # the reply stops half way
+    HALF = "half"  # half a reply, and garbage instead of the rest
+    NOISE = "noise"  # garbage before the reply
+    EXTRA = "extra"  # garbage behind the reply
+    ECHO = "echo"  # the request comes back before the reply
+    LOOPBACK = "loopback"  # only the request comes back: TX wired to RX
+    WRONG = "wrong"  # the intact reply to another query
+    LOSTREPORT = "lostreport"  # 8 bytes in the middle are missing
+    ZEROED = "zeroed"  # intact, but every digit is 0
+    SPIKE = "spike"  # intact, but QPIGS shows a battery at 6.70 V
+    SLOW = "slow"  # the unit thinks for 2 s more
+    LF = "lf"  # the reply ends in LF
+    DISCONNECT = "disconnect"  # the port goes away for half a second
+
+
+UNHEARD = (Kind.SILENCE, Kind.NAK, Kind.LOOPBACK, Kind.DISCONNECT)
+
+
+@dataclass(slots=True)
+class Fault:
+    """A kind, and when: `left` exchanges (None: for good) each with `chance`."""
+
+    kind: Kind
+    left: int | None = 1
+    chance: float = 1.0
+    command: str | None = None  # only this one
+    seconds: float | None = None  # for slow and disconnect
+
+
+class Faults:
+    """The faults that are armed, oldest first; at most one strikes an exchange."""
+
+    def __init__(self, rng: random.Random | None = None) -> None:
+        self.rng = rng or random.Random(0)  # noqa: S311 - damage, not secrets
+        self.armed: list[Fault] = []
+        self.struck = 0
+
+    def arm(
+        self,
+        kind: Kind | str,
+        count: int | None = 1,
+        *,
+        chance: float = 1.0,
+        command: str | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """Let the next `count` replies suffer `kind`; None means until `clear`."""
+        self.armed.append(Fault(Kind(kind), count, chance, command, seconds))
+
+    def clear(self) -> None:
+        """Let the line be well again."""
+        self.armed.clear()
+
+    def take(self, command: str) -> Fault | None:
+        """Return the fault that strikes this exchange, and count it down."""
+        for fault in self.armed:
+            if fault.command not in (None, command):
+                continue
+            if fault.chance < 1.0 and self.rng.random() >= fault.chance:
+                continue
+            if fault.left is not None:
+                fault.left -= 1
+            if fault.left == 0:
+                self.armed.remove(fault)
+            self.struck += 1
+            return fault
+        return None
+
+    def damage(self, kind: Kind, request: bytes, reply: bytes) -> bytes:
+        """Return what arrives instead of `reply`."""
+        act = _DAMAGES.get(kind)
+        return act(request, reply, self.rng) if act else reply
+
+
+def _garbage(rng: random.Random, count: int) -> bytes:
+    """Bytes that neither begin nor end anything."""
+    plain = [byte for byte in range(256) if byte not in b"(\r\n"]
+    return bytes(rng.choice(plain) for _ in range(count))
+
+
+def _flip_bit(reply: bytes, rng: random.Random) -> bytes:
+    """Flip a bit of the payload or the checksum, leaving both ends alone."""
+    at, bit = rng.randrange(1, len(reply) - 1), 1 << rng.randrange(8)
+    return reply[:at] + bytes((reply[at] ^ bit,)) + reply[at + 1 :]
+
+
+def _zeroed(reply: bytes) -> bytes:
+    digits = bytes(0x30 if 0x30 <= byte <= 0x39 else byte for byte in reply[1:-3])
+    return encode_reply(digits)
+
+
+def _spike(request: bytes, reply: bytes) -> bytes:
+    if not request.startswith(b"QPIGS" + checksum(b"QPIGS")):
+        return reply
+    words = reply[1:-3].split(b" ")
+    words[8] = b"06.70"
+    return encode_reply(b" ".join(words))
+
+
+_Damage = Callable[[bytes, bytes, random.Random], bytes]
+_DAMAGES: dict[Kind, _Damage] = {
+    Kind.LOOPBACK: lambda request, _reply, _rng: request,
+    Kind.NAK: lambda _request, _reply, _rng: encode_reply("NAK"),
+    Kind.CORRUPT: lambda _request, reply, rng: _flip_bit(reply, rng),
+    Kind.CUT: lambda _request, reply, _rng: reply[: len(reply) // 2],
+    Kind.HALF: lambda _request, reply, rng: (
+        reply[: len(reply) // 2] + _garbage(rng, 12)
+    ),
+    Kind.NOISE: lambda _request, reply, rng: b"\xff\x00" + _garbage(rng, 6) + reply,
+    Kind.EXTRA: lambda _request, reply, rng: reply + b"\n\x00" + _garbage(rng, 6),
+    Kind.ECHO: lambda request, reply, _rng: request + reply,
+    Kind.LOSTREPORT: lambda _request, reply, rng: _without_report(reply, rng),
+    Kind.ZEROED: lambda _request, reply, _rng: _zeroed(reply),
+    Kind.SPIKE: lambda request, reply, _rng: _spike(request, reply),
+    Kind.LF: lambda _request, reply, _rng: reply[:-1] + b"\n",
+}
+
+
+def _without_report(reply: bytes, rng: random.Random) -> bytes:
+    at = REPORT * rng.randrange(max(len(reply) // REPORT, 1))
+    return reply[:at] + reply[at + REPORT :]

@@ -1,0 +1,294 @@
+"""The plant: battery, sun, load and grid around one inverter. Pure: `step` is time."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, date, datetime, timedelta
+
+from mppdbus.simulator.battery import Battery, Phase
+from mppdbus.simulator.flow import (
+    Flow,
+    Machine,
+    charge_on_line,
+    on_battery,
+    on_line,
+)
+from mppdbus.simulator.settings import OutputPriority, Settings
+from mppdbus.simulator.world import Grid, Load, Sun
+
+LINE_MODES = "LEY"  # line, ECO, bypass
+BATTERY_MODES = "BH"  # battery, power saving
+CHARGE_MODES = "SC"  # output off: standby, charging
+DEAD_MODES = "PFD"  # power-on, fault, shutdown
+MODES = LINE_MODES + BATTERY_MODES + CHARGE_MODES + DEAD_MODES
+
+LONGEST_STEP_S = 10.0
+AMBIENT_C, HOT_C, WARM_UP_S = 25.0, 30.0, 300.0
+PV_V = 320.0
+
+
+@dataclass(slots=True)
+class Energy:
+    """Sums since the start, Wh; charge and discharge apart."""
+
+    pv_wh: float = 0.0
+    load_wh: float = 0.0
+    grid_wh: float = 0.0
+    battery_in_wh: float = 0.0
+    battery_out_wh: float = 0.0
+    losses_wh: float = 0.0
+
+    def add(self, flow: Flow, hours: float) -> None:
+        """Let `flow` last for `hours`."""
+        self.pv_wh += flow.pv_w * hours
+        self.load_wh += flow.load_w * hours
+        self.grid_wh += flow.grid_w * hours
+        self.battery_in_wh += max(flow.battery_w, 0.0) * hours
+        self.battery_out_wh += max(-flow.battery_w, 0.0) * hours
+        self.losses_wh += flow.losses_w * hours
+
+
+@dataclass(slots=True)
+class Pins:
+    """What somebody holds fast, against physics; None follows physics."""
+
+    mode: str | None = None
+    battery: tuple[float, float] | None = None  # V, A positive charging
+    temperature_c: float | None = None
+
+
+class Plant:
+    """Everything that is true around one simulated inverter.
+
+    Change its parts, then `settle()`; let time pass with `step(seconds)`. Without
+    losses (the default) pv + grid = load + battery in W at every moment.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        battery: Battery | None = None,
+        machine: Machine | None = None,
+        rated_w: float = 5000.0,
+        rated_va: float = 5000.0,
+        trackers: int = 1,
+        clock: datetime = datetime(2024, 6, 21, 12, tzinfo=UTC),
+    ) -> None:
+        self.settings = settings or Settings()
+        self.battery = battery or Battery()
+        self.machine = machine or Machine()
+        self.rated_w, self.rated_va = rated_w, rated_va
+        self.grid = Grid(volts=self.settings.output_v, hz=self.settings.output_hz)
+        self.load = Load()
+        self.sun = Sun(watts=[800.0] * trackers)
+        self.pins = Pins()
+        self.output_on = True
+        self.fault_code = 0
+        self.forced_warnings: dict[int, bool] = {}
+        self.clock = clock
+        self.energy = Energy()
+        self.history: dict[date, Energy] = {}
+        self.temperature_c = AMBIENT_C
+        self.mode = "L"
+        self.flow = Flow()
+        self.pv_w = [0.0] * trackers
+        self.battery_v = self.battery.rest_v
+        self.battery_a = 0.0
+        self._spent = False  # the battery fell below the cut-off voltage
+        self._on_battery = True  # what the battery-first priority chose last
+        self.settle()
+
+    @property
+    def hour(self) -> float:
+        """The inverter's time of day, 0 to 24."""
+        return self.clock.hour + self.clock.minute / 60 + self.clock.second / 3600
+
+    @property
+    def grid_usable(self) -> bool:
+        """Whether the grid is there and within the accepted range."""
+        return self.grid.usable(self.settings.input_range)
+
+    @property
+    def load_va(self) -> float:
+        """VA served now."""
+        return self.load.va_at(self.flow.load_w)
+
+    @property
+    def output_v(self) -> float:
+        """Volts at the output: the grid's, the inverter's own, or 0."""
+        if self.mode in LINE_MODES:
+            return self.grid.volts if self.grid_usable else 0.0
+        return self.settings.output_v if self.mode in BATTERY_MODES else 0.0
+
+    @property
+    def output_hz(self) -> float:
+        """Hertz at the output, as `output_v`."""
+        if self.mode in LINE_MODES:
+            return self.grid.hz if self.grid_usable else 0.0
+        return self.settings.output_hz if self.mode in BATTERY_MODES else 0.0
+
+    @property
+    def pv_v(self) -> list[float]:
+        """Volts of each tracker; 0 in the dark."""
+        return [PV_V if w > 0 else 0.0 for w in self.sun.available(self.hour)]
+
+    @property
+    def charge_stage(self) -> Phase:
+        """What the charger reports: idle while nothing charges."""
+        fed = self.flow.pv_w > 0 or (self.mode not in BATTERY_MODES and self.grid.on)
+        if self.mode in DEAD_MODES or self.battery_a < 0 or not fed:
+            return Phase.IDLE
+        if self.battery_a == 0 and self.battery.phase is not Phase.FLOAT:
+            return Phase.IDLE
+        return self.battery.phase
+
+    def step(self, seconds: float) -> None:
+        """Let `seconds` pass, in steps short enough for the charger's stages."""
+        if seconds < 0:
+            raise ValueError(f"time cannot pass backwards ({seconds} s)")
+        self.settle()
+        left = seconds
+        while left > 0:
+            span = min(left, LONGEST_STEP_S)
+            self._advance(span)
+            left -= span
+
+    def settle(self) -> None:
+        """Find mode and flow for what is connected now; no time passes."""
+        self.mode = self._choose_mode()
+        available = self.sun.available(self.hour)
+        self.flow = self._flow(sum(available))
+        used = self.flow.pv_w / sum(available) if sum(available) > 0 else 0.0
+        self.pv_w = [watts * used for watts in available]
+        if self.pins.battery is not None:
+            self.battery_v, self.battery_a = self.pins.battery
+        else:
+            self.battery_a = self.battery.amps_at(self.flow.battery_w)
+            self.battery_v = self.battery.volts_at(self.battery_a)
+        if self.pins.temperature_c is not None:
+            self.temperature_c = self.pins.temperature_c
+
+    def warnings(self) -> set[int]:
+        """Return the QPIWS bits that are on."""
+        cutoff, block = self.settings.cutoff_v, self.battery.nominal_v / 12
+        checks = {
+            0: sum(self.sun.available(self.hour)) <= 0,
+            1: self.fault_code > 0,
+            5: not self.grid_usable,
+            12: self.battery_v < cutoff + 0.5 * block,
+            14: self._spent,
+            16: self.flow.load_w > self.rated_w or self.load_va > self.rated_va,
+        }
+        checks.update(self.forced_warnings)
+        return {bit for bit, on in checks.items() if on}
+
+    def truth(self) -> dict[str, object]:
+        """Return what a perfect meter would show, in SI units (energies in Wh)."""
+        return {
+            "clock": self.clock.strftime("%Y-%m-%dT%H:%M:%S"),
+            "mode": self.mode,
+            "charge_stage": self.charge_stage.value,
+            "pv_w": self.pv_w,
+            "pv_v": self.pv_v,
+            "load_w": self.flow.load_w,
+            "load_va": self.load_va,
+            "grid_w": self.flow.grid_w,
+            "grid_v": self.grid.volts if self.grid.on else 0.0,
+            "grid_hz": self.grid.hz if self.grid.on else 0.0,
+            "output_v": self.output_v,
+            "output_hz": self.output_hz,
+            "battery_w": self.flow.battery_w,
+            "battery_v": self.battery_v,
+            "battery_a": self.battery_a,
+            "soc": self.battery.soc,
+            "losses_w": self.flow.losses_w,
+            "temperature_c": self.temperature_c,
+            "fault": self.fault_code,
+            "warnings": sorted(self.warnings()),
+            **asdict(self.energy),
+            "settings": self._settings(),
+        }
+
+    def _settings(self) -> dict[str, object]:
+        held = {f.name: getattr(self.settings, f.name) for f in fields(self.settings)}
+        return held | {"flags": "".join(sorted(self.settings.flags))}
+
+    def _advance(self, seconds: float) -> None:
+        """Let one short span pass, with the flow that its beginning has."""
+        hours = seconds / 3600
+        self.energy.add(self.flow, hours)
+        day = self.history.setdefault(self.clock.date(), Energy())
+        day.add(self.flow, hours)
+        self.battery.pass_time(self.settings, self.battery_v, self.battery_a, seconds)
+        self._warm(seconds)
+        self.clock += timedelta(seconds=seconds)
+        self.settle()
+
+    def _warm(self, seconds: float) -> None:
+        goal = AMBIENT_C + HOT_C * self.flow.load_w / self.rated_w
+        share = min(seconds / WARM_UP_S, 1.0)
+        self.temperature_c += (goal - self.temperature_c) * share
+
+    def _choose_mode(self) -> str:
+        self._watch_battery()
+        if self.fault_code:
+            return "F"
+        if self.pins.mode is not None:
+            return self.pins.mode
+        if not self.output_on:
+            return "C" if self._can_charge() else "S"
+        battery_first = self.settings.output_priority is OutputPriority.BATTERY
+        if self.grid_usable and not (battery_first and self._on_battery):
+            return "L"
+        if not self._spent:
+            return "B"
+        if self.grid_usable:
+            return "L"
+        return "C" if self._can_charge() else "S"
+
+    def _can_charge(self) -> bool:
+        return self.grid_usable or sum(self.sun.available(self.hour)) > 0
+
+    def _watch_battery(self) -> None:
+        """Follow the voltage through its thresholds: cut-off, to grid, back again."""
+        settings, volts = self.settings, self.battery_v
+        empty = self.battery.soc <= 0 and self.pins.battery is None
+        if volts < settings.cutoff_v or empty:
+            self._spent = True
+        elif volts >= settings.recharge_v:
+            self._spent = False
+        full = self.battery.phase is Phase.FLOAT
+        back = settings.redischarge_v
+        if volts <= settings.recharge_v or self._spent:
+            self._on_battery = False
+        elif full if back == 0 else volts >= back:
+            self._on_battery = True
+
+    def _flow(self, pv_w: float) -> Flow:
+        if self.mode in DEAD_MODES:
+            return Flow()
+        load_w = 0.0 if self.mode in CHARGE_MODES else self.load.watts
+        pinned = self.pins.battery
+        if self.mode in BATTERY_MODES or not self.grid_usable:
+            if self.mode in LINE_MODES:
+                load_w = 0.0
+            if pinned is not None:
+                return Flow(pv_w, 0.0, load_w, pinned[0] * pinned[1])
+            room = self.battery.room_w(self.settings, self.settings.max_charge_a)
+            most = self.battery.most_watts_out
+            return on_battery(self.machine, pv_w, load_w, room, most)
+        if pinned is not None:
+            return on_line(self.machine, pv_w, load_w, pinned[0] * pinned[1])
+        return self._line_flow(pv_w, load_w)
+
+    def _line_flow(self, pv_w: float, load_w: float) -> Flow:
+        settings, battery = self.settings, self.battery
+        room = battery.room_w(settings, settings.max_charge_a)
+        ac_amps = min(settings.max_ac_charge_a, settings.max_charge_a)
+        ac_room = battery.room_w(settings, ac_amps)
+        if self.mode == "Y":
+            room = ac_room = 0.0
+        need = load_w / self.machine.efficiency
+        battery_w, offered = charge_on_line(settings, pv_w, need, room, ac_room)
+        return on_line(self.machine, offered, load_w, battery_w)

@@ -1,0 +1,188 @@
+"""Where a simulator can be reached: a pty or TCP. Leaving the context closes it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import termios
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from mppdbus.errors import ConfigError
+from mppdbus.simulator.hid import REPORT, without_report_numbers
+from mppdbus.simulator.line import Line
+from mppdbus.simulator.simulator import Simulator
+
+_CHUNK = 4096
+
+
+class PtyPort:
+    """A pseudo terminal behind a symlink; it survives clients and its own faults.
+
+    With `hid` it speaks in reports of 8 bytes, like a hidraw device.
+    """
+
+    def __init__(self, simulator: Simulator, path: Path, *, hid: bool = False) -> None:
+        self.path = path
+        self._simulator = simulator
+        self._hid = hid
+        self._loop = asyncio.get_running_loop()
+        self._line: Line | None = None
+        self._fds: tuple[int, int] | None = None
+        self._link = ""
+        self._return: asyncio.TimerHandle | None = None
+
+    def open(self) -> None:
+        """Appear at the path, replacing a symlink that is there."""
+        if not self.path.is_symlink() and self.path.exists():
+            raise ConfigError(f"{self.path} exists and is no symlink: choose another")
+        # Our own end of the slave stays open, so that clients may come and go.
+        master, slave = os.openpty()
+        self._fds = master, slave
+        _make_raw(slave)
+        os.set_blocking(master, False)
+        self._link = os.ttyname(slave)
+        try:
+            _link(self._link, self.path)
+        except OSError as error:
+            self._shut()
+            raise ConfigError(
+                f"{self.path} cannot be made: {error.strerror}; choose another path"
+            ) from error
+        report = REPORT if self._hid else 0
+        self._line = Line(self._simulator, self._send, self._hang_up, report=report)
+        self._loop.add_reader(master, self._readable, master, self._line)
+
+    def close(self) -> None:
+        """Disappear for good."""
+        if self._return is not None:
+            self._return.cancel()
+        self._shut()
+
+    def _readable(self, master: int, line: Line) -> None:
+        with contextlib.suppress(BlockingIOError):
+            data = os.read(master, _CHUNK)
+            line.feed(without_report_numbers(data) if self._hid else data)
+
+    def _send(self, data: bytes) -> None:
+        if self._fds is None:
+            return
+        # Nobody reads and the buffer is full: the bytes are lost, as on a wire.
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._fds[0], data)
+
+    def _hang_up(self, seconds: float) -> None:
+        self._shut()
+        self._return = self._loop.call_later(seconds, self.open)
+
+    def _shut(self) -> None:
+        if self._fds is None:
+            return
+        if self._line is not None:
+            self._line.close()
+        self._loop.remove_reader(self._fds[0])
+        with contextlib.suppress(OSError):
+            if str(self.path.readlink()) == self._link:
+                self.path.unlink()
+        for fd in self._fds:
+            os.close(fd)
+        self._fds = None
+
+
+@asynccontextmanager
+async def serve_pty(
+    simulator: Simulator, path: str | os.PathLike[str], *, hid: bool = False
+) -> AsyncIterator[PtyPort]:
+    """Serve on a pty whose slave is linked at `path`, which goes when this ends."""
+    port = PtyPort(simulator, Path(path), hid=hid)
+    port.open()
+    try:
+        yield port
+    finally:
+        port.close()
+
+
+@dataclass(frozen=True, slots=True)
+class TcpPort:
+    """Where a TCP simulator listens; the port is the real one."""
+
+    host: str
+    port: int
+
+
+class _Connection(asyncio.Protocol):
+    """One client; each has a line of its own to the same unit."""
+
+    def __init__(self, simulator: Simulator, open_ones: set[_Connection]) -> None:
+        self._simulator = simulator
+        self._open_ones = open_ones
+        self._transport: asyncio.Transport | None = None
+        self._line: Line | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._line = Line(self._simulator, self._transport.write, self._hang_up)
+        self._open_ones.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._line is not None:
+            self._line.feed(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        if self._line is not None:
+            self._line.close()
+        self._open_ones.discard(self)
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _hang_up(self, seconds: float) -> None:
+        del seconds  # the listener stays: a gateway is still there
+        self.abort()
+
+
+@asynccontextmanager
+async def serve_tcp(
+    simulator: Simulator, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[TcpPort]:
+    """Serve on TCP; port 0 takes a free one. Raises `ConfigError` if it is taken."""
+    open_ones: set[_Connection] = set()
+    loop = asyncio.get_running_loop()
+    try:
+        server = await loop.create_server(
+            lambda: _Connection(simulator, open_ones), host, port
+        )
+    except OSError as error:
+        raise ConfigError(f"cannot listen on {host}:{port}: {error}") from error
+    try:
+        yield TcpPort(host, server.sockets[0].getsockname()[1])
+    finally:
+        server.close()
+        for connection in tuple(open_ones):
+            connection.abort()
+        await server.wait_closed()
+
+
+def _link(target: str, path: Path) -> None:
+    """Point `path` at `target` in one step."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.unlink(missing_ok=True)
+    aside.symlink_to(target)
+    aside.replace(path)
+
+
+def _make_raw(fd: int) -> None:
+    """Let every byte through unchanged, at 2400 baud for those who ask."""
+    settings = termios.tcgetattr(fd)
+    control = settings[6]
+    control[termios.VMIN], control[termios.VTIME] = 1, 0
+    flags = termios.CS8 | termios.CREAD | termios.CLOCAL
+    speed = termios.B2400
+    raw = [0, 0, flags, 0, speed, speed, control]
+    termios.tcsetattr(fd, termios.TCSANOW, raw)

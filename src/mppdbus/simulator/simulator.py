@@ -1,0 +1,138 @@
+"""One simulated unit as its line sees it: request bytes in, what comes back out."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from typing import Protocol
+
+from mppdbus.errors import ConfigError
+from mppdbus.protocol.framing import encode_reply
+from mppdbus.simulator.control import Scene
+from mppdbus.simulator.faults import GONE_S, SLOW_S, UNHEARD, Fault, Faults, Kind
+from mppdbus.simulator.inverter import SimulatedInverter, plant_for
+from mppdbus.simulator.pace import Pace, verified
+from mppdbus.simulator.profiles import DEFAULT_PROFILE, PROFILES, Profile
+
+_NAK = encode_reply("NAK")
+
+
+class Source(Protocol):
+    """Something that answers commands: an inverter made of physics, or a recording."""
+
+    def reply(self, command: str) -> bytes | None:
+        """Return the bytes of the reply; None is silence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What the unit does about a request."""
+
+    data: bytes = b""
+    delay: float = 0.0  # s on top of the pace's think time
+    gone_s: float | None = None  # the port goes away for so long
+
+
+class Simulator:
+    """A source behind a line with faults.
+
+    `scene` turns the plant, the faults and the pace; `source` answers. `respond` is
+    pure but for the time that it is given.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        scene: Scene,
+        *,
+        name: str = "recording",
+        ends_with: bytes = b"\r",
+        zero_crc: str = "both",
+        idle_deaf_s: float | None = None,
+    ) -> None:
+        self.source = source
+        self.scene = scene
+        self.name = name
+        self._ends_with = ends_with
+        self._zero_crc = zero_crc
+        self._idle_deaf_s = idle_deaf_s
+        self._heard_at: float | None = None
+
+    def respond(self, request: bytes, now: float) -> Response | None:
+        """Answer a request (without its CR) that ended at `now`; None is silence."""
+        self.scene.catch_up(now)
+        command = verified(request, zero=self._zero_crc)
+        if self._overslept(now):
+            return None
+        if command is None:
+            self.scene.requests["(bad checksum)"] += 1
+            return Response(_NAK)
+        self.scene.requests[command] += 1
+        fault = self.scene.faults.take(command)
+        if fault is not None and fault.kind in UNHEARD:
+            return self._unheard(fault, request)
+        reply = self.source.reply(command)
+        if fault is not None and fault.kind is Kind.WRONG:
+            reply = self.source.reply("QMOD" if command != "QMOD" else "QID")
+        if reply is None or (fault is not None and fault.kind is Kind.LOST):
+            return None
+        return self._damaged(fault, request, reply)
+
+    def _overslept(self, now: float) -> bool:
+        """Whether the unit misses this request because the line was quiet long."""
+        before, self._heard_at = self._heard_at, now
+        deaf = self._idle_deaf_s
+        return deaf is not None and before is not None and now - before >= deaf
+
+    def _unheard(self, fault: Fault, request: bytes) -> Response | None:
+        if fault.kind is Kind.SILENCE:
+            return None
+        if fault.kind is Kind.DISCONNECT:
+            return Response(gone_s=GONE_S if fault.seconds is None else fault.seconds)
+        wire = request + b"\r"
+        return Response(self.scene.faults.damage(fault.kind, wire, _NAK))
+
+    def _damaged(self, fault: Fault | None, request: bytes, reply: bytes) -> Response:
+        if self._ends_with != b"\r":
+            reply = reply[:-1] + self._ends_with
+        if fault is None:
+            return Response(reply)
+        delay = 0.0
+        if fault.kind is Kind.SLOW:
+            delay = SLOW_S if fault.seconds is None else fault.seconds
+        data = self.scene.faults.damage(fault.kind, request + b"\r", reply)
+        return Response(data, delay)
+
+
+def simulate(
+    profile: str | Profile = DEFAULT_PROFILE,
+    *,
+    pace: Pace | None = None,
+    scene: str = "",
+    seed: int = 0,
+    speed: float = 1.0,
+) -> Simulator:
+    """Build a simulator of `profile` and set its scene (lines parted by ";").
+
+    Raises `ConfigError` for an unknown profile or a line that the scene refuses.
+    """
+    row = profile if isinstance(profile, Profile) else find_profile(profile)
+    plant = plant_for(row)
+    faults = Faults(random.Random(seed))  # noqa: S311 - damage, not secrets
+    stage = Scene(plant, faults, pace or Pace(), speed)
+    stage.apply_script(scene)
+    return Simulator(
+        SimulatedInverter(plant, row),
+        stage,
+        name=row.name,
+        ends_with=row.ends_with,
+        zero_crc=row.zero_crc,
+        idle_deaf_s=row.idle_deaf_s,
+    )
+
+
+def find_profile(name: str) -> Profile:
+    """Return the profile called `name`, or raise `ConfigError` with all names."""
+    if name not in PROFILES:
+        raise ConfigError(f"no profile {name!r}; there are {', '.join(PROFILES)}")
+    return PROFILES[name]

@@ -1,0 +1,58 @@
+"""What surrounds the inverter: grid, load, sun."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+SUNRISE, SUNSET = 6.0, 18.0
+_ACCEPTED = {0: (90.0, 280.0), 1: (170.0, 280.0)}  # V: appliance, UPS
+
+
+@dataclass(slots=True)
+class Grid:
+    """The AC input; `on` False is a blackout, whatever the other values say."""
+
+    on: bool = True
+    volts: float = 230.0
+    hz: float = 50.0
+
+    def usable(self, input_range: int) -> bool:
+        """Tell whether an inverter would take it."""
+        low, high = _ACCEPTED[input_range]
+        return self.on and low <= self.volts <= high and 40.0 <= self.hz <= 65.0
+
+
+@dataclass(slots=True)
+class Load:
+    """What is plugged in; the VA follow from a power factor unless given."""
+
+    watts: float = 500.0
+    va: float | None = None
+    power_factor: float = 0.9
+
+    def va_at(self, watts: float) -> float:
+        """Return the VA while `watts` are served."""
+        if self.va is None:
+            return watts / self.power_factor
+        return self.va * watts / self.watts if self.watts else 0.0
+
+
+@dataclass(slots=True)
+class Sun:
+    """Watts that each tracker could make: fixed, or peaks of a clear day."""
+
+    watts: list[float] = field(default_factory=lambda: [800.0])
+    curve: bool = False
+
+    def available(self, hour: float) -> list[float]:
+        """Return the watts per tracker at `hour` (0 to 24) of the day."""
+        share = day_curve(hour) if self.curve else 1.0
+        return [watts * share for watts in self.watts]
+
+
+def day_curve(hour: float) -> float:
+    """Return the share of the peak on a clear day, 0 at night, 1 at noon."""
+    if not SUNRISE < hour < SUNSET:
+        return 0.0
+    return math.pow(math.sin(math.pi * (hour - SUNRISE) / (SUNSET - SUNRISE)), 1.5)

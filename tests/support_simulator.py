@@ -1,0 +1,107 @@
+"""Clients that know nothing of the driver, and a loop whose time is not real."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import selectors
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from mppdbus.protocol.framing import encode_request
+from mppdbus.simulator.line import Line
+from mppdbus.simulator.simulator import Simulator
+
+T = TypeVar("T")
+
+
+def shape(payload: bytes) -> bytes:
+    """What is left of a payload when every digit looks alike."""
+    return re.sub(rb"[0-9]", b"9", payload)
+
+
+class _WarpSelector(selectors.DefaultSelector):
+    """Waits for nothing: the time until the next timer has passed already."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        self.now += timeout or 0.0
+        return super().select(0)
+
+
+class WarpLoop(asyncio.SelectorEventLoop):
+    """An event loop in which sleeping takes no time."""
+
+    def __init__(self) -> None:
+        self._warp = _WarpSelector()
+        super().__init__(self._warp)
+
+    def time(self) -> float:
+        return self._warp.now
+
+
+def warped(main: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    with asyncio.Runner(loop_factory=WarpLoop) as runner:
+        return runner.run(main())
+
+
+class Wire:
+    """The far end of a `Line`: what was sent, and when each byte came."""
+
+    def __init__(self, simulator: Simulator, *, report: int = 0) -> None:
+        self.pieces: list[tuple[float, bytes]] = []
+        self.gone: list[float] = []
+        self._loop = asyncio.get_running_loop()
+        self.line = Line(simulator, self._take, self.gone.append, report=report)
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(piece for _, piece in self.pieces)
+
+    async def ask(self, command: str, seconds: float = 5.0) -> bytes:
+        """Ask; return all that came within `seconds` of the loop's time."""
+        del self.pieces[:]
+        self.line.feed(encode_request(command))
+        await asyncio.sleep(seconds)
+        return self.data
+
+    def _take(self, data: bytes) -> None:
+        self.pieces.append((self._loop.time(), data))
+
+
+def ask_once(simulator: Simulator, command: str, seconds: float = 5.0) -> bytes:
+    """One exchange on a line of its own, in no time."""
+
+    async def main() -> bytes:
+        return await Wire(simulator).ask(command, seconds)
+
+    return warped(main)
+
+
+async def read_until(fd: int, end: bytes, seconds: float = 3.0) -> bytes:
+    """Read from a non-blocking descriptor until `end` has come."""
+    loop = asyncio.get_running_loop()
+    data = bytearray()
+    done: asyncio.Future[None] = loop.create_future()
+
+    def readable() -> None:
+        piece = os.read(fd, 256)
+        data.extend(piece)
+        if done.done():
+            return
+        if not piece:
+            done.set_exception(EOFError("the port has gone"))
+        elif end in data:
+            done.set_result(None)
+
+    loop.add_reader(fd, readable)
+    try:
+        async with asyncio.timeout(seconds):
+            await done
+    finally:
+        loop.remove_reader(fd)
+    return bytes(data)
