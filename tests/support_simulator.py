@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import selectors
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 
-from mppdbus.protocol.framing import encode_request
+from mppdbus.protocol.framing import ResponseFramer, encode_request
+from mppdbus.simulator.inverter import SimulatedInverter
 from mppdbus.simulator.line import Line
 from mppdbus.simulator.simulator import Simulator
 
@@ -19,6 +22,15 @@ T = TypeVar("T")
 def shape(payload: bytes) -> bytes:
     """What is left of a payload when every digit looks alike."""
     return re.sub(rb"[0-9]", b"9", payload)
+
+
+def payloads(data: bytes) -> list[bytes]:
+    return [frame.payload for frame in ResponseFramer().feed(data) if frame.intact]
+
+
+def inverter_of(simulator: Simulator) -> SimulatedInverter:
+    assert isinstance(simulator.source, SimulatedInverter)
+    return simulator.source
 
 
 class _WarpSelector(selectors.DefaultSelector):
@@ -105,3 +117,17 @@ async def read_until(fd: int, end: bytes, seconds: float = 3.0) -> bytes:
     finally:
         loop.remove_reader(fd)
     return bytes(data)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[int]:
+    fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+async def ask(fd: int, command: str, end: bytes = b"\r") -> bytes:
+    os.write(fd, encode_request(command))
+    return await read_until(fd, end)

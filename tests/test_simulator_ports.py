@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
-import json
 import os
-import signal
-import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from mppdbus.errors import ConfigError
 from mppdbus.protocol.framing import encode_reply, encode_request
-from mppdbus.simulator.cli import add_arguments, build, run
 from mppdbus.simulator.hid import (
     serve_hid,
     without_report_number,
@@ -28,24 +21,10 @@ from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.recording import Recording
 from mppdbus.simulator.server import serve_pty, serve_tcp
 from mppdbus.simulator.simulator import simulate
-from support_simulator import read_until
+from support_simulator import ask, opened, read_until
 
 FRAMES = Path(__file__).parent / "frames" / "frames.jsonl"
 LINE = encode_reply("L")
-
-
-@contextlib.contextmanager
-def opened(path: Path) -> Iterator[int]:
-    fd = os.open(path, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-async def ask(fd: int, command: str, end: bytes = b"\r") -> bytes:
-    os.write(fd, encode_request(command))
-    return await read_until(fd, end)
 
 
 async def test_clients_of_a_pty_come_and_go(tmp_path: Path) -> None:
@@ -245,126 +224,3 @@ async def test_hid_over_a_pty(tmp_path: Path) -> None:
             data = await read_until(fd, b"\r")
     assert len(data) % 8 == 0
     assert data.rstrip(b"\0").endswith(b"\r")
-
-
-# --- the command line
-
-
-def arguments(*words: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    return parser.parse_args(words)
-
-
-@pytest.mark.parametrize(
-    ("words", "problem"),
-    [
-        ((), "say where"),
-        (("--pty", "x", "--profile", "none"), "no profile 'none'; there are axpert"),
-        (("--pty", "x", "--scene", "grid maybe"), "maybe is neither on nor off"),
-        (("--pty", "x", "--speed", "-1"), "-1.0 is not within 0"),
-        (("--pty", "x", "--baud", "0"), "--baud 0 makes no sense"),
-        (("--pty", "x", "--think", "-1"), "--think -1 makes no sense"),
-        (("--pty", "x", "--think", "nan"), "--think nan makes no sense"),
-        (("--pty", "x", "--chunk", "0"), "--chunk 0 makes no sense"),
-        (("--pty", "x", "--model", "King"), "--model belongs to --recording"),
-        (("--pty", "x", "--recording", "/none"), "/none cannot be read"),
-        (("--pty", "x", "--recording", str(FRAMES)), "choose one with --model: "),
-        (("--tcp", "nonsense"), "nonsense is no address"),
-        (("--pty", "/no/such/folder/tty"), "cannot be made: No such file"),
-        (("--tcp", "0", "--control", "nowhere"), "nowhere is no address"),
-    ],
-)
-async def test_bad_arguments_end_with_2_and_one_line(
-    words: tuple[str, ...], problem: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert await run(arguments(*words)) == 2
-    shown = capsys.readouterr()
-    assert problem in shown.err
-    assert shown.err.startswith("mppdbus simulate: ")
-    assert shown.err.count("\n") == 1
-    assert shown.out == ""
-
-
-def test_arguments_reach_the_simulator() -> None:
-    simulator = build(
-        arguments(
-            *("--pty", "x", "--profile", "max-8000", "--speed", "60", "--think", "0.1"),
-            *("--baud", "9600", "--jitter", "0.02", "--chunk", "4", "--seed", "7"),
-            *("--scene", "grid off; load 300"),
-        )
-    )
-    assert simulator.name == "max-8000"
-    assert simulator.scene.pace == Pace(9600, 0.1, 0.02, chunk=4)
-    assert simulator.scene.speed == 60
-    assert simulator.scene.truth()["load_w"] == 300
-    assert build(arguments("--pty", "x", "--unpaced")).scene.pace == Pace.instant()
-
-
-async def test_list_profiles(capsys: pytest.CaptureFixture[str]) -> None:
-    assert await run(arguments("--list-profiles")) == 0
-    assert capsys.readouterr().out.startswith("axpert-5000    Axpert VM III 5000")
-
-
-@asynccontextmanager
-async def process(*words: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`mppdbus simulate …`, killed if the test does not end it."""
-    started = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "mppdbus.simulator", *words),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield started
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            started.kill()
-        await started.communicate()
-
-
-async def first_line(reader: asyncio.StreamReader | None) -> str:
-    assert reader is not None
-    return (await asyncio.wait_for(reader.readline(), 10)).decode().rstrip()
-
-
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, "quit"])
-async def test_the_process_serves_and_ends_cleanly(
-    tmp_path: Path, end: signal.Signals | str
-) -> None:
-    path, control = tmp_path / "tty", tmp_path / "control"
-    words = ("--pty", str(path), "--tcp", "0", "--control", f"unix:{control}")
-    async with process(*words, "--unpaced", "--scene", "scene bat") as simulator:
-        ready = await first_line(simulator.stderr)
-        assert ready.startswith(f"simulating axpert-5000 on {path}, tcp://127.0.0.1:")
-        assert ready.endswith(" (unpaced, think 0 ms)")
-        with opened(path) as fd:
-            assert await ask(fd, "QMOD") == encode_reply("B")
-        assert simulator.stdin is not None
-        simulator.stdin.write(b"load 321\ntruth\n")
-        assert await first_line(simulator.stdout) == "ok load 321 W"
-        truth = json.loads((await first_line(simulator.stdout)).removeprefix("ok "))
-        assert truth["load_w"] == 321
-        reader, writer = await asyncio.open_unix_connection(control)
-        if isinstance(end, str):
-            writer.write(f"{end}\n".encode())
-            assert await reader.readline() == b"ok bye\n"
-        else:
-            simulator.send_signal(end)
-        assert await asyncio.wait_for(simulator.wait(), 5) == 0
-        writer.close()
-        assert simulator.stderr is not None
-        assert await simulator.stderr.read() == b""
-    assert not path.is_symlink()
-    assert not control.exists()
-
-
-async def test_the_process_plays_a_recording(tmp_path: Path) -> None:
-    path = tmp_path / "tty"
-    words = ("--pty", str(path), "--recording", str(FRAMES), "--model", "EG4")
-    async with process(*words, "--unpaced") as simulator:
-        ready = await first_line(simulator.stderr)
-        assert ready.startswith("simulating recording of EG4 6500EX-48 on ")
-        with opened(path) as fd:
-            assert await ask(fd, "QGMN") == encode_reply("045")
-            assert await ask(fd, "QPI") == encode_reply("NAK")

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,15 +22,12 @@ async def serve_control(
 
     `stop` is called after "quit". Raises `ConfigError` for an address that is none.
     """
-    talks: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
+    talks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
-    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        talks[writer] = asyncio.current_task()
-        try:
-            await _talk(scene, reader, writer, stop)
-        finally:
-            del talks[writer]
-            writer.close()
+    def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(_talk(scene, reader, writer, stop))
+        talks[task] = writer
+        task.add_done_callback(talks.pop)
 
     try:
         server, shown = await _listen(talk, address)
@@ -40,14 +37,15 @@ async def serve_control(
         yield shown
     finally:
         server.close()
-        for writer in talks:
-            writer.transport.abort()  # its reader then sees the end
-        await asyncio.gather(*filter(None, tuple(talks.values())))
+        for task, writer in talks.items():
+            task.cancel()
+            writer.close()
+        await asyncio.gather(*talks, return_exceptions=True)
         await server.wait_closed()
         _remove_socket(address)
 
 
-_Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+_Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
 
 
 async def _listen(talk: _Talk, address: str) -> tuple[asyncio.Server, str]:
@@ -65,7 +63,8 @@ async def _talk(
     writer: asyncio.StreamWriter,
     stop: Callable[[], None],
 ) -> None:
-    with contextlib.suppress(ConnectionError):
+    with contextlib.closing(writer), contextlib.suppress(ConnectionError, ValueError):
+        # A ValueError is a line without end.
         while line := await reader.readline():
             writer.write(f"{_obey(scene, line)}\n".encode())
             await writer.drain()
