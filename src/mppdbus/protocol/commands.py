@@ -16,6 +16,7 @@ from . import models_parallel as p
 from . import models_rest as r
 from . import models_settings as s
 from .fields import Reading
+from .partial import salvage
 
 SPOKEN = frozenset(("PI30", "PI41"))  # PI41 is PI30 with two phases
 
@@ -67,8 +68,8 @@ QUERIES: dict[str, tuple[Layout, ...]] = {
     "QGMN": (_layout(s.ModelNumber, 1),),
     "QPIRI": (
         _layout(s.RatingsRevo, 21),
-        _layout(s.Ratings, 25, 26, 27, 29),
-        _layout(s.Ratings, 28, dotted=(25, False)),
+        _layout(s.Ratings, 25),
+        _layout(s.Ratings, 26, 27, 28, 29, dotted=(25, False)),
         _layout(s.RatingsClone, 28, dotted=(25, True)),
     ),
     "QPIGS": (_layout(m.GeneralStatus, 17, 21, 24, 25),),
@@ -141,8 +142,8 @@ def decode(
     """Return the model of an intact reply to `command`.
 
     Raises `Refused` for NAK, `OtherProtocol` for another family of protocols,
-    `UnknownLayout` for a number of words that nobody has seen, and `CorruptReply` for
-    a word that does not fit a known layout.
+    `UnknownLayout`, with what can be read, for a number of words that nobody has seen,
+    and `CorruptReply` for a word that does not fit a known layout.
     """
     if payload == b"NAK":
         raise Refused(
@@ -154,15 +155,21 @@ def decode(
             raise OtherProtocol(f"{command}: belongs to the H dialect, not to PI30")
         raise UnknownLayout(f"{command}: no layout is known for this command")
     if len(layouts) == 1 and layouts[0].counts == _ONE_WORD:
-        return _model(command, layouts[0].model, payload, None)
+        return _one_word(command, layouts[0].model, payload)
     try:
         words = payload.decode("ascii").split()
     except UnicodeDecodeError as error:
         raise CorruptReply(f"{command}: {payload!r} is not ASCII") from error
+    count = len(words)
     for layout in layouts:
-        if layout.fits(words):
-            return _model(command, layout.model, payload, words)
-    raise _no_layout(command, words, layouts)
+        if count in layout.counts and (layout.dotted is None or layout.fits(words)):
+            break
+    else:
+        raise _no_layout(command, words, layouts)
+    try:
+        return layout.model.from_split(payload, words)
+    except ValueError as error:
+        raise CorruptReply(f"{command}: {error}") from error
 
 
 _ONE_WORD = frozenset((1,))
@@ -174,29 +181,22 @@ def _no_layout(
     if any(word[:1] in ("+", "-") and len(word) > 1 for word in words):
         return OtherProtocol(f"{command}: a signed field: PI34, not PI30")
     known = sorted({count for layout in layouts for count in layout.counts})
-    return UnknownLayout(
+    error = UnknownLayout(
         f"{command}: {len(words)} fields where {', '.join(map(str, known))} are known; "
         "please send a recording"
     )
+    if rest := salvage(((layout.model, layout.counts) for layout in layouts), words):
+        error.partial, error.report = rest
+    return error
 
 
-def _model(
-    command: str, model: type[Reading], payload: bytes, words: list[str] | None
-) -> Reading:
+def _one_word(command: str, model: type[Reading], payload: bytes) -> Reading:
     try:
-        if words is None:
-            reading = model.from_payload(payload)
-        else:
-            reading = model.from_split(payload, words)
+        reading = model.from_payload(payload)
     except ValueError as error:
         raise CorruptReply(f"{command}: {error}") from error
-    if model is s.ProtocolId:
-        _check_spoken(command, reading)
-    return reading
-
-
-def _check_spoken(command: str, reading: Reading) -> None:
     if isinstance(reading, s.ProtocolId) and reading.protocol not in SPOKEN:
         raise OtherProtocol(
             f"{command}: the device speaks {reading.protocol}, not PI30"
         )
+    return reading

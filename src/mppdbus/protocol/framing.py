@@ -21,6 +21,7 @@ MAX_STARTS = 8  # how many "(" of one chunk are tried as its beginning
 _crc16 = mkCrcFun(0x11021, initCrc=0, rev=False)
 _RESERVED = frozenset((START, CR, LF))
 _NAK_WITHOUT_CRC = b"(NAK"  # seen after a request that an LF had cut in two
+_NAK_WITH_SUM = b"(NAK\x03"  # of the REVO
 
 
 class Flaw(StrEnum):
@@ -28,6 +29,7 @@ class Flaw(StrEnum):
 
     CHECKSUM = "checksum"  # begins like a reply, but its checksum does not fit
     ECHO = "echo"  # a request with a good checksum: our own, looped back
+    SUM = "sum"  # a reply of the REVO with its one-byte sum instead of the CRC
     FOREIGN = "foreign"  # begins like a PI17/PI18 reply ("^")
     NOISE = "noise"  # nothing of the above
 
@@ -92,6 +94,11 @@ def checksum_fits(data: bytes, crc: bytes) -> bool:
     )
 
 
+def sum_fits(data: bytes, check: int) -> bool:
+    """Tell whether `check` is the one-byte sum that the REVO puts behind `data`."""
+    return (sum(data) + 1) & 0xFF == check
+
+
 class ResponseFramer:
     """Cuts a byte stream into frames.
 
@@ -109,6 +116,8 @@ class ResponseFramer:
     def feed(self, data: bytes) -> list[Frame]:
         """Take what arrived and return the frames that it completes, oldest first."""
         buffer = self._buffer
+        if not buffer and (frame := _whole(data)) is not None:
+            return [frame]
         buffer += data
         frames: list[Frame] = []
         while (end := self._next_end()) >= 0:
@@ -141,6 +150,21 @@ class ResponseFramer:
         return end
 
 
+def _whole(data: bytes) -> Frame | None:
+    """Return the frame of `data` if that is exactly one intact reply: the usual case.
+
+    What is not obvious (a second "(", an LF) is left to the thorough way.
+    """
+    if (
+        data.find(CR) == len(data) - 1 > 2
+        and data.rfind(START) == 0
+        and LF not in data
+        and checksum_fits(data[:-3], data[-3:-1])
+    ):
+        return Frame(data[1:-3])
+    return None
+
+
 def _judge(chunk: bytes) -> Frame | None:
     """Say what a chunk that ended is; None for padding between frames."""
     if (payload := _payload(chunk)) is not None:
@@ -148,9 +172,12 @@ def _judge(chunk: bytes) -> Frame | None:
     stripped = chunk.strip(b"\x00\n")
     if not stripped:
         return None
-    if stripped.endswith(_NAK_WITHOUT_CRC):
+    if stripped.endswith((_NAK_WITHOUT_CRC, _NAK_WITH_SUM)):
         return Frame(b"NAK")
     if (start := stripped.rfind(START)) >= 0:
+        body = stripped[start:-1]
+        if sum_fits(body, stripped[-1]) and body.isascii():
+            return Frame(body[1:], Flaw.SUM)
         return Frame(stripped[start + 1 :], Flaw.CHECKSUM)
     if (start := stripped.find(b"^")) >= 0:
         return Frame(stripped[start:], Flaw.FOREIGN)

@@ -161,18 +161,13 @@ class GeneralStatusRevo(GeneralStatus):
     @classmethod
     def wire_names(cls) -> tuple[str, ...]:
         """Return the names of the words, with the four that differ."""
-        return _REVO_NAMES
-
-
-_REVO_NAMES = tuple(
-    {
-        "ac_output_apparent_power": "reserved_5",
-        "heatsink_temperature": "reserved_12",
-        "pv_input_current": "pv_power_13",
-        "battery_discharge_current": "pv_energy_today",
-    }.get(name, name)
-    for name in GeneralStatus.wire_names()
-)
+        other = {
+            "ac_output_apparent_power": "reserved_5",
+            "heatsink_temperature": "reserved_12",
+            "pv_input_current": "pv_power_13",
+            "battery_discharge_current": "pv_energy_today",
+        }
+        return tuple(other.get(name, name) for name in GeneralStatus.wire_names())
 
 
 class SecondTracker(Reading):
