@@ -1,0 +1,170 @@
+"""Items of a Victron service: a path, its type for life, its text, its bounds. Pure."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+Value = int | float | str | list[str] | list[int] | None
+"""A value on the bus; None is unknown, which the bus shows as invalid."""
+
+UNKNOWN_TEXT = "---"
+
+_PATH = re.compile(r"(/[A-Za-z0-9_]+)+")
+_LARGEST = sys.float_info.max
+
+
+class Kind(StrEnum):
+    """The type of an item, as its D-Bus signature."""
+
+    INT = "i"
+    LONG = "x"
+    DOUBLE = "d"
+    TEXT = "s"
+    TEXTS = "as"
+    INTS = "ai"
+
+
+def _integer(bits: int) -> Callable[[object], int]:
+    low, high = -(1 << bits - 1), (1 << bits - 1) - 1
+
+    def check(value: object) -> int:
+        if isinstance(value, int) and type(value) is not bool and low <= value <= high:
+            return int(value)
+        raise TypeError(f"{value!r} is no int{bits}")
+
+    return check
+
+
+def _double(value: object) -> float:
+    if (
+        isinstance(value, float | int)
+        and type(value) is not bool
+        and -_LARGEST <= value <= _LARGEST  # neither NaN nor infinite
+    ):
+        return float(value)
+    raise TypeError(f"{value!r} is no finite number")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str) and "\0" not in value:
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            pass
+        else:
+            return str.__str__(value)
+    raise TypeError(f"{value!r} is no text that D-Bus can carry")
+
+
+def _texts(value: object) -> list[str] | None:
+    if isinstance(value, list | tuple):
+        return [_text(each) for each in value] or None
+    raise TypeError(f"{value!r} is no list of texts")
+
+
+def _integers(value: object) -> list[int] | None:
+    if isinstance(value, list | tuple):
+        return [_int32(each) for each in value] or None
+    raise TypeError(f"{value!r} is no list of integers")
+
+
+_int32 = _integer(32)
+
+CHECKS: dict[Kind, Callable[[object], Value]] = {
+    Kind.INT: _int32,
+    Kind.LONG: _integer(64),
+    Kind.DOUBLE: _double,
+    Kind.TEXT: _text,
+    Kind.TEXTS: _texts,
+    Kind.INTS: _integers,
+}
+"""Of each kind: what returns the plain value or raises TypeError. Not for None.
+
+An empty list comes back as None, since the wire cannot tell them apart.
+"""
+
+
+def _whole(value: object) -> object:
+    """Return a bool or an integral float as an int, anything else as it is."""
+    if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
+        return int(value)
+    return value
+
+
+def _plain(value: Any) -> str:  # noqa: ANN401 - any kind of value
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One leaf of a service.
+
+    `text` is a format string ("{:.0f} W") or a function of the value; unknown is "---".
+    `minimum`, `maximum` and `default` are offered to clients where they are not None,
+    and what a client writes is held between the bounds.
+    Raises ValueError for a malformed path, TypeError for bounds of another type.
+    """
+
+    path: str
+    kind: Kind
+    text: Callable[[Any], str] | str = ""
+    writable: bool = False
+    minimum: Value = None
+    maximum: Value = None
+    default: Value = None
+
+    def __post_init__(self) -> None:
+        if not _PATH.fullmatch(self.path):
+            raise ValueError(f"{self.path!r} is no path of an item")
+        for name in ("minimum", "maximum", "default"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, self.checked(value))
+
+    def checked(self, value: Value) -> Value:
+        """Return our own `value` as it goes on the bus; raises TypeError."""
+        if value is None:
+            return None
+        try:
+            return CHECKS[self.kind](value)
+        except TypeError as error:
+            raise TypeError(f"{self.path}: {error}") from None
+
+    def coerced(self, value: object) -> Value:
+        """Return what a client wrote in the type of this item.
+
+        Clients write an int to a float path and the reverse, and a bool for an int;
+        text is never taken for a number. Raises TypeError for what does not fit,
+        ValueError for what is out of bounds.
+        """
+        if self.kind in (Kind.INT, Kind.LONG, Kind.DOUBLE):
+            value = _whole(value)
+        elif self.kind is Kind.INTS and isinstance(value, list):
+            value = [_whole(each) for each in value]
+        try:
+            result = CHECKS[self.kind](value)
+        except TypeError as error:
+            raise TypeError(f"{self.path}: {error}") from None
+        if result is None:
+            raise TypeError(f"{self.path}: an empty list means unknown")
+        self._hold_between_bounds(result)
+        return result
+
+    def _hold_between_bounds(self, value: Value) -> None:
+        if not isinstance(value, int | float):
+            return
+        for bound, outside in ((self.minimum, -1), (self.maximum, 1)):
+            if isinstance(bound, int | float) and (value - bound) * outside > 0:
+                limit = "below the minimum" if outside < 0 else "above the maximum"
+                raise ValueError(f"{self.path}: {value} is {limit}, {bound}")
+
+    def formatter(self) -> Callable[[Any], str]:
+        """Return what turns a known value of this item into its text."""
+        if callable(self.text):
+            return self.text
+        return self.text.format if self.text else _plain

@@ -1,0 +1,111 @@
+"""Changed leaves on their way out, as ItemsChanged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from dbus_fast import Message
+
+from mppdbus.venus.tree import UNSENT
+from mppdbus.venus.wire import to_daemon
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from mppdbus.venus.tree import Leaf
+    from mppdbus.venus.wire import Wire
+
+log = logging.getLogger("mppdbus.bus")
+
+NUDGE_AFTER = 1.0  # s without an answer from the bus
+STUCK_AFTER = 60.0  # s likewise
+
+
+class Outbox:
+    """Sends one batch of changes at a time; meanwhile newer values replace older ones.
+
+    Behind each batch goes a call of the bus itself. Its reply says that the bus has
+    read the batch, so a slow bus costs one batch of memory and a full socket never is.
+    """
+
+    def __init__(self) -> None:
+        self._wire: Wire | None = None
+        self._dirty: dict[Leaf, None] = {}
+        self._since: float | None = None  # when the batch under way was sent
+        self._nudged = 0.0
+        self._loop: asyncio.AbstractEventLoop
+        self._signal = Message.new_signal(
+            "/", "com.victronenergy.BusItem", "ItemsChanged", "a{sa{sv}}"
+        )
+        self._barrier = to_daemon("GetId")  # allowed by every policy, unlike Peer.Ping
+
+    def start(self, wire: Wire, leaves: Iterable[Leaf]) -> None:
+        """Begin to tell changes; whoever asks from now on sees `leaves` as they are."""
+        self._loop = asyncio.get_running_loop()
+        self._wire = wire
+        self._since = None
+        self._dirty.clear()
+        for leaf in leaves:
+            leaf.sent = leaf.value
+
+    def stop(self) -> None:
+        """Forget what waits, and tell nothing any more."""
+        self._wire = None
+        self._dirty.clear()
+
+    def put(self, leaf: Leaf) -> None:
+        """Note that the value of `leaf` has changed."""
+        if self._wire is not None:
+            self._dirty[leaf] = None
+
+    def expose(self) -> None:
+        """Note that a client reads: what waits must go out even if it changes back."""
+        for leaf in self._dirty:
+            leaf.sent = UNSENT
+
+    def flush(self) -> None:
+        """Send what has changed, unless a batch is under way."""
+        wire = self._wire
+        if wire is None or not self._dirty:
+            return
+        if self._since is not None:
+            self._push(wire, self._loop.time(), self._since)
+            return
+        batch = {}
+        for leaf in self._dirty:
+            if leaf.value != leaf.sent:
+                batch[leaf.path] = leaf.entry()
+                leaf.sent = leaf.value
+        self._dirty.clear()
+        if batch:
+            self._since = self._nudged = self._loop.time()
+            signal = self._signal  # sent before the next batch needs it
+            signal.serial = 0
+            signal.body = [batch]
+            wire.send(signal)
+            wire.ask(self._barrier, self._taken)
+
+    def _taken(self, reply: Message | None) -> None:
+        if reply is not None:
+            self._since = None
+            self.flush()
+
+    def _push(self, wire: Wire, now: float, since: float) -> None:
+        """Help a bus that owes an answer.
+
+        A dbus-daemon stops reading from us when a subscriber leaves too much of ours
+        unread. When that is over it goes on only as something new comes in, so send
+        something; and as long as it is not, only a new connection begins without debt.
+        """
+        if now - since > STUCK_AFTER:
+            log.error("the bus has not answered for %.0f s: hang up", now - since)
+            wire.abort()
+        elif now - self._nudged > NUDGE_AFTER:
+            self._nudged = now
+            wire.ask(to_daemon("GetId"), _ignore)
+
+
+def _ignore(_reply: Message | None) -> None:
+    """The barrier was sent before, so its answer is here already."""

@@ -1,0 +1,298 @@
+"""One connection to a D-Bus: finding it, keeping its socket alive, calls in and out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import select
+from collections import deque
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from dbus_fast import Message, MessageFlag, MessageType
+from dbus_fast.aio import MessageBus
+
+from mppdbus.errors import BusError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+log = logging.getLogger("mppdbus.bus")
+
+DAEMON = "org.freedesktop.DBus"
+CONNECT_TIMEOUT = 10.0  # s
+CLOSE_TIMEOUT = 2.0  # s
+BACKLOG_LIMIT = 5000  # messages that wait for a full socket
+
+FAILED = "org.freedesktop.DBus.Error.Failed"
+
+_CALL = MessageType.METHOD_CALL
+_NO_REPLY = MessageFlag.NO_REPLY_EXPECTED.value
+_SYSTEM_SOCKETS = ("/run/dbus/system_bus_socket", "/var/run/dbus/system_bus_socket")
+
+
+def bus_address(setting: str) -> str:
+    """Return the address of "system", of "session", or of an address itself.
+
+    Raises BusError where there is no session bus, or `setting` is none of the three.
+    """
+    if setting == "system":
+        if address := os.environ.get("DBUS_SYSTEM_BUS_ADDRESS"):
+            return address
+        sockets = [path for path in _SYSTEM_SOCKETS if Path(path).exists()]
+        return f"unix:path={(sockets or _SYSTEM_SOCKETS)[0]}"
+    if setting == "session":
+        if address := os.environ.get("DBUS_SESSION_BUS_ADDRESS"):
+            return address
+        raise BusError(
+            "there is no session bus: DBUS_SESSION_BUS_ADDRESS is not set; start "
+            'mppdbus under dbus-run-session, or choose the bus "system"'
+        )
+    if ":" in setting:
+        return setting
+    raise BusError(
+        f'{setting!r} names no D-Bus; say "system", "session" or an address like '
+        "unix:path=/run/dbus/system_bus_socket"
+    )
+
+
+class _Bus(MessageBus):
+    """A MessageBus with what older dbus-fast lacks.
+
+    That connects while constructed and leaves the socket behind if it fails, and spins
+    for ever if the bus hangs up during authentication.
+    """
+
+    def __init__(self, address: str) -> None:
+        try:
+            super().__init__(bus_address=address)
+        except OSError:
+            _dispose(self)
+            raise
+
+    async def _auth_readline(self) -> str:
+        line = b""
+        while not line.endswith(b"\r\n"):
+            chunk = await self._loop.sock_recv(self._sock, 1024)  # type: ignore[arg-type]
+            if not chunk:
+                raise EOFError("the bus hung up during authentication")
+            line += chunk
+        return line[:-2].decode()
+
+
+class Wire:
+    """A connection that stays up when the bus reads slowly.
+
+    dbus-fast gives a connection up when the socket is full. So whatever goes out passes
+    here: a message is handed to dbus-fast only while the socket takes it whole, and
+    waits in a bounded backlog else.
+    """
+
+    def __init__(
+        self, bus: MessageBus, on_call: Callable[[Wire, Message], bool]
+    ) -> None:
+        self._bus = bus
+        self._on_call = on_call
+        self._loop = asyncio.get_running_loop()
+        self._fd: int = bus._fd  # type: ignore[assignment] # noqa: SLF001
+        self._poll = select.poll()
+        self._poll.register(self._fd, select.POLLOUT)
+        self._backlog: deque[Message] = deque()
+        self._sending: asyncio.Future[None] | None = None
+        self._expected: dict[int, Callable[[Message | None], None]] = {}
+        self.gone = asyncio.Event()
+        self.reason = "closed"
+        bus.add_message_handler(self._receive)
+        self._watcher = asyncio.create_task(self._watch())
+
+    @classmethod
+    async def open(cls, address: str, on_call: Callable[[Wire, Message], bool]) -> Self:
+        """Connect to the bus at `address`.
+
+        `on_call` gets each method call and returns whether it has dealt with it.
+        Raises BusError when there is no bus, or it does not want us.
+        """
+        bus: MessageBus | None = None
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                bus = _Bus(address)
+                await bus.connect()
+        except (OSError, EOFError, ValueError, TypeError) as error:
+            if bus is not None:
+                _dispose(bus)
+            raise BusError(
+                f"no D-Bus at {address}: {error or type(error).__name__}; start the "
+                'bus, or name another one as "bus" under [dbus]'
+            ) from error
+        return cls(bus, on_call)
+
+    @property
+    def alive(self) -> bool:
+        """True while messages can be sent."""
+        return self._bus.connected
+
+    @property
+    def unique_name(self) -> str:
+        """The name the bus gave this connection."""
+        return str(self._bus.unique_name)
+
+    async def close(self) -> None:
+        """Hang up and wait until it is done."""
+        self.abort()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_TIMEOUT):
+                await self.gone.wait()
+
+    def abort(self) -> None:
+        """Hang up."""
+        if self.alive:
+            self._bus.disconnect()
+
+    # Out
+
+    def send(self, message: Message) -> None:
+        """Send `message`, or keep it until the socket takes it; no error if lost."""
+        if not self.alive:
+            return
+        if not self._backlog and self._ready():
+            self._hand_over(message)
+            return
+        self._backlog.append(message)
+        if len(self._backlog) > BACKLOG_LIMIT:
+            log.error("the bus has not read for %d messages: hang up", BACKLOG_LIMIT)
+            self.abort()
+        elif len(self._backlog) == 1:
+            self._await_room()
+
+    def ask(self, message: Message, then: Callable[[Message | None], None]) -> None:
+        """Send a call; `then` gets its reply, or None once the connection is lost."""
+        message.serial = self._bus.next_serial()
+        self._expected[message.serial] = then
+        self.send(message)
+
+    async def call(self, member: str, signature: str = "", *body: Any) -> Any:  # noqa: ANN401
+        """Call a method of the bus itself and return the first value of its reply.
+
+        Raises BusError with the error's name and text, or when the connection is lost.
+        """
+        answer: asyncio.Future[Message | None] = self._loop.create_future()
+
+        def settle(reply: Message | None) -> None:
+            if not answer.done():
+                answer.set_result(reply)
+
+        if not self.alive:
+            raise BusError(f"{member}: the connection to the bus is lost")
+        self.ask(to_daemon(member, signature, list(body)), settle)
+        reply = await answer
+        if reply is None:
+            raise BusError(f"{member}: the connection to the bus is lost")
+        if reply.message_type is MessageType.ERROR:
+            text = reply.body[0] if reply.body else ""
+            raise BusError(f"{reply.error_name}: {text}")
+        return reply.body[0] if reply.body else None
+
+    def reply(self, call: Message, signature: str, body: list[Any]) -> None:
+        """Answer `call`, if it wants an answer."""
+        if not call.flags.value & _NO_REPLY:
+            self.send(Message.new_method_return(call, signature, body))
+
+    def fail(self, call: Message, name: str, text: str) -> None:
+        """Answer `call` with an error, if it wants an answer."""
+        if not call.flags.value & _NO_REPLY:
+            self.send(Message.new_error(call, name, text))
+
+    def _ready(self) -> bool:
+        """Tell whether the socket takes a message whole.
+
+        A Unix socket polls writable only while three quarters of its buffer are free.
+        """
+        sending = self._sending
+        return (sending is None or sending.done()) and bool(self._poll.poll(0))
+
+    def _hand_over(self, message: Message) -> None:
+        try:
+            sending = self._bus.send(message)
+        except OSError:  # broken just now; the watcher finds out
+            return
+        self._sending = sending
+        if sending.done():
+            sending.exception()  # seen, for the same reason
+        else:
+            sending.add_done_callback(self._sent_late)
+
+    def _sent_late(self, sending: asyncio.Future[None]) -> None:
+        if not sending.cancelled():
+            sending.exception()
+        self._drain()
+
+    def _await_room(self) -> None:
+        if self._sending is None or self._sending.done():
+            self._loop.add_writer(self._fd, self._drain)
+
+    def _drain(self) -> None:
+        if not self.alive:
+            return
+        self._loop.remove_writer(self._fd)
+        while self._backlog and self._ready():
+            self._hand_over(self._backlog.popleft())
+        if self._backlog and self.alive:
+            self._await_room()
+
+    # In
+
+    def _receive(self, message: Message) -> bool:
+        """Take a message from dbus-fast; replies must be left to it as well."""
+        if message.message_type is not _CALL:
+            then = self._expected.pop(message.reply_serial, None)
+            if then is not None:
+                then(message)
+            return False
+        try:
+            return self._on_call(self, message)
+        except Exception:  # whatever goes wrong here, the caller gets an answer
+            log.exception("%s %s", message.path, message.member)
+            self.fail(message, FAILED, "internal error, see the log of mppdbus")
+            return True
+
+    async def _watch(self) -> None:
+        try:
+            await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
+        except (OSError, EOFError, ValueError, TypeError) as error:
+            self.reason = str(error) or "the bus hung up"
+        finally:
+            self._backlog.clear()
+            _dispose(self._bus)
+            self.gone.set()
+            expected, self._expected = self._expected, {}
+            for then in expected.values():
+                then(None)
+
+
+def to_daemon(
+    member: str, signature: str = "", body: list[Any] | None = None
+) -> Message:
+    """Return a call of the bus itself."""
+    return Message(
+        destination=DAEMON,
+        path="/org/freedesktop/DBus",
+        interface=DAEMON,
+        member=member,
+        signature=signature,
+        body=body or [],
+    )
+
+
+def _dispose(bus: MessageBus) -> None:
+    """Close the socket of a dead connection, which older dbus-fast leaves open."""
+    sock, stream = bus._sock, bus._stream  # noqa: SLF001
+    if sock is None or stream is None or sock.fileno() < 0:
+        return
+    loop = asyncio.get_running_loop()
+    loop.remove_reader(sock.fileno())
+    loop.remove_writer(sock.fileno())
+    with suppress(OSError, ValueError):
+        stream.close()
+    sock.close()
