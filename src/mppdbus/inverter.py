@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from .errors import Refused, UnknownLayout
+from .errors import LinkError, PortLost, Refused, UnknownLayout
 from .link import Link, Priority
 from .protocol.commands import decode
 from .protocol.dialects import DIALECTS, Dialect, Evidence, bogus_serial, identify
@@ -15,6 +15,7 @@ from .protocol.fields import Reading
 from .protocol.models import (
     DeviceMode,
     GeneralStatus,
+    GeneralStatusRevo,
     SecondPhase,
     SecondTracker,
     SecondTrackerDuo,
@@ -30,9 +31,13 @@ from .protocol.models_settings import (
     RatingsRevo,
     SerialNumber,
 )
-from .snapshot import Identity, LinkState, Snapshot
+from .snapshot import Identity, LinkState, Second, Snapshot
 
 R = TypeVar("R", bound=Reading)
+
+SERIAL_ATTEMPTS = 4  # the name on the bus hangs on it, so noise must not hide it
+# What QPIGS means on all families but one; QPIRI tells them apart.
+AMBIGUOUS = frozenset(GeneralStatus.wire_names()) - set(GeneralStatusRevo.wire_names())
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,9 @@ class Inverter:
         self._kept: dict[str, Kept] = {}
         self._fixed = DIALECTS.get(dialect)
         self.dialect: Dialect = self._fixed or DIALECTS["pi30"]
+        self._confidence = 0.0
+        self._settled = self._fixed is not None
+        self._strange: set[str] = set()
         self._log = logging.getLogger(f"mppdbus.{name}")
         self._complained: set[str] = set()
 
@@ -85,7 +93,12 @@ class Inverter:
         """
 
         def accept(payload: bytes) -> Reading:
-            return decode(query, payload, self.dialect.queries)
+            try:
+                return decode(query, payload, self.dialect.queries)
+            except UnknownLayout as error:
+                if query in self._strange and error.partial is not None:
+                    return cast("Reading", error.partial)  # it came twice: it is theirs
+                raise
 
         try:
             reading = await self.link.exchange(
@@ -98,7 +111,11 @@ class Inverter:
             self._complain_once(query, error)
             if error.partial is None:
                 raise
+            self._strange.add(query)
             reading = error.partial
+        finally:
+            if query == "QPIRI":
+                self._settled = True
         self._kept[query] = Kept(reading, self._clock())
         return reading
 
@@ -108,6 +125,20 @@ class Inverter:
             return await self.read(query)
         except (Refused, UnknownLayout):
             return None
+
+    async def probe(self, query: str, *, attempts: int | None = None) -> Reading | None:
+        """Read what a unit may also leave unanswered; only `PortLost` gets out."""
+        try:
+            return await self.read(query, attempts=attempts)
+        except PortLost:
+            raise
+        except (LinkError, ProtocolError):
+            return None
+
+    def last(self, query: str) -> Reading | None:
+        """Return the last reading of `query`, however old."""
+        kept = self._kept.get(query)
+        return kept.reading if kept else None
 
     def kept(self, query: str, model: type[R], newer_than: float) -> R | None:
         """Return the last reading of `query` if it is a `model` and fresh."""
@@ -125,11 +156,11 @@ class Inverter:
     async def introduce(self) -> None:
         """Learn who this is from QPI and QID; raises as `read` does.
 
-        NAK to QPI is taken for PI30 as long as QPIGS will be answered; NAK to QID
-        leaves the serial unknown.
+        NAK to QPI is taken for PI30 as long as QPIGS will be answered; a QID that is
+        refused, silent or unreadable leaves the serial unknown.
         """
         protocol = await self.ask("QPI")
-        serial = await self.ask("QID")
+        serial = await self.probe("QID", attempts=SERIAL_ATTEMPTS)
         if isinstance(protocol, ProtocolId):
             self.identity = replace(self.identity, protocol=protocol.protocol)
         if isinstance(serial, SerialNumber) and not bogus_serial(serial.serial):
@@ -220,13 +251,12 @@ class Inverter:
             ),
         )
 
-    def _second(
-        self, since: float
-    ) -> SecondTracker | SecondTrackerDuo | SecondPhase | None:
-        for model in (SecondTracker, SecondTrackerDuo, SecondPhase):
-            if (second := self.kept("QPIGS2", model, since)) is not None:
-                return second
-        return None
+    def _second(self, since: float) -> Second | None:
+        return (
+            self.kept("QPIGS2", SecondTracker, since)
+            or self.kept("QPIGS2", SecondTrackerDuo, since)
+            or self.kept("QPIGS2", SecondPhase, since)
+        )
 
     def _ratings(self, since: float) -> Ratings | RatingsRevo | None:
         ratings = self.kept("QPIRI", Ratings, since)

@@ -49,7 +49,7 @@ VA = "{:.0f} VA"
 HERTZ = "{:.1f} Hz"
 PERCENT = "{:.0f} %"
 LEVELS = ("OK", "Warning", "Alarm")
-STATE_NAMES = {
+STATE_NAMES: dict[object, str] = {
     State.OFF: "Off",
     State.LOW_POWER: "Low power",
     State.FAULT: "Fault",
@@ -74,7 +74,7 @@ def firmware_text(value: object) -> str:
 
 def state_text(value: object) -> str:
     """Return the name of a state."""
-    return STATE_NAMES[State(value)] if value in State else str(value)
+    return STATE_NAMES.get(value, str(value))
 
 
 def level_text(value: object) -> str:
