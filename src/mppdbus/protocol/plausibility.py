@@ -1,0 +1,270 @@
+"""Takes out of a reading what no inverter can have measured; pure, time is passed in.
+
+An impossible field becomes None, never another value. A battery voltage that jumps is
+held back for one poll, as physics forbids it; powers may step at once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from . import models as m
+from . import models_settings as s
+from .fields import Reading
+from .identification import NOMINAL, Identification
+from .limits import BATTERY, FIELDS, MAXIMUM, SET_POINTS, Limit
+
+R = TypeVar("R", bound=Reading)
+
+LOWEST, HIGHEST = 0.7, 1.35  # of the nominal voltage: no battery is outside
+ANY_BATTERY = (8.0, 66.0)  # V, while the nominal voltage is unknown
+NO_BATTERY = 5.0  # V; 0.0 to 3.3 V is what units show without one
+JUMP = 0.15  # of the nominal voltage, from one poll to the next
+REMEMBERED = 60.0  # s after which an old battery voltage says nothing of a jump
+SURGE = 3.0  # times the rating that a power may reach
+OVERVOLTAGE = 1.4  # times the rated voltage
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Why a field was taken out: `code` for programs and counters, `text` for people.
+
+    `value` is what the inverter said.
+    """
+
+    code: str
+    field: str
+    value: object
+    text: str
+
+
+@dataclass(slots=True)
+class _Battery:
+    """The last voltage believed, when, and the one that waits to be confirmed."""
+
+    voltage: float
+    time: float
+    held: float | None = None
+
+
+class Plausibility:
+    """The filter of one inverter; it learns the ratings from QPIRI as that passes.
+
+    `counts` says how often each code has been remarked.
+    """
+
+    def __init__(self, identification: Identification | None = None) -> None:
+        self.identification = identification
+        self.counts: Counter[str] = Counter()
+        self._ratings: s.Ratings | s.RatingsRevo | None = None
+        self._bounds = dict(MAXIMUM)
+        self._batteries: dict[tuple[type[Reading], str | None], _Battery] = {}
+
+    def check(self, reading: R, now: float) -> tuple[R, list[Remark]]:
+        """Return the reading without what is impossible, and why; `now` in seconds."""
+        if isinstance(reading, s.Ratings | s.RatingsRevo):
+            remarks = list(self._settings(reading))
+            reading = _without(reading, remarks)
+            self._learn(reading)
+        else:
+            remarks = list(self._values(reading))
+            remarks += self._battery(reading, now)
+            if isinstance(reading, m.GeneralStatus):
+                remarks += self._unpowered(reading)
+                remarks += self._pv_current(reading)
+            reading = _without(reading, remarks)
+        remarks += _not_reported(reading)
+        self.counts.update(remark.code for remark in remarks)
+        return reading, remarks
+
+    # -- each field by itself -----------------------------------------------------
+
+    def _values(self, reading: Reading) -> Iterator[Remark]:
+        bounds, values = self._bounds, reading.__dict__  # twice as fast as getattr
+        for name, limit in _limited(type(reading)):
+            value = values[name]
+            if value is not None and value > bounds[limit]:
+                text = f"{name} {value}: above {bounds[limit]:g}, cannot be"
+                yield Remark(limit.value, name, value, text)
+        if self._raw_temperature and isinstance(reading, m.GeneralStatus):
+            count = reading.heatsink_temperature
+            if count is not None and count <= bounds[Limit.TEMPERATURE]:
+                text = f"heatsink_temperature {count}: a raw count in this family"
+                yield Remark("temperature", "heatsink_temperature", count, text)
+
+    @property
+    def _raw_temperature(self) -> bool:
+        found = self.identification
+        return found is not None and found.dialect.raw_temperature
+
+    # -- the battery ---------------------------------------------------------------
+
+    @property
+    def nominal_voltage(self) -> float | None:
+        """The battery's nominal voltage in V, from QPIRI or from the model."""
+        rated = self._ratings.battery_rating_voltage if self._ratings else None
+        if rated in NOMINAL:
+            return rated
+        found = self.identification
+        return None if found is None else found.nominal_voltage
+
+    def _battery(self, reading: Reading, now: float) -> list[Remark]:
+        voltage = getattr(reading, "battery_voltage", None)
+        if voltage is None:
+            return []
+        nominal = self.nominal_voltage
+        low, high = ANY_BATTERY
+        if nominal is not None:
+            low, high = LOWEST * nominal, HIGHEST * nominal
+        if voltage < NO_BATTERY:
+            return _battery_remarks(reading, "no_battery", "no battery")
+        if not low <= voltage <= high:
+            text = f"{voltage:g} V is not between {low:.1f} and {high:.1f} V"
+            return _battery_remarks(reading, "battery_voltage", text)
+        return self._jump(reading, voltage, nominal or voltage, now)
+
+    def _jump(
+        self, reading: Reading, voltage: float, nominal: float, now: float
+    ) -> list[Remark]:
+        key = (type(reading), getattr(reading, "serial", None))
+        before = self._batteries.get(key)
+        if before is None or now - before.time > REMEMBERED:
+            self._batteries[key] = _Battery(voltage, now)
+            return []
+        step = JUMP * nominal
+        confirmed = before.held is not None and abs(voltage - before.held) <= step
+        if confirmed or abs(voltage - before.voltage) <= step:
+            before.voltage, before.time, before.held = voltage, now, None
+            return []
+        before.held = voltage
+        text = f"{before.voltage:g} V, then {voltage:g} V: waits for a second reading"
+        return _battery_remarks(reading, "battery_jump", text)
+
+    # -- several fields together ----------------------------------------------------
+
+    def _unpowered(self, reading: m.GeneralStatus) -> Iterator[Remark]:
+        """Without mains, battery, bus and PV nothing could have answered."""
+        powers = ("grid_voltage", "battery_voltage", "bus_voltage", "pv_input_voltage")
+        if any(getattr(reading, name) != 0 for name in powers):
+            return
+        for name in _measured(type(reading)):
+            if (value := getattr(reading, name)) is not None:
+                text = f"{name} {value}: mains, battery, bus and PV are all 0 V"
+                yield Remark("all_zero", name, value, text)
+
+    def _pv_current(self, reading: m.GeneralStatus) -> Iterator[Remark]:
+        """Take the PV current out where it is the battery's side of the charger."""
+        current, volts = reading.pv_input_current, reading.pv_input_voltage
+        power, found = reading.pv_charging_power, self.identification
+        side = found.dialect.pv_current_is_battery_side if found else None
+        if current is None or side is False:
+            return
+        if not side:
+            if volts is None or power is None or _makes(current, volts, power):
+                return
+            battery = reading.battery_voltage
+            side = battery is not None and _makes(current, battery, power)
+        why = "measured at the battery" if side else f"{volts:g} V make no {power} W"
+        text = f"pv_input_current {current:g} A: {why}"
+        yield Remark("pv_current", "pv_input_current", current, text)
+
+    # -- ratings and settings -----------------------------------------------------
+
+    def _settings(self, ratings: s.Ratings | s.RatingsRevo) -> Iterator[Remark]:
+        nominal = ratings.battery_rating_voltage
+        if nominal is not None and nominal not in NOMINAL:
+            text = f"battery_rating_voltage {nominal:g} V: no such battery"
+            yield Remark("nominal", "battery_rating_voltage", nominal, text)
+            return
+        for name, (least, most) in SET_POINTS.items() if nominal else ():
+            value = getattr(ratings, name, None)
+            if value and nominal and not least * nominal <= value <= most * nominal:
+                text = f"{name} {value:g} V: not for a {nominal:g} V battery"
+                yield Remark("set_point", name, value, text)
+        yield from _rated(ratings)
+
+    def _learn(self, ratings: s.Ratings | s.RatingsRevo) -> None:
+        self._ratings = ratings
+        apparent = ratings.ac_output_rating_apparent_power or 0
+        volts = ratings.ac_output_rating_voltage
+        product = (volts or 0) * (ratings.ac_output_rating_current or 0)
+        if apparent or product:
+            self._bounds[Limit.POWER] = SURGE * max(apparent, product)
+        if volts:
+            most = min(MAXIMUM[Limit.AC_VOLTAGE], OVERVOLTAGE * volts)
+            self._bounds[Limit.AC_VOLTAGE] = most
+
+
+def _rated(ratings: s.Ratings | s.RatingsRevo) -> Iterator[Remark]:
+    """Volts and amperes against VA: 0200 is a cut 10 200, and 01.3 A a misprint."""
+    volts = ratings.ac_output_rating_voltage
+    apparent, amps = (
+        ratings.ac_output_rating_apparent_power,
+        ratings.ac_output_rating_current,
+    )
+    if not volts or not amps or not apparent:
+        return
+    wrong: tuple[str, ...] = ()
+    if apparent < 0.5 * volts * amps:
+        wrong = ("ac_output_rating_apparent_power", "ac_output_rating_active_power")
+    elif volts * amps < 0.3 * apparent:
+        wrong = ("ac_output_rating_current", "grid_rating_current")
+    for name in wrong:
+        if (value := getattr(ratings, name)) is not None:
+            text = f"{name} {value:g}: {volts:g} V, {amps:g} A and {apparent} VA differ"
+            yield Remark("rating", name, value, text)
+
+
+def _makes(current: float, volts: float, power: float) -> bool:
+    """Tell whether current and voltage make a power, as coarse as they are printed."""
+    coarse = 1.0 if current == int(current) else 0.15
+    least = (current - coarse) * volts * 0.9 - 30
+    return least <= power <= (current + coarse) * volts * 1.1 + 30
+
+
+def _battery_remarks(reading: Reading, code: str, text: str) -> list[Remark]:
+    said = ((name, getattr(reading, name, None)) for name in BATTERY)
+    return [
+        Remark(code, name, value, f"{name} {value}: {text}")
+        for name, value in said
+        if value is not None
+    ]
+
+
+def _not_reported(reading: Reading) -> list[Remark]:
+    """Name the fields for which the inverter wrote "-"."""
+    known, wire = reading.model_fields_set, reading.wire
+    if not known or len(known) > len(wire) or wire[len(known) - 1] in known:
+        return []
+    last = max((n for n, name in enumerate(wire) if name in known), default=-1)
+    missing = [name for name in wire[:last] if name not in known]
+    return [
+        Remark("not_reported", name, None, f"{name}: the inverter prints a dash")
+        for name in missing
+    ]
+
+
+def _without(reading: R, remarks: list[Remark]) -> R:
+    if not remarks:
+        return reading
+    gone: dict[str, Any] = {r.field: None for r in remarks if r.value is not None}
+    return reading.model_copy(update=gone)
+
+
+_LIMITED: dict[type[Reading], tuple[tuple[str, Limit], ...]] = {}
+
+
+def _limited(model: type[Reading]) -> tuple[tuple[str, Limit], ...]:
+    if (fields := _LIMITED.get(model)) is None:
+        fields = _LIMITED[model] = tuple(
+            (name, FIELDS[name]) for name in model.wire if name in FIELDS
+        )
+    return fields
+
+
+def _measured(model: type[Reading]) -> list[str]:
+    units = model.units()
+    return [name for name in model.wire if name in units]
