@@ -73,8 +73,8 @@ class Publisher:
             rows, phase = self._rows(index), self._members[index].unit.phase
             items = [row.item(phase) for row in rows]
             service = VictronService(name, items, address=self._address)
+            self._services[index] = service  # the name is taken from here on
             await service.connect()
-            self._services[index] = service
         self.publish(index, snapshot)
         await service.claim()
         log.info("%s is on the bus as %s", self._members[index].unit.name, name)

@@ -1,0 +1,192 @@
+"""The daemon and the simulator as processes of their own, as a user starts them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Mapping,
+    Sequence,
+)
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from support_bus import BusItemClient
+
+MPPDBUS = (sys.executable, "-m", "mppdbus")
+DBUS = "org.freedesktop.DBus"
+UNITS = ("com.victronenergy.multi.", "com.victronenergy.inverter.")
+
+
+class Program:
+    """A running program; all that it says goes to `log`."""
+
+    def __init__(
+        self,
+        argv: Sequence[str],
+        log: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.log = log
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(
+                list(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env={**os.environ, **(env or {})},
+            )
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+    @property
+    def said(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        """Ask it to end; return its exit code, negative if it had to be killed."""
+        self._process.terminate()
+        try:
+            return self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return self._process.wait()
+
+
+async def until(
+    check: Callable[[], Awaitable[object]], what: Callable[[], str], seconds: float = 20
+) -> None:
+    """Wait until `check` is true; fail with `what` after `seconds`."""
+    end = asyncio.get_running_loop().time() + seconds
+    while not await check():
+        assert asyncio.get_running_loop().time() < end, what()
+        await asyncio.sleep(0.1)
+
+
+class Simulated(Program):
+    """`mppdbus simulate` on a pty, told what to be through its control channel."""
+
+    def __init__(self, folder: Path, name: str, *words: str) -> None:
+        self.port = folder / name
+        self._control = folder / f"{name}.control"
+        where = ["--pty", str(self.port), "--control", f"unix:{self._control}"]
+        argv = [*MPPDBUS, "simulate", *where, "--chunk", "16", *words]
+        super().__init__(argv, folder / f"{name}.log")
+
+    async def ready(self) -> None:
+        """Wait until it can be told something."""
+
+        async def listens() -> bool:
+            assert self.running, self.said
+            return self._control.exists()
+
+        await until(listens, lambda: self.said)
+
+    async def tell(self, line: str) -> str:
+        """Send a control line; return what was answered behind "ok"."""
+        reader, writer = await asyncio.open_unix_connection(self._control)
+        writer.write(f"{line}\n".encode())
+        answer = (await reader.readline()).decode().strip()
+        writer.close()
+        await writer.wait_closed()
+        assert answer.startswith("ok"), answer
+        return answer.removeprefix("ok").strip()
+
+
+class Wanted(NamedTuple):
+    """An inverter to simulate: its scene, and lines for its `[[inverter]]`."""
+
+    scene: str
+    lines: tuple[str, ...] = ()
+
+
+class Plant(NamedTuple):
+    """What runs: simulators, the daemon on them, and a client of the bus.
+
+    `services` are the bus names of the units, in alphabetical order.
+    """
+
+    simulated: list[Simulated]
+    daemon: Program
+    client: BusItemClient
+    services: list[str]
+
+
+def daemon(folder: Path, address: str, units: Iterable[str]) -> Program:
+    """Start `mppdbus run`; `units` are the lines of one `[[inverter]]` each."""
+    config = folder / "config.toml"
+    tables = "\n".join(f"[[inverter]]\n{unit}" for unit in units)
+    config.write_text(f'[dbus]\nbus = "{address}"\n\n{tables}\n')
+    argv = [*MPPDBUS, "run", "--config", str(config), "--log-level", "INFO"]
+    return Program(argv, folder / "daemon.log")
+
+
+async def names(client: BusItemClient) -> set[str]:
+    """Return the Victron services on the bus of `client`."""
+    reply = await client.call(
+        "/org/freedesktop/DBus", "ListNames", interface=DBUS, destination=DBUS
+    )
+    return {name for name in reply.body[0] if name.startswith("com.victronenergy.")}
+
+
+async def wait_for_units(
+    client: BusItemClient, program: Program, count: int = 1
+) -> list[str]:
+    """Wait until `count` units are on the bus with all that is asked once."""
+    found: list[str] = []
+
+    async def there() -> bool:
+        assert program.running, program.said
+        found[:] = sorted(n for n in await names(client) if n.startswith(UNITS))
+        return len(found) == count and all(
+            [await _complete(client, name) for name in found]
+        )
+
+    await until(there, lambda: f"only {found}\n{program.said}")
+    return found
+
+
+async def _complete(client: BusItemClient, name: str) -> bool:
+    """Tell whether the last of the queries at the start has been answered."""
+    one = BusItemClient(client.bus, name)
+    return None not in [
+        await one.get_value(path) for path in ("/ErrorCode", "/NrOfTrackers", "/State")
+    ]
+
+
+@asynccontextmanager
+async def running(folder: Path, address: str, *wanted: Wanted) -> AsyncIterator[Plant]:
+    """Simulate inverters and run the daemon on them, all processes of their own."""
+    programs: list[Program] = []
+    client = await BusItemClient.connect(address, "")
+    try:
+        simulated, units = [], []
+        for number, one in enumerate(wanted):
+            simulated.append(Simulated(folder, f"tty{number}", "--scene", one.scene))
+            programs.append(simulated[-1])
+            port = f'port = "serial:{simulated[-1].port}"'
+            units.append("\n".join([port, "poll = 0.6", *one.lines]))
+        for one_of_them in simulated:
+            await one_of_them.ready()
+        programs.append(daemon(folder, address, units))
+        services = await wait_for_units(client, programs[-1], len(units))
+        yield Plant(simulated, programs[-1], client, services)
+    finally:
+        await client.close()
+        for program in reversed(programs):
+            program.stop()
