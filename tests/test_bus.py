@@ -125,6 +125,22 @@ async def test_a_text_function_that_fails_does_not_hide_the_value(
     assert (await client.get_items())["/Mode"]["Value"] == 77
 
 
+async def test_even_a_bug_is_answered(
+    served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    service, client = served
+    service._tree.leaves["/Mode"].value = "on"  # past the guard
+    for path, member in (("/Mode", "GetValue"), ("/", "GetItems")):
+        with pytest.raises(DBusError) as caught:
+            await client.call(path, member)
+        assert caught.value.type == ERROR + "Failed"
+    assert await client.get_text("/Mode") == "on"
+    assert [record.message for record in caplog.records] == [
+        "/Mode GetValue",
+        "/ GetItems",
+    ]
+
+
 async def test_introspection_leads_to_every_leaf(served: Served) -> None:
     _, client = served
     found = {}

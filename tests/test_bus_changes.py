@@ -6,12 +6,13 @@ import asyncio
 import time
 import tracemalloc
 from enum import IntEnum, StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from dbus_fast import Message
 
-from mppdbus.venus import outbox
+from mppdbus.venus import outbox, wire
 from mppdbus.venus.bus import Item, Kind, Value, VictronService
 from support_bus import ITEM, BusItemClient, PrivateBus, serving
 
@@ -266,21 +267,26 @@ async def test_a_subscriber_that_never_reads_does_not_end_the_connection(
         assert service.unique_name == unique_name
 
 
-async def test_answers_wait_for_a_bus_that_does_not_read(
+async def ask_much_of_a_bus_that_freezes(
     served: Served, private_bus: PrivateBus
-) -> None:
+) -> list[asyncio.Task[Message]]:
+    """Let 60 calls with 20 kB to answer reach the service, and its bus not read."""
     service, client = served
-    unique_name = service.unique_name
     service.update({"/Serial": "x" * 10_000})
-    reads = [
-        asyncio.create_task(
-            client.bus.call(Message(service.name, "/", ITEM, "GetItems"))
-        )
-        for _ in range(60)
-    ]
+    call = partial(Message, service.name, "/", ITEM, "GetItems")
+    reads = [asyncio.create_task(client.bus.call(call())) for _ in range(60)]
     await asyncio.sleep(0)  # they are sent …
     time.sleep(0.1)  # … and the bus has passed them on
     private_bus.freeze()
+    return reads
+
+
+async def test_answers_wait_for_a_bus_that_does_not_read(
+    served: Served, private_bus: PrivateBus
+) -> None:
+    service, _ = served
+    unique_name = service.unique_name
+    reads = await ask_much_of_a_bus_that_freezes(served, private_bus)
     async with asyncio.timeout(5):
         while waiting(service) < 20:
             await asyncio.sleep(0)
@@ -288,6 +294,32 @@ async def test_answers_wait_for_a_bus_that_does_not_read(
     for reply in await asyncio.gather(*reads):
         assert reply is not None
         assert reply.signature == "a{sa{sv}}"
+    assert service.unique_name == unique_name
+
+
+async def test_answers_wait_in_bounds(
+    served: Served, private_bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, _ = served
+    monkeypatch.setattr(wire, "BACKLOG_LIMIT", 20)
+    reads = await ask_much_of_a_bus_that_freezes(served, private_bus)
+    await service.wait_lost()
+    private_bus.thaw()
+    replies = await asyncio.gather(*reads)
+    assert {reply.error_name for reply in replies if reply} > {None}
+
+
+async def test_a_message_may_be_larger_than_the_socket_takes(served: Served) -> None:
+    service, client = served
+    unique_name = service.unique_name
+    for letter in "ab":
+        large = letter * 1_000_000
+        service.update({"/Serial": large})
+        service.update({"/State": ord(letter)})
+        reads = [client.get_value("/Serial") for _ in range(5)]
+        assert await asyncio.gather(*reads) == [large] * 5
+        assert (await client.next_values())["/Serial"] == large
+        assert await client.next_values() == {"/State": ord(letter)}
     assert service.unique_name == unique_name
 
 

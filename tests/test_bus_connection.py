@@ -43,7 +43,10 @@ async def test_a_name_that_is_taken_is_reported_with_its_owner(
         first.update({POWER: 1.0})
         assert await client.next_values() == {POWER: 1.0}
         await first.release()
-        await second.claim()  # and it does not stand in a queue meanwhile
+        with pytest.raises(DBusError) as nobody:  # the second does not stand in a queue
+            await client.get_items()
+        assert nobody.value.type == NAMELESS
+        await second.claim()
         assert second.claimed
         await second.close()
 
@@ -134,6 +137,33 @@ async def test_a_lost_bus_is_come_back_to_with_name_and_newest_values(
     assert len(lost) == 2
     assert len(refused) == 2  # once each time, however many attempts
     assert all(private_bus.address in message for message in refused)
+
+
+async def test_a_claim_ends_when_the_bus_does(private_bus: PrivateBus) -> None:
+    service = a_service(private_bus.address)
+    await service.connect()
+    private_bus.freeze()
+    claim = asyncio.create_task(service.claim())
+    await asyncio.sleep(0)
+    private_bus.stop()
+    async with asyncio.timeout(5):
+        with pytest.raises(BusError, match=f"^{NAME}: .*connection to the bus is lost"):
+            await claim
+    await service.close()
+
+
+async def test_an_update_into_a_bus_just_dead_is_no_error(
+    private_bus: PrivateBus,
+) -> None:
+    service = a_service(private_bus.address)
+    await service.connect()
+    await service.claim()
+    private_bus.stop()
+    assert service.connected  # as far as we have heard
+    assert service.update({POWER: 1.0}) == 1
+    await service.wait_lost()
+    assert service.update({POWER: 2.0}) == 1
+    await service.close()
 
 
 async def test_a_service_without_a_name_comes_back_without_it(

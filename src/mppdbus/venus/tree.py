@@ -112,14 +112,14 @@ class Leaf:
     def text(self) -> str:
         """Return the text of the value.
 
-        A text function that does not know a value must not take the item off the bus.
+        A text function that does not know the value must not take it off the bus.
         """
         value = self.value
         if value is None:
             return UNKNOWN_TEXT
         try:
             return self._format(value)
-        except (LookupError, ValueError, TypeError, ArithmeticError):
+        except Exception:  # noqa: BLE001 - see above
             return str(value)
 
     def text_variant(self) -> Variant:
