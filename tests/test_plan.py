@@ -24,6 +24,7 @@ def test_nothing_is_asked_before_it_is_due() -> None:
     plan = learnt(fast=True)
     for cadence in RECURRING:
         plan.done(cadence.query, 100.0)
+    plan.live()
     assert plan.next(100.0, None) is None
     assert plan.next(105.5, None) in ("QMOD", "QPIWS")
 
@@ -32,6 +33,18 @@ def test_the_most_overdue_goes_first() -> None:
     plan = learnt(fast=False)
     plan.due = {"QMOD": 9.0, "QPIWS": 3.0, "QPIRI": 6.0, "QFLAG": 8.0}
     assert plan.next(10.0, None) == "QPIWS"
+
+
+def test_what_is_always_due_is_asked_once_between_two_live_polls() -> None:
+    plan = learnt(fast=False)
+    for cadence in RECURRING:
+        plan.done(cadence.query, 100.0)
+    plan.live()
+    assert plan.next(100.0, None) == "QMOD"
+    plan.done("QMOD", 100.1)
+    assert plan.next(100.1, None) is None
+    plan.live()
+    assert plan.next(101.0, None) == "QMOD"
 
 
 def test_what_does_not_fit_waits() -> None:
@@ -57,6 +70,7 @@ def test_on_a_full_line_qmod_and_qpiws_take_a_tenth_of_the_polls() -> None:
     for cadence in RECURRING:
         plan.done(cadence.query, now)
     while now < 600:
+        plan.live()
         now += 0.552
         polls += 1
         while (query := plan.next(now, None)) is not None:

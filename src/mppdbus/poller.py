@@ -52,6 +52,7 @@ class Plan:
     fast: bool
     once: list[str] = field(default_factory=lambda: list(ONCE))
     due: dict[str, float] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)  # since the last live poll
 
     def next(self, now: float, free: float | None) -> str | None:
         """Return the most overdue query that fits into `free` seconds (None: any)."""
@@ -60,12 +61,19 @@ class Plan:
         late = [
             (self.due.get(c.query, now) - now, c.query)
             for c in RECURRING
-            if self.due.get(c.query, now) <= now and (free is None or c.typical <= free)
+            if self.due.get(c.query, now) <= now
+            and (free is None or c.typical <= free)
+            and c.query not in self.asked
         ]
         return min(late)[1] if late else None
 
+    def live(self) -> None:
+        """Note a live poll: from now on each query may be asked once more."""
+        self.asked.clear()
+
     def done(self, query: str, now: float) -> None:
         """Note that a query was asked, whatever came of it."""
+        self.asked.add(query)
         for cadence in RECURRING:
             if cadence.query == query:
                 every = cadence.every_fast if self.fast else cadence.every
@@ -74,6 +82,7 @@ class Plan:
     def hurry(self, query: str) -> None:
         """Make a query due at once."""
         self.due[query] = float("-inf")
+        self.asked.discard(query)
 
 
 class Poller:
@@ -122,6 +131,7 @@ class Poller:
         while True:
             await self._between(start)
             start = self._clock()
+            self._plan.live()
             await self._live()
             self._publish(self._snapshot())
 
