@@ -11,7 +11,7 @@ import heapq
 import itertools
 import logging
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TypeVar
@@ -20,6 +20,7 @@ from .errors import (
     CorruptReply,
     EchoedRequest,
     LinkError,
+    MppdbusError,
     NoReply,
     OtherProtocol,
     PortLost,
@@ -72,9 +73,19 @@ class _Attempt:
     command: str
     reply: asyncio.Future[bytes]
     sent: float
+    limit: float  # s from `sent` in which the reply has to be complete
     strays: list[Frame] = field(default_factory=list)
     wakeups: int = 0
     received: int = 0
+
+
+@dataclass(slots=True)
+class _Owed:
+    """A reply that nobody waits for any more, but that may still come."""
+
+    command: str
+    until: float
+    passed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 class Link:
@@ -94,6 +105,7 @@ class Link:
         self._error: Exception | None = None
         self._framer = ResponseFramer()
         self._now: _Attempt | None = None
+        self._owed: _Owed | None = None
         self._pace = Pace()
         self._busy = False
         self._queue: list[tuple[Priority, int, asyncio.Future[None]]] = []
@@ -112,16 +124,18 @@ class Link:
     # -- what the transport tells ---------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; outside an exchange they belong to nobody and are dropped."""
+        """Take bytes; outside an exchange they are what is still owed, or nobody's."""
         self.stats.wakeups += 1
         if wire_log.isEnabledFor(logging.DEBUG):
             wire_log.debug("%s < %s", self.name, data.hex(" "))
-        attempt = self._now
+        frames, attempt = self._framer.feed(data), self._now
         if attempt is None:
+            if frames and self._owed is not None:
+                self._owed.passed.set()
             return
         attempt.wakeups += 1
         attempt.received += len(data)
-        for frame in self._framer.feed(data):
+        for frame in frames:
             if not attempt.reply.done():
                 self._judge(attempt, frame)
 
@@ -132,6 +146,8 @@ class Link:
             self.lost.set()
         if self._now is not None and not self._now.reply.done():
             self._now.reply.set_exception(self._port_lost())
+        if self._owed is not None:
+            self._owed.passed.set()
 
     # -- what the inverter object asks ------------------------------------------
 
@@ -171,21 +187,26 @@ class Link:
     # -- one attempt ----------------------------------------------------------
 
     async def _attempt(self, command: str, number: int) -> bytes:
+        await self._let_pass(command)
         transport = self._transport
         if transport is None or self.lost.is_set():
             raise self._port_lost()
         request = _request(command, number, zero_as_one=transport.sends_zero_as_one)
         loop = asyncio.get_running_loop()
+        limit = self._limit(command, number, transport, len(request))
         self._framer.reset()
         transport.discard_input()
-        attempt = _Attempt(command, loop.create_future(), loop.time())
+        attempt = _Attempt(command, loop.create_future(), loop.time(), limit)
         self._now = attempt
         if wire_log.isEnabledFor(logging.DEBUG):
             wire_log.debug("%s > %s", self.name, request.hex(" "))
         transport.write(request)
-        timers = self._timers(loop, transport, attempt, len(request))
+        timers = self._timers(loop, transport, attempt)
         try:
             payload = await attempt.reply
+        except (NoReply, asyncio.CancelledError):
+            self._owed = self._missed(attempt, loop.time())
+            raise
         finally:
             self._now = None
             for timer in timers:
@@ -196,18 +217,39 @@ class Link:
         self._pace.learn(command, took, attempt.received, attempt.wakeups)
         return payload
 
+    def _limit(
+        self, command: str, number: int, transport: Transport, request_length: int
+    ) -> float:
+        """Return the seconds allowed; more on a retry: the reply may have grown."""
+        known = self._pace.length(command) if number == 1 else None
+        wire = (request_length + (known or LONGEST_REPLY)) * transport.byte_time
+        return wire + self._patience
+
+    def _missed(self, attempt: _Attempt, now: float) -> _Owed:
+        """Note that a reply was given up; it may be as late again as it was allowed."""
+        end = attempt.sent + attempt.limit
+        return _Owed(attempt.command, end + self._patience if now >= end else end)
+
+    async def _let_pass(self, command: str) -> None:
+        """Wait for the reply to another command that is owed, while it may come.
+
+        Many replies look alike, and it would be taken for that of `command`.
+        """
+        owed = self._owed
+        if owed is not None and owed.command != command:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(owed.until):
+                    await owed.passed.wait()
+        self._owed = None
+
     def _timers(
         self,
         loop: asyncio.AbstractEventLoop,
         transport: Transport,
         attempt: _Attempt,
-        request_length: int,
     ) -> list[asyncio.TimerHandle]:
         """Sleep through the known part of the reply, and bound the whole."""
-        expected = self._pace.length(attempt.command) or LONGEST_REPLY
-        wire = (request_length + expected) * transport.byte_time
-        limit = wire + self._patience
-        timers = [loop.call_later(limit, self._give_up, attempt, limit)]
+        timers = [loop.call_later(attempt.limit, self._give_up, attempt)]
         quiet = self._pace.quiet(attempt.command)
         if quiet > transport.byte_time:
             transport.pause_reading()
@@ -222,19 +264,20 @@ class Link:
         elif frame.flaw is Flaw.CHECKSUM:
             text = f"{command}: bad checksum in {frame.payload[-24:].hex(' ')}"
             reply.set_exception(CorruptReply(text))
-        elif frame.flaw is Flaw.FOREIGN:
-            text = f"{command}: the answer begins with ^: PI17 or PI18, not PI30"
-            reply.set_exception(OtherProtocol(text))
         else:
             attempt.strays.append(frame)  # the true reply may follow an echo or noise
 
-    def _give_up(self, attempt: _Attempt, limit: float) -> None:
+    def _give_up(self, attempt: _Attempt) -> None:
         """Say why nothing came of an attempt."""
         if attempt.reply.done():
             return
-        command = attempt.command
-        error: LinkError
-        if any(frame.flaw is Flaw.ECHO for frame in attempt.strays):
+        command, flaws = attempt.command, {frame.flaw for frame in attempt.strays}
+        error: MppdbusError
+        if Flaw.FOREIGN in flaws:
+            error = OtherProtocol(
+                f"{command}: the answer begins with ^: PI17 or PI18, not PI30"
+            )
+        elif Flaw.ECHO in flaws:
             error = EchoedRequest(
                 f"{command}: only the request itself came back; check the wiring: "
                 "TX and RX are connected, or the adapter echoes"
@@ -245,7 +288,7 @@ class Link:
                 "speed, a bad cable, or not a PI30 inverter"
             )
         else:
-            error = NoReply(f"{command}: no reply within {limit:.1f} s")
+            error = NoReply(f"{command}: no reply within {attempt.limit:.1f} s")
         attempt.reply.set_exception(error)
 
     def _count(self, error: Exception) -> None:
@@ -255,9 +298,10 @@ class Link:
             self.stats.corrupt += 1
 
     def _port_lost(self) -> PortLost:
+        if isinstance(self._error, PortLost):
+            return PortLost(str(self._error))  # it names the port and the reason
         label = self._transport.label if self._transport else self.name
-        reason = f": {self._error}" if self._error else ""
-        return PortLost(f"{label} is gone{reason}")
+        return PortLost(f"{label} is closed")
 
     # -- turns --------------------------------------------------------------------
 
