@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .protocol.models import SecondPhase, SecondTracker, SecondTrackerDuo
+from .protocol.models import MODES, SecondPhase, SecondTracker, SecondTrackerDuo
 from .snapshot import Snapshot
 
 MAINS_MODES = frozenset("LYE")  # line, bypass, ECO
@@ -84,8 +84,8 @@ def mains_present(snapshot: Snapshot) -> bool | None:
 
 def mains_used(snapshot: Snapshot) -> bool | None:
     """Tell whether the unit takes from the mains: by its mode, or by b0."""
-    if snapshot.mode is None or snapshot.status is None:
-        return None
+    if snapshot.mode not in MODES or snapshot.status is None:
+        return None  # also for a letter that no document explains
     if snapshot.mode in MAINS_MODES:
         return mains_present(snapshot)
     if snapshot.mode in OUTPUT_OFF_MODES:
