@@ -7,7 +7,7 @@ import logging
 import signal
 
 from .config import Config, InverterConfig
-from .errors import BusError, LinkError, MppdbusError, OtherProtocol
+from .errors import BusAway, BusError, LinkError, MppdbusError, OtherProtocol, PortError
 from .inverter import Inverter
 from .link import Link
 from .poller import Poller
@@ -88,7 +88,7 @@ class Keeper:
         self._index = index
         self._publisher = publisher
         self._log = logging.getLogger(f"mppdbus.{config.name}")
-        self._complaint = ""
+        self._told: set[str] = set()  # troubles since the last live value
         self._attempts = 0
         self._known: Inverter | None = None  # of this or the last connection
 
@@ -97,12 +97,12 @@ class Keeper:
         while True:
             try:
                 await self._session()
-            except BusError:
-                raise
             except OtherProtocol as error:
                 self._complain(error)
                 await asyncio.sleep(STRANGER_PAUSE)
             except MppdbusError as error:
+                if isinstance(error, BusError) and not isinstance(error, BusAway):
+                    raise
                 self._complain(error)
                 await asyncio.sleep(BACK_OFF[min(self._attempts, len(BACK_OFF) - 1)])
                 self._attempts += 1
@@ -120,7 +120,13 @@ class Keeper:
         try:
             link.attach(await open_transport(config.port, link, baud=config.baud))
             interval = None if config.poll == "fast" else config.poll
-            poller = Poller(inverter, self._show, clock, interval=interval)
+            poller = Poller(
+                inverter,
+                self._show,
+                clock,
+                interval=interval,
+                complain=self._complain,
+            )
             await inverter.introduce()
             self._check_serial(inverter)
             if self._known is not None:
@@ -135,6 +141,8 @@ class Keeper:
             await link.close()
 
     def _show(self, snapshot: Snapshot) -> None:
+        if snapshot.status is not None:
+            self._told.clear()
         self._publisher.publish(self._index, snapshot)
 
     def _check_serial(self, inverter: Inverter) -> None:
@@ -153,11 +161,15 @@ class Keeper:
             who.serial or "unknown",
             who.protocol or "PI30",
         )
-        self._complaint, self._attempts = "", 0
+        self._attempts = 0
+        self._told.clear()
 
     def _complain(self, error: MppdbusError) -> None:
-        """Log a trouble once, not at every attempt."""
-        text = str(error)
-        level = logging.DEBUG if text == self._complaint else logging.WARNING
-        self._log.log(level, "%s", text)
-        self._complaint = text
+        """Log a trouble once, not at every attempt.
+
+        Ports differ in what they say. No two damages are alike, so their kind counts.
+        """
+        kind = str(error) if isinstance(error, PortError) else type(error).__name__
+        level = logging.DEBUG if kind in self._told else logging.WARNING
+        self._log.log(level, "%s", error)
+        self._told.add(kind)

@@ -19,6 +19,10 @@ class BusError(MppdbusError, ConnectionError):
     """No D-Bus, or a name on it that is not ours to have."""
 
 
+class BusAway(BusError):
+    """The bus went away while we were on it: it comes back, so try again."""
+
+
 class LinkError(MppdbusError):
     """The exchange failed on its way: try again, then back off."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from .errors import LinkError, PortLost, Refused, UnknownLayout
+from .errors import LinkError, PortLost, ProtocolError, Refused, UnknownLayout
 from .link import Link, Priority
 from .protocol.commands import decode
 from .protocol.dialects import DIALECTS, Dialect, Evidence, bogus_serial, identify
@@ -73,7 +73,6 @@ class Inverter:
         self._fixed = DIALECTS.get(dialect)
         self.dialect: Dialect = self._fixed or DIALECTS["pi30"]
         self._confidence = 0.0
-        self._settled = self._fixed is not None
         self._strange: set[str] = set()
         self._log = logging.getLogger(f"mppdbus.{name}")
         self._complained: set[str] = set()
@@ -113,10 +112,10 @@ class Inverter:
                 raise
             self._strange.add(query)
             reading = error.partial
-        finally:
-            if query == "QPIRI":
-                self._settled = True
         self._kept[query] = Kept(reading, self._clock())
+        if query == "QPIGS2":
+            # A third tracker shows by its voltage, and by night it has none.
+            self.trackers = max(self.trackers or 0, _trackers(reading))
         return reading
 
     async def ask(self, query: str) -> Reading | None:
@@ -147,10 +146,6 @@ class Inverter:
             return None
         return kept.reading if isinstance(kept.reading, model) else None
 
-    def forget(self) -> None:
-        """Drop all readings; the identity stays."""
-        self._kept.clear()
-
     # -- identity -----------------------------------------------------------------
 
     async def introduce(self) -> None:
@@ -173,8 +168,6 @@ class Inverter:
         model = self.kept("QMN", ModelName, ever)
         number = self.kept("QGMN", ModelNumber, ever)
         firmware = self.kept("QVFW", Firmware, ever)
-        ratings = self.kept("QPIRI", Ratings, ever)
-        status = self.kept("QPIGS", GeneralStatus, ever)
         warnings = self.kept("QPIWS", Warnings, ever)
         found = identify(
             Evidence(
@@ -182,12 +175,15 @@ class Inverter:
                 model_name=model.model if model else None,
                 model_number=number.number if number else None,
                 firmware=firmware.firmware if firmware else None,
-                ratings=ratings,
-                status=status,
+                ratings=self.last("QPIRI"),
+                status=self.last("QPIGS"),
+                second_tracker=self.last("QPIGS2"),
                 warning_bits=len(warnings.bits) if warnings else None,
             )
         )
-        self.dialect = self._fixed or found.dialect
+        if self._fixed is None and found.confidence >= self._confidence:
+            self._confidence = found.confidence
+            self._speak(found.dialect)
         known = self.identity
         self.identity = replace(
             known,
@@ -197,22 +193,37 @@ class Inverter:
             dialect=self.dialect.name,
         )
 
+    def _speak(self, dialect: Dialect) -> None:
+        """Use a dialect; a status that was read in another layout does not count."""
+        if dialect.queries["QPIGS"] != self.dialect.queries["QPIGS"]:
+            self._kept.pop("QPIGS", None)
+        self.dialect = dialect
+
+    @property
+    def _family_known(self) -> bool:
+        """QPIRI has been answered somehow, which tells whose QPIGS this is."""
+        answered = (self._kept, self.unsupported, self._complained)
+        return self._fixed is not None or any("QPIRI" in each for each in answered)
+
     def remember(self, before: Inverter) -> None:
         """Take over what does not change from the last connection to the same unit."""
         if before.identity.serial == self.identity.serial:
             self.identity = replace(before.identity, protocol=self.identity.protocol)
             self.trackers = before.trackers
+            self.dialect, self._confidence = before.dialect, before._confidence
+            self._kept = before._kept | self._kept
 
     async def count_trackers(self) -> None:
-        """Ask for the second tracker once: QPIGS2, or NAK for a single one."""
-        second = await self.ask("QPIGS2")
-        match second:
-            case SecondTrackerDuo():
-                self.trackers = 3 if second.pv3_voltage else 2
-            case SecondTracker() | SecondPhase():
-                self.trackers = 2
-            case _:
-                self.trackers = 1
+        """Ask for the second tracker: QPIGS2; NAK for a single one; raises `LinkError`.
+
+        A layout that nobody has seen leaves the number unknown.
+        """
+        try:
+            await self.read("QPIGS2")
+        except Refused:
+            self.trackers = 1
+        except UnknownLayout:
+            self.trackers = None
 
     # -- what is known now -----------------------------------------------------------
 
@@ -237,7 +248,7 @@ class Inverter:
         return Snapshot(
             online=True,
             identity=self.identity,
-            status=self.kept("QPIGS", GeneralStatus, since("QPIGS")),
+            status=self._status(since("QPIGS")),
             second=self._second(since("QPIGS2")),
             trackers=self.trackers,
             mode=mode.mode if mode else None,
@@ -250,6 +261,12 @@ class Inverter:
                 failures=self.link.stats.failures,
             ),
         )
+
+    def _status(self, since: float) -> GeneralStatus | None:
+        status = self.kept("QPIGS", GeneralStatus, since)
+        if status is None or self._family_known:
+            return status
+        return status.model_copy(update=dict.fromkeys(AMBIGUOUS))
 
     def _second(self, since: float) -> Second | None:
         return (
@@ -266,3 +283,8 @@ class Inverter:
         if key not in self._complained:
             self._complained.add(key)
             self._log.warning("%s", error)
+
+
+def _trackers(second: Reading) -> int:
+    three = isinstance(second, SecondTrackerDuo) and second.pv3_voltage
+    return 3 if three else 2

@@ -8,17 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from .errors import LinkError, NoReply, PortLost, Refused, UnknownLayout
+from .errors import (
+    LinkError,
+    MppdbusError,
+    NoReply,
+    OtherProtocol,
+    PortLost,
+    ProtocolError,
+)
 from .inverter import Inverter
 from .power import mains_present
 from .snapshot import Snapshot
 
 FAILURES_OFFLINE = 3  # failed live polls in a row after which nothing is known
 FAILURES_REOPEN = 8  # after which the port is opened anew
-MUTE_PAUSE = 1.0  # s between polls while the inverter is mute
+MUTE_PAUSE = 1.0  # s after a failed live poll; nothing else is asked meanwhile
+MOST_TRIES = 5  # of a query that is asked once, until it is given up
+SILENCES = 3  # silences in a row after which a query counts as not known
+SILENT_PAUSE = 60.0  # s until such a query is asked again
 SHORTEST_KEEP = 5.0  # s that a live value is shown at least, over one lost reply
 
 
@@ -40,7 +51,7 @@ RECURRING = (
     Cadence("QFLAG", 300.0, 1800.0, 0.16),
 )
 # Asked once after connecting, one between two live polls, in this order.
-ONCE = ("QPIWS", "QPIGS2", "QPIRI", "QMN", "QVFW", "QGMN", "QFLAG")
+ONCE = ("QPIRI", "QPIGS2", "QPIWS", "QMN", "QVFW", "QGMN", "QFLAG")
 ESSENTIAL = frozenset(("QMOD", "QPIWS", "QPIRI"))  # asked again after a NAK
 IDENTIFYING = frozenset(("QPIRI", "QMN", "QVFW", "QGMN"))
 
@@ -52,12 +63,15 @@ class Plan:
     fast: bool
     once: list[str] = field(default_factory=lambda: list(ONCE))
     due: dict[str, float] = field(default_factory=dict)
+    tries: Counter[str] = field(default_factory=Counter)
     asked: set[str] = field(default_factory=set)  # since the last live poll
 
     def next(self, now: float, free: float | None) -> str | None:
         """Return the most overdue query that fits into `free` seconds (None: any)."""
-        if self.once:
-            return self.once.pop(0)
+        for query in self.once:
+            if query not in self.asked:
+                self.once.remove(query)
+                return query
         late = [
             (self.due.get(c.query, now) - now, c.query)
             for c in RECURRING
@@ -71,13 +85,19 @@ class Plan:
         """Note a live poll: from now on each query may be asked once more."""
         self.asked.clear()
 
-    def done(self, query: str, now: float) -> None:
-        """Note that a query was asked, whatever came of it."""
+    def done(self, query: str, now: float, *, pause: float = 0.0) -> None:
+        """Note that a query was asked, whatever came of it; `pause` s at least."""
         self.asked.add(query)
         for cadence in RECURRING:
             if cadence.query == query:
                 every = cadence.every_fast if self.fast else cadence.every
-                self.due[query] = now + every
+                self.due[query] = now + max(every, pause)
+
+    def again(self, query: str) -> None:
+        """Ask once more what is asked once, but not for ever."""
+        self.tries[query] += 1
+        if query in ONCE and self.tries[query] < MOST_TRIES:
+            self.once.append(query)
 
     def hurry(self, query: str) -> None:
         """Make a query due at once."""
@@ -89,7 +109,9 @@ class Poller:
     """Polls one inverter until the port is lost or the inverter stays mute.
 
     `interval` is the time between two live polls in s; None is as fast as the line
-    allows. `publish` gets a snapshot after every live poll, good or bad.
+    allows. `publish` gets a snapshot after every live poll, good or bad, when another
+    query brings news, and when the live values get too old. `complain` is told why
+    there are none, once.
     """
 
     def __init__(
@@ -99,14 +121,18 @@ class Poller:
         clock: Callable[[], float],
         *,
         interval: float | None,
+        complain: Callable[[MppdbusError], None],
     ) -> None:
         self._inverter = inverter
         self._publish = publish
+        self._complain = complain
         self._clock = clock
         self._interval = interval
         self._plan = Plan(fast=interval is None)
         self._failures = 0
         self._mains: tuple[object, ...] | None = None
+        self._silences: Counter[str] = Counter()
+        self._expiry: asyncio.TimerHandle | None = None
         self._log = logging.getLogger(f"mppdbus.{inverter.name}")
 
     def keep(self, query: str) -> float:
@@ -119,8 +145,8 @@ class Poller:
         return max(SHORTEST_KEEP, 3 * every)
 
     async def first(self) -> Snapshot:
-        """Read what must be known before anything is shown: QMOD and QPIGS."""
-        await self._inverter.ask("QMOD")
+        """Read what must be known before anything is shown: QMOD, if any, and QPIGS."""
+        await self._inverter.probe("QMOD")
         self._plan.done("QMOD", self._clock())
         await self._inverter.read("QPIGS")
         return self._snapshot()
@@ -128,39 +154,52 @@ class Poller:
     async def run(self) -> None:
         """Poll for ever; raises `PortLost`, or `NoReply` when the inverter is mute."""
         start = self._clock()
-        while True:
-            await self._between(start)
-            start = self._clock()
-            self._plan.live()
-            await self._live()
-            self._publish(self._snapshot())
+        self._expire_at(start + self.keep("QPIGS"))
+        try:
+            while True:
+                await self._between(start)
+                start = self._clock()
+                self._plan.live()
+                await self._live()
+                self._show()
+        finally:
+            self._expire_at(None)
 
     # -- live ---------------------------------------------------------------------
 
     async def _live(self) -> None:
         try:
             status = await self._inverter.read("QPIGS")
-            if (self._inverter.trackers or 1) > 1:
-                await self._inverter.read("QPIGS2")
         except PortLost:
             raise
-        except (LinkError, Refused, UnknownLayout) as error:
+        except (LinkError, ProtocolError) as error:
             await self._failed(error)
-        else:
-            if self._failures >= FAILURES_OFFLINE:
-                self._log.info("answers again after %d failed polls", self._failures)
-            self._failures = 0
-            self._watch(getattr(status, "device_status", None))
+            return
+        if self._failures >= FAILURES_OFFLINE:
+            self._log.info("answers again after %d failed polls", self._failures)
+        self._failures = 0
+        self._expire_at(self._clock() + self.keep("QPIGS"))
+        if (self._inverter.trackers or 1) > 1:
+            await self._inverter.probe("QPIGS2")
+        self._watch(getattr(status, "device_status", None))
 
-    async def _failed(self, error: Exception) -> None:
+    async def _failed(self, error: MppdbusError) -> None:
         self._failures += 1
         if self._failures == FAILURES_OFFLINE:
-            self._log.warning("no valid live values: %s", error)
+            self._complain(error)
         if self._failures >= FAILURES_REOPEN:
             raise NoReply(f"{self._inverter.name}: {error}")
-        if self._failures >= FAILURES_OFFLINE:
-            self._publish(self._snapshot())
-            await asyncio.sleep(MUTE_PAUSE)
+        self._show()
+        await asyncio.sleep(MUTE_PAUSE)
+
+    def _expire_at(self, time: float | None) -> None:
+        """Show, at that moment, that the live values have become too old."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+        self._expiry = None
+        if time is not None:
+            loop, wait = asyncio.get_running_loop(), time - self._clock() + 0.01
+            self._expiry = loop.call_later(wait, self._show)
 
     def _watch(self, bits: str | None) -> None:
         """Ask the mode at once when the mains or the status bits change."""
@@ -172,7 +211,12 @@ class Poller:
     # -- between --------------------------------------------------------------------
 
     async def _between(self, start: float) -> None:
-        """Use the time until the next live poll for the other queries."""
+        """Use the time until the next live poll for the other queries.
+
+        After a failed one there is none: whether it was more than a mishap comes first.
+        """
+        if self._failures:
+            return
         if self._interval is None:
             while (query := self._plan.next(self._clock(), None)) is not None:
                 starting = bool(self._plan.once)
@@ -188,7 +232,7 @@ class Poller:
     async def _fill(self, end: float) -> None:
         """Ask what is due as long as it fits; what never fits goes first once late."""
         asked = 0
-        while self._failures < FAILURES_OFFLINE:
+        while True:
             free = end - self._clock()
             if free <= 0 and asked:
                 return
@@ -200,6 +244,7 @@ class Poller:
 
     async def _other(self, query: str) -> None:
         inverter = self._inverter
+        before, trackers = inverter.last(query), inverter.trackers
         try:
             if query == "QPIGS2":
                 await inverter.count_trackers()
@@ -207,20 +252,30 @@ class Poller:
                 await inverter.ask(query)
         except PortLost:
             raise
-        except LinkError as error:
+        except (LinkError, OtherProtocol) as error:
             self._log.debug("%s", error)
-            if query in ONCE and query not in inverter.unsupported:
-                self._silent(query)
+            self._missed(query, error)
+        else:
+            self._silences[query] = 0
         if query in IDENTIFYING:
             inverter.refine()
-        self._plan.done(query, self._clock())
+        silent = self._silences[query] >= SILENCES
+        self._plan.done(query, self._clock(), pause=SILENT_PAUSE if silent else 0.0)
+        if inverter.last(query) != before or inverter.trackers != trackers:
+            self._show()
 
-    def _silent(self, query: str) -> None:
-        """Silence to a query that need not exist counts as NAK (VMII answers so)."""
+    def _missed(self, query: str, error: MppdbusError) -> None:
+        """Ask again; silence, if it is no mishap, is a NAK (VMII says no like that)."""
+        self._silences[query] += isinstance(error, NoReply)
+        if self._silences[query] < SILENCES:
+            self._plan.again(query)
+            return
+        self._inverter.unsupported.add(query)
         if query == "QPIGS2":
             self._inverter.trackers = 1
-        if query in ("QMN", "QGMN", "QPIGS2"):
-            self._inverter.unsupported.add(query)
+
+    def _show(self) -> None:
+        self._publish(self._snapshot())
 
     def _snapshot(self) -> Snapshot:
         online = self._failures < FAILURES_OFFLINE

@@ -11,12 +11,13 @@ import logging
 import re
 from dataclasses import dataclass
 
-from mppdbus.errors import BusError
+from mppdbus.errors import BusAway, BusError
 from mppdbus.snapshot import Identity, Snapshot
 
 from .bus import Item, Kind, Value, VictronService
 from .services import INVERTER, MULTI, SYSTEM, SYSTEM_PHASE, Row, V
 from .views import SystemView, Unit, UnitView
+from .wire import Wire
 
 PREFIX = "com.victronenergy"
 SYSTEM_NAME = f"{PREFIX}.acsystem.mppdbus"
@@ -38,7 +39,7 @@ class Publisher:
     """All services of this process; one bus connection each.
 
     `publish` never waits for the bus. `introduce` connects and claims, and raises
-    `BusError` when there is no bus or the name belongs to somebody else.
+    `BusError` when the name belongs to somebody else, `BusAway` while there is no bus.
     """
 
     def __init__(self, address: str, members: list[Member]) -> None:
@@ -51,14 +52,18 @@ class Publisher:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:
-        """Connect the service of the system; raises `BusError` when there is no bus."""
-        name = SYSTEM_NAME if self._hybrids else f"{PREFIX}.inverter.mppdbus"
-        service = VictronService(name, self._system_items(), address=self._address)
-        await service.connect()
+        """Connect; raises `BusError` when there is no bus, or a name on it is taken.
+
+        Only the names that do not depend on a serial number are known by now.
+        """
+        names = {member.bus_name for member in self._members if member.bus_name}
         if self._hybrids:
-            self._system = service
-        else:
-            await service.close()
+            names.add(SYSTEM_NAME)
+        await self._refuse_taken(names)
+        if self._hybrids:
+            items = self._system_items()
+            self._system = VictronService(SYSTEM_NAME, items, address=self._address)
+            await self._system.connect()
 
     async def introduce(self, index: int, snapshot: Snapshot) -> None:
         """Put a unit on the bus, with all its values known before its name is."""
@@ -74,13 +79,12 @@ class Publisher:
             items = [row.item(phase) for row in rows]
             service = VictronService(name, items, address=self._address)
             self._services[index] = service  # the name is taken from here on
-            await service.connect()
         self.publish(index, snapshot)
-        await service.claim()
+        await _enter(service)
         log.info("%s is on the bus as %s", self._members[index].unit.name, name)
         if self._system is not None and index in self._hybrids:
             self._list_device(index, service)
-            await self._system.claim()
+            await _enter(self._system)
 
     def publish(self, index: int, snapshot: Snapshot) -> None:
         """Show a snapshot; only what changed is sent."""
@@ -108,6 +112,20 @@ class Publisher:
         await asyncio.gather(*(service.close() for service in services))
 
     # -- names ------------------------------------------------------------------
+
+    async def _refuse_taken(self, names: set[str]) -> None:
+        """Raise `BusError` that says who has one of `names`; nothing is shown yet."""
+        wire = await Wire.open(self._address, lambda _wire, _call: False)
+        try:
+            taken = [n for n in names if await wire.call("NameHasOwner", "s", n)]
+        finally:
+            await wire.close()
+        for name in taken:
+            service = VictronService(name, (), address=self._address)
+            try:
+                await _enter(service)
+            finally:
+                await service.close()
 
     def _name(self, index: int, identity: Identity) -> str:
         member = self._members[index]
@@ -191,6 +209,17 @@ class Publisher:
             task = asyncio.get_running_loop().create_task(_release(service))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+
+async def _enter(service: VictronService) -> None:
+    """Have a service on the bus under its name."""
+    try:
+        await service.connect()
+        await service.claim()
+    except BusError as error:
+        if service.connected:
+            raise
+        raise BusAway(str(error)) from error
 
 
 async def _release(service: VictronService) -> None:
