@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
+import io
 import json
 import logging
 import os
@@ -67,6 +68,9 @@ class Output:
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = sys.argv[1:] if argv is None else argv
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a character
+            stream.reconfigure(errors="backslashreplace")
     try:
         args = _parser(words).parse_args(words)
         _log(args)

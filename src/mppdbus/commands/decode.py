@@ -1,0 +1,218 @@
+"""`mppdbus decode`: what recorded or pasted replies say."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mppdbus.cli import DONE, SAID_NO, USAGE, Output
+from mppdbus.commands.guessing import guess
+from mppdbus.commands.pasted import (
+    Pasted,
+    Payload,
+    parse_line,
+    payload_of,
+)
+from mppdbus.commands.readout import Result
+from mppdbus.errors import (
+    ConfigError,
+    CorruptReply,
+    MppdbusError,
+    OtherProtocol,
+    UnknownLayout,
+)
+from mppdbus.protocol.commands import QUERIES, base_command, decode
+from mppdbus.protocol.dialects import DIALECTS, Dialect, Evidence, identify
+from mppdbus.protocol.fields import Reading
+
+NO_CHECKSUM = "no checksum: nothing shows whether it is complete"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what can be said."""
+    parser.add_argument(
+        "file",
+        nargs="?",
+        default="-",
+        metavar="FILE",
+        help="a reply on each line, as hex, as text or as a line of a JSON journal; "
+        "the command may stand before it; - is the standard input",
+    )
+    parser.add_argument("--json", action="store_true", help="one object a reply")
+    parser.add_argument(
+        "--dialect",
+        default="auto",
+        choices=("auto", *DIALECTS),
+        help="the family whose codes to use (default: found in the replies)",
+    )
+
+
+async def run(args: argparse.Namespace) -> int:
+    """Decode; 1 if a reply was refused, 2 if a line is nothing that can be decoded."""
+    data = await asyncio.to_thread(_read, args.file)
+    replies, bad_lines = _parse(data)
+    refused = False
+    output = Output(as_json=args.json)
+    for result in judge(replies, args.dialect):
+        record = {"id": result.id, **result.record()}
+        head = f"{result.id}  {result.command or '(no command)'}"
+        output.record(record, "\n".join([head, *result.lines(), ""]))
+        refused |= result.error is not None
+    for number, problem in bad_lines:
+        where = "standard input" if args.file == "-" else args.file
+        print(f"mppdbus: {where}: line {number}: {problem}", file=sys.stderr)  # noqa: T201 - as errors are told
+    if bad_lines:
+        return USAGE
+    return SAID_NO if refused else DONE
+
+
+def _read(file: str) -> bytes:
+    try:
+        if file == "-":
+            return sys.stdin.buffer.read()
+        return Path(file).read_bytes()
+    except (OSError, ValueError) as error:  # a NUL in the name is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{file}: cannot be read: {reason}") from error
+
+
+def _parse(data: bytes) -> tuple[list[Pasted], list[tuple[int, str]]]:
+    replies: list[Pasted] = []
+    bad_lines: list[tuple[int, str]] = []
+    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
+        try:
+            reply = parse_line(number, _as_text(line))
+        except ValueError as error:
+            bad_lines.append((number, str(error)))
+        else:
+            if reply is not None:
+                replies.append(reply)
+    return replies, bad_lines
+
+
+def _as_text(line: bytes) -> str:
+    """Read UTF-8, else take the bytes as they came off the wire."""
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError:
+        return line.decode("latin-1")
+
+
+# -- judging: pure from here on ----------------------------------------------------
+
+
+@dataclass(slots=True)
+class Judged(Result):
+    """What became of one written-down reply."""
+
+    id: str = ""
+
+
+def judge(replies: list[Pasted], dialect: str = "auto") -> Iterator[Judged]:
+    """Decode all replies; those of one inverter tell its dialect together.
+
+    When an inverter of a journal says that it speaks another protocol, then what it
+    answers to the other queries is not PI30 either, however it looks.
+    """
+    results = [_decode(reply) for reply in replies]
+    devices: dict[object, list[Judged]] = defaultdict(list)
+    for reply, result in zip(replies, results, strict=True):
+        devices[reply.device].append(result)
+    for device, own in devices.items():
+        known = DIALECTS.get(dialect) or _dialect(own)
+        foreign = _foreign(own) if device is not None else None
+        for result in own:
+            result.dialect = known
+            if foreign is not None and result.error is None:
+                result.error = foreign
+    return iter(results)
+
+
+def _dialect(results: list[Judged]) -> Dialect:
+    readings = {
+        base_command(result.command): result.reading
+        for result in results
+        if result.command and result.reading is not None and not result.partial
+    }
+    return identify(Evidence.gather(readings)).dialect
+
+
+def _foreign(results: list[Judged]) -> OtherProtocol | None:
+    """Return why all replies of a device are foreign: what it said to QPI."""
+    for result in results:
+        if result.command == "QPI" and isinstance(result.error, OtherProtocol):
+            return result.error
+    return None
+
+
+def _decode(reply: Pasted) -> Judged:
+    result = Judged(reply.command, DIALECTS["pi30"], id=reply.id)
+    try:
+        payload = payload_of(reply)
+        if not payload.checked:
+            result.warnings.append(NO_CHECKSUM)
+        _interpret(result, payload)
+    except MppdbusError as error:
+        result.error = _foreign_command(result.command) or error
+    return result
+
+
+def _foreign_command(command: str | None) -> OtherProtocol | None:
+    """Return the error for a command of another dialect, whose checksums differ."""
+    if command is None or base_command(command) in QUERIES:
+        return None
+    try:
+        decode(command, b"")
+    except OtherProtocol as error:
+        return error
+    except MppdbusError:
+        pass
+    return None
+
+
+def _interpret(result: Judged, payload: Payload) -> None:
+    if payload.data in (b"ACK", b"NAK"):
+        result.acknowledged = payload.data == b"ACK"
+        return
+    if result.command is None:
+        result.command = _guessed(payload)
+    try:
+        result.reading = _reading(result.command, payload)
+    except UnknownLayout as error:
+        if not result.take_partial(error):
+            raise
+
+
+def _reading(command: str, payload: Payload) -> Reading:
+    """Decode; a text that only fits without its last two bytes has a bad checksum."""
+    try:
+        return decode(command, payload.data)
+    except (CorruptReply, UnknownLayout) as error:
+        if not payload.checked and getattr(error, "partial", None) is None:
+            _refuse_bad_checksum(command, payload.data)
+        raise
+
+
+def _refuse_bad_checksum(command: str, data: bytes) -> None:
+    try:
+        decode(command, data[:-2])
+    except MppdbusError:
+        return
+    raise CorruptReply(f"{command}: bad checksum {data[-2:].decode('latin-1')!r}")
+
+
+def _guessed(payload: Payload) -> str:
+    fits = guess(payload.data)
+    if not fits and not payload.checked:
+        fits = guess(payload.data[:-2])  # what looked like text has a bad checksum
+    if len(fits) == 1:
+        return fits[0]
+    if not fits:
+        shape = f"{len(payload.data.split())} fields of no known reply"
+        raise UnknownLayout(f"{shape}; put the command before it: QPIGS: (…")
+    raise UnknownLayout(f"fits {', '.join(fits)}; put the command before it")

@@ -1,0 +1,224 @@
+"""Replies as people write them down: a line of a file → bytes → payload. Pure.
+
+A line is a JSON object of a journal, hexadecimal bytes, or text with or without its
+checksum; before hex and text the command may stand.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from mppdbus.commands.readout import Truncated
+from mppdbus.errors import (
+    CorruptReply,
+    EchoedRequest,
+    MppdbusError,
+    OtherProtocol,
+)
+from mppdbus.protocol.commands import QUERIES, base_command
+from mppdbus.protocol.framing import Flaw, Frame, ResponseFramer
+
+_ESCAPE = re.compile(
+    r"\\x(?P<hex>[0-9A-Fa-f]{2})|\\(?P<one>[rnt0\\'\"])"
+    r"|<(?:0x)?(?P<angle>[0-9A-Fa-f]{2})>|<(?P<name>crc|cr|lf|nul)>",
+    re.IGNORECASE,
+)
+_ONE = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0"}
+_NAME = {"cr": b"\r", "lf": b"\n", "nul": b"\0", "crc": b""}
+_BETWEEN_HEX = re.compile(r"[\s,:;-]+")
+_HEX = re.compile(r"(?:0[xX])?((?:[0-9A-Fa-f]{2})+)")
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9.]*")
+_QUOTE = re.compile(r"\bb?(['\"])$")
+
+
+class Form(Enum):
+    """How a reply was written down, and so how much of it must be there."""
+
+    JOURNAL = auto()  # all bytes as they came
+    HEX = auto()  # the CR may be missing
+    TEXT = auto()  # checksum and CR may be missing
+
+
+@dataclass(frozen=True, slots=True)
+class Pasted:
+    """One reply; `device` tells the replies of one journal's inverters apart."""
+
+    id: str
+    command: str | None
+    data: bytes
+    form: Form
+    device: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What a reply says; `checked` is False where there was no checksum to check."""
+
+    data: bytes
+    checked: bool = True
+
+
+def parse_line(number: int, text: str) -> Pasted | None:
+    """Read a line; None for a blank one and for a comment; ValueError says what else.
+
+    The one-based `number` names replies that have no id of their own.
+    """
+    text = text.strip("\n")
+    bare = text.strip()
+    if not bare or bare.startswith("#"):
+        return None
+    name = f"line {number}"
+    if bare.startswith("{"):
+        return _journal(name, bare)
+    if (found := _hexadecimal(bare)) is not None:
+        return Pasted(name, *found, Form.HEX)
+    if any(mark in text for mark in ("(", "^", "\\x", "\\r")):
+        return _text(name, text)
+    raise ValueError("neither hex bytes, nor text that begins with (, nor JSON")
+
+
+def _journal(name: str, text: str) -> Pasted:
+    try:
+        line: Any = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not the JSON of a journal: {error}") from error
+    try:
+        data = bytes.fromhex(line["response_hex"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError('its "response_hex" is missing or not hexadecimal') from error
+    device = (_string(line, "model"), _string(line, "source"))
+    return Pasted(
+        id=_string(line, "id") or name,
+        command=_string(line, "command") or None,
+        data=data,
+        form=Form.JOURNAL,
+        device=device if any(device) else None,
+    )
+
+
+def _string(line: dict[str, Any], key: str) -> str:
+    value = line.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _hexadecimal(text: str) -> tuple[str | None, bytes] | None:
+    """Read `28 50`, `2850`, `0x28,0x50`, and a command before them."""
+    if (data := _bytes(text)) is not None:
+        return None, data
+    command, _, rest = text.partition(" ")
+    command = command.rstrip(":=>")
+    if _WORD.fullmatch(command) and (data := _bytes(rest)) is not None:
+        return command.upper(), data
+    return None
+
+
+def _bytes(text: str) -> bytes | None:
+    groups = [group for group in _BETWEEN_HEX.split(text) if group]
+    matches = [_HEX.fullmatch(group) for group in groups]
+    if not groups or None in matches:
+        return None
+    return bytes.fromhex("".join(match[1] for match in matches if match))
+
+
+def _text(name: str, text: str) -> Pasted:
+    start = min((at for mark in "(^" if (at := text.find(mark)) >= 0), default=-1)
+    if start < 0:  # no reply at all, but perhaps an echo
+        return Pasted(name, None, _unescape(text.strip()), Form.TEXT)
+    before, reply = text[:start].rstrip(" "), text[start:]
+    if quote := _QUOTE.search(before):
+        before, reply = before[: quote.start()], reply.rstrip().removesuffix(quote[1])
+    return Pasted(name, _command(before), _unescape(reply), Form.TEXT)
+
+
+def _command(before: str) -> str | None:
+    """Find the command in what stands before a reply: the last known one."""
+    words: list[str] = _WORD.findall(before)
+    known = [word.upper() for word in words if base_command(word.upper()) in QUERIES]
+    if known:
+        return known[-1]
+    return words[0] if len(words) == 1 and words[0].isupper() else None
+
+
+def _unescape(text: str) -> bytes:
+    """Return the bytes of a text; `_ESCAPE` says how unprintable ones are written."""
+    data, done = b"", 0
+    for match in _ESCAPE.finditer(text):
+        data += _plain(text[done : match.start()])
+        if code := match["hex"] or match["angle"]:
+            data += bytes.fromhex(code)
+        elif one := match["one"]:
+            data += _ONE.get(one, one.encode())
+        else:
+            data += _NAME[match["name"].lower()]
+        done = match.end()
+    return data + _plain(text[done:])
+
+
+def _plain(text: str) -> bytes:
+    return text.encode("latin-1", "replace")
+
+
+def payload_of(reply: Pasted) -> Payload:
+    """Return what a reply says.
+
+    Raises `CorruptReply`, `Truncated`, `EchoedRequest` or `OtherProtocol`.
+    """
+    if reply.form is Form.TEXT:
+        return _payload_of_text(reply.data)
+    data = reply.data
+    if reply.form is Form.HEX and not data.rstrip(b"\0").endswith((b"\r", b"\n")):
+        intact = [frame for frame in _frames(data + b"\r") if frame.intact]
+        if intact:
+            return Payload(intact[0].payload)
+    return _judge(data, _frames(data))
+
+
+def _payload_of_text(data: bytes) -> Payload:
+    body = data.rstrip(b"\r\n")
+    # The checksum of ACK ends in a blank, which an editor may have cut off.
+    for ending in (b"\r", b" \r"):
+        frames = _frames(body + ending)
+        if any(frame.intact for frame in frames):
+            return _judge(body, frames)
+    text = body.removeprefix(b"(").strip(b" ")
+    if body.startswith(b"(") and text.isascii() and text.decode().isprintable():
+        return Payload(text, checked=False)
+    return _judge(body + b"\r", _frames(body + b"\r"))
+
+
+def _frames(data: bytes) -> list[Frame]:
+    return ResponseFramer().feed(data)
+
+
+def _judge(data: bytes, frames: list[Frame]) -> Payload:
+    """Take the first intact frame, else say what is wrong with what came."""
+    for frame in frames:
+        if frame.intact:
+            return Payload(frame.payload)
+    for frame in frames:
+        if frame.flaw in _TELLING:
+            raise _telling(frame)
+    if not data:
+        raise Truncated("nothing came")
+    if b"(" not in data:
+        raise CorruptReply(f"{len(data)} bytes, but no reply among them")
+    if data.rstrip(b"\0").endswith((b"\r", b"\n")):
+        raise CorruptReply("the checksum does not fit")
+    raise Truncated(f"no end of the reply within its {len(data)} bytes")
+
+
+_TELLING = (Flaw.CHECKSUM, Flaw.FOREIGN, Flaw.ECHO)
+
+
+def _telling(frame: Frame) -> MppdbusError:
+    """Return the error of a frame that is no reply but shows what it is."""
+    if frame.flaw is Flaw.CHECKSUM:
+        return CorruptReply(f"bad checksum in …{frame.payload[-12:].hex(' ')}")
+    if frame.flaw is Flaw.FOREIGN:
+        return OtherProtocol("the answer begins with ^: PI17 or PI18, not PI30")
+    request = frame.payload.decode("ascii", "replace")
+    return EchoedRequest(f"only the request {request} itself came back")

@@ -1,0 +1,173 @@
+"""A decoded reply as values for scripts and as aligned lines for people. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from mppdbus.errors import (
+    CorruptReply,
+    EchoedRequest,
+    MppdbusError,
+    NoReply,
+    OtherProtocol,
+    PortError,
+    UnknownLayout,
+)
+from mppdbus.protocol.dialects import Dialect, explain, warnings_of
+from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.models import Warnings
+
+Row = tuple[str, str, str]  # field, value, unit
+UNKNOWN = "--"
+
+
+class Truncated(CorruptReply):
+    """The reply has no end."""
+
+
+KINDS: tuple[tuple[type[MppdbusError], str], ...] = (
+    (Truncated, "truncated"),
+    (CorruptReply, "corrupt"),
+    (EchoedRequest, "echo"),
+    (OtherProtocol, "other-protocol"),
+    (UnknownLayout, "unknown-layout"),
+    (PortError, "port"),
+    (NoReply, "no-reply"),
+)
+
+
+def kind_of(error: MppdbusError) -> str:
+    """Return the word that an error begins with for scripts."""
+    return next((word for kind, word in KINDS if isinstance(error, kind)), "error")
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of one reply: a reading, ACK or NAK, or an error."""
+
+    command: str | None
+    dialect: Dialect
+    reading: Reading | None = None
+    acknowledged: bool | None = None
+    error: MppdbusError | None = None
+    warnings: list[str] = field(default_factory=list)
+    partial: bool = False  # not all fields of the reading could be read
+    mode: str | None = None  # the letter of QMOD, which tells a fault from a warning
+
+    def take_partial(self, error: UnknownLayout) -> bool:
+        """Take what could be read of an unknown layout; False if that is nothing."""
+        if error.partial is None:
+            return False
+        self.reading, self.partial = error.partial, True
+        self.warnings.append(str(error))
+        if report := error.report:
+            unread = (f"{name} {word!r}" for name, word in report.unparsed.items())
+            self.warnings += [f"not read: {what}" for what in unread]
+            if report.extra:
+                self.warnings.append(
+                    f"unexplained at its end: {' '.join(report.extra)}"
+                )
+        return True
+
+    def record(self) -> dict[str, Any]:
+        """Return it for scripts."""
+        record: dict[str, Any] = {"command": self.command}
+        if self.error is not None:
+            record["error"] = f"{kind_of(self.error)}: {self.error}"
+        elif self.reading is None:
+            record["values"] = {"acknowledged": self.acknowledged}
+        else:
+            record["layout"] = type(self.reading).__name__
+            record["values"] = values_of(self.reading, self.dialect, mode=self.mode)
+        if self.partial:
+            record["partial"] = True
+        if self.warnings:
+            record["warnings"] = self.warnings
+        return record
+
+    def lines(self) -> list[str]:
+        """Return it for people: a line a field."""
+        notes = [f"  note: {warning}" for warning in self.warnings]
+        if self.error is not None:
+            return [f"  {kind_of(self.error)}: {self.error}", *notes]
+        rows = [("acknowledged", "yes" if self.acknowledged else "no (NAK)", "")]
+        if self.reading is not None:
+            rows = rows_of(self.reading, self.dialect, mode=self.mode)
+        return [*aligned(rows), *notes]
+
+
+def values_of(
+    reading: Reading, dialect: Dialect, *, mode: str | None = None
+) -> dict[str, Any]:
+    """Return field → value, then what follows from them; JSON can take all of it.
+
+    A field is None where the inverter sent "-", and absent behind the last one it sent.
+    """
+    sent = _fields(reading)
+    dumped = reading.model_dump(mode="json", include=set(sent))
+    explained = explain(reading, dialect, mode=mode)
+    return {name: dumped[name] for name in sent} | explained
+
+
+def _fields(reading: Reading) -> list[str]:
+    """Return the names of the fields that the reply had, in wire order."""
+    known = reading.model_fields_set
+    names = [*reading.wire_names()]
+    last = max((n for n, name in enumerate(names) if name in known), default=-1)
+    return names[: last + 1] + [name for name in known if name not in names]
+
+
+def rows_of(
+    reading: Reading, dialect: Dialect, *, mode: str | None = None
+) -> list[Row]:
+    """Return one row a field; the name that a code has stands behind the code."""
+    values = values_of(reading, dialect, mode=mode)
+    units = reading.units()
+    rows = []
+    for key, value in values.items():
+        if key.endswith("_name") and key.removesuffix("_name") in values:
+            continue
+        name = values.get(f"{key}_name")
+        shown = in_words(value)
+        if isinstance(name, str):
+            shown = f"{shown} ({name})"
+        rows.append((key, shown, units.get(key, "")))
+    if isinstance(reading, Warnings):
+        rows += [
+            (f"  {bit.name}", bit.text, "")
+            for bit in warnings_of(dialect, reading.bits)
+        ]
+    return rows
+
+
+def in_words(value: object) -> str:
+    """Return a value as people read it."""
+    match value:
+        case None:
+            return UNKNOWN
+        case bool():
+            return "yes" if value else "no"
+        case dict():
+            return ", ".join(f"{key} {_on_off(x)}" for key, x in value.items()) or "-"
+        case list() | tuple():
+            return " ".join(map(in_words, value)) or "none"
+        case _:
+            return str(value)
+
+
+def _on_off(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return in_words(value)
+
+
+def aligned(rows: Iterable[Row], indent: str = "  ") -> list[str]:
+    """Return the rows as lines with the values one below the other."""
+    table = list(rows)
+    width = max((len(field) for field, _, _ in table), default=0)
+    return [
+        f"{indent}{field:<{width}}  {value}{' ' + unit if unit else ''}"
+        for field, value, unit in table
+    ]
