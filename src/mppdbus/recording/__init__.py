@@ -1,0 +1,27 @@
+"""The journal: what was asked and what came, one JSON object a line.
+
+It is the format of tests/frames, so that what a user records is a test as it stands.
+Nothing here knows a clock or a port.
+"""
+
+from __future__ import annotations
+
+from .journal import Entry, parse, read, write
+from .judging import Crc, Exchange, Quality, Verdict, judge
+from .making import Origin, make
+from .masking import Masker
+
+__all__ = [
+    "Crc",
+    "Entry",
+    "Exchange",
+    "Masker",
+    "Origin",
+    "Quality",
+    "Verdict",
+    "judge",
+    "make",
+    "parse",
+    "read",
+    "write",
+]

@@ -1,0 +1,133 @@
+"""A line of a journal, and a file of them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from mppdbus.errors import ConfigError
+
+from .judging import Crc, Quality
+
+_ALWAYS = frozenset(("model", "variant", "source"))  # null says "not known"
+
+
+def _hexadecimal(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            bytes.fromhex(value)
+        except ValueError:
+            raise ValueError("is not hexadecimal") from None
+    return value
+
+
+class Entry(BaseModel):
+    """A line: one request and its reply. Keys that are not known are kept.
+
+    `quality` and `crc` are words of `Quality` and `Crc`, or others made by hand.
+    `ms` is how long the reply took, `t_ms` when it was asked for.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    id: str = ""
+    model: str | None = None
+    variant: str | None = None
+    command: Annotated[str, Field(min_length=1)]
+    response_hex: Annotated[str, BeforeValidator(_hexadecimal)]
+    crc: str = Crc.RECORDED.value
+    source: str | None = None
+    quality: str = Quality.GOOD.value
+    fields: int | None = None
+    ascii: str | None = None
+    note: str | None = None
+    masked: bool | None = None
+    request_hex: str | None = None  # where it was not the usual request
+    ms: int | None = None
+    t_ms: int | None = None
+
+    @property
+    def response(self) -> bytes:
+        """The bytes as they came."""
+        return bytes.fromhex(self.response_hex)
+
+    def as_line(self) -> str:
+        """Return it as one line of JSON; what is None is mostly left out."""
+        keys = self.model_dump()
+        shown = {
+            key: value
+            for key, value in keys.items()
+            if value is not None or key in _ALWAYS
+        }
+        return json.dumps(shown, ensure_ascii=False)
+
+
+def read(path: Path) -> list[Entry]:
+    """Read a journal; `ConfigError` names the file, the line and what is wrong."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is no journal: not UTF-8") from error
+    except (OSError, ValueError) as error:  # a NUL in the name is a ValueError
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(f"{path} cannot be read: {reason}") from error
+    return parse(text, str(path))
+
+
+def parse(text: str, name: str) -> list[Entry]:
+    """Return the lines of a journal; blank ones are left out. `name` is for errors."""
+    found = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.strip():
+            try:
+                found.append(_entry(line))
+            except ValueError as error:
+                raise ConfigError(f"{name}:{number}: {error}") from error
+    if not found:
+        raise ConfigError(f"{name}: no recorded replies in it")
+    return found
+
+
+def _entry(line: str) -> Entry:
+    try:
+        keys = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not the JSON of a recorded reply: {error}") from error
+    if not isinstance(keys, dict):
+        raise ValueError("not a JSON object, as a recorded reply is")  # noqa: TRY004
+    try:
+        return Entry.model_validate(keys)
+    except ValidationError as error:
+        raise ValueError("; ".join(map(_problem, error.errors()))) from None
+
+
+def _problem(error: ErrorDetails) -> str:
+    key = ".".join(map(str, error["loc"]))
+    if error["type"] == "missing":
+        return f'"{key}" is missing; a line needs command and response_hex'
+    text = error["msg"].removeprefix("Value error, ")
+    return f'"{key}" {text[:1].lower()}{text[1:]}'
+
+
+def write(path: Path, entries: Iterable[Entry]) -> None:
+    """Write a journal, whole or not at all; raises `ConfigError`."""
+    text = "".join(f"{entry.as_line()}\n" for entry in entries)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with aside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+    except OSError as error:
+        with suppress(OSError):
+            aside.unlink()
+        reason = error.strerror or error
+        raise ConfigError(f"{path} cannot be written: {reason}") from error

@@ -1,0 +1,114 @@
+"""What the bytes are that answered a request; pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mppdbus.errors import CorruptReply, OtherProtocol, Refused, UnknownLayout
+from mppdbus.protocol.commands import decode
+from mppdbus.protocol.framing import Flaw, ResponseFramer, encode_reply
+
+_ADVICE = "; please send a recording"
+
+
+class Quality(StrEnum):
+    """What a reply is; a journal made by hand may hold other words."""
+
+    GOOD = "good"  # intact, so its layout is one to rely on
+    NAK = "nak"
+    ACK = "ack"
+    SILENT = "silent"  # nothing came; `response_hex` is empty
+    TRUNCATED = "truncated"
+    CORRUPT = "corrupt"
+    ECHO = "echo"
+    OTHER_PROTOCOL = "other-protocol"
+    ONE_BYTE_CHECK = "one-byte-chk"
+    SUPERSEDED = "superseded"  # intact, but its request was repeated all the same
+
+
+class Crc(StrEnum):
+    """How far a checksum can be trusted."""
+
+    RECORDED = "recorded"  # as it came, and right
+    COMPUTED = "computed"  # added afterwards, because the payload was masked
+    INVALID = "invalid-as-recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and every byte that came until it was settled; times in ms.
+
+    `t_ms` counts from the beginning of the recording, `ms` from the request to the
+    last byte. `final` is False for an attempt that was repeated.
+    """
+
+    command: str
+    request: bytes
+    response: bytes = b""
+    t_ms: int = 0
+    ms: int = 0
+    final: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of a request; `payload` is None unless a reply came intact.
+
+    `note` says in words what is odd about an intact reply.
+    """
+
+    quality: Quality
+    crc: Crc
+    payload: bytes | None = None
+    note: str | None = None
+
+
+def judge(command: str, response: bytes) -> Verdict:
+    """Say what answered `command`; as on a line, the first intact frame counts."""
+    frames = ResponseFramer().feed(response)
+    for frame in frames:
+        if frame.intact:
+            return _intact(command, frame.payload, response)
+    damage = _damage(response, {frame.flaw for frame in frames})
+    crc = Crc.RECORDED if damage is Quality.ECHO else Crc.INVALID
+    return Verdict(damage, crc)
+
+
+_DAMAGES = (
+    (Flaw.CHECKSUM, Quality.CORRUPT),
+    (Flaw.SUM, Quality.ONE_BYTE_CHECK),
+    (Flaw.FOREIGN, Quality.OTHER_PROTOCOL),
+    (Flaw.ECHO, Quality.ECHO),
+    (Flaw.NOISE, Quality.CORRUPT),
+)
+
+
+def _damage(response: bytes, flaws: set[Flaw | None]) -> Quality:
+    for flaw, quality in _DAMAGES:
+        if flaw in flaws:
+            return quality
+    return Quality.TRUNCATED if response.strip(b"\0") else Quality.SILENT
+
+
+def _intact(command: str, payload: bytes, response: bytes) -> Verdict:
+    if payload == b"NAK":
+        whole = encode_reply("NAK") in response  # it is also taken without checksum
+        return Verdict(Quality.NAK, Crc.RECORDED if whole else Crc.INVALID, payload)
+    if payload == b"ACK":
+        return Verdict(Quality.ACK, Crc.RECORDED, payload)
+    quality, note = Quality.GOOD, None
+    try:
+        decode(command, payload)
+    except UnknownLayout as error:
+        note = f"unknown layout: {_said(error, command)}"
+    except OtherProtocol as error:
+        quality, note = Quality.OTHER_PROTOCOL, _said(error, command)
+    except (CorruptReply, Refused) as error:
+        note = f"does not fit its layout: {_said(error, command)}"
+    return Verdict(quality, Crc.RECORDED, payload, note)
+
+
+def _said(error: Exception, command: str) -> str:
+    """Return what is wrong, without the command and the advice to the user."""
+    return str(error).removeprefix(f"{command}: ").removesuffix(_ADVICE)

@@ -1,0 +1,136 @@
+"""From exchanges to the lines of a journal; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from mppdbus.protocol.framing import ResponseFramer, encode_reply, encode_request
+
+from .journal import Entry
+from .judging import Crc, Exchange, Quality, Verdict, judge
+from .masking import Masker
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Whose replies these are: the keys of the same names."""
+
+    model: str | None
+    variant: str
+    source: str
+
+
+def make(
+    exchanges: Iterable[Exchange], origin: Origin, *, mask: bool = True
+) -> list[Entry]:
+    """Return the lines of a journal, in the order of the exchanges.
+
+    With `mask` serial numbers are replaced, see `Masker`. Bytes in front of an intact
+    reply are kept only of attempts that were repeated.
+    """
+    judged = [(one, judge(one.command, one.response)) for one in exchanges]
+    masker = Masker() if mask else None
+    for one, verdict in judged:
+        if masker is not None and verdict.payload is not None:
+            masker.learn(one.command, verdict.payload)
+    return [
+        _entry(f"r{number:04d}", one, verdict, origin, masker)
+        for number, (one, verdict) in enumerate(judged, 1)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """A response, cut around the frame that counts; that is empty where none does."""
+
+    before: bytes
+    frame: bytes
+    after: bytes
+
+    def __bytes__(self) -> bytes:
+        return self.before + self.frame + self.after
+
+
+def _entry(
+    name: str,
+    one: Exchange,
+    verdict: Verdict,
+    origin: Origin,
+    masker: Masker | None,
+) -> Entry:
+    parts, payload, crc = _cut(one, verdict.payload), verdict.payload, verdict.crc
+    quality, note, as_came = verdict.quality, verdict.note, bytes(parts)
+    if masker is not None:
+        parts, payload = _masked(one.command, parts, payload, masker)
+        if payload != verdict.payload:
+            crc = Crc.COMPUTED
+            note = judge(one.command, parts.frame).note  # it may quote the payload
+    if not one.final and payload is not None:
+        quality = Quality.SUPERSEDED
+    response, usual = bytes(parts), encode_request(one.command)
+    return Entry(
+        id=f"{name}-{one.command.strip(':').lower()}-{origin.variant}",
+        model=origin.model,
+        variant=origin.variant,
+        command=one.command,
+        response_hex=response.hex(),
+        crc=crc.value,
+        source=origin.source,
+        quality=quality.value,
+        fields=None if payload is None else len(payload.split()),
+        ascii=in_ascii(response),
+        note=note,
+        masked=True if response != as_came else None,
+        request_hex=None if one.request == usual else one.request.hex(),
+        ms=one.ms,
+        t_ms=one.t_ms,
+    )
+
+
+def _cut(one: Exchange, payload: bytes | None) -> _Parts:
+    """Find the frame of `payload`; behind it only the padding of HID stays."""
+    data = one.response
+    if payload is None:
+        return _Parts(data, b"", b"")
+    start, end = _span(data, payload)
+    frame, after = data[start:end], data[end:]
+    if not one.final:
+        return _Parts(data[:start], frame, after)
+    return _Parts(b"", frame, after[: len(after) - len(after.lstrip(b"\0"))])
+
+
+def _span(data: bytes, payload: bytes) -> tuple[int, int]:
+    """Return where the intact frame of `payload` begins and ends."""
+    start = -1
+    while (start := data.find(b"(" + payload, start + 1)) >= 0:
+        behind = start + 1 + len(payload)
+        for end in (behind + 3, behind + 1):  # a NAK may come without its checksum
+            frames = ResponseFramer().feed(data[start:end])
+            if frames and frames[0].payload == payload and frames[0].intact:
+                return start, end
+    raise ValueError(f"{payload!r} is in no intact frame of {data!r}")
+
+
+def _masked(
+    command: str, parts: _Parts, payload: bytes | None, masker: Masker
+) -> tuple[_Parts, bytes | None]:
+    hidden, frame = payload, parts.frame
+    if payload is not None:
+        hidden = masker.payload(command, payload)
+        if hidden != payload:
+            frame = encode_reply(hidden)[:-1] + frame[-1:]
+    damaged = command if payload is None else ""
+    before, after = masker.rest(damaged, parts.before), masker.rest("", parts.after)
+    return _Parts(before, frame, after), hidden
+
+
+_ESCAPES = {0x0D: "\\r", 0x0A: "\\n", 0x5C: "\\\\"}
+
+
+def in_ascii(data: bytes) -> str:
+    """Return bytes for the eye: what cannot be printed as an escape."""
+    return "".join(
+        _ESCAPES.get(byte) or (chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}")
+        for byte in data
+    )

@@ -1,0 +1,106 @@
+"""Serial numbers out, made-up ones of the same length in; nothing else changes. Pure.
+
+The first inverter of a journal becomes 98 01 0246…, the second 98 02 0246…: it can be
+seen that a number is made up, and two units stay two. Numbers that many units give,
+such as zeros, tell nothing of anybody and stay.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mppdbus.protocol.commands import base_command
+from mppdbus.protocol.dialects import bogus_serial
+
+BEARERS = frozenset(("QID", "QSID", "QPGS", "QP2GS"))  # replies that hold a serial
+SHORTEST_WORD = 10  # characters; word 2 of QP2GS is a power on another family
+TELLING = 6  # characters of a serial that make a remnant of it
+_FILLING = "0246813579" * 4
+_DIGIT = re.compile(rb"[0-9]")
+
+
+class Masker:
+    """Replaces the serial numbers that it was shown; `learn` all replies first."""
+
+    def __init__(self) -> None:
+        self._units: list[str] = []
+
+    def learn(self, command: str, payload: bytes) -> None:
+        """Take note of the serial number in an intact reply."""
+        serial = serial_in(command, payload)
+        if not bogus_serial(serial) and serial is not None:
+            self._unit(serial)
+
+    def number(self, serial: str) -> str:
+        """Return the made-up number for a serial: as long, and always the same."""
+        if bogus_serial(serial):
+            return serial
+        return f"98{self._unit(serial) + 1:02d}{_FILLING}"[: len(serial)]
+
+    def payload(self, command: str, payload: bytes) -> bytes:
+        """Return the payload of an intact reply without its serial numbers.
+
+        A serial in the reply to another request (it came late) is found, too.
+        """
+        own = serial_in(command, payload)
+        if own is not None and not bogus_serial(own):
+            if base_command(command) == "QSID":
+                return self._long(payload, own)
+            old, new = own.encode("latin-1"), self.number(own).encode()
+            return payload.replace(old, new, 1)
+        for serial in self._units:
+            if len(serial) >= SHORTEST_WORD:
+                new = self.number(serial).encode()
+                payload = payload.replace(serial.encode("latin-1"), new)
+        return payload
+
+    def rest(self, command: str, data: bytes) -> bytes:
+        """Return bytes that are no intact reply, without digits if those may tell.
+
+        Damage can be anywhere in a serial, so all digits become 0.
+        """
+        if base_command(command) in BEARERS or self._remnant_in(data):
+            return _DIGIT.sub(b"0", data)
+        return data
+
+    def _long(self, payload: bytes, serial: str) -> bytes:
+        """Mask QSID; what pads it is often the serial once more."""
+        padding = payload[2 + len(serial) :]
+        hidden = self.number(serial).encode()
+        if len(set(padding)) > 1:
+            padding = b"0" * len(padding)
+        return payload[:2] + hidden + padding
+
+    def _unit(self, serial: str) -> int:
+        """Return the number of a unit; QSID may be QID with more characters."""
+        for number, known in enumerate(self._units):
+            shorter = min(len(known), len(serial))
+            if known == serial or (
+                shorter >= SHORTEST_WORD and known[:shorter] == serial[:shorter]
+            ):
+                return number
+        self._units.append(serial)
+        return len(self._units) - 1
+
+    def _remnant_in(self, data: bytes) -> bool:
+        return any(
+            serial[start : start + TELLING].encode("latin-1") in data
+            for serial in self._units
+            for start in range(len(serial) - TELLING + 1)
+        )
+
+
+def serial_in(command: str, payload: bytes) -> str | None:
+    """Return the serial number that the reply to `command` holds, as it stands there.
+
+    None for other commands, for NAK, and where it cannot be told from other words.
+    """
+    words = payload.decode("latin-1").split()
+    match base_command(command):
+        case "QID" if len(words) == 1 and payload not in (b"NAK", b"ACK"):
+            return words[0]
+        case "QSID" if len(words) == 1 and (length := words[0][:2]).isdecimal():
+            return words[0][2 : 2 + int(length)]
+        case "QPGS" | "QP2GS" if len(words) > 1 and len(words[1]) >= SHORTEST_WORD:
+            return words[1]
+    return None
