@@ -237,9 +237,9 @@ def _battery_remarks(reading: Reading, code: str, text: str) -> list[Remark]:
 def _not_reported(reading: Reading) -> list[Remark]:
     """Name the fields for which the inverter wrote "-"."""
     known, wire = reading.model_fields_set, reading.wire
-    if not known or len(known) > len(wire) or wire[len(known) - 1] in known:
-        return []
-    last = max((n for n, name in enumerate(wire) if name in known), default=-1)
+    if not any(name in known for name in wire[len(known) :]):
+        return []  # as many fields as places: no gap
+    last = max(n for n, name in enumerate(wire) if name in known)
     missing = [name for name in wire[:last] if name not in known]
     return [
         Remark("not_reported", name, None, f"{name}: the inverter prints a dash")
