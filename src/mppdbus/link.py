@@ -73,8 +73,10 @@ class _Attempt:
     command: str
     reply: asyncio.Future[bytes]
     sent: float
-    limit: float  # s from `sent` in which the reply has to be complete
+    limit: float  # s from `sent` in which a reply as long as the last is complete
+    longest: float  # s in which any reply is
     strays: list[Frame] = field(default_factory=list)
+    timers: list[asyncio.TimerHandle] = field(default_factory=list)
     wakeups: int = 0
     received: int = 0
 
@@ -193,15 +195,14 @@ class Link:
             raise self._port_lost()
         request = _request(command, number, zero_as_one=transport.sends_zero_as_one)
         loop = asyncio.get_running_loop()
-        limit = self._limit(command, number, transport, len(request))
         self._framer.reset()
         transport.discard_input()
-        attempt = _Attempt(command, loop.create_future(), loop.time(), limit)
+        attempt = self._begin(loop, command, len(request), transport.byte_time)
         self._now = attempt
         if wire_log.isEnabledFor(logging.DEBUG):
             wire_log.debug("%s > %s", self.name, request.hex(" "))
         transport.write(request)
-        timers = self._timers(loop, transport, attempt)
+        self._set_timers(loop, transport, attempt)
         try:
             payload = await attempt.reply
         except (NoReply, asyncio.CancelledError):
@@ -209,7 +210,7 @@ class Link:
             raise
         finally:
             self._now = None
-            for timer in timers:
+            for timer in attempt.timers:
                 timer.cancel()
             transport.resume_reading()
         took = loop.time() - attempt.sent
@@ -217,13 +218,20 @@ class Link:
         self._pace.learn(command, took, attempt.received, attempt.wakeups)
         return payload
 
-    def _limit(
-        self, command: str, number: int, transport: Transport, request_length: int
-    ) -> float:
-        """Return the seconds allowed; more on a retry: the reply may have grown."""
-        known = self._pace.length(command) if number == 1 else None
-        wire = (request_length + (known or LONGEST_REPLY)) * transport.byte_time
-        return wire + self._patience
+    def _begin(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        command: str,
+        request_length: int,
+        byte_time: float,
+    ) -> _Attempt:
+        known = self._pace.length(command) or LONGEST_REPLY
+        limit, longest = (
+            (request_length + length) * byte_time + self._patience
+            for length in (known, LONGEST_REPLY)
+        )
+        reply: asyncio.Future[bytes] = loop.create_future()
+        return _Attempt(command, reply, loop.time(), limit, longest)
 
     def _missed(self, attempt: _Attempt, now: float) -> _Owed:
         """Note that a reply was given up; it may be as late again as it was allowed."""
@@ -242,19 +250,19 @@ class Link:
                     await owed.passed.wait()
         self._owed = None
 
-    def _timers(
+    def _set_timers(
         self,
         loop: asyncio.AbstractEventLoop,
         transport: Transport,
         attempt: _Attempt,
-    ) -> list[asyncio.TimerHandle]:
+    ) -> None:
         """Sleep through the known part of the reply, and bound the whole."""
-        timers = [loop.call_later(attempt.limit, self._give_up, attempt)]
+        at, timers = attempt.sent, attempt.timers
+        timers.append(loop.call_at(at + attempt.limit, self._overdue, loop, attempt))
         quiet = self._pace.quiet(attempt.command)
         if quiet > transport.byte_time:
             transport.pause_reading()
-            timers.append(loop.call_at(attempt.sent + quiet, transport.resume_reading))
-        return timers
+            timers.append(loop.call_at(at + quiet, transport.resume_reading))
 
     def _judge(self, attempt: _Attempt, frame: Frame) -> None:
         """Take a frame as the reply, as its failure, or as a stray."""
@@ -266,6 +274,15 @@ class Link:
             reply.set_exception(CorruptReply(text))
         else:
             attempt.strays.append(frame)  # the true reply may follow an echo or noise
+
+    def _overdue(self, loop: asyncio.AbstractEventLoop, attempt: _Attempt) -> None:
+        """Give up, unless a longer reply than the last one is just arriving."""
+        if attempt.received and attempt.limit < attempt.longest:
+            attempt.limit = attempt.longest
+            end = attempt.sent + attempt.limit
+            attempt.timers.append(loop.call_at(end, self._give_up, attempt))
+        else:
+            self._give_up(attempt)
 
     def _give_up(self, attempt: _Attempt) -> None:
         """Say why nothing came of an attempt."""
