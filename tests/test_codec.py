@@ -229,6 +229,9 @@ def test_flags_keep_their_case() -> None:
     flags = decode("QFLAG", b"EabuvxyzgldDjk").derived()["flags"]
     assert flags["solar_feed_to_grid"] is True
     assert flags["power_saving"] is False
+    assert decode("QFLAG", b"Eab").derived() == {
+        "flags": {"buzzer": True, "overload_bypass": True}
+    }
     for damaged in (b"EAZDbjk", b"EazdbjkD;", b"azDbjk"):
         with pytest.raises(CorruptReply):
             decode("QFLAG", damaged)
@@ -256,6 +259,13 @@ def test_a_command_of_another_dialect_is_told_apart() -> None:
         decode("HGRID", b"239.0 50.0")
     with pytest.raises(UnknownLayout, match="no layout is known"):
         decode("QXYZ", b"1 2 3")
+
+
+def test_ack_answers_setters_and_the_bms_query_of_the_max() -> None:
+    for command in ("POP02", "(setter)", "QBMS"):
+        assert decode(command, b"ACK").model_dump() == {"acknowledged": True}
+    with pytest.raises(MppdbusError):
+        decode("QPIGS", b"ACK")
 
 
 def test_a_whole_qpigs_is_no_answer_to_qpigs2() -> None:

@@ -121,6 +121,9 @@ QUERIES: dict[str, tuple[Layout, ...]] = {
     **{name: (_layout(r.Words, *range(1, 65)),) for name in UNEXPLAINED},
 }
 
+# Queries that documents F and G say are answered with ACK: the box pushes the values.
+ACKNOWLEDGED = frozenset(("QBMS",))
+
 # Commands that carry a number or a date, and are otherwise one query.
 _NUMBERED = re.compile(
     r"(QPGS|QP2GS|Q2PGS|QEY|QEM|QED|QLY|QLM|QLD)(\d{1,8}|n)$|(VERFW):$", re.ASCII
@@ -150,6 +153,8 @@ def decode(
             f"{command}: the inverter answered NAK: not supported, or not now"
         )
     layouts = queries.get(command) or queries.get(base_command(command))
+    if payload == b"ACK" and (layouts is None or command in ACKNOWLEDGED):
+        return r.Acknowledgement()
     if layouts is None:
         if _FOREIGN_COMMAND.fullmatch(command):
             raise OtherProtocol(f"{command}: belongs to the H dialect, not to PI30")

@@ -178,3 +178,10 @@ class Words(Reading):
     def from_words(cls, words: list[str]) -> Self:
         """Keep the words as they are."""
         return cls(words=tuple(words))
+
+
+class Acknowledgement(Reading):
+    """ACK: a setter was understood, which is no proof that it took effect."""
+
+    alphabet: ClassVar[bytes | None] = None
+    acknowledged: bool = True

@@ -135,10 +135,10 @@ class Flags(Reading):
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
         """Read the letters, small ones: units do not send what C and H print."""
-        match = re.fullmatch(rb"E([a-z]*)D([a-z]*)", payload)
+        match = re.fullmatch(rb"E([a-z]*)(?:D([a-z]*))?", payload)
         if match is None:
             raise ValueError(f"{payload!r} is not E…D… with small letters")
-        on, off = match.groups()
+        on, off = match.groups(b"")
         return cls(enabled=tuple(on.decode()), disabled=tuple(off.decode()))
 
     def state(self, letter: str) -> bool | None:
@@ -270,9 +270,14 @@ class Firmware(Reading):
 
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
-        """Cut the prefix, which does not always repeat the number asked for."""
+        """Cut the prefix, which does not always repeat the number asked for.
+
+        The rest is opaque: hexadecimal by the documents, five digits and two.
+        """
         word = one_word(
-            r"VERFW\d?:([0-9A-F]{5}\.[0-9A-F]{2})", payload, "a firmware version"
+            r"VERFW\d?:([0-9A-Za-z]{1,8}\.[0-9A-Za-z]{1,4})",
+            payload,
+            "a firmware version",
         )
         return cls(firmware=word)
 
