@@ -26,6 +26,7 @@ ALLOWED: dict[str, set[str]] = {
     "victron": {"protocol", "snapshot", "power"},
     "alarms": {"protocol", "snapshot"},
     "recording": CODEC,
+    "probing": CODEC,
     "config_words": set(),
     "config": {"errors", "porturl", "config_words"},
     "legacy_config": {"errors", "porturl", "config", "config_words"},
@@ -41,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "commands": PURE
     | LINE
     | {"cli", "config", "legacy_config", "daemon", "inverter", "link", "poller"}
-    | {"venus", "simulator", "recording", "__init__"},
+    | {"venus", "simulator", "recording", "probing", "__init__"},
 }
 IO_MODULES = {"asyncio", "logging", "os", "time", "socket", "subprocess", "threading"}
 MUST_BE_PURE = ("protocol", "snapshot", "power", "victron", "alarms", "pace")

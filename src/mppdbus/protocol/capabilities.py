@@ -1,4 +1,4 @@
-"""The queries that a unit need not know, one row each; data only.
+"""The queries that a unit need not know, one row each, and what one unit knows; pure.
 
 `documents` are the letters of the papers that list a query, `seen` and `refused` the
 dialects of units that were watched answering it, or refusing it with NAK or silence.
@@ -7,11 +7,14 @@ A family in neither is not known: ask once and remember.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from types import MappingProxyType
 
 from .dialect_table import Dialect
+from .fields import Reading
 
 BYTE_TIME = 10 / 2400  # s on the wire of every PI30 inverter
 THINKING = 0.5  # s; units take 0.1 to 0.17 s, gateways add some
@@ -126,7 +129,7 @@ _ROWS = (
     _row("QWFS", "Wi-Fi works", 5, "D G", seen="pi30max"),
     _row("QCST", "charging stages", 6, "B"),
     _row("QCVT", "time at constant voltage", 7, "B"),
-    _row("QCHGS", "charge current and limits, of a UPS", 27, refused="pi30vmii"),
+    _row("QCHGS", "charge current and limits, of a UPS", 27),
     _row("QMD", "model and ratings, of a UPS", 60, seen="pi30vmii"),
     _row("QBV", "battery voltage and percent, of a UPS", 16, seen="pi30vmii"),
     _row("QWS", "warnings, of a UPS", 100, seen="pi30vmii"),
@@ -143,3 +146,36 @@ _ROWS = (
 CAPABILITIES: MappingProxyType[str, Capability] = MappingProxyType(
     {row.query: row for row in _ROWS}
 )
+
+
+class Outcome(StrEnum):
+    """What became of a query that need not exist."""
+
+    ANSWERED = "answered"
+    STRANGE = "unknown layout"  # answered, but nobody can say what the words mean
+    REFUSED = "NAK"
+    SILENT = "silent"
+    DAMAGED = "damaged"  # something came, so nothing is known
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What one unit knows, by the names of `CAPABILITIES`; `readings` by query."""
+
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    readings: Mapping[str, Reading] = field(default_factory=dict)
+
+    def has(self, query: str) -> bool | None:
+        """Tell whether the unit answers a query; None if that is not known."""
+        match self.outcomes.get(query):
+            case Outcome.ANSWERED | Outcome.STRANGE:
+                return True
+            case Outcome.REFUSED | Outcome.SILENT:
+                return False
+            case _:
+                return None
+
+    @property
+    def unsupported(self) -> frozenset[str]:
+        """The queries that need not be asked again before the next connection."""
+        return frozenset(query for query in self.outcomes if self.has(query) is False)

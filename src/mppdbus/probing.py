@@ -1,0 +1,80 @@
+"""Finds out what a unit knows: each query that may be absent is asked once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+
+from .errors import CorruptReply, EchoedRequest, NoReply, Refused, UnknownLayout
+from .protocol.capabilities import (
+    CAPABILITIES,
+    Capabilities,
+    Capability,
+    Outcome,
+)
+from .protocol.fields import Reading
+from .protocol.models_rest import Clock
+
+# Asks one query, waits at most so many seconds for its reply, and never repeats it.
+Ask = Callable[[str, float], Awaitable[Reading]]
+Told = Callable[[Capability, Outcome], None]
+
+CLOCK = "QT"
+
+
+async def probe(
+    ask: Ask,
+    queries: Iterable[str] = tuple(CAPABILITIES),
+    *,
+    now: datetime | None = None,
+    thinking: float | None = None,
+    told: Told | None = None,
+) -> Capabilities:
+    """Ask each query once and remember NAK and silence; `told` hears of each.
+
+    Asked again are only a damaged reply, and the first query of all when it is not
+    answered: some units lose the first request after a pause. Dated queries go by the
+    inverter's own clock, else by `now`, and are left out without either. `thinking`
+    is how many seconds the unit may think. Raises what `ask` raises for a lost port or
+    another protocol.
+    """
+    outcomes: dict[str, Outcome] = {}
+    readings: dict[str, Reading] = {}
+    for capability in _clock_first(CAPABILITIES[query] for query in queries):
+        clock = readings.get(CLOCK)
+        command = capability.command(clock.time if isinstance(clock, Clock) else now)
+        if command is None:
+            continue
+        wait = (
+            capability.wait()
+            if thinking is None
+            else capability.wait(thinking=thinking)
+        )
+        again = (Outcome.DAMAGED,) if outcomes else (Outcome.DAMAGED, Outcome.SILENT)
+        outcome, reading = await _once(ask, command, wait)
+        if outcome in again:
+            outcome, reading = await _once(ask, command, wait)
+        outcomes[capability.query] = outcome
+        if reading is not None:
+            readings[capability.query] = reading
+        if told is not None:
+            told(capability, outcome)
+    return Capabilities(outcomes, readings)
+
+
+def _clock_first(capabilities: Iterable[Capability]) -> list[Capability]:
+    """Put the clock before the queries that need it, if it is asked at all."""
+    return sorted(capabilities, key=lambda one: bool(one.date))
+
+
+async def _once(ask: Ask, command: str, wait: float) -> tuple[Outcome, Reading | None]:
+    try:
+        return Outcome.ANSWERED, await ask(command, wait)
+    except Refused:
+        return Outcome.REFUSED, None
+    except UnknownLayout as error:
+        return Outcome.STRANGE, error.partial
+    except NoReply:
+        return Outcome.SILENT, None
+    except (CorruptReply, EchoedRequest):
+        return Outcome.DAMAGED, None
