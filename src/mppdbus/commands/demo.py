@@ -1,0 +1,269 @@
+"""`mppdbus demo`: a simulated inverter, the real driver, a real D-Bus: all in one.
+
+Needs no hardware and leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+)
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mppdbus.cli import DONE, Output
+from mppdbus.commands.children import Child, first_death, running
+from mppdbus.commands.ending import until_told
+from mppdbus.commands.monitor import follow
+from mppdbus.commands.progress import Progress
+from mppdbus.commands.view.screen import display
+from mppdbus.commands.view.sources import BusSource
+from mppdbus.errors import ConfigError, NoReply
+
+PROFILE = "max-8000"
+PLANT_SPEED = 60  # an hour of the plant's day in a minute
+BEGIN = "time 09:30; soc 58; pv curve 3900 2600; load 640; grid on"
+# What happens in the house and the sky: s after the begin, control line; then again.
+DAY = (
+    (4.0, "load 2600"),
+    (8.0, "pv curve 2100 1500"),
+    (12.0, "load 700"),
+    (16.0, "grid off"),
+    (20.0, "load 3900"),
+    (24.0, "pv curve 1300 700"),
+    (30.0, "load 900"),
+    (33.0, "pv curve 4300 2900"),
+    (38.0, "grid on"),
+    (42.0, "load 6200"),
+    (47.0, "pv curve 3000 1100"),
+    (51.0, "load 400"),
+    (55.0, "pv curve 3900 2600"),
+)
+DAY_LENGTH = 58.0
+READY = 10.0  # s that a program may take to start
+FIRST_VALUE = 15.0  # s until the first value must be on the bus
+DEATH_IS_KNOWN = 0.5  # s
+LONGEST_SOCKET = 90  # characters of a path that a Unix socket is sure to take
+
+BUS = """\
+<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>custom</type>
+  <listen>unix:path={socket}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"""
+CONFIG = """\
+[dbus]
+bus = {bus}
+
+[[inverter]]
+name = "demo"
+port = {port}
+poll = "fast"
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what can be said."""
+    add = parser.add_argument
+    add("--seconds", type=float, metavar="N", help="end after N s (default: Ctrl-C)")
+    add("--once", action="store_true", help="show the first whole picture and end")
+    add("--speed", type=float, default=1.0, metavar="N", help="of the day; default 1")
+    add("--json", action="store_true", help="where it runs, then an object a change")
+
+
+async def run(args: argparse.Namespace) -> int:
+    """Run until told to end, or for --seconds; 0 then, 1 if a part of it dies."""
+    if not 0.01 <= args.speed <= 1000:
+        raise ConfigError("--speed: use 0.01 to 1000")
+    if args.seconds is not None and not args.seconds >= 0:
+        raise ConfigError("--seconds: use 0 or more")
+    return await until_told(_for_a_time(args))
+
+
+async def _for_a_time(args: argparse.Namespace) -> int:
+    task = asyncio.create_task(_demo(args))
+    try:
+        done, _ = await asyncio.wait({task}, timeout=args.seconds)
+        return task.result() if done else DONE
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What runs, and where."""
+
+    port: Path
+    bus: str
+    simulator: Child
+    children: tuple[Child, ...]
+    driver_began: float  # loop time
+
+
+async def _demo(args: argparse.Namespace) -> int:
+    from mppdbus.venus.client import BusWatcher  # noqa: PLC0415 - only the demo's own
+
+    progress = Progress()
+    async with AsyncExitStack() as stack:
+        stack.callback(progress.clear)
+        stage = await stack.enter_async_context(_stage(progress, args.speed))
+        progress.show("waiting for the first value on the bus")
+        watcher = await BusWatcher.open(stage.bus)
+        stack.push_async_callback(watcher.close)
+        source = BusSource(watcher, None)
+        show = display(as_json=args.json, once=args.once)
+        tell = Output(as_json=args.json)
+
+        async def watch() -> int:
+            took = await _first_value(source, stage)
+            progress.clear()
+            _introduce(tell, stage, watcher.services(), took)
+            return await follow(source, show, once=args.once)
+
+        return await _until_death(watch(), stage, args.speed)
+
+
+async def _until_death(
+    watching: Coroutine[Any, Any, int], stage: Stage, speed: float
+) -> int:
+    """Return what `watching` returns; raises `ChildDied` if a program dies before."""
+    watch = asyncio.create_task(watching)
+    death = asyncio.create_task(first_death(*stage.children))
+    scene = asyncio.create_task(_direct(stage.simulator, speed))
+    try:
+        await asyncio.wait({watch, death}, return_when=asyncio.FIRST_COMPLETED)
+        if not death.done() and watch.exception() is not None:
+            # The bus hangs up a moment before its end is known.
+            await asyncio.wait({death}, timeout=DEATH_IS_KNOWN)
+        if death.done():
+            death.result()
+        return await watch
+    finally:
+        for task in (watch, death, scene):
+            task.cancel()
+        await asyncio.gather(watch, death, scene, return_exceptions=True)
+
+
+@asynccontextmanager
+async def _stage(progress: Progress, speed: float) -> AsyncIterator[Stage]:
+    """Start the bus, the inverter and the driver; all of it goes in the end."""
+    if (dbus_daemon := shutil.which("dbus-daemon")) is None:
+        raise ConfigError("dbus-daemon is not here; install the package dbus")
+    async with AsyncExitStack() as stack:
+        folder = await asyncio.to_thread(_folder)
+        stack.push_async_callback(asyncio.to_thread, shutil.rmtree, folder)
+        port, socket = folder / "inverter", folder / "bus"
+        bus = f"unix:path={socket}"
+        (folder / "bus.conf").write_text(BUS.format(socket=socket))
+        (folder / "config.toml").write_text(
+            CONFIG.format(bus=json.dumps(bus), port=json.dumps(f"serial:{port}"))
+        )
+        progress.show("starting a D-Bus and a simulated inverter")
+        broker = await stack.enter_async_context(
+            running(
+                "dbus-daemon",
+                *(dbus_daemon, f"--config-file={folder / 'bus.conf'}", "--nofork"),
+                *("--nopidfile", "--print-address=2"),
+            )
+        )
+        simulator = await stack.enter_async_context(
+            _ourselves("simulate", "--pty", str(port), "--profile", PROFILE)
+        )
+        await asyncio.gather(
+            broker.said(lambda line: line.startswith("unix:"), READY),
+            simulator.said(lambda line: line.startswith("simulating"), READY),
+        )
+        began = asyncio.get_running_loop().time()
+        await simulator.tell(f"speed {PLANT_SPEED * speed:g}")
+        for line in BEGIN.split("; "):
+            await simulator.tell(line)
+        config = str(folder / "config.toml")
+        driver = await stack.enter_async_context(
+            _ourselves("run", "--config", config, "--log-level", "INFO")
+        )
+        yield Stage(port, bus, simulator, (broker, simulator, driver), began)
+
+
+def _ourselves(command: str, *words: str) -> AbstractAsyncContextManager[Child]:
+    name = f"mppdbus {command}"
+    return running(name, sys.executable, "-m", "mppdbus", command, *words)
+
+
+def _folder() -> Path:
+    """Return a new folder whose path is short enough for a Unix socket."""
+    folder = Path(tempfile.mkdtemp(prefix="mppdbus-demo-"))
+    if len(str(folder)) <= LONGEST_SOCKET:
+        return folder
+    folder.rmdir()
+    return Path(tempfile.mkdtemp(prefix="mppdbus-demo-", dir="/tmp"))
+
+
+async def _direct(simulator: Child, speed: float) -> None:
+    """Play the day over and over."""
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    while True:
+        for at, line in DAY:
+            await asyncio.sleep(begin + at / speed - loop.time())
+            await simulator.tell(line)
+        begin += DAY_LENGTH / speed
+
+
+async def _first_value(source: BusSource, stage: Stage) -> float:
+    """Return how many s after the driver was started its first value was seen."""
+    following = asyncio.create_task(source.run())
+    loop = asyncio.get_running_loop()
+    try:
+        async with asyncio.timeout(FIRST_VALUE):
+            while not source.live:
+                source.changed.clear()
+                await source.changed.wait()
+    except TimeoutError as error:
+        driver = stage.children[-1]
+        said = driver.last_words()
+        raise NoReply(f"no value on the bus within {FIRST_VALUE:g} s{said}") from error
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+    return loop.time() - stage.driver_began
+
+
+def _introduce(tell: Output, stage: Stage, services: list[str], took: float) -> None:
+    """Say where everything is, so that the user may look with other programs."""
+    service = next((name for name in services if ".multi." in name), services[0])
+    where = {"bus": stage.bus, "port": str(stage.port), "services": services}
+    item = "com.victronenergy.BusItem"
+    tell.record(
+        {**where, "first_value_s": round(took, 3)},
+        "A simulated inverter, the real driver, and a D-Bus of their own:\n"
+        f"  inverter  {stage.port}  (a pty at 2400 baud)\n"
+        f"  D-Bus     {stage.bus}\n"
+        "  first live value on the bus "
+        f"{took:.2f} s after the start of the driver\n"
+        "From another terminal, while this runs:\n"
+        f"  busctl --address={stage.bus} list\n"
+        f"  dbus-send --bus={stage.bus} --print-reply \\\n"
+        f"    --dest={service} \\\n"
+        f"    /Dc/0/Voltage {item}.GetText\n"
+        f"  mppdbus monitor --bus {stage.bus}\n"
+        "Ctrl-C ends it all.\n",
+    )

@@ -1,0 +1,156 @@
+"""`mppdbus detect`: which ports have an inverter, and which one."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections.abc import Iterable
+
+from mppdbus.cli import DONE, NO_DEVICE, Output
+from mppdbus.commands.probe import Probe, probe
+from mppdbus.commands.progress import Progress
+from mppdbus.commands.target import Target, at_port
+from mppdbus.errors import OtherProtocol
+from mppdbus.host.ports import Candidate, Verdict, candidates
+from mppdbus.porturl import parse_port
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what can be said."""
+    parser.add_argument(
+        "--port",
+        nargs="+",
+        action="extend",
+        metavar="URL",
+        help="ask at these ports, instead of at those that look like an inverter's",
+    )
+    parser.add_argument(
+        "-v", "--verbose", action="store_true", help="every port, and all reasons"
+    )
+    parser.add_argument("--json", action="store_true", help="one object a port")
+
+
+async def run(args: argparse.Namespace) -> int:
+    """Ask all likely ports at once; 3 if there is no inverter at any."""
+    output = Output(as_json=args.json)
+    with Progress() as progress:
+        if args.port:
+            ports: list[Candidate] = []
+            targets = [at_port(text) for text in dict.fromkeys(args.port)]
+        else:
+            progress.show("looking at the ports")
+            ports = await asyncio.to_thread(candidates)
+            targets = likely(ports)
+        if targets:
+            progress.show(f"asking at {', '.join(t.port.label for t in targets)}")
+        probes = await asyncio.gather(*map(probe, targets))
+    report(output, ports, probes, verbose=args.verbose)
+    return DONE if any(one.found for one in probes) else NO_DEVICE
+
+
+def likely(ports: Iterable[Candidate]) -> list[Target]:
+    """Return the ports that may be asked without being named."""
+    return [
+        at_port(f"{port.kind}:{port.path}")
+        for port in ports
+        if port.verdict is Verdict.PLAUSIBLE
+    ]
+
+
+def report(
+    output: Output, ports: list[Candidate], probes: list[Probe], *, verbose: bool
+) -> None:
+    """Say what was found: the inverters, what else there is, and what to do."""
+    found = [one for one in probes if one.found]
+    by_path = {port.path: port for port in ports}
+    for line in table(found, verbose=verbose):
+        output.line(line)
+    for one in probes:
+        telling = verbose or isinstance(one.error, OtherProtocol)
+        if found and not one.found and telling:
+            output.line(f"{one.target.port.label}: {one.error}")
+        if output.as_json:
+            candidate = by_path.get(one.target.port.path)
+            output.record(_verdict(candidate) | one.record())
+    if verbose:
+        for port in ports:
+            if port.verdict is not Verdict.PLAUSIBLE:
+                text = f"{port.path}: {port.reason}"
+                output.record({"port": port.path} | _verdict(port), text)
+    if found:
+        output.line("\nFor config.toml:\n")
+        for line in toml(found, by_path):
+            output.line(line)
+    else:
+        output.line(nothing(ports, probes))
+
+
+def _verdict(port: Candidate | None) -> dict[str, str]:
+    if port is None:
+        return {}
+    return {"verdict": port.verdict.value, "reason": port.reason}
+
+
+def table(found: list[Probe], *, verbose: bool) -> list[str]:
+    """Return one line an inverter, aligned; with the reasons if `verbose`."""
+    rows = [("PORT", "MODEL", "SERIAL", "DIALECT", "ANSWERS IN")]
+    for one in found:
+        dialect = one.identification.dialect.name
+        took = f"{(one.answered_after or 0) * 1000:.0f} ms"
+        port = one.target.port.label
+        rows.append((port, one.model, one.serial or "-", dialect, took))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+    shown = [lines[0].rstrip()] if found else []
+    for one, line in zip(found, lines[1:], strict=True):
+        shown.append(line.rstrip())
+        if verbose:
+            identified = one.identification
+            sure = f"{identified.confidence:.0%}"
+            shown.append(f"  {identified.dialect.name}, {sure}: {identified.family}")
+            shown += [f"  - {reason}" for reason in one.evidence()]
+    return shown
+
+
+def toml(found: list[Probe], ports: dict[str, Candidate]) -> list[str]:
+    """Return the sections of config.toml for what was found."""
+    lines: list[str] = []
+    for number, one in enumerate(found, 1):
+        lines += ["", "[[inverter]]"] if lines else ["[[inverter]]"]
+        if len(found) > 1:
+            lines.append(f"name = {json.dumps(f'inverter {number}')}")
+        candidate = ports.get(one.target.port.path)
+        lines.append(f"port = {json.dumps(_stable(one.target, candidate))}")
+        if one.serial:
+            lines.append(f"serial = {json.dumps(one.serial)}")
+    return lines
+
+
+def _stable(target: Target, candidate: Candidate | None) -> str:
+    """Return how to write a port so that it means the same after a restart."""
+    if candidate is not None and candidate.by_id:
+        return candidate.by_id
+    port = target.port
+    if port.path and parse_port(port.path) == port:
+        return port.path
+    return str(port)
+
+
+def nothing(ports: list[Candidate], probes: list[Probe]) -> str:
+    """Say what to do when no inverter was found."""
+    if probes:
+        silent = [f"{one.target.port.label}: {one.error}" for one in probes]
+        advice = "is the inverter switched on, and the cable its own?"
+        return "\n".join(["No PI30 inverter answers.", *silent, advice])
+    held = [f"{p.path}: {p.reason}" for p in ports if p.verdict is Verdict.HELD]
+    unnamed = [p.path for p in ports if p.verdict is Verdict.UNNAMED]
+    lines = ["No port looks like an inverter's.", *held]
+    if unnamed:
+        lines.append(f"Others can be tried by name: --port {' '.join(unnamed)}")
+    elif not held:
+        lines.append("Is the cable plugged in?")
+    return "\n".join(lines)

@@ -1,0 +1,120 @@
+"""`mppdbus monitor`: an inverter live, on its line or as it appears on D-Bus."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from dataclasses import replace
+
+from mppdbus.cli import DONE
+from mppdbus.commands.ending import until_told
+from mppdbus.commands.target import (
+    add_line_arguments,
+    add_port_arguments,
+    choose,
+    seconds,
+)
+from mppdbus.commands.view.screen import Display, display
+from mppdbus.commands.view.sources import BusSource, LineSource, Source
+from mppdbus.errors import ConfigError, NoReply
+
+TICK = 1.0  # s between redrawings when nothing new comes
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what can be said."""
+    add = parser.add_argument
+    add_port_arguments(parser)
+    add_line_arguments(parser)
+    add("--interval", type=_interval, metavar="S|fast", help="between two polls")
+    add("--bus", metavar="ADDRESS", help="watch system, session or another D-Bus")
+    add("--service", metavar="NAME", help="with --bus: a service, or its beginning")
+    add("--once", action="store_true", help="show one picture and end")
+    add("--json", action="store_true", help="one object a poll")
+
+
+def _interval(text: str) -> float:
+    return 0.0 if text == "fast" else seconds(text, 0.5, 60)
+
+
+async def run(args: argparse.Namespace) -> int:
+    """Watch until told to end; 0 then."""
+    return await until_told(_watch(args))
+
+
+async def _watch(args: argparse.Namespace) -> int:
+    shown = display(as_json=args.json, once=args.once)
+    if args.bus is not None:
+        if args.port or args.config or args.name:
+            raise ConfigError("use either --bus or a port, not both")
+        return await watch_bus(args.bus, shown, service=args.service, once=args.once)
+    if args.service is not None:
+        raise ConfigError("--service belongs to --bus")
+    target = await choose(args)
+    if args.interval is not None:
+        target = replace(target, poll=args.interval or None)
+    if args.once:
+        target = replace(target, poll=None)  # nobody waits longer than needed
+    return await follow(LineSource(target, once=args.once), shown, once=args.once)
+
+
+async def watch_bus(
+    setting: str, shown: Display, *, service: str | None = None, once: bool = False
+) -> int:
+    """Show what is on a D-Bus; raises `BusError` when there is none."""
+    from mppdbus.venus.client import BusWatcher  # noqa: PLC0415 - a port needs no D-Bus
+
+    watcher = await BusWatcher.open(setting)
+    try:
+        return await follow(BusSource(watcher, service), shown, once=once)
+    finally:
+        await watcher.close()
+
+
+async def follow(source: Source, shown: Display, *, once: bool = False) -> int:
+    """Show a source: what is new at once, and how old it is every second."""
+    task = asyncio.create_task(source.run())
+    task.add_done_callback(lambda _: source.changed.set())
+    try:
+        if once:
+            await _completed(source, task)
+            with shown:
+                shown.show(source.pictures(), news=True)
+            return DONE
+        with shown:
+            shown.show(source.pictures(), news=False)
+            while not task.done():
+                news = await _within(TICK, source.changed)
+                source.changed.clear()
+                if not task.done():
+                    shown.show(source.pictures(), news=news)
+        await task
+        return DONE
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _within(seconds: float, event: asyncio.Event) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def _completed(source: Source, task: asyncio.Task[None]) -> None:
+    """Wait for a whole picture, or for what there is after the source's patience.
+
+    Raises what the source raises, and `NoReply` when there is nothing at all.
+    """
+    loop = asyncio.get_running_loop()
+    end = loop.time() + source.patience
+    while not source.complete and loop.time() < end:
+        await _within(end - loop.time(), source.changed)
+        source.changed.clear()
+        if task.done():
+            await task
+    if not any(picture.live for picture in source.pictures()):
+        raise NoReply(f"nothing to show within {source.patience:g} s")

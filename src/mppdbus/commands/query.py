@@ -1,0 +1,241 @@
+"""`mppdbus query`: ask an inverter, and show what it says with units."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from mppdbus.cli import DONE, NO_DEVICE, SAID_NO, Output
+from mppdbus.commands.progress import Progress
+from mppdbus.commands.readout import Result
+from mppdbus.commands.target import (
+    add_line_arguments,
+    add_port_arguments,
+    choose,
+    connected,
+)
+from mppdbus.errors import (
+    ConfigError,
+    LinkError,
+    MppdbusError,
+    PortError,
+    ProtocolError,
+    Refused,
+    UnknownLayout,
+)
+from mppdbus.inverter import Inverter
+from mppdbus.link import Priority, wire_log
+from mppdbus.protocol.commands import base_command, decode
+from mppdbus.protocol.dialects import DIALECTS, Evidence, Identification, identify
+from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.models import DeviceMode
+
+_QUERY = re.compile(r"Q[A-Z0-9]{1,14}|VERFW:")
+NAMING = ("QGMN", "QMN", "QVFW")  # tell the family, in a tenth of a second each
+SURE = 0.85  # of the family: no more is asked
+# What says different things in different families.
+FAMILY_MATTERS = {"QPIGS", "QPIRI", "QPIWS", "QDI", "QPGS", "QOPM"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what can be said."""
+    parser.add_argument("commands", nargs="+", metavar="CMD", help="QPIGS, QMOD, …")
+    parser.add_argument("--raw", action="store_true", help="show the bytes, too")
+    parser.add_argument("--json", action="store_true", help="one object a command")
+    add_port_arguments(parser)
+    add_line_arguments(parser)
+
+
+async def run(args: argparse.Namespace) -> int:
+    """Ask all; 1 if the inverter refused or missed one, 3 if it answered none."""
+    commands = [checked(word) for word in args.commands]
+    target = await choose(args)
+    output = Output(as_json=args.json)
+    answers: list[Answer] = []
+    with Progress() as progress, tracing() as trace:
+        progress.show(f"opening {target.port}")
+        async with connected(target) as inverter:
+            asker = Asker(inverter, trace, fixed=target.dialect)
+            for command in commands:
+                progress.show(f"asking {command}")
+                answer = await asker.answer(command)
+                answers.append(answer)
+                progress.clear()
+                output.record(
+                    answer.record(raw=args.raw), "\n".join(answer.lines(raw=args.raw))
+                )
+                if isinstance(answer.result.error, PortError):
+                    break
+    return _verdict(answers)
+
+
+def checked(word: str) -> str:
+    """Return a query as it is sent; raises `ConfigError` for anything else."""
+    command = word.upper()
+    if _QUERY.fullmatch(command):
+        return command
+    if re.fullmatch(r"[A-Z]+[0-9.]*", command):
+        raise ConfigError(f"{word} is a setter; writing comes with control")
+    raise ConfigError(f"{word!r} is no query; queries begin with Q: QPIGS, QMOD …")
+
+
+def _verdict(answers: list[Answer]) -> int:
+    if all(isinstance(answer.result.error, LinkError) for answer in answers):
+        return NO_DEVICE
+    failed = (a.result.error or a.result.acknowledged is False for a in answers)
+    return SAID_NO if any(failed) else DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a query, after how many s, and the bytes sent and received."""
+
+    result: Result
+    took: float
+    sent: bytes
+    received: bytes
+
+    @property
+    def milliseconds(self) -> int:
+        """How long it took."""
+        return round(self.took * 1000)
+
+    def record(self, *, raw: bool) -> dict[str, Any]:
+        """Return it for scripts."""
+        record = {**self.result.record(), "ms": self.milliseconds}
+        if raw:
+            record |= {"sent_hex": self.sent.hex(), "response_hex": self.received.hex()}
+        return record
+
+    def lines(self, *, raw: bool) -> list[str]:
+        """Return it for people."""
+        head = f"{self.result.command}  {self.milliseconds} ms"
+        dump = []
+        if raw:
+            dump = [*hex_dump(">", self.sent), *hex_dump("<", self.received)]
+        return [head, *dump, *self.result.lines()]
+
+
+def hex_dump(mark: str, data: bytes) -> list[str]:
+    """Return 16 bytes a line, as hex and as text."""
+    lines = []
+    for start in range(0, len(data), 16):
+        part = data[start : start + 16]
+        text = "".join(chr(b) if 32 <= b < 127 else "." for b in part)
+        lines.append(f"  {mark} {part.hex(' '):<47}  {text}")
+    return lines or [f"  {mark} nothing"]
+
+
+class Trace(logging.Handler):
+    """Collects what the link logs of its bytes."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.bytes = {">": bytearray(), "<": bytearray()}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keep the bytes of a line such as "name > 51 50 49 be ac 0d"."""
+        direction = {"%s > %s": ">", "%s < %s": "<"}.get(record.msg)
+        if direction and isinstance(record.args, tuple):
+            self.bytes[direction] += bytes.fromhex(str(record.args[1]))
+
+    def take(self) -> tuple[bytes, bytes]:
+        """Return what was sent and received since the last time."""
+        taken = bytes(self.bytes[">"]), bytes(self.bytes["<"])
+        for collected in self.bytes.values():
+            collected.clear()
+        return taken
+
+
+@contextmanager
+def tracing() -> Iterator[Trace]:
+    """Collect the bytes of the line while the context lasts."""
+    trace, level, propagate = Trace(), wire_log.level, wire_log.propagate
+    wire_log.propagate = wire_log.isEnabledFor(logging.DEBUG)  # else only to us
+    wire_log.addHandler(trace)
+    wire_log.setLevel(logging.DEBUG)
+    try:
+        yield trace
+    finally:
+        wire_log.removeHandler(trace)
+        wire_log.setLevel(level)
+        wire_log.propagate = propagate
+
+
+class Asker:
+    """Asks an inverter for people: at their priority, and all that it says is kept."""
+
+    def __init__(self, inverter: Inverter, trace: Trace, *, fixed: str) -> None:
+        self._link = inverter.link
+        self._trace = trace
+        self._fixed = DIALECTS.get(fixed)
+        self._named = False
+        self._payloads: dict[str, bytes] = {}
+        self._readings: dict[str, Reading] = {}
+
+    async def answer(self, command: str) -> Answer:
+        """Ask one query; errors are in the result."""
+        loop = asyncio.get_running_loop()
+        result = Result(command, DIALECTS["pi30"])
+        began = loop.time()
+        try:
+            await self._ask(command, result)
+        except MppdbusError as error:
+            result.error = error
+        took = self._link.stats.last_exchange
+        if result.error is not None or took is None:
+            took = loop.time() - began
+        if isinstance(result.error, UnknownLayout):
+            words = self._payloads[command].decode("ascii", "replace")
+            result.warnings.append(f"the reply was: {words}")
+        sent, received = self._trace.take()
+        if result.reading is not None:
+            await self._explain(result)
+        return Answer(result, took, sent, received)
+
+    async def _ask(self, command: str, result: Result) -> None:
+        def accept(payload: bytes) -> Reading:
+            self._payloads[command] = payload
+            return decode(command, payload)
+
+        try:
+            result.reading = await self._link.exchange(
+                command, accept, priority=Priority.ASK
+            )
+            self._readings[base_command(command)] = result.reading
+        except Refused:
+            result.acknowledged = False
+        except UnknownLayout as error:
+            if not result.take_partial(error):
+                raise
+
+    async def _explain(self, result: Result) -> None:
+        """Find the family, for what depends on it."""
+        command = base_command(result.command or "")
+        mode = self._readings.get("QMOD")
+        result.mode = mode.mode if isinstance(mode, DeviceMode) else None
+        if self._fixed is None and command in FAMILY_MATTERS and not self._named:
+            self._named = True
+            await self._ask_names()
+        result.dialect = self._fixed or self._identify().dialect
+
+    async def _ask_names(self) -> None:
+        for query in NAMING:
+            if self._identify().confidence >= SURE:
+                break
+            if query not in self._readings:
+                probe = Result(query, DIALECTS["pi30"])
+                try:
+                    await self._ask(query, probe)
+                except (LinkError, ProtocolError):
+                    continue
+        self._trace.take()
+
+    def _identify(self) -> Identification:
+        return identify(Evidence.gather(self._readings, self._payloads.get("QPIGS")))

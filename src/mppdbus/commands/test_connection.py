@@ -1,0 +1,76 @@
+"""`mppdbus test-connection`: the standalone test of a connection, in its old words."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from mppdbus.cli import DONE, NO_DEVICE, SAID_NO
+from mppdbus.commands.readout import values_of
+from mppdbus.commands.target import (
+    Target,
+    add_line_arguments,
+    add_port_arguments,
+    choose,
+    connected,
+)
+from mppdbus.errors import LinkError, OtherProtocol, ProtocolError
+from mppdbus.inverter import Inverter
+
+TITLE = "MPP Solar Device Test"
+NAMING = ("QMN", "QVFW", "QGMN")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what can be said."""
+    add_port_arguments(parser)
+    add_line_arguments(parser)
+
+
+async def run(args: argparse.Namespace) -> int:
+    """Say who is there and how it does; 3 if nobody answers, 1 if it is no PI30."""
+    target = await choose(args)
+    _say(TITLE, "=" * len(TITLE), f"Port: {target.port.label}")
+    _say(f"Baud Rate: {target.baud}", "Protocol: PI30", "", "Testing connection...")
+    try:
+        device, status = await _ask(target)
+    except (LinkError, ProtocolError) as error:
+        _say(f"✗ Connection failed: {error}")
+        return SAID_NO if isinstance(error, ProtocolError) else NO_DEVICE
+    _say("✓ Connection successful!", f"Device Info: {device}", f"Status Data: {status}")
+    return DONE
+
+
+async def _ask(target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
+    async with connected(target) as inverter:
+        await inverter.introduce()
+        status = await inverter.read("QPIGS")
+        for query in NAMING:
+            await _try(inverter, query)
+        inverter.refine()
+        identity = inverter.identity
+        device = {
+            "protocol": identity.protocol or "PI30",
+            "serial": identity.serial,
+            "model": identity.model,
+            "model_number": identity.model_number,
+            "firmware": identity.firmware,
+            "dialect": identity.dialect,
+            "connection": target.port.label,
+        }
+        return device, values_of(status, inverter.dialect)
+
+
+async def _try(inverter: Inverter, query: str) -> None:
+    """Ask what some inverters do not know, and others do not even refuse."""
+    try:
+        await inverter.read(query, attempts=1)
+    except OtherProtocol:
+        raise
+    except (LinkError, ProtocolError):
+        return
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        print(line, flush=True)  # noqa: T201 - the command line speaks

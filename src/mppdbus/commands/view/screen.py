@@ -1,0 +1,133 @@
+"""Where pictures go: redrawn in place on a terminal, else line by line."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Protocol, Self, TextIO
+
+from .picture import Picture
+from .render import render_all, summary
+
+HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
+TO_END_OF_LINE, TO_END, HOME = "\x1b[K", "\x1b[J", "\x1b[H"
+
+
+class Display(Protocol):
+    """Shows pictures."""
+
+    def show(self, pictures: Sequence[Picture], *, news: bool) -> None:
+        """Show; `news` is False when only time has passed."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+
+def display(*, as_json: bool, once: bool = False) -> Display:
+    """Return what suits stdout and the user's wish."""
+    if as_json:
+        return JsonLines()
+    if sys.stdout.isatty() and not once:
+        return Screen(sys.stdout)
+    return Block() if once else PlainLines()
+
+
+class _Plain:
+    """What needs no preparation."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return
+
+
+class JsonLines(_Plain):
+    """One object a picture, with the time of day."""
+
+    def show(self, pictures: Sequence[Picture], *, news: bool) -> None:
+        """Print what is new."""
+        now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
+        for picture in pictures if news else ():
+            _print(json.dumps({"time": now, **picture.record()}, ensure_ascii=False))
+
+
+class PlainLines(_Plain):
+    """One line a picture, with the time of day."""
+
+    def show(self, pictures: Sequence[Picture], *, news: bool) -> None:
+        """Print what is new."""
+        now = time.strftime("%H:%M:%S")
+        for picture in pictures if news else ():
+            _print(f"{now} {summary(picture)}")
+
+
+class Block(_Plain):
+    """The whole picture, once."""
+
+    def show(self, pictures: Sequence[Picture], *, news: bool) -> None:
+        """Print it."""
+        del news
+        columns = shutil.get_terminal_size().columns
+        for line in render_all(pictures, columns, colour=_colour(sys.stdout)):
+            _print(line)
+
+
+def _print(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - the command line speaks
+
+
+def _colour(out: TextIO) -> bool:
+    return out.isatty() and "NO_COLOR" not in os.environ
+
+
+class Screen:
+    """The lower part of a terminal, redrawn in place; the cursor is back afterwards."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._rows = 0
+        self._size = shutil.get_terminal_size()
+
+    def __enter__(self) -> Self:
+        self._out.write(HIDE)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._out.write(SHOW)
+        self._out.flush()
+
+    def show(self, pictures: Sequence[Picture], *, news: bool) -> None:
+        """Draw over what was drawn before."""
+        del news  # time has passed, and ages have changed
+        size = shutil.get_terminal_size()
+        lines = render_all(pictures, size.columns, colour=_colour(self._out))
+        lines = lines[: max(size.lines - 1, 1)]
+        back = f"\x1b[{self._rows}A\r" if self._rows else "\r"
+        if size != self._size:  # lines may have been wrapped: begin on a clean screen
+            back = f"{HOME}{TO_END}"
+        body = "".join(f"{line}{TO_END_OF_LINE}\n" for line in lines)
+        self._out.write(f"{back}{body}{TO_END}")
+        self._out.flush()
+        self._rows, self._size = len(lines), size

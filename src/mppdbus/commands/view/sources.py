@@ -1,0 +1,211 @@
+"""Where pictures come from: our own line to an inverter, or what is on a D-Bus."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from mppdbus.commands.target import Target, connected
+from mppdbus.daemon import AC_INPUTS, BACK_OFF
+from mppdbus.errors import MppdbusError, OtherProtocol
+from mppdbus.inverter import Inverter
+from mppdbus.poller import ONCE, Poller
+from mppdbus.snapshot import Snapshot
+from mppdbus.venus.views import Unit, UnitView
+
+from .picture import Picture, of_service, of_unit
+
+if TYPE_CHECKING:
+    from mppdbus.venus.client import BusWatcher
+
+LONG_ENOUGH = len(ONCE) + 1  # polls, between which all else has been asked
+
+
+class Source(Protocol):
+    """Pictures of one or more inverters, kept up to date."""
+
+    changed: asyncio.Event
+    patience: float  # s that a picture may take to become complete
+
+    async def run(self) -> None:
+        """Keep up until cancelled; raises what cannot be mended by waiting."""
+
+    def pictures(self) -> list[Picture]:
+        """Return what is known now."""
+
+    @property
+    def complete(self) -> bool:
+        """True when all that will be known is known."""
+
+
+class LineSource:
+    """Polls an inverter itself, and comes back when it has been lost.
+
+    The first connection must succeed, or `run` raises why it did not.
+    """
+
+    patience = 15.0
+
+    def __init__(self, target: Target, *, once: bool) -> None:
+        self.changed = asyncio.Event()
+        self._target = target
+        self._once = once
+        self._clock = asyncio.get_running_loop().time
+        self._unit = unit_of(target)
+        self._snapshot = Snapshot()
+        self._good = self._clock()  # when live values came last
+        self._keep = 5.0  # s for which they are shown
+        self._polls = 0
+        self._known: Inverter | None = None
+        self._trouble: str | None = None  # since the last live values
+
+    async def run(self) -> None:
+        """Poll for ever."""
+        attempts = 0
+        while True:
+            try:
+                await self._session()
+            except OtherProtocol:
+                raise
+            except MppdbusError as error:
+                if self._once or not self._polls:
+                    raise
+                self._complain(error)
+            self._take(Snapshot(identity=self._snapshot.identity))
+            await asyncio.sleep(BACK_OFF[min(attempts, len(BACK_OFF) - 1)])
+            attempts += 1
+
+    async def _session(self) -> None:
+        async with connected(self._target) as inverter:
+            poller = Poller(
+                inverter,
+                self._take,
+                self._clock,
+                interval=self._target.poll,
+                complain=self._complain,
+            )
+            self._keep = poller.keep("QPIGS")
+            await inverter.introduce()
+            if self._known is not None:
+                inverter.remember(self._known)
+            self._known = inverter
+            self._take(await poller.first())
+            await poller.run()
+
+    def _take(self, snapshot: Snapshot) -> None:
+        status = snapshot.status
+        if status is not None and status is not self._snapshot.status:
+            self._good = self._clock()
+            self._trouble = None
+        self._snapshot = snapshot
+        self._polls += 1
+        self.changed.set()
+
+    def _complain(self, error: MppdbusError) -> None:
+        self._trouble = str(error)
+
+    @property
+    def complete(self) -> bool:
+        """True when model, ratings, warnings and trackers are known, or will not be."""
+        known = self._snapshot
+        parts = (
+            *(known.status, known.ratings, known.warnings, known.trackers),
+            known.identity.model,
+        )
+        return None not in parts or self._polls >= LONG_ENOUGH
+
+    def pictures(self) -> list[Picture]:
+        """Return the one picture; values that are too old are not in it."""
+        age = self._clock() - self._good
+        if not self._polls:
+            return [Picture(self._unit.name, self._unit.connection)]
+        picture = of_unit(UnitView.of(self._unit, self._snapshot), age=age)
+        if not self._snapshot.online or age > self._keep:
+            picture = picture.gone(age, self._trouble)
+        return [picture]
+
+
+def unit_of(target: Target) -> Unit:
+    """Return the unit that the configuration describes, or one with the defaults."""
+    unit = Unit(name=target.name, connection=target.port.label, instance=0)
+    if (config := target.config) is None:
+        return unit
+    return replace(
+        unit,
+        phase=config.phase,
+        ac_input=AC_INPUTS[config.ac_input],
+        own_soc=config.soc == "inverter",
+    )
+
+
+# -- D-Bus -------------------------------------------------------------------------
+
+CLASSES = ("multi", "inverter", "acsystem")  # the first of which there are any
+
+
+class BusSource:
+    """Follows the inverters on a D-Bus as Victron's programs do.
+
+    `service` is a name or its beginning; without one, the inverters are shown.
+    """
+
+    patience = 6.0
+
+    def __init__(self, watcher: BusWatcher, service: str | None) -> None:
+        self.changed = asyncio.Event()
+        self._watcher = watcher
+        self._service = service
+        self._clock = asyncio.get_running_loop().time
+        self._heard: dict[str, float] = {}  # when a service said something last
+        self._left: dict[str, Picture] = {}  # the last picture of those that went
+
+    async def run(self) -> None:
+        """Follow until the bus hangs up, which is a `BusError`."""
+        async for change in self._watcher.changes():
+            if change.values is None:
+                self._leave(change.service)
+            else:
+                self._left.pop(change.service, None)
+                self._heard[change.service] = self._clock()
+            if self._wanted([change.service]):
+                self.changed.set()
+
+    def _leave(self, service: str) -> None:
+        if service in self._heard:
+            self._left[service] = Picture(service, service)
+            self._heard[service] = self._clock()
+
+    @property
+    def live(self) -> bool:
+        """True when there is an inverter that answers."""
+        return any(picture.live for picture in self.pictures())
+
+    @property
+    def complete(self) -> bool:
+        """True when PV and alarms are known, too, which come a little later."""
+        late = [(one.pv_power, one.alarms) for one in self.pictures() if one.live]
+        return bool(late) and all(None not in pair for pair in late)
+
+    def pictures(self) -> list[Picture]:
+        """Return a picture of each service that is wanted."""
+        now = self._clock()
+        names = self._wanted([*self._watcher.services(), *self._left])
+        shown = []
+        for name in names:
+            age = now - self._heard.get(name, now)
+            if name in self._left:
+                shown.append(self._left[name].gone(age))
+            else:
+                shown.append(of_service(name, self._watcher.snapshot(name), age=age))
+        return shown or [Picture("no inverter on this bus yet", "")]
+
+    def _wanted(self, names: list[str]) -> list[str]:
+        if self._service is not None:
+            return [name for name in names if name.startswith(self._service)]
+        for kind in CLASSES:
+            prefix = f"com.victronenergy.{kind}"
+            found = [n for n in names if n == prefix or n.startswith(f"{prefix}.")]
+            if found:
+                return found
+        return []
