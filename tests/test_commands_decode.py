@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mppdbus.commands.decode import judge
 from mppdbus.commands.guessing import guess
 from mppdbus.commands.pasted import Form, parse_line
-from mppdbus.commands.readout import in_words
+from mppdbus.commands.readout import NO_CHECKSUM, in_words
 from mppdbus.protocol.commands import UNEXPLAINED, base_command
 from mppdbus.protocol.framing import (
     ResponseFramer,
@@ -122,6 +122,32 @@ def test_a_dash_is_a_field_that_is_not_known() -> None:
     assert "operation_logic" not in values  # this layout ends before
 
 
+def test_a_family_with_layouts_of_its_own_is_read_with_them() -> None:
+    status = "(121.0 59.9 121.0 59.9 0500 0400 010 380 52.0 010 080 0040 02 120.0 "
+    status += "52.00 00000 11100010 00 00 00300 010"
+    general = one(f"QPIGS: {status}")
+    phases = decoded("QPI: (PI41", f"QPIGS: {status}")[1]
+    assert general["layout"] == "GeneralStatus"
+    assert phases["layout"] == "GeneralStatusSplitPhase"
+    assert phases["warnings"] == [NO_CHECKSUM]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{",
+        '{"id": 7}',
+        '{"response_hex": 28}',
+        '{"response_hex": "2"}',
+        '{"response_hex": "é"}',
+        '{"a":' * 100_000,
+    ],
+)
+def test_a_line_of_json_that_is_no_journal(line: str) -> None:
+    with pytest.raises(ValueError, match=r"JSON|response_hex"):
+        parse_line(1, line)
+
+
 # -- pasted lines ------------------------------------------------------------------
 
 
@@ -163,9 +189,7 @@ def test_all_that_people_paste_is_the_same_reply(line: str) -> None:
 
 
 def test_text_without_a_checksum_says_so() -> None:
-    assert one(f"({QPIGS}")["warnings"] == [
-        "no checksum: nothing shows whether it is complete"
-    ]
+    assert one(f"({QPIGS}")["warnings"] == [NO_CHECKSUM]
     assert "warnings" not in one(encode_reply(QPIGS).hex())
 
 

@@ -30,8 +30,6 @@ from mppdbus.protocol.commands import QUERIES, base_command, decode
 from mppdbus.protocol.dialects import DIALECTS, Dialect, Evidence, identify
 from mppdbus.protocol.fields import Reading
 
-NO_CHECKSUM = "no checksum: nothing shows whether it is complete"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what can be said."""
@@ -74,6 +72,8 @@ async def run(args: argparse.Namespace) -> int:
 def _read(file: str) -> bytes:
     try:
         if file == "-":
+            if sys.stdin.isatty():
+                print("Paste replies, a line each; Ctrl-D ends.", file=sys.stderr)  # noqa: T201
             return sys.stdin.buffer.read()
         return Path(file).read_bytes()
     except (OSError, ValueError) as error:  # a NUL in the name is a ValueError
@@ -127,7 +127,7 @@ def judge(replies: list[Pasted], dialect: str = "auto") -> Iterator[Judged]:
         known = DIALECTS.get(dialect) or _dialect(own)
         foreign = _foreign(own) if device is not None else None
         for result in own:
-            result.dialect = known
+            result.speak(known)
             if foreign is not None and result.error is None:
                 result.error = foreign
     return iter(results)
@@ -154,8 +154,7 @@ def _decode(reply: Pasted) -> Judged:
     result = Judged(reply.command, DIALECTS["pi30"], id=reply.id)
     try:
         payload = payload_of(reply)
-        if not payload.checked:
-            result.warnings.append(NO_CHECKSUM)
+        result.payload, result.checked = payload.data, payload.checked
         _interpret(result, payload)
     except MppdbusError as error:
         result.error = _foreign_command(result.command) or error

@@ -13,14 +13,18 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 async def until_told(work: Coroutine[Any, Any, int]) -> int:
-    """Return what `work` returns; a signal cancels it, and that is 0."""
+    """Return what `work` returns; a signal cancels it, and that is 0.
+
+    It is cancelled once: who presses Ctrl-C again does not disturb the clearing up.
+    """
     loop = asyncio.get_running_loop()
     task = loop.create_task(work)
     told = asyncio.Event()
 
     def tell() -> None:
+        if not told.is_set():
+            task.cancel()
         told.set()
-        task.cancel()
 
     for number in SIGNALS:
         loop.add_signal_handler(number, tell)

@@ -192,7 +192,7 @@ class Asker:
         if result.error is not None or took is None:
             took = loop.time() - began
         if isinstance(result.error, UnknownLayout):
-            words = self._payloads[command].decode("ascii", "replace")
+            words = (result.payload or b"").decode("ascii", "replace")
             result.warnings.append(f"the reply was: {words}")
         sent, received = self._trace.take()
         if result.reading is not None:
@@ -201,7 +201,7 @@ class Asker:
 
     async def _ask(self, command: str, result: Result) -> None:
         def accept(payload: bytes) -> Reading:
-            self._payloads[command] = payload
+            self._payloads[command] = result.payload = payload
             return decode(command, payload)
 
         try:
@@ -223,7 +223,7 @@ class Asker:
         if self._fixed is None and command in FAMILY_MATTERS and not self._named:
             self._named = True
             await self._ask_names()
-        result.dialect = self._fixed or self._identify().dialect
+        result.speak(self._fixed or self._identify().dialect)
 
     async def _ask_names(self) -> None:
         for query in NAMING:

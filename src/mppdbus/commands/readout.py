@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,12 +16,14 @@ from mppdbus.errors import (
     PortError,
     UnknownLayout,
 )
+from mppdbus.protocol.commands import QUERIES, base_command, decode
 from mppdbus.protocol.dialects import Dialect, explain, warnings_of
 from mppdbus.protocol.fields import Reading
 from mppdbus.protocol.models import Warnings
 
 Row = tuple[str, str, str]  # field, value, unit
 UNKNOWN = "--"
+NO_CHECKSUM = "no checksum: nothing shows whether it is complete"
 
 
 class Truncated(CorruptReply):
@@ -55,6 +58,22 @@ class Result:
     warnings: list[str] = field(default_factory=list)
     partial: bool = False  # not all fields of the reading could be read
     mode: str | None = None  # the letter of QMOD, which tells a fault from a warning
+    payload: bytes | None = None  # of an intact reply
+    checked: bool = True  # by its checksum
+
+    def speak(self, dialect: Dialect) -> None:
+        """Take the reply as this family means it; some have layouts of their own."""
+        self.dialect = dialect
+        query = base_command(self.command or "")
+        layouts = dialect.queries.get(query)
+        if self.reading is None or self.payload is None or not layouts:
+            return
+        if layouts != QUERIES.get(query):
+            # What fits no layout of the family is shown as the general one has it.
+            with suppress(MppdbusError):
+                self.reading = decode(query, self.payload, dialect.queries)
+                if self.partial:
+                    self.partial, self.warnings = False, []
 
     def take_partial(self, error: UnknownLayout) -> bool:
         """Take what could be read of an unknown layout; False if that is nothing."""
@@ -71,6 +90,10 @@ class Result:
                 )
         return True
 
+    def notes(self) -> list[str]:
+        """Return what is doubtful about it."""
+        return [*([] if self.checked else [NO_CHECKSUM]), *self.warnings]
+
     def record(self) -> dict[str, Any]:
         """Return it for scripts."""
         record: dict[str, Any] = {"command": self.command}
@@ -83,13 +106,13 @@ class Result:
             record["values"] = values_of(self.reading, self.dialect, mode=self.mode)
         if self.partial:
             record["partial"] = True
-        if self.warnings:
-            record["warnings"] = self.warnings
+        if notes := self.notes():
+            record["warnings"] = notes
         return record
 
     def lines(self) -> list[str]:
         """Return it for people: a line a field."""
-        notes = [f"  note: {warning}" for warning in self.warnings]
+        notes = [f"  note: {note}" for note in self.notes()]
         if self.error is not None:
             return [f"  {kind_of(self.error)}: {self.error}", *notes]
         rows = [("acknowledged", "yes" if self.acknowledged else "no (NAK)", "")]
