@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from mppdbus.poller import ONCE, RECURRING, Plan
 from mppdbus.protocol.commands import QUERIES
 
@@ -18,6 +20,21 @@ def test_what_is_asked_once_comes_first_and_once() -> None:
     plan = Plan(fast=True)
     assert [plan.next(0.0, None) for _ in ONCE] == list(ONCE)
     assert plan.next(0.0, None) not in (None, *ONCE[1:2])
+
+
+def test_the_mode_is_not_forgotten_while_the_rest_is_learnt() -> None:
+    """One query between two live polls, each of them a second: slow, or silent."""
+    plan, asked = Plan(fast=False), []
+    plan.done("QMOD", 0.0)
+    for now in range(1, 2 * len(ONCE) + 1):
+        plan.live()
+        query = plan.next(now, None)
+        assert query is not None
+        plan.done(query, now)
+        asked.append(query)
+    assert asked[::2] == list(ONCE)
+    modes = [time for time, query in enumerate(asked, start=1) if query == "QMOD"]
+    assert max(b - a for a, b in pairwise([0, *modes])) <= 4
 
 
 def test_nothing_is_asked_before_it_is_due() -> None:

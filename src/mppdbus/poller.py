@@ -28,6 +28,7 @@ FAILURES_OFFLINE = 3  # failed live polls in a row after which nothing is known
 FAILURES_REOPEN = 8  # after which the port is opened anew
 MUTE_PAUSE = 1.0  # s after a failed live poll; nothing else is asked meanwhile
 MOST_TRIES = 5  # of a query that is asked once, until it is given up
+LATE = 1.0  # s at which a query goes before the next of those that are asked once
 SILENCES = 3  # silences in a row after which a query counts as not known
 SILENT_PAUSE = 60.0  # s until such a query is asked again
 SHORTEST_KEEP = 5.0  # s that a live value is shown at least, over one lost reply
@@ -65,13 +66,14 @@ class Plan:
     due: dict[str, float] = field(default_factory=dict)
     tries: Counter[str] = field(default_factory=Counter)
     asked: set[str] = field(default_factory=set)  # since the last live poll
+    learning: bool = False  # what was asked last was something that is asked once
 
     def next(self, now: float, free: float | None) -> str | None:
-        """Return the most overdue query that fits into `free` seconds (None: any)."""
-        for query in self.once:
-            if query not in self.asked:
-                self.once.remove(query)
-                return query
+        """Return the most overdue query that fits into `free` seconds (None: any).
+
+        What is asked once goes first, but not twice in a row when something else is
+        late: to learn all of it takes long enough for the mode to be forgotten.
+        """
         late = [
             (self.due.get(c.query, now) - now, c.query)
             for c in RECURRING
@@ -79,7 +81,16 @@ class Plan:
             and (free is None or c.typical <= free)
             and c.query not in self.asked
         ]
-        return min(late)[1] if late else None
+        wait, query = min(late, default=(0.0, None))
+        if self.learning and wait < -LATE:
+            self.learning = False
+            return query
+        for first in self.once:
+            if first not in self.asked:
+                self.once.remove(first)
+                self.learning = True
+                return first
+        return query
 
     def live(self) -> None:
         """Note a live poll: from now on each query may be asked once more."""
