@@ -137,7 +137,7 @@ class Keeper:
             await poller.run()
         finally:
             if self._known is not None:
-                self._show(Snapshot(identity=self._known.identity))
+                self._show(self._known.away())
             await link.close()
 
     def _show(self, snapshot: Snapshot) -> None:

@@ -233,7 +233,7 @@ class Inverter:
         Offline, nothing but the identity is known.
         """
         if not online:
-            return Snapshot(identity=self.identity, trackers=self.trackers)
+            return self.away()
         now = self._clock()
 
         def since(query: str) -> float:
@@ -261,6 +261,10 @@ class Inverter:
                 failures=self.link.stats.failures,
             ),
         )
+
+    def away(self) -> Snapshot:
+        """Return what stays true while the unit cannot be reached."""
+        return Snapshot(identity=self.identity, trackers=self.trackers)
 
     def _status(self, since: float) -> GeneralStatus | None:
         status = self.kept("QPIGS", GeneralStatus, since)

@@ -1,0 +1,333 @@
+"""The life of services: start, live, mute, unplugged, back; and the end.
+
+Two units live in one process: a hybrid, with the system over it, and an inverter. A
+third one is configured on a port that is never there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import re
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import pytest_asyncio
+from dbus_fast import Variant
+
+from mppdbus.simulator.inverter import SimulatedInverter
+from support_bus import PrivateBus
+from support_run import INVERTER, MULTI, SYSTEM, Daemon, Ports, Watcher, eventually
+
+MULTI_NAME = MULTI + "96342107100456"
+INVERTER_NAME = INVERTER + "92932105100123"
+SERVICES = {"multi": MULTI_NAME, "acsystem": SYSTEM, "inverter": INVERTER_NAME}
+LOST = ("mute", "unplugged")
+
+# What stays known while the inverter is away: who it is, and what was configured.
+LASTING = re.compile(
+    r"/Mgmt/.*|/DeviceInstance|/Product.*|/CustomName|/FirmwareVersion|/Serial"
+    r"|/Connected|/Status|/ModeIsAdjustable|/IsInverterCharger|/Ac/NumberOf.*"
+    r"|/Ac/In/1/Type|/Ac/In/1/CurrentLimitIsAdjustable|/Settings/System/AcPhase"
+    r"|/Capabilities/.*|/Devices/.*|/NrOfTrackers"
+    r"|/Mppdbus/(Origin/.*|Dialect|Link/Failures)"
+)
+# What these units never say: no such thing, or told otherwise.
+NEVER = {
+    "multi": {"/HardwareVersion", "/Pv/V"},
+    "acsystem": {"/HardwareVersion", "/Devices/1/Service", "/Devices/1/Instance"},
+    "inverter": {"/HardwareVersion", "/Pv/0/V", "/Pv/0/P", "/Pv/1/V", "/Pv/1/P"},
+}
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class Life(NamedTuple):
+    """What was on the bus: in each phase, and in every signal between."""
+
+    phases: dict[str, dict[str, dict[str, Variant]]]  # phase → service → path → value
+    names: dict[str, set[str]]
+    signals: list[tuple[str, dict[str, Variant]]]  # service, path → value
+    daemon: Daemon
+    requests_until_invalid: int
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def life(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Life]:
+    folder = tmp_path_factory.mktemp("life")
+    bus = PrivateBus(folder)
+    bus.start()
+    async with Ports.below(folder) as ports, Watcher.on(bus.address) as watcher:
+        units = [
+            ports.unit("hybrid"),
+            ports.unit("inverter", 'profile = "inverter"'),
+            ports.unit("nowhere"),
+        ]
+        daemon = Daemon(folder, bus.address, units)
+        try:
+            yield await walk(ports, watcher, daemon)
+        finally:
+            daemon.stop()
+            bus.stop()
+
+
+async def walk(ports: Ports, watcher: Watcher, daemon: Daemon) -> Life:
+    phases: dict[str, dict[str, dict[str, Variant]]] = {}
+    names: dict[str, set[str]] = {}
+    await daemon.says("hybrid does not exist")
+    scene = "grid on; pv 800 400; load 700; soc 50"
+    units = [
+        await ports.add("hybrid", "max-8000", scene),
+        await ports.add("inverter", "axpert-5000", "grid on; pv 800; load 700; soc 50"),
+    ]
+
+    async def phase(name: str, *, known: bool) -> None:
+        for service in SERVICES.values():
+            await watcher.wait(service, {"/Connected": int(known)}, 20)
+            if known:
+                wanted = dict.fromkeys(("/State", "/Yield/Power"), ...)
+                await watcher.wait(service, wanted if service != SYSTEM else {})
+        phases[name] = {k: await watcher.raw(n) for k, n in SERVICES.items()}
+        names[name] = await watcher.names()
+
+    await phase("live", known=True)
+    for unit in units:
+        unit.scene.apply("fault silence forever")
+    before = units[0].scene.requests["QPIGS"]
+    await watcher.wait(MULTI_NAME, {"/Ac/Out/L1/P": None})
+    requests = units[0].scene.requests["QPIGS"] - before
+    await phase("mute", known=False)
+    for unit in units:
+        unit.scene.apply("fault off")
+    await phase("back", known=True)
+    for unit in units:
+        unit.scene.apply("fault disconnect 1 QPIGS 1.5s")
+    await phase("unplugged", known=False)
+    await phase("again", known=True)
+    owners = {await owner(watcher, name): name for name in SERVICES.values()}
+    signals = [
+        (owners[sender], rows) for sender, rows in watcher.signals if sender in owners
+    ]
+    return Life(phases, names, signals, daemon, requests)
+
+
+async def owner(watcher: Watcher, name: str) -> str:
+    reply = await watcher.client.call(
+        "/org/freedesktop/DBus",
+        "GetNameOwner",
+        "s",
+        [name],
+        interface="org.freedesktop.DBus",
+        destination="org.freedesktop.DBus",
+    )
+    return str(reply.body[0])
+
+
+def is_invalid(value: Variant) -> bool:
+    return value.signature == "ai" and value.value == []
+
+
+def table() -> dict[str, list[tuple[re.Pattern[str], set[str]]]]:
+    """Return service → patterns of paths with the types that Victron has there."""
+    found = defaultdict(list)
+    with (Path(__file__).parent / "data" / "venus_paths.csv").open() as file:
+        for row in csv.DictReader(file):
+            pattern = re.sub(r"\\\{\w+\\\}", r"\\w+", re.escape(row["path"]))
+            types = set(row["type"].replace("or invalid", "").split()) - {"or"}
+            found[row["service"]].append((re.compile(pattern), types))
+    return found
+
+
+TABLE = table()
+# Of ours, and those that the table has for another service.
+OWN = re.compile(r"/Mppdbus/.*|/ModeIsAdjustable|/Ac/NumberOf.*|/Capabilities/.*")
+
+
+def types_of(service: str, path: str) -> set[str] | None:
+    return next((t for p, t in TABLE[service] if p.fullmatch(path)), None)
+
+
+# -- tests ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_every_path_keeps_the_type_that_victron_has_there(
+    life: Life, service: str
+) -> None:
+    seen: dict[str, set[str]] = defaultdict(set)
+    for rows in [phase[service] for phase in life.phases.values()] + [
+        rows for name, rows in life.signals if name == SERVICES[service]
+    ]:
+        for path, value in rows.items():
+            if not is_invalid(value):
+                seen[path].add(value.signature)
+    assert len(seen) > 20
+    for path, signatures in seen.items():
+        wanted = types_of(service, path)
+        assert len(signatures) == 1, (path, signatures)
+        if wanted is None:
+            assert OWN.fullmatch(path), path
+        else:
+            assert signatures <= wanted, (path, signatures, wanted)
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_the_paths_of_a_service_are_the_same_all_its_life(
+    life: Life, service: str
+) -> None:
+    paths = [set(phase[service]) for phase in life.phases.values()]
+    assert all(each == paths[0] for each in paths)
+
+
+@pytest.mark.parametrize("phase", ["live", "back", "again"])
+@pytest.mark.parametrize("service", SERVICES)
+async def test_live_everything_is_known(life: Life, service: str, phase: str) -> None:
+    rows = life.phases[phase][service]
+    assert {path for path in rows if is_invalid(rows[path])} == NEVER[service]
+
+
+@pytest.mark.parametrize("phase", LOST)
+@pytest.mark.parametrize("service", SERVICES)
+async def test_lost_everything_is_invalid_but_who_it_is(
+    life: Life, service: str, phase: str
+) -> None:
+    rows, live = life.phases[phase][service], life.phases["live"][service]
+    for path, value in rows.items():
+        if not LASTING.fullmatch(path):
+            assert is_invalid(value), (path, value)
+        elif path not in ("/Connected", "/Status", "/Mppdbus/Link/Failures") and (
+            not path.startswith("/Mppdbus/Origin/")
+        ):
+            assert value == live[path], path
+    assert rows["/Connected"].value == 0
+    if service == "inverter":
+        assert (rows["/Status"].value, live["/Status"].value) == (0, 1)
+
+
+async def test_who_it_is_stays_the_same(life: Life) -> None:
+    for service in SERVICES:
+        for path in ("/Serial", "/ProductName", "/FirmwareVersion", "/CustomName"):
+            seen = {str(phase[service][path].value) for phase in life.phases.values()}
+            assert len(seen) == 1, (service, path, seen)
+
+
+async def test_the_names_stay_while_the_units_are_away_for_a_while(life: Life) -> None:
+    assert all(each == set(SERVICES.values()) for each in life.names.values())
+
+
+async def test_each_trouble_is_logged_once(life: Life) -> None:
+    warnings = life.daemon.warnings()
+    troubles = ("does not exist", "no reply within", "was lost")
+    logged = {
+        name: [sum(f".{name}: " in w and t in w for w in warnings) for t in troubles]
+        for name in ("hybrid", "inverter", "nowhere")
+    }
+    # The first two were plugged in late, and unplugged once.
+    assert logged == {"hybrid": [2, 1, 1], "inverter": [2, 1, 1], "nowhere": [1, 0, 0]}
+    assert len(warnings) == 9
+    assert "Traceback" not in life.daemon.said
+
+
+async def test_values_turn_invalid_within_three_polls(life: Life) -> None:
+    assert 1 <= life.requests_until_invalid <= 3 * 2  # each poll asks twice
+
+
+async def test_one_unit_in_trouble_does_not_touch_the_other(tmp_path: Path) -> None:
+    bus = PrivateBus(tmp_path)
+    bus.start()
+    async with Ports.below(tmp_path) as ports, Watcher.on(bus.address) as watcher:
+        sick = await ports.add("sick", "max-8000")
+        well = await ports.add("well", scene="grid off; pv 0; load 500; soc 90")
+        daemon = Daemon(tmp_path, bus.address, [ports.unit("sick"), ports.unit("well")])
+        try:
+            well_name = MULTI + "92932105100123"
+            for name in (MULTI_NAME, well_name):
+                await watcher.wait(name, {"/Ac/Out/L1/P": ..., "/State": ...})
+            for watts, trouble in enumerate(
+                ("fault silence forever", "fault corrupt forever", "fault disconnect"),
+                start=600,
+            ):
+                sick.scene.apply("fault off")
+                sick.scene.apply(trouble)
+                # Two polls of the healthy one, each with its news.
+                for news in (watts, watts + 100):
+                    well.scene.apply(f"load {news}")
+                    await watcher.wait(well_name, {"/Ac/Out/L1/P": float(news)}, 3)
+            assert (await watcher.values(well_name))["/Connected"] == 1
+            assert not [w for w in daemon.warnings() if ".well: " in w]
+        finally:
+            daemon.stop()
+            bus.stop()
+
+
+async def test_another_unit_on_the_same_port_gets_its_own_name(tmp_path: Path) -> None:
+    bus = PrivateBus(tmp_path)
+    bus.start()
+    async with Ports.below(tmp_path) as ports, Watcher.on(bus.address) as watcher:
+        simulator = await ports.add("tty")
+        daemon = Daemon(tmp_path, bus.address, [ports.unit("tty")])
+        try:
+            first, second = MULTI + "92932105100123", MULTI + "96332211223344"
+            await watcher.wait(first, {"/Ac/Out/L1/P": ...})
+            source = simulator.source
+            assert isinstance(source, SimulatedInverter)
+            source.serial = "96332211223344"
+            simulator.scene.apply("fault disconnect 1 QPIGS 0.3s")
+            shown = await watcher.wait(second, {"/Ac/Out/L1/P": ...})
+            assert shown["/Serial"] == "96332211223344"
+            assert await watcher.names() == {second, SYSTEM}
+            system = await watcher.wait(SYSTEM, {"/Devices/0/Service": second})
+            assert system["/Serial"] == "96332211223344"
+        finally:
+            daemon.stop()
+            bus.stop()
+
+
+async def test_it_survives_a_restart_of_the_bus(tmp_path: Path) -> None:
+    bus = PrivateBus(tmp_path)
+    bus.start()
+    async with Ports.below(tmp_path) as ports:
+        simulator = await ports.add("tty", scene="grid off; pv 0; load 500; soc 90")
+        daemon = Daemon(tmp_path, bus.address, [ports.unit("tty")])
+        name = MULTI + "92932105100123"
+        try:
+            async with Watcher.on(bus.address) as watcher:
+                await watcher.wait(name, {"/Ac/Out/L1/P": 500.0})
+            bus.stop()
+            await daemon.says("lost the bus")
+            # Meanwhile the unit goes and comes: it is introduced while there is no bus.
+            asked = simulator.scene.requests["QPI"]
+            simulator.scene.apply("fault disconnect 1 QPIGS 0.1s")
+            await eventually(lambda: simulator.scene.requests["QPI"] > asked)
+            await asyncio.sleep(0.3)
+            simulator.scene.apply("load 900")
+            bus.start()
+            async with Watcher.on(bus.address) as watcher:
+                await watcher.wait(name, {"/Ac/Out/L1/P": 900.0})
+                await watcher.wait(SYSTEM, {"/Ac/Out/P": 900.0})
+                assert await daemon.terminate() == 0
+        finally:
+            daemon.stop()
+            bus.stop()
+
+
+async def test_it_ends_when_it_is_told_to(tmp_path: Path) -> None:
+    """SIGTERM, while one unit is mute and another port is missing."""
+    bus = PrivateBus(tmp_path)
+    bus.start()
+    async with Ports.below(tmp_path) as ports, Watcher.on(bus.address) as watcher:
+        await ports.add("well")
+        await ports.add("mute", "max-8000", "fault silence forever")
+        names = ("well", "mute", "nowhere")
+        daemon = Daemon(tmp_path, bus.address, [ports.unit(name) for name in names])
+        try:
+            await watcher.wait(SYSTEM, {"/Connected": 1})
+            assert await daemon.terminate() == 0
+            assert await watcher.names() == set()
+            assert "Traceback" not in daemon.said
+        finally:
+            daemon.stop()
+            bus.stop()
