@@ -107,9 +107,9 @@ class Inverter:
             self.unsupported.add(query)
             raise
         except UnknownLayout as error:
-            self._complain_once(query, error)
             if error.partial is None:
                 raise
+            self._complain_once(query, error)
             self._strange.add(query)
             reading = error.partial
         self._kept[query] = Kept(reading, self._clock())
@@ -122,7 +122,10 @@ class Inverter:
         """Read what need not exist: None for NAK and for an unknown layout."""
         try:
             return await self.read(query)
-        except (Refused, UnknownLayout):
+        except Refused:
+            return None
+        except UnknownLayout as error:
+            self._complain_once(query, error)
             return None
 
     async def probe(self, query: str, *, attempts: int | None = None) -> Reading | None:
@@ -212,6 +215,7 @@ class Inverter:
             self.trackers = before.trackers
             self.dialect, self._confidence = before.dialect, before._confidence
             self._kept = before._kept | self._kept
+            self._complained |= before._complained
 
     async def count_trackers(self) -> None:
         """Ask for the second tracker: QPIGS2; NAK for a single one; raises `LinkError`.
@@ -222,7 +226,8 @@ class Inverter:
             await self.read("QPIGS2")
         except Refused:
             self.trackers = 1
-        except UnknownLayout:
+        except UnknownLayout as error:
+            self._complain_once("QPIGS2", error)
             self.trackers = None
 
     # -- what is known now -----------------------------------------------------------
