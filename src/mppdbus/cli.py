@@ -29,6 +29,8 @@ COMMANDS = {
     "detect": ("mppdbus.commands.detect", "find ports with a PI30 inverter"),
     "query": ("mppdbus.commands.query", "ask an inverter, decoded, with units"),
     "decode": ("mppdbus.commands.decode", "decode recorded replies"),
+    "record": ("mppdbus.commands.record", "ask all that can be asked, into a file"),
+    "replay": ("mppdbus.commands.replay", "be the inverter of a recording"),
     "simulate": ("mppdbus.simulator.cli", "be a PI30 inverter on a pty or TCP"),
     "check-config": ("mppdbus.commands.check_config", "check config.toml"),
     "import-config": ("mppdbus.commands.import_config", "turn an old ini into TOML"),

@@ -1,0 +1,268 @@
+"""`mppdbus record`: all that an inverter says, in a file that helps to support it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mppdbus import __version__
+from mppdbus.cli import DONE, SAID_NO, Output
+from mppdbus.commands.ending import until_told
+from mppdbus.commands.progress import Progress
+from mppdbus.commands.recorder import QUICK, Recorder, Tap, tapped
+from mppdbus.commands.target import (
+    Target,
+    add_line_arguments,
+    add_port_arguments,
+    choose,
+)
+from mppdbus.errors import ConfigError, OtherProtocol, PortLost
+from mppdbus.protocol.dialects import Identification
+from mppdbus.protocol.models_settings import ModelName
+from mppdbus.recording import Entry, Origin, make, write
+
+CYCLES = 5
+ISSUES = "https://github.com/mppdbus/mppdbus/issues"
+# What an exchange is called here, by its quality; everything else is damaged.
+OUTCOMES = {"good": "answered", "ack": "answered", "nak": "NAK", "silent": "silent"}
+ORDER = ("answered", "unknown layout", "damaged", "NAK", "silent")
+ANSWERS = ORDER[:2]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what can be said."""
+    add = parser.add_argument
+    add_port_arguments(parser)
+    add_line_arguments(parser)
+    add("--output", type=Path, metavar="FILE", help="default: model and date, here")
+    add("--label", metavar="TEXT", help="what stands on the inverter's name plate")
+    how_long = parser.add_mutually_exclusive_group()
+    how_long.add_argument(
+        "--seconds", type=_seconds, metavar="N", help="of live values at the end"
+    )
+    how_long.add_argument(
+        "--cycles", type=int, default=CYCLES, metavar="N", help="default: %(default)s"
+    )
+    add("--raw-all", action="store_true", help="keep repeated attempts and noise, too")
+    add("--no-mask", action="store_true", help="leave serial numbers in the file")
+    add("--json", action="store_true", help="the summary as one object")
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 86400:
+        raise argparse.ArgumentTypeError("use 0 to 86400 seconds")
+    return value
+
+
+async def run(args: argparse.Namespace) -> int:
+    """Record; 1 if nothing but NAK came, 3 if nobody is there."""
+    return await until_told(_record(args))
+
+
+async def _record(args: argparse.Namespace) -> int:
+    if args.output is not None:
+        await asyncio.to_thread(_check, args.output)
+    target = await choose(args)
+    now = datetime.now().astimezone()
+    given = args.timeout or (target.config.timeout if target.config else None)
+    patience = given or QUICK[target.port.scheme]
+    output = Output(as_json=args.json)
+    with Progress() as progress:
+        progress.show(f"opening {target.port}")
+        async with tapped(target, patience=patience) as (link, tap):
+            recorder = Recorder(link, tap, _telling(progress, tap))
+            ended = await _interview(recorder, args, now)
+    session = Session(target, recorder, tap, ended, now)
+    summary = await asyncio.to_thread(_save, session, args)
+    output.record(summary.record(), "\n".join(summary.lines()))
+    return DONE if ended is None else SAID_NO
+
+
+def _telling(progress: Progress, tap: Tap) -> Callable[[str], None]:
+    def tell(query: str) -> None:
+        progress.show(f"{len(tap.attempts)} exchanges; asking {query}")
+
+    return tell
+
+
+async def _interview(
+    recorder: Recorder, args: argparse.Namespace, now: datetime
+) -> str | None:
+    """Ask; return why it ended early. What was recorded until then is kept."""
+    clock = asyncio.get_running_loop().time
+    cycles: int = args.cycles
+    try:
+        await recorder.interview(now)
+        end = clock() + (args.seconds or 0.0)
+        if args.seconds is None:
+            await recorder.live(lambda cycle: cycle >= cycles)
+        else:
+            await recorder.live(lambda _: clock() >= end)
+    except PortLost as error:
+        if not recorder.readings:
+            raise
+        return str(error)
+    except asyncio.CancelledError:
+        if not recorder.readings:
+            raise
+        return "it was told to end"
+    return None
+
+
+def _check(path: Path) -> None:
+    """Refuse a place that cannot be written before a minute has been spent."""
+    if path.exists():
+        raise ConfigError(f"{path} exists; choose another name")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path}: there is no directory {path.parent}")
+    if not os.access(path.parent, os.W_OK):
+        raise ConfigError(f"{path}: you may not write to {path.parent}")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What was done: where, and what came of it."""
+
+    target: Target
+    recorder: Recorder
+    tap: Tap
+    ended: str | None
+    now: datetime
+
+    @property
+    def identification(self) -> Identification:
+        """Who it was."""
+        return self.recorder.identify(self.target.dialect)
+
+    @property
+    def model(self) -> str:
+        """What the inverter calls itself, else its family."""
+        reading = self.recorder.readings.get("QMN")
+        if isinstance(reading, ModelName):
+            return reading.model
+        return self.identification.family
+
+
+def _save(session: Session, args: argparse.Namespace) -> Summary:
+    """Write the file and return what to say about it."""
+    found, model = session.identification, session.model
+    origin = Origin(
+        model=f"{args.label} ({model})" if args.label else model,
+        variant=found.dialect.name,
+        source=f"mppdbus {__version__} record, {session.now:%Y-%m-%d}",
+    )
+    exchanges = session.tap.exchanges()
+    if not args.raw_all:
+        exchanges = [one for one in exchanges if one.final]
+    entries = make(exchanges, origin, mask=not args.no_mask)
+    if not any(_outcome(entry) in ANSWERS for entry in entries):
+        raise OtherProtocol(
+            f"{session.target.port.label}: nothing but NAK and silence: "
+            "this is no PI30 inverter; nothing was written"
+        )
+    path = args.output or _free(Path(), model, session.now)
+    write(path, entries)
+    return Summary(path, origin, found, entries, session.ended)
+
+
+def _free(folder: Path, model: str, now: datetime) -> Path:
+    """Return a name that is not taken: model, date, and a number if need be."""
+    stem = re.sub(r"[^A-Za-z0-9.+-]+", "-", model).strip("-") or "inverter"
+    stem = f"{stem}-{now:%Y%m%d}"
+    path, number = folder / f"{stem}.jsonl", 1
+    while path.exists():
+        number += 1
+        path = folder / f"{stem}-{number}.jsonl"
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is in the file."""
+
+    path: Path
+    origin: Origin
+    identification: Identification
+    entries: list[Entry]
+    ended: str | None
+
+    def outcomes(self) -> dict[str, list[str]]:
+        """Return outcome → commands, each command under its last outcome."""
+        last = {entry.command: _outcome(entry) for entry in self.entries}
+        return {
+            outcome: [command for command, own in last.items() if own == outcome]
+            for outcome in ORDER
+        }
+
+    def strange(self) -> dict[str, str]:
+        """Return what is odd about intact replies, by command."""
+        return {e.command: e.note for e in self.entries if e.note and not _repeated(e)}
+
+    def record(self) -> dict[str, Any]:
+        """Return it for scripts."""
+        return {
+            "file": str(self.path),
+            "model": self.origin.model,
+            "dialect": self.origin.variant,
+            "confidence": self.identification.confidence,
+            "exchanges": len(self.entries),
+            "masked": sum(1 for entry in self.entries if entry.masked),
+            "outcomes": self.outcomes(),
+            "notes": self.strange(),
+            "ended_early": self.ended,
+        }
+
+    def lines(self) -> list[str]:
+        """Return it for people."""
+        found = self.identification
+        who = f"{self.origin.model}: {found.dialect.name}, {found.confidence:.0%} sure"
+        lines = [f"{who}; {len(self.entries)} exchanges", ""]
+        for outcome, commands in self.outcomes().items():
+            if commands:
+                lines += _wrapped(f"{outcome:<14}  {len(commands):>3}  ", commands)
+        lines += [f"  {command}: {note}" for command, note in self.strange().items()]
+        if self.ended is not None:
+            lines += ["", f"It ended early: {self.ended}. What came is kept."]
+        return [*lines, "", *self._advice()]
+
+    def _advice(self) -> list[str]:
+        if any(entry.masked for entry in self.entries):
+            masked = "serial numbers are masked"
+        else:
+            masked = "there was no serial number to mask, or it was left in"
+        return [
+            f"Written to {self.path}; {masked}.",
+            f"  look at it       mppdbus decode {self.path}",
+            f"  play it back     mppdbus replay {self.path}",
+            "  not recognised, or a value is wrong?  Attach the file to an issue:",
+            f"                   {ISSUES}",
+        ]
+
+
+def _outcome(entry: Entry) -> str:
+    if entry.quality == "good" and entry.note:
+        return "unknown layout"
+    return OUTCOMES.get(entry.quality, "damaged")
+
+
+def _repeated(entry: Entry) -> bool:
+    return entry.quality == "superseded"
+
+
+def _wrapped(head: str, words: list[str], width: int = 79) -> list[str]:
+    """Return words behind a head, in lines of at most `width` characters."""
+    lines, line = [], head
+    for word in words:
+        if len(line) + len(word) > width and line.strip() != head.strip():
+            lines.append(line.rstrip())
+            line = " " * len(head)
+        line += f"{word} "
+    return [*lines, line.rstrip()]

@@ -1,0 +1,81 @@
+"""`mppdbus replay`: be the inverter of a recording."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import tempfile
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from mppdbus.cli import DONE, Output
+from mppdbus.commands.ending import until_told
+from mppdbus.recording import Quality, read
+from mppdbus.simulator.control import Scene
+from mppdbus.simulator.control_server import parse_address
+from mppdbus.simulator.pace import Pace
+from mppdbus.simulator.recording import Recording
+from mppdbus.simulator.recording import load as load_recording
+from mppdbus.simulator.server import serve_pty, serve_tcp
+from mppdbus.simulator.simulator import Simulator
+
+PLAYED = (Quality.GOOD, Quality.ACK, Quality.NAK, Quality.SILENT)
+NAMELESS = "unknown"  # as the simulator calls a model that is null
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what can be said."""
+    add = parser.add_argument
+    add("file", type=Path, metavar="FILE", help="what `mppdbus record` wrote")
+    add("--model", metavar="NAME", help="which inverter of a file that has several")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--pty", type=Path, metavar="PATH", help="be a serial port there"
+    )
+    where.add_argument(
+        "--tcp", metavar="[HOST:]PORT", help="listen there (0: free one)"
+    )
+    add("--unpaced", action="store_true", help="answer at once, not at 2400 baud")
+    add("--json", action="store_true", help="say as one object where it is")
+
+
+async def run(args: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT; 0 then."""
+    recording = await asyncio.to_thread(load, args.file, args.model)
+    pace = Pace.instant() if args.unpaced else Pace()
+    simulator = Simulator(recording, Scene(None, pace=pace), name=recording.model)
+    return await until_told(_serve(simulator, args))
+
+
+async def _serve(simulator: Simulator, args: argparse.Namespace) -> int:
+    output = Output(as_json=args.json)
+    async with AsyncExitStack() as stack:
+        if args.tcp:
+            address = parse_address(args.tcp)
+            port = await stack.enter_async_context(serve_tcp(simulator, *address))
+            where = f"tcp://{port.host}:{port.port}"
+        else:
+            path = args.pty
+            if path is None:
+                folder = stack.enter_context(tempfile.TemporaryDirectory("-mppdbus"))
+                path = Path(folder) / "inverter"
+            await stack.enter_async_context(serve_pty(simulator, path))
+            where = f"serial:{path}"
+        text = f"{simulator.name} answers at {where}; Ctrl-C ends it"
+        output.record({"model": simulator.name, "port": where}, text)
+        await asyncio.Event().wait()
+    return DONE
+
+
+def load(path: Path, model: str | None = None) -> Recording:
+    """Return what one inverter of a journal says; NAK and silence included.
+
+    Raises `ConfigError` as `recording.read` does, and when the model must be chosen.
+    """
+    entries = read(path)
+    chosen = load_recording(path, model).model
+    replies: dict[str, list[bytes]] = {}
+    for entry in entries:
+        if (entry.model or NAMELESS) == chosen and entry.quality in PLAYED:
+            replies.setdefault(entry.command, []).append(entry.response)
+    return Recording(chosen, replies)

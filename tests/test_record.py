@@ -1,0 +1,406 @@
+"""`mppdbus record`: everything safe is asked, nothing else, and every byte is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mppdbus.commands.recorder import ALWAYS, Recorder, Tap, is_query
+from mppdbus.errors import EchoedRequest, NoReply, OtherProtocol
+from mppdbus.link import Link
+from mppdbus.protocol.capabilities import CAPABILITIES
+from mppdbus.protocol.commands import base_command
+from mppdbus.protocol.framing import encode_reply
+from mppdbus.recording import Entry, Exchange, judge, read
+from mppdbus.simulator.control import Scene
+from mppdbus.simulator.line import Line
+from mppdbus.simulator.recording import Recording
+from mppdbus.simulator.simulator import Simulator, simulate
+from mppdbus.transport import Receiver
+from support_commands import MPPDBUS, Simulated, command, simulated
+from support_simulator import inverter_of, warped
+
+Capture = pytest.CaptureFixture[str]
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+HASTE = ("--timeout", "0.2", "--baud", "115200")  # the simulator is unpaced
+SERIAL = "92932105100123"  # of the simulated axpert-5000
+
+
+class MemoryPort:
+    """A transport whose inverter is on the same loop, at the speed of a real line."""
+
+    label = "memory"
+    byte_time = 10 / 2400
+    sends_zero_as_one = False
+
+    def __init__(self, simulator: Simulator, receiver: Receiver) -> None:
+        self._line = Line(simulator, receiver.data_received, lambda _: None)
+
+    def write(self, data: bytes) -> None:
+        self._line.feed(data)
+
+    def pause_reading(self) -> None: ...
+
+    def resume_reading(self) -> None: ...
+
+    def discard_input(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Done:
+    """An interview that took no real time: what was asked, and when it was over."""
+
+    def __init__(self, simulator: Simulator, *, cycles: int = 0) -> None:
+        self.told: list[str] = []
+        self.seconds = 0.0
+        self.exchanges: list[Exchange] = []
+        self.recorder = warped(lambda: self._run(simulator, cycles))
+
+    async def _run(self, simulator: Simulator, cycles: int) -> Recorder:
+        clock = asyncio.get_running_loop().time
+        link = Link("unit", patience=0.6)
+        tap = Tap(link, clock)
+        tap.attach(MemoryPort(simulator, tap))
+        recorder = Recorder(link, tap, self.told.append)
+        try:
+            await recorder.interview(NOW)
+            await recorder.live(lambda cycle: cycle >= cycles)
+        finally:
+            self.exchanges, self.seconds = tap.exchanges(), clock()
+        return recorder
+
+    @property
+    def commands(self) -> list[str]:
+        return [exchange.command for exchange in self.exchanges]
+
+    @property
+    def qualities(self) -> dict[str, str]:
+        return {one.command: judge(one.command, one.response).quality
+                for one in self.exchanges}  # fmt: skip
+
+
+def saying(unrecorded: str | None = "NAK", **replies: str) -> Simulator:
+    """A unit that says what is given and refuses the rest, or is silent to it."""
+    said = {command: [encode_reply(text)] for command, text in replies.items()}
+    rest = None if unrecorded is None else encode_reply(unrecorded)
+    return Simulator(Recording("unit", said, rest), Scene(None))
+
+
+# -- what is asked -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("profile", ["axpert-5000", "max-8000"])
+def test_everything_is_asked_once_and_nothing_is_set(profile: str) -> None:
+    simulator = simulate(profile)
+    done = Done(simulator)
+    asked = {base_command(command) for command in done.commands}
+    assert asked >= {"QPI", *ALWAYS, *map(base_command, CAPABILITIES)}
+    assert len(set(done.commands)) == len(done.commands)
+    assert all(map(is_query, simulator.scene.requests))
+    assert inverter_of(simulator).writes == []
+    assert done.told == done.commands
+
+
+@pytest.mark.parametrize("setter", ["POP02", "PF", "PBCV48.0", "RTEY", "DAT260701"])
+def test_a_setter_cannot_be_sent(setter: str) -> None:
+    simulator = simulate()
+
+    async def run() -> None:
+        link = Link("unit")
+        tap = Tap(link, asyncio.get_running_loop().time)
+        tap.attach(MemoryPort(simulator, tap))
+        await Recorder(link, tap, lambda _: None)._ask(setter)
+
+    with pytest.raises(ValueError, match="is no query"):
+        warped(run)
+    assert not simulator.scene.requests
+
+
+def test_dates_are_those_of_the_inverters_clock() -> None:
+    simulator = simulate()
+    simulator.scene.physics.clock = datetime(2023, 2, 28, 23, 59, tzinfo=UTC)
+    done = Done(simulator)
+    assert {"QEY2023", "QEM202302", "QED20230228"} <= set(done.commands)
+
+
+def test_live_values_are_asked_in_cycles() -> None:
+    commands = Done(simulate("max-8000"), cycles=3).commands
+    assert commands[-4:] == ["QPIGS", "QPIGS2", "QMOD", "QPIWS"]
+    assert commands.count("QPIGS") == 4
+    assert Done(simulate("axpert-5000"), cycles=3).commands.count("QPIGS2") == 1
+
+
+def test_other_units_of_a_set_are_asked_up_to_the_first_that_is_not_there() -> None:
+    commands = Done(simulate("max-8000")).commands
+    assert [c for c in commands if c.startswith("QPGS")] == ["QPGS0", "QPGS1"]
+    commands = Done(simulate("axpert-5000")).commands
+    assert [c for c in commands if c.startswith("QPGS")] == ["QPGS0"]
+
+
+def test_silence_is_borne_and_does_not_take_for_ever() -> None:
+    done = Done(saying(None, QPI="PI30", QMOD="B"))
+    assert done.qualities["QMOD"] == "good"
+    assert set(done.qualities.values()) == {"good", "silent"}
+    assert done.seconds < 150
+    assert done.recorder.capabilities.unsupported >= {"QPIGS2", "QBMS", "QMN"}
+
+
+def test_the_first_request_may_be_lost() -> None:
+    simulator = simulate()
+    simulator.scene.apply("fault silence")
+    done = Done(simulator)
+    assert [(e.command, e.final) for e in done.exchanges[:3]] == [
+        ("QPI", False),
+        ("QPI", True),
+        ("QID", True),
+    ]
+
+
+def test_a_unit_without_qpi_is_one_all_the_same() -> None:
+    done = Done(saying(QMOD="B"))
+    assert done.qualities["QMOD"] == "good"
+
+
+def test_nobody_is_told() -> None:
+    with pytest.raises(NoReply):
+        Done(saying(None))
+
+
+def test_another_protocol_is_told_at_once() -> None:
+    with pytest.raises(OtherProtocol, match="PI18"):
+        Done(saying(QPI="PI18"))
+
+
+def test_an_echo_is_told() -> None:
+    simulator = simulate()
+    simulator.scene.apply("fault loopback 99")
+    with pytest.raises(EchoedRequest, match="wiring"):
+        Done(simulator)
+
+
+def test_damage_is_kept_and_asked_again() -> None:
+    simulator = simulate()
+    simulator.scene.apply("fault corrupt QPIRI")
+    done = Done(simulator)
+    first, second = (e for e in done.exchanges if e.command == "QPIRI")
+    assert (judge("QPIRI", first.response).quality, first.final) == ("corrupt", False)
+    assert (judge("QPIRI", second.response).quality, second.final) == ("good", True)
+
+
+def test_every_byte_and_its_time_are_kept() -> None:
+    done = Done(simulate())
+    qpi, qid = done.exchanges[:2]
+    assert qpi.request == b"QPI\xbe\xac\r"
+    assert qpi.response == encode_reply("PI30")
+    # 6 bytes there, 60 ms of thinking, 8 bytes back, 4.17 ms each
+    assert qpi.ms == pytest.approx(6 * 4.17 + 60 + 8 * 4.17, abs=3)
+    assert qpi.t_ms == 0
+    assert qid.t_ms == pytest.approx(qpi.ms, abs=3)
+
+
+# -- the command -------------------------------------------------------------------
+
+
+@pytest.fixture
+def inverter(tmp_path: Path) -> Iterator[Simulated]:
+    with simulated(tmp_path) as unit:
+        yield unit
+
+
+def test_a_recording_says_what_is_in_it_and_what_to_do_with_it(
+    capsys: Capture, inverter: Simulated, tmp_path: Path
+) -> None:
+    path = tmp_path / "unit.jsonl"
+    line = ("record", "--port", inverter.path, *HASTE, "--output", str(path))
+    said = command(capsys, *line)
+    assert said.code == 0
+    assert re.match(r"VMIII-5000: pi30vm3, \d\d% sure; \d+ exchanges\n\n", said.out)
+    assert re.search(
+        r"^answered +\d+  QPI QID QVFW QPIRI QFLAG ", said.out, re.MULTILINE
+    )
+    assert re.search(r"^NAK +\d+  QVFW2 ", said.out, re.MULTILINE)
+    assert f"Written to {path}; serial numbers are masked." in said.out
+    assert f"mppdbus replay {path}" in said.out
+    assert max(map(len, said.out.splitlines())) <= max(80, len(str(path)) + 45)
+
+    entries = read(path)
+    assert len(entries) == len({entry.id for entry in entries})
+    assert {entry.model for entry in entries} == {"VMIII-5000"}
+    assert {entry.variant for entry in entries} == {"pi30vm3"}
+    assert {e.crc for e in entries if not e.masked} == {"recorded"}
+    assert {e.quality for e in entries} == {"good", "nak"}
+    assert [e.note for e in entries if e.note] == []
+    assert SERIAL not in path.read_text()
+    assert SERIAL.encode().hex() not in path.read_text()
+    assert sum(entry.command == "QPIGS" for entry in entries) == 1 + 5
+
+
+def test_a_recording_decodes(
+    capsys: Capture, inverter: Simulated, tmp_path: Path
+) -> None:
+    path = tmp_path / "unit.jsonl"
+    command(capsys, "record", "--port", inverter.path, *HASTE, "--output", str(path))
+    records = command(capsys, "decode", "--json", str(path)).records
+    assert len(records) == len(read(path))
+    assert not [r for r in records if "error" in r]
+
+
+def test_options(capsys: Capture, inverter: Simulated, tmp_path: Path) -> None:
+    path = tmp_path / "unit.jsonl"
+    said = command(
+        capsys, "record", "--port", inverter.path, *HASTE, "--output", str(path),
+        "--label", "EASUN 5 kW", "--cycles", "0", "--no-mask", "--json",
+    )  # fmt: skip
+    (summary,) = said.records
+    entries = read(path)
+    assert summary["file"] == str(path)
+    assert summary["model"] == entries[0].model == "EASUN 5 kW (VMIII-5000)"
+    assert (summary["dialect"], summary["masked"]) == ("pi30vm3", 0)
+    assert summary["exchanges"] == len(entries)
+    assert "QPIGS2" in summary["outcomes"]["NAK"]
+    assert SERIAL in path.read_text()
+    assert sum(entry.command == "QPIGS" for entry in entries) == 1
+
+
+def test_live_values_for_some_time(
+    capsys: Capture, inverter: Simulated, tmp_path: Path
+) -> None:
+    path = tmp_path / "unit.jsonl"
+    line = ("record", "--port", inverter.path, *HASTE, "--output", str(path))
+    assert command(capsys, *line, "--seconds", "0.2").code == 0
+    assert sum(entry.command == "QPIGS" for entry in read(path)) > 2
+
+
+def test_all_attempts_are_kept_on_demand(
+    capsys: Capture, inverter: Simulated, tmp_path: Path
+) -> None:
+    line = ("record", "--port", inverter.path, *HASTE, "--cycles", "0", "--output")
+    attempts: dict[str, list[Entry]] = {}
+    for name, more in (("less", ()), ("all", ("--raw-all",))):
+        inverter.tell("fault corrupt QPIRI")
+        path = tmp_path / f"{name}.jsonl"
+        assert command(capsys, *line, str(path), *more).code == 0
+        attempts[name] = [entry for entry in read(path) if entry.command == "QPIRI"]
+    assert [entry.quality for entry in attempts["less"]] == ["good"]
+    assert [entry.quality for entry in attempts["all"]] == ["corrupt", "good"]
+
+
+def test_what_is_not_known_is_commented(capsys: Capture, tmp_path: Path) -> None:
+    journal = tmp_path / "odd.jsonl"
+    odd = encode_reply("1 2 3").hex()
+    rows = [("QPI", encode_reply("PI30").hex()), ("QBEQI", odd)]
+    lines = (f'{{"command": "{q}", "response_hex": "{reply}"}}\n' for q, reply in rows)
+    journal.write_text("".join(lines))
+    path = tmp_path / "again.jsonl"
+    with simulated(tmp_path, "--recording", str(journal)) as unit:
+        line = ("record", "--port", unit.path, *HASTE, "--cycles", "0")
+        said = command(capsys, *line, "--output", str(path))
+    note = "unknown layout: 3 fields where 10 are known"
+    assert re.search(r"^unknown layout +1  QBEQI$", said.out, re.MULTILINE)
+    assert f"  QBEQI: {note}\n" in said.out
+    assert [e.note for e in read(path) if e.command == "QBEQI"] == [note]
+
+
+def test_without_a_name_the_file_is_called_after_the_inverter(
+    capsys: Capture,
+    inverter: Simulated,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    today = datetime.now().astimezone().strftime("%Y%m%d")
+    taken = tmp_path / f"VMIII-5000-{today}.jsonl"
+    taken.touch()
+    monkeypatch.chdir(tmp_path)
+    line = ("record", "--port", inverter.path, *HASTE, "--cycles", "0", "--json")
+    (summary,) = command(capsys, *line).records
+    assert summary["file"] == f"VMIII-5000-{today}-2.jsonl"
+    assert read(tmp_path / summary["file"])
+    assert taken.read_bytes() == b""
+
+
+def test_nothing_but_nak_is_no_inverter_of_ours(
+    capsys: Capture, tmp_path: Path
+) -> None:
+    journal, path = tmp_path / "nak.jsonl", tmp_path / "unit.jsonl"
+    reply = encode_reply("NAK").hex()
+    journal.write_text(f'{{"command": "QPI", "response_hex": "{reply}"}}\n')
+    with simulated(tmp_path, "--recording", str(journal)) as unit:
+        line = ("record", "--port", unit.path, *HASTE, "--output", str(path))
+        said = command(capsys, *line)
+    assert said.code == 1
+    assert "this is no PI30 inverter; nothing was written" in said.err
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("there.jsonl", "exists; choose another name"),
+        ("none/unit.jsonl", "there is no directory"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_told_before_anything_is_asked(
+    capsys: Capture, inverter: Simulated, tmp_path: Path, name: str, problem: str
+) -> None:
+    (tmp_path / "there.jsonl").write_text("kept")
+    line = ("record", "--port", inverter.path, "--output", str(tmp_path / name))
+    said = command(capsys, *line)
+    assert (said.code, problem in said.err) == (2, True)
+    assert (tmp_path / "there.jsonl").read_text() == "kept"
+    assert inverter.tell("requests") == "ok {}"
+
+
+def test_a_port_that_somebody_has_is_refused_by_name(
+    capsys: Capture, inverter: Simulated, tmp_path: Path
+) -> None:
+    hold = "import os,sys; os.open(sys.argv[1], os.O_RDWR); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, inverter.path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        path = tmp_path / "unit.jsonl"
+        said = command(capsys, "record", "--port", inverter.path, "--output", str(path))
+        other.communicate(b"\n")
+    assert said.code == 3
+    assert re.search(rf"is in use by pid {other.pid} .*stop it", said.err)
+    assert not path.exists()
+
+
+def test_what_came_before_it_was_told_to_end_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "unit.jsonl"
+    with simulated(tmp_path, "--baud", "9600") as unit:
+        argv = [*MPPDBUS, "record", "--port", unit.path, "--output", str(path)]
+        with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as recording:
+            while "QFLAG" not in unit.tell("requests"):
+                pass
+            recording.send_signal(signal.SIGINT)
+            out, _ = recording.communicate(timeout=5)
+    assert recording.returncode == 1
+    assert "It ended early: it was told to end. What came is kept." in out
+    commands = [entry.command for entry in read(path)]
+    assert commands[:4] == ["QPI", "QID", "QVFW", "QPIRI"]
+    assert len(commands) < 30
+
+
+def test_what_came_before_the_port_was_lost_is_kept(
+    capsys: Capture, inverter: Simulated, tmp_path: Path
+) -> None:
+    path = tmp_path / "unit.jsonl"
+    inverter.tell("fault disconnect QMN")
+    line = ("record", "--port", inverter.path, *HASTE, "--output", str(path))
+    said = command(capsys, *line)
+    assert said.code == 1
+    assert re.search(r"It ended early: .* was lost .*What came is kept", said.out)
+    assert "QPIGS" in [entry.command for entry in read(path)]
