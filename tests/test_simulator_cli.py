@@ -18,6 +18,7 @@ import pytest
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.cli import add_arguments, build, run
 from mppdbus.simulator.pace import Pace
+from mppdbus.simulator.profiles import PROFILES
 from mppdbus.simulator.server import serve_pty
 from mppdbus.simulator.simulator import simulate
 from support_simulator import ask, opened
@@ -35,7 +36,7 @@ def arguments(*words: str) -> argparse.Namespace:
     ("words", "problem"),
     [
         ((), "say where"),
-        (("--pty", "x", "--profile", "none"), "no profile 'none'; there are axpert"),
+        (("--pty", "x", "--profile", "none"), "no profile 'none'; there are ms-3000"),
         (("--pty", "x", "--scene", "grid maybe"), "maybe is neither on nor off"),
         (("--pty", "x", "--speed", "-1"), "-1.0 is not within 0"),
         (("--pty", "x", "--baud", "0"), "--baud 0 makes no sense"),
@@ -71,14 +72,18 @@ def test_arguments_reach_the_simulator() -> None:
     )
     assert simulator.name == "max-8000"
     assert simulator.scene.pace == Pace(9600, 0.1, 0.02, chunk=4)
-    assert simulator.scene.speed == 60
+    assert simulator.scene.clock.speed == 60
     assert simulator.scene.truth()["load_w"] == 300
     assert build(arguments("--pty", "x", "--unpaced")).scene.pace == Pace.instant()
 
 
 async def test_list_profiles(capsys: pytest.CaptureFixture[str]) -> None:
     assert await run(arguments("--list-profiles")) == 0
-    assert capsys.readouterr().out.startswith("axpert-5000    Axpert VM III 5000")
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[::2]] == list(PROFILES)
+    assert lines[0].startswith("ms-3000        Axpert MS/MSX 3 kVA of 2014")
+    assert lines[1].strip().startswith("from documents A; f0014 f0015")
+    assert max(map(len, lines)) <= 100
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from mppdbus.protocol.framing import (
     encode_request,
 )
 from mppdbus.simulator.pace import Overrun, Pace, RequestCutter, verified
-from mppdbus.simulator.profiles import AXPERT_5000
+from mppdbus.simulator.profiles_axpert import AXPERT_5000
 from mppdbus.simulator.simulator import simulate
 from support_simulator import Wire, ask_once, inverter_of, payloads, warped
 

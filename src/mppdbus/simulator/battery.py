@@ -12,6 +12,10 @@ from mppdbus.simulator.settings import Settings
 TAIL = 0.02  # of the capacity: the current at which absorption is done
 NEW_BULK_SOC = 95.0  # a floating battery is charged anew below this
 TAPER_SOC = 95.0  # from here on it takes ever less current
+# The premature-float bug, as the AEVA forum (t=4332) takes it apart.
+LOW_CURRENT = 0.2  # of the charge-current setting
+LOW_CURRENT_S = 50.0
+NEAR_BULK_V = 0.5
 
 
 class Chemistry(StrEnum):
@@ -66,6 +70,8 @@ class Battery:
     chemistry: Chemistry = Chemistry.LFP
     phase: Phase = Phase.BULK
     absorbed_s: float = 0.0
+    premature_float: bool = False
+    low_current_s: float = 0.0
 
     @property
     def rest_v(self) -> float:
@@ -112,13 +118,39 @@ class Battery:
         """Let `amps` flow at `volts` for `seconds`, and move the charger on."""
         self.soc += amps * seconds / 36.0 / self.capacity_ah
         self.soc = min(max(self.soc, 0.0), 100.0)
-        if self.phase is Phase.BULK:
+        if self.premature_float:
+            self._float_too_early(settings, volts, amps, seconds)
+        elif self.phase is Phase.BULK:
             if amps > 0 and volts >= settings.bulk_v - 0.05:
                 self.phase, self.absorbed_s = Phase.ABSORPTION, 0.0
         elif self.phase is Phase.ABSORPTION:
             self._absorb(settings, volts, amps, seconds)
         elif self.soc < NEW_BULK_SOC:
             self.phase = Phase.BULK
+
+    def _float_too_early(
+        self, settings: Settings, volts: float, amps: float, seconds: float
+    ) -> None:
+        """Float after 50 s of little current, or when the clock that once began ends.
+
+        Neither asks whether the voltage is there; it is bulk again after a discharge.
+        """
+        if amps <= 0:
+            if amps < 0:
+                self.phase, self.absorbed_s, self.low_current_s = Phase.BULK, 0.0, 0.0
+            return
+        little = amps < LOW_CURRENT * settings.max_charge_a
+        self.low_current_s = self.low_current_s + seconds if little else 0.0
+        if self.phase is Phase.BULK and volts >= settings.bulk_v - NEAR_BULK_V:
+            self.phase = Phase.ABSORPTION
+        if self.phase is Phase.ABSORPTION:
+            self.absorbed_s += seconds
+        if settings.cv_minutes:
+            over = self.absorbed_s >= settings.cv_minutes * 60
+        else:
+            over = self.low_current_s >= LOW_CURRENT_S
+        if over:
+            self.phase = Phase.FLOAT
 
     def _absorb(
         self, settings: Settings, volts: float, amps: float, seconds: float

@@ -7,6 +7,7 @@ import asyncio
 import random
 import signal
 import sys
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from mppdbus.simulator.control_server import (
 )
 from mppdbus.simulator.faults import Faults
 from mppdbus.simulator.pace import Pace
+from mppdbus.simulator.profile import Profile
 from mppdbus.simulator.profiles import DEFAULT_PROFILE, PROFILES
 from mppdbus.simulator.recording import load
 from mppdbus.simulator.server import serve_pty, serve_tcp
@@ -55,8 +57,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(args: argparse.Namespace) -> int:
     """Simulate until SIGTERM, SIGINT or "quit"; 0, or 2 for unusable arguments."""
     if args.list_profiles:
-        for name, profile in PROFILES.items():
-            print(f"{name:<14} {profile.about}")  # noqa: T201 - the answer
+        for line in listed(PROFILES.values()):
+            print(line)  # noqa: T201 - the answer
         return 0
     try:
         await _serve(args, build(args))
@@ -64,6 +66,18 @@ async def run(args: argparse.Namespace) -> int:
         print(f"mppdbus simulate: {error}", file=sys.stderr)  # noqa: T201 - likewise
         return EXIT_USAGE
     return 0
+
+
+def listed(profiles: Iterable[Profile]) -> list[str]:
+    """Return the profiles for the eye: name, what it is, and what it rests on."""
+    lines = []
+    for profile in profiles:
+        lines.append(f"{profile.name:<14} {profile.about}")
+        parts = [part.strip() for part in profile.basis.split(";")]
+        if not parts[0].startswith("f"):
+            parts[0] = f"documents {parts[0]}"
+        lines.append(f"{'':<14} from {'; '.join(parts)}")
+    return lines
 
 
 def build(args: argparse.Namespace) -> Simulator:

@@ -12,9 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mppdbus.errors import ConfigError
+from mppdbus.simulator.bugs import BUGS
+from mppdbus.simulator.clock import Clock
 from mppdbus.simulator.faults import Faults, Kind
+from mppdbus.simulator.firmware import Firmware
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.physics import MODES, Plant
+from mppdbus.simulator.profile import Habits
 
 # The four flows that Victron's own programs were checked against.
 SCENES = {
@@ -30,16 +34,15 @@ MAX_SPEED = 1e4
 
 @dataclass(slots=True)
 class Scene:
-    """A plant (None: a recording), its line, and how fast its time runs."""
+    """A plant (None: a recording), its line, how its time runs, its firmware."""
 
     plant: Plant | None
     faults: Faults = field(default_factory=Faults)
     pace: Pace = field(default_factory=Pace)
-    speed: float = 1.0
-    paused: bool = False
+    clock: Clock = field(default_factory=Clock)
+    firmware: Firmware | None = None
     quitting: bool = False
     requests: Counter[str] = field(default_factory=Counter)
-    _now: float | None = None
 
     @property
     def physics(self) -> Plant:
@@ -48,15 +51,21 @@ class Scene:
             raise ConfigError("a recording has no physics to change")
         return self.plant
 
+    @property
+    def habits(self) -> Habits:
+        """The manners on the line that hold now."""
+        return Habits() if self.firmware is None else self.firmware.profile.habits
+
+    @property
+    def powered(self) -> bool:
+        """Whether the unit answers at all."""
+        return self.plant is None or self.plant.powered
+
     def catch_up(self, now: float) -> None:
         """Let the plant's time pass up to `now` (s of any steady clock)."""
-        before, self._now = self._now, now
-        if before is not None and self.plant is not None and not self.paused:
-            self.plant.step(max(now - before, 0.0) * self.speed)
-
-    def resume(self) -> None:
-        """Let time run again; what passed meanwhile did not pass for the plant."""
-        self.paused, self._now = False, None
+        seconds = self.clock.passed(now)
+        if self.plant is not None and seconds > 0:
+            self.plant.step(seconds)
 
     def truth(self) -> dict[str, object]:
         """Return what is true now, in SI units."""
@@ -253,6 +262,34 @@ def _arm(faults: Faults, kind: Kind, words: list[str]) -> str:
     return " ".join(["fault", kind, *words])
 
 
+def _power(scene: Scene, words: list[str]) -> str:
+    plant = scene.physics
+    plant.powered = _switch(words[0])
+    plant.settle()
+    return f"power {words[0]}"
+
+
+def _legs(scene: Scene, words: list[str]) -> str:
+    plant = scene.physics
+    if plant.load.first_leg == 1.0:
+        raise ConfigError("this unit has a single leg")
+    plant.load.first_leg = _number(words[0], 0, 99) / 100
+    return f"legs {words[0]} %"
+
+
+def _bug(scene: Scene, words: list[str]) -> str:
+    if scene.firmware is None:
+        raise ConfigError("a recording has no firmware")
+    scene.firmware.switch(words[0], on=_switch(words[1]))
+    scene.physics.settle()
+    return f"bugs: {' '.join(scene.firmware.bugs) or 'none'}"
+
+
+def _bugs(scene: Scene, _words: list[str]) -> str:
+    on = scene.firmware.bugs if scene.firmware else ()
+    return json.dumps({name: name in on for name in BUGS})
+
+
 def _scene(scene: Scene, words: list[str]) -> str:
     if words[0] not in SCENES:
         raise ConfigError(f"{words[0]} is none of {', '.join(SCENES)}")
@@ -261,17 +298,17 @@ def _scene(scene: Scene, words: list[str]) -> str:
 
 
 def _speed(scene: Scene, words: list[str]) -> str:
-    scene.speed = _number(words[0], 0, MAX_SPEED)
-    return f"speed {scene.speed:g}"
+    scene.clock.speed = _number(words[0], 0, MAX_SPEED)
+    return f"speed {scene.clock.speed:g}"
 
 
 def _pause(scene: Scene, _words: list[str]) -> str:
-    scene.paused = True
+    scene.clock.paused = True
     return "paused"
 
 
 def _resume(scene: Scene, _words: list[str]) -> str:
-    scene.resume()
+    scene.clock.resume()
     return "running"
 
 
@@ -318,8 +355,8 @@ COMMANDS = {
     command.usage.split()[0]: command
     for command in (
         Command("grid on|off [VOLTS [HERTZ]]", _grid, most=3),
-        Command("pv WATTS [WATTS2], or pv curve [PEAK [PEAK2]]", _pv, most=3),
-        Command("day curve [PEAK [PEAK2]]", _day, most=3),
+        Command("pv WATTS…, or pv curve [PEAK…], one a tracker", _pv, most=4),
+        Command("day curve [PEAK…]", _day, most=4),
         Command("load WATTS [VA]", _load, most=2),
         Command(
             "battery VOLTS AMPS, or battery auto (charging is positive)",
@@ -339,6 +376,10 @@ COMMANDS = {
             _fault,
             most=4,
         ),
+        Command("power on|off", _power),
+        Command("legs PERCENT (of the load on L1, split phase)", _legs),
+        Command("bug NAME on|off", _bug, least=2, most=2),
+        Command("bugs", _bugs, least=0, most=0),
         Command(f"scene {'|'.join(SCENES)}", _scene),
         Command("speed FACTOR", _speed),
         Command("pause", _pause, least=0, most=0),

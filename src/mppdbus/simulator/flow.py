@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from mppdbus.simulator.settings import ChargerPriority, OutputPriority, Settings
 
+_LOAD_FIRST = (ChargerPriority.SLB_UCB, ChargerPriority.SLB_UDC)
+
 
 @dataclass(frozen=True, slots=True)
 class Flow:
@@ -62,15 +64,21 @@ def charge_on_line(
     `need_w` is what the load would take from the DC side, `room_w` what the battery
     takes from all sources, `ac_room_w` what it takes from the grid.
     """
+    charger = settings.charger_priority
     load_first = settings.output_priority is OutputPriority.SOLAR
+    load_first = load_first or charger in _LOAD_FIRST
     spare_w = max(pv_w - need_w, 0.0) if load_first else pv_w
     from_sun, from_grid = min(spare_w, room_w), 0.0
-    match settings.charger_priority:
+    match charger:
         case ChargerPriority.UTILITY_FIRST:
             from_sun, from_grid = 0.0, min(room_w, ac_room_w)
         case ChargerPriority.SOLAR_FIRST if pv_w <= 0:
             from_grid = min(room_w, ac_room_w)
-        case ChargerPriority.SOLAR_AND_UTILITY:
+        case (
+            ChargerPriority.SOLAR_AND_UTILITY
+            | ChargerPriority.SBL_UCB
+            | ChargerPriority.SLB_UCB
+        ):
             from_grid = min(room_w - from_sun, ac_room_w)
     feeds_load = load_first or settings.pv_balance == 1
     to_load = min(pv_w - from_sun, need_w) if feeds_load else 0.0

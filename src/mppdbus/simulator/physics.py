@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
 
 from mppdbus.simulator.battery import Battery, Phase
@@ -13,7 +13,7 @@ from mppdbus.simulator.flow import (
     on_battery,
     on_line,
 )
-from mppdbus.simulator.settings import OutputPriority, Settings
+from mppdbus.simulator.settings import ChargerPriority, OutputPriority, Settings
 from mppdbus.simulator.world import Grid, Load, Sun
 
 LINE_MODES = "LEY"  # line, ECO, bypass
@@ -24,7 +24,7 @@ MODES = LINE_MODES + BATTERY_MODES + CHARGE_MODES + DEAD_MODES
 
 LONGEST_STEP_S = 10.0
 AMBIENT_C, HOT_C, WARM_UP_S = 25.0, 30.0, 300.0
-PV_V = 320.0
+PV_V = 320.0  # V of a tracker in the light, unless the unit is made for less
 
 
 @dataclass(slots=True)
@@ -73,18 +73,26 @@ class Plant:
         rated_w: float = 5000.0,
         rated_va: float = 5000.0,
         trackers: int = 1,
+        light_v: float = PV_V,
         clock: datetime = datetime(2024, 6, 21, 12, tzinfo=UTC),
     ) -> None:
         self.settings = settings or Settings()
+        self.light_v = light_v
         self.battery = battery or Battery()
         self.machine = machine or Machine()
         self.rated_w, self.rated_va = rated_w, rated_va
-        self.grid = Grid(volts=self.settings.output_v, hz=self.settings.output_hz)
+        volts = self.settings.output_v
+        self.grid = Grid(volts=volts, hz=self.settings.output_hz, nominal_v=volts)
         self.load = Load()
         self.sun = Sun(watts=[800.0] * trackers)
         self.pins = Pins()
+        self.powered = True  # else it is dark, and answers nothing
         self.output_on = True
         self.fault_code = 0
+        self.acts_after_s = 0.0  # a new priority is read back at once, and acts then
+        self.acting = self._priorities
+        self._acts_at: float | None = None
+        self.elapsed_s = 0.0
         self.forced_warnings: dict[int, bool] = {}
         self.clock = clock
         self.energy = Energy()
@@ -110,6 +118,18 @@ class Plant:
         return self.grid.usable(self.settings.input_range)
 
     @property
+    def available(self) -> list[float]:
+        """Watts that each tracker could make now."""
+        if not self.powered:
+            return [0.0] * len(self.pv_w)
+        return self.sun.available(self.hour)
+
+    @property
+    def demand_w(self) -> float:
+        """Watts that the output would have to serve."""
+        return self.load.watts
+
+    @property
     def load_va(self) -> float:
         """VA served now."""
         return self.load.va_at(self.flow.load_w)
@@ -131,7 +151,7 @@ class Plant:
     @property
     def pv_v(self) -> list[float]:
         """Volts of each tracker; 0 in the dark."""
-        return [PV_V if w > 0 else 0.0 for w in self.sun.available(self.hour)]
+        return [self.light_v if w > 0 else 0.0 for w in self.available]
 
     @property
     def charge_stage(self) -> Phase:
@@ -156,24 +176,37 @@ class Plant:
 
     def settle(self) -> None:
         """Find mode and flow for what is connected now; no time passes."""
-        self.mode = self._choose_mode()
-        available = self.sun.available(self.hour)
-        self.flow = self._flow(sum(available))
-        used = self.flow.pv_w / sum(available) if sum(available) > 0 else 0.0
-        self.pv_w = [watts * used for watts in available]
+        self.choose()
+        self.take(self.flow_now())
         if self.pins.battery is not None:
             self.battery_v, self.battery_a = self.pins.battery
         else:
             self.battery_a = self.battery.amps_at(self.flow.battery_w)
             self.battery_v = self.battery.volts_at(self.battery_a)
+
+    def written(self) -> None:
+        """Take note that a setter has changed the settings."""
+        self.settle()
+
+    def choose(self) -> None:
+        """Find the mode, by the priorities that act by now."""
+        self._let_priorities_act()
+        self.mode = self._choose_mode()
         if self.pins.temperature_c is not None:
             self.temperature_c = self.pins.temperature_c
+
+    def take(self, flow: Flow) -> None:
+        """Make `flow` the one that runs; the trackers share its solar part."""
+        self.flow = flow
+        offered = sum(self.available)
+        used = flow.pv_w / offered if offered > 0 else 0.0
+        self.pv_w = [watts * used for watts in self.available]
 
     def warnings(self) -> set[int]:
         """Return the QPIWS bits that are on."""
         cutoff, block = self.settings.cutoff_v, self.battery.nominal_v / 12
         checks = {
-            0: sum(self.sun.available(self.hour)) <= 0,
+            0: sum(self.available) <= 0,
             1: self.fault_code > 0,
             5: not self.grid_usable,
             12: self.battery_v < cutoff + 0.5 * block,
@@ -214,31 +247,48 @@ class Plant:
         held = {f.name: getattr(self.settings, f.name) for f in fields(self.settings)}
         return held | {"flags": "".join(sorted(self.settings.flags))}
 
-    def _advance(self, seconds: float) -> None:
-        """Let one short span pass, with the flow that its beginning has."""
+    def account(self, seconds: float) -> None:
+        """Let the flow last for one short span, all but the battery's part."""
         hours = seconds / 3600
         self.energy.add(self.flow, hours)
         day = self.history.setdefault(self.clock.date(), Energy())
         day.add(self.flow, hours)
-        self.battery.pass_time(self.settings, self.battery_v, self.battery_a, seconds)
-        self._warm(seconds)
-        self.clock += timedelta(seconds=seconds)
-        self.settle()
-
-    def _warm(self, seconds: float) -> None:
         goal = AMBIENT_C + HOT_C * self.flow.load_w / self.rated_w
         share = min(seconds / WARM_UP_S, 1.0)
         self.temperature_c += (goal - self.temperature_c) * share
+        self.clock += timedelta(seconds=seconds)
+        self.elapsed_s += seconds
+
+    def _advance(self, seconds: float) -> None:
+        """Let one short span pass, with the flow that its beginning has."""
+        self.account(seconds)
+        self.battery.pass_time(self.settings, self.battery_v, self.battery_a, seconds)
+        self.settle()
+
+    @property
+    def _priorities(self) -> tuple[OutputPriority, ChargerPriority]:
+        return self.settings.output_priority, self.settings.charger_priority
+
+    def _let_priorities_act(self) -> None:
+        if self.acting == self._priorities:
+            self._acts_at = None
+            return
+        if self._acts_at is None:
+            self._acts_at = self.elapsed_s + self.acts_after_s
+        if self.elapsed_s >= self._acts_at:
+            self.acting, self._acts_at = self._priorities, None
 
     def _choose_mode(self) -> str:
         self._watch_battery()
+        if not self.powered:
+            return "D"
         if self.fault_code:
             return "F"
         if self.pins.mode is not None:
             return self.pins.mode
         if not self.output_on:
             return "C" if self._can_charge() else "S"
-        battery_first = self.settings.output_priority is OutputPriority.BATTERY
+        battery_first = self.acting[0] is OutputPriority.BATTERY
         if self.grid_usable and not (battery_first and self._on_battery):
             return "L"
         if not self._spent:
@@ -248,7 +298,7 @@ class Plant:
         return "C" if self._can_charge() else "S"
 
     def _can_charge(self) -> bool:
-        return self.grid_usable or sum(self.sun.available(self.hour)) > 0
+        return self.grid_usable or sum(self.available) > 0
 
     def _watch_battery(self) -> None:
         """Follow the voltage through its thresholds: cut-off, to grid, back again."""
@@ -265,28 +315,35 @@ class Plant:
         elif full if back == 0 else volts >= back:
             self._on_battery = True
 
-    def _flow(self, pv_w: float) -> Flow:
+    def flow_now(self) -> Flow:
+        """Return the flow in this mode."""
         if self.mode in DEAD_MODES:
             return Flow()
-        load_w = 0.0 if self.mode in CHARGE_MODES else self.load.watts
-        pinned = self.pins.battery
+        pv_w, pinned = sum(self.available), self.pins.battery
+        load_w = 0.0 if self.mode in CHARGE_MODES else self.demand_w
         if self.mode in BATTERY_MODES or not self.grid_usable:
             if self.mode in LINE_MODES:
                 load_w = 0.0
             if pinned is not None:
                 return Flow(pv_w, 0.0, load_w, pinned[0] * pinned[1])
-            room = self.battery.room_w(self.settings, self.settings.max_charge_a)
+            room = self.room_w(self.settings.max_charge_a)
             most = self.battery.most_watts_out
             return on_battery(self.machine, pv_w, load_w, room, most)
         if pinned is not None:
             return on_line(self.machine, pv_w, load_w, pinned[0] * pinned[1])
         return self._line_flow(pv_w, load_w)
 
+    def room_w(self, most_amps: float) -> float:
+        """Return the watts that the battery takes from this unit now."""
+        return self.battery.room_w(self.settings, most_amps)
+
     def _line_flow(self, pv_w: float, load_w: float) -> Flow:
-        settings, battery = self.settings, self.battery
-        room = battery.room_w(settings, settings.max_charge_a)
-        ac_amps = min(settings.max_ac_charge_a, settings.max_charge_a)
-        ac_room = battery.room_w(settings, ac_amps)
+        output, charger = self.acting
+        settings = replace(
+            self.settings, output_priority=output, charger_priority=charger
+        )
+        room = self.room_w(settings.max_charge_a)
+        ac_room = self.room_w(min(settings.max_ac_charge_a, settings.max_charge_a))
         if self.mode == "Y":
             room = ac_room = 0.0
         need = load_w / self.machine.efficiency

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from mppdbus.simulator.physics import CHARGE_MODES, Energy, Plant
-from mppdbus.simulator.profiles import Profile
+from mppdbus.simulator.profile import Profile
 from mppdbus.simulator.settings import Settings
 
 
@@ -20,6 +20,7 @@ class Write:
     digits: str
     setting: str
     kind: type[int | float] = int
+    scale: float = 1.0
 
 
 WRITES = {
@@ -44,6 +45,20 @@ WRITES = {
     "PBEQOT": Write(r"\d{3}", "equalize_timeout_minutes"),
     "PBEQP": Write(r"\d{3}", "equalize_days"),
     "PBEQV": Write(r"\d\d\.\d\d", "equalize_v", float),
+    "POPV": Write(r"\d{4}", "output_v", float, 0.1),
+    "MSCHGC": Write(r"\d{3}", "max_solar_charge_a"),
+    "PCST": Write(r"\d\d", "charging_stage"),
+    "PBATCD": Write(r"[01]{3}", "battery_control"),
+    "PBCC": Write(r"\d{3}", "recharge_soc"),
+    "PBDC": Write(r"\d{3}", "redischarge_soc"),
+    "PSDC": Write(r"\d{3}", "cutoff_soc"),
+    "PTOPV": Write(r"\d\d\.\d", "relay_off_v", float),
+    "PTOPVC": Write(r"\d{3}", "relay_off_soc"),
+    "PTOPC": Write(r"\d\d", "relay_amps"),
+    "PTOPD": Write(r"\d{3}", "relay_off_minutes"),
+    "PTOPE": Write(r"\d", "relay_intent"),
+    "PVENGUSE": Write(r"\d\d", "pv_to_load_first"),
+    "SRS": Write(r"\d\d", "country"),
 }
 _CURRENTS = {
     "MCHGC": "max_charge_a",
@@ -54,13 +69,30 @@ _CHARGE_VOLTS = ("PBCV", "PSDV", "PCVV", "PBFT")
 _OUTPUT_OFF_FIRST = ("F", "POPM")
 # What a battery type brings along, for a 12 V block: bulk, float, cut-off.
 _TYPE_VOLTS = {0: (14.1, 13.5, 10.5), 1: (14.6, 13.5, 10.5)}
-_OWN_NUMBER = "0"  # the parallel number that a single unit answers to
 
 
-def obey(command: str, plant: Plant, profile: Profile) -> bool:
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The unit that was told, and the plants of its set by parallel number."""
+
+    plant: Plant
+    plants: Sequence[Plant]
+
+    def numbered(self, digit: str) -> Plant | None:
+        """Return the plant that a parallel number names, if it runs; alone it is 0."""
+        number = int(digit)
+        if number < len(self.plants) and self.plants[number].powered:
+            return self.plants[number]
+        return None
+
+
+def obey(
+    command: str, plant: Plant, profile: Profile, plants: Sequence[Plant] = ()
+) -> bool:
     """Carry `command` out; False when it is unknown or its value is refused."""
+    target = Target(plant, plants or (plant,))
     return any(
-        bool(words and act(words, plant, profile))
+        bool(words and act(words, target, profile))
         for pattern, act in _ACTIONS
         if (words := pattern.fullmatch(command))
     )
@@ -73,10 +105,12 @@ def factory(profile: Profile) -> Settings:
     return Settings(**(values | {"battery_type": 0}))
 
 
-def _write(words: re.Match[str], plant: Plant, profile: Profile) -> bool:
+def _write(words: re.Match[str], target: Target, profile: Profile) -> bool:
     name, text = words["name"], words["value"]
     row, rule = WRITES[name], profile.rules.get(name)
-    value = row.kind(text)
+    plant, value = target.plant, row.kind(text)
+    if row.scale != 1.0:
+        value *= row.scale
     if rule is None or not rule.allows(value):
         return False
     if name in _OUTPUT_OFF_FIRST and plant.mode not in CHARGE_MODES:
@@ -89,6 +123,8 @@ def _write(words: re.Match[str], plant: Plant, profile: Profile) -> bool:
         return False
     if name == "PBFT" and value > held.bulk_v:
         return False
+    if name == "PCVT" and value == profile.cv_auto:
+        value = 0
     setattr(held, row.setting, value)
     if name == "PBT":
         _bring_volts(held, profile)
@@ -103,29 +139,37 @@ def _bring_volts(held: Settings, profile: Profile) -> None:
         held.bulk_v, held.float_v, held.cutoff_v = volts
 
 
-def _current(words: re.Match[str], plant: Plant, profile: Profile) -> bool:
+def _current(words: re.Match[str], target: Target, profile: Profile) -> bool:
     name, text = words["name"], words["value"]
     listed = profile.ac_charge_amps if name == "MUCHGC" else profile.charge_amps
     for form in profile.current_forms.get(name, ()):
         if len(form) != len(text):
             continue
-        addressed = not form.startswith("m") or text.startswith(_OWN_NUMBER)
-        amps = int(text.removeprefix(_OWN_NUMBER) if form[0] == "m" else text)
-        if addressed and amps in listed:
+        addressed = form[0] == "m"
+        plant = target.numbered(text[0]) if addressed else target.plant
+        amps = int(text[1:] if addressed else text)
+        if plant is not None and amps in listed:
             setattr(plant.settings, _CURRENTS[name], amps)
             return True
     return False
 
 
-def _output_priority(words: re.Match[str], plant: Plant, profile: Profile) -> bool:
+def _output_priority(words: re.Match[str], target: Target, profile: Profile) -> bool:
     codes = profile.output_set_codes or profile.output_codes
-    return _coded("output_priority", codes, words["value"], plant)
+    return _coded("output_priority", codes, words["value"], target.plant)
 
 
-def _charger_priority(words: re.Match[str], plant: Plant, profile: Profile) -> bool:
+def _charger_priority(words: re.Match[str], target: Target, profile: Profile) -> bool:
     codes = profile.charger_set_codes or profile.charger_codes
-    number = words.groupdict().get("unit") or _OWN_NUMBER
-    if number != _OWN_NUMBER or (words["name"] == "PPCP" and not _parallel(profile)):
+    return _coded("charger_priority", codes, words["value"], target.plant)
+
+
+def _charger_priority_of(
+    words: re.Match[str], target: Target, profile: Profile
+) -> bool:
+    codes = profile.charger_set_codes or profile.charger_codes
+    plant = target.numbered(words["unit"])
+    if plant is None or "QPGS" not in profile.queries:
         return False
     return _coded("charger_priority", codes, words["value"], plant)
 
@@ -138,43 +182,55 @@ def _coded(setting: str, codes: Mapping[int, StrEnum], text: str, plant: Plant) 
     return True
 
 
-def _parallel(profile: Profile) -> bool:
-    return "QPGS" in profile.queries
-
-
-def _flags(words: re.Match[str], plant: Plant, profile: Profile) -> bool:
+def _flags(words: re.Match[str], target: Target, profile: Profile) -> bool:
     on, off = set(words["on"] or ""), set(words["off"] or "")
     if not on | off or not on | off <= set(profile.flags):
         return False
-    plant.settings.flags = plant.settings.flags - off | on
+    held = target.plant.settings
+    held.flags = held.flags - off | on
     return True
 
 
-def _factory(_words: re.Match[str], plant: Plant, profile: Profile) -> bool:
-    plant.settings = factory(profile)
+def _factory(_words: re.Match[str], target: Target, profile: Profile) -> bool:
+    if "PGR" not in profile.rules:  # the REVO has setters of its own
+        return False
+    target.plant.settings = factory(profile)
     return True
 
 
-def _clock(words: re.Match[str], plant: Plant, _profile: Profile) -> bool:
+def _clock(words: re.Match[str], target: Target, profile: Profile) -> bool:
+    if "QT" not in profile.queries:
+        return False
     try:
         at = datetime.strptime(words["value"], "%y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError:
         return False
-    plant.clock = at
+    target.plant.clock = at
     return True
 
 
-def _forget_energy(_words: re.Match[str], plant: Plant, _profile: Profile) -> bool:
-    plant.energy = Energy()
-    plant.history.clear()
+def _forget_energy(_words: re.Match[str], target: Target, profile: Profile) -> bool:
+    if "QET" not in profile.queries:
+        return False
+    target.plant.energy = Energy()
+    target.plant.history.clear()
     return True
 
 
-def _nothing(_words: re.Match[str], _plant: Plant, _profile: Profile) -> bool:
+def _forget_log(_words: re.Match[str], _target: Target, profile: Profile) -> bool:
+    return "QET" in profile.queries
+
+
+def _battery_told(words: re.Match[str], target: Target, profile: Profile) -> bool:
+    """Take what a BMS pushes: of its ten numbers only the state of charge acts here."""
+    if "PBMS" not in profile.rules:
+        return False
+    linked = words["state"] == "0"
+    target.plant.settings.bms_soc = int(words["soc"]) if linked else None
     return True
 
 
-_Action = Callable[[re.Match[str], Plant, Profile], bool]
+_Action = Callable[[re.Match[str], Target, Profile], bool]
 _ACTIONS: tuple[tuple[re.Pattern[str], _Action], ...] = (
     *(
         (re.compile(f"(?P<name>{name})(?P<value>{row.digits})"), _write)
@@ -183,10 +239,17 @@ _ACTIONS: tuple[tuple[re.Pattern[str], _Action], ...] = (
     (re.compile(r"(?P<name>MCHGC|MNCHGC|MUCHGC)(?P<value>\d+)"), _current),
     (re.compile(r"(?P<name>POP)(?P<value>\d\d)"), _output_priority),
     (re.compile(r"(?P<name>PCP)(?P<value>\d\d)"), _charger_priority),
-    (re.compile(r"(?P<name>PPCP)(?P<unit>\d)(?P<value>\d\d)"), _charger_priority),
+    (re.compile(r"(?P<name>PPCP)(?P<unit>\d)(?P<value>\d\d)"), _charger_priority_of),
     (re.compile(r"(PE(?P<on>[a-z]+))?(PD(?P<off>[a-z]+))?"), _flags),
     (re.compile(r"PF"), _factory),
     (re.compile(r"DAT(?P<value>\d{12})"), _clock),
     (re.compile(r"RTEY"), _forget_energy),
-    (re.compile(r"RTDL"), _nothing),
+    (re.compile(r"RTDL"), _forget_log),
+    (
+        re.compile(
+            r"PBMS(?P<state>[01]) (?P<soc>\d{3}) \d \d \d \d{3} \d{3} \d{3} "
+            r"\d{4} \d{4}"
+        ),
+        _battery_told,
+    ),
 )

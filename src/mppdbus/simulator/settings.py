@@ -21,6 +21,11 @@ class ChargerPriority(StrEnum):
     SOLAR_FIRST = "solar first"
     SOLAR_AND_UTILITY = "solar and utility"
     ONLY_SOLAR = "only solar"
+    # King (D, E): order of battery and load; may the mains charge?
+    SBL_UCB = "solar to battery, then load; utility charges"
+    SBL_UDC = "solar to battery, then load; utility does not charge"
+    SLB_UCB = "solar to load, then battery; utility charges"
+    SLB_UDC = "solar to load, then battery; utility does not charge"
 
 
 @dataclass(slots=True)
@@ -34,7 +39,7 @@ class Settings:
     cutoff_v: float = 42.0
     bulk_v: float = 56.4
     float_v: float = 54.0
-    battery_type: int = 2  # 0 AGM, 1 flooded, 2 user
+    battery_type: int = 2  # 0 AGM, 1 flooded, 2 user, more: a BMS
     max_ac_charge_a: int = 30
     max_charge_a: int = 60
     input_range: int = 0  # 0 appliance, 1 UPS
@@ -52,4 +57,18 @@ class Settings:
     equalize_days: int = 30
     equalize_v: float = 58.4
     equalize_timeout_minutes: int = 120
+    country: int = 0
+    charging_stage: int = 0  # Plus Duo: 0 auto, 1 two stages, 2 three
+    max_solar_charge_a: int = 60
+    battery_control: int = 111  # PBATCD's digits
+    recharge_soc: int = 10
+    redischarge_soc: int = 30
+    cutoff_soc: int = 0
+    relay_intent: int = 3  # of the second output: 0 off, 1 on, 2 and 3 auto
+    relay_off_v: float = 42.0
+    relay_off_minutes: int = 15
+    relay_off_soc: int = 0
+    relay_amps: int = 40
+    pv_to_load_first: int = 0  # VMII: PVENGUSE
+    bms_soc: int | None = None  # what a BMS has told by PBMS
     flags: frozenset[str] = frozenset("akxyz")

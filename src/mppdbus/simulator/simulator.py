@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from mppdbus.errors import ConfigError
 from mppdbus.protocol.framing import encode_reply
+from mppdbus.simulator.clock import Clock
 from mppdbus.simulator.control import Scene
 from mppdbus.simulator.faults import GONE_S, SLOW_S, UNHEARD, Fault, Faults, Kind
 from mppdbus.simulator.inverter import SimulatedInverter, plant_for
 from mppdbus.simulator.pace import Pace, verified
-from mppdbus.simulator.profiles import DEFAULT_PROFILE, PROFILES, Profile
+from mppdbus.simulator.profile import Profile
+from mppdbus.simulator.profiles import DEFAULT_PROFILE, PROFILES
 
 _NAK = encode_reply("NAK")
 
@@ -36,8 +39,8 @@ class Response:
 class Simulator:
     """A source behind a line with faults.
 
-    `scene` turns the plant, the faults and the pace; `source` answers. `respond` is
-    pure but for the time that it is given.
+    `scene` turns the plant, the faults and the pace; `source` answers; `bare` answers
+    a request whose checksum is wrong. `respond` is pure but for the time it is given.
     """
 
     def __init__(
@@ -46,27 +49,25 @@ class Simulator:
         scene: Scene,
         *,
         name: str = "recording",
-        ends_with: bytes = b"\r",
-        zero_crc: str = "both",
-        idle_deaf_s: float | None = None,
+        bare: Callable[[bytes], bytes | None] = lambda _request: _NAK,
     ) -> None:
         self.source = source
         self.scene = scene
         self.name = name
-        self._ends_with = ends_with
-        self._zero_crc = zero_crc
-        self._idle_deaf_s = idle_deaf_s
+        self._bare = bare
         self._heard_at: float | None = None
 
     def respond(self, request: bytes, now: float) -> Response | None:
         """Answer a request (without its CR) that ended at `now`; None is silence."""
         self.scene.catch_up(now)
-        command = verified(request, zero=self._zero_crc)
-        if self._overslept(now):
+        if not self.scene.powered:
+            return None
+        habits = self.scene.habits
+        command = verified(request, zero=habits.zero_crc)
+        if self._overslept(now, habits.idle_deaf_s):
             return None
         if command is None:
-            self.scene.requests["(bad checksum)"] += 1
-            return Response(_NAK)
+            return self._respond_bare(request)
         self.scene.requests[command] += 1
         fault = self.scene.faults.take(command)
         if fault is not None and fault.kind in UNHEARD:
@@ -76,13 +77,26 @@ class Simulator:
             reply = self.source.reply("QMOD" if command != "QMOD" else "QID")
         if reply is None or (fault is not None and fault.kind is Kind.LOST):
             return None
-        return self._damaged(fault, request, reply)
+        return self._damaged(fault, request, self._spoiled(request, reply))
 
-    def _overslept(self, now: float) -> bool:
+    def _respond_bare(self, request: bytes) -> Response | None:
+        self.scene.requests["(bad checksum)"] += 1
+        data = self._bare(request)
+        return None if data is None else Response(data)
+
+    def _overslept(self, now: float, deaf_s: float | None) -> bool:
         """Whether the unit misses this request because the line was quiet long."""
         before, self._heard_at = self._heard_at, now
-        deaf = self._idle_deaf_s
-        return deaf is not None and before is not None and now - before >= deaf
+        return deaf_s is not None and before is not None and now - before >= deaf_s
+
+    def _spoiled(self, request: bytes, reply: bytes) -> bytes:
+        """Let the firmware's bugs at the reply, and end it as this unit does."""
+        if (firmware := self.scene.firmware) is not None:
+            wire = request + b"\r"
+            reply = firmware.spoil_bytes(wire, reply, self.source.reply)
+        if reply.endswith(b"\r"):
+            return reply[:-1] + self.scene.habits.ends_with
+        return reply
 
     def _unheard(self, fault: Fault, request: bytes) -> Response | None:
         if fault.kind is Kind.SILENCE:
@@ -93,8 +107,6 @@ class Simulator:
         return Response(self.scene.faults.damage(fault.kind, wire, _NAK))
 
     def _damaged(self, fault: Fault | None, request: bytes, reply: bytes) -> Response:
-        if self._ends_with != b"\r":
-            reply = reply[:-1] + self._ends_with
         if fault is None:
             return Response(reply)
         delay = 0.0
@@ -117,18 +129,19 @@ def simulate(
     Raises `ConfigError` for an unknown profile or a line that the scene refuses.
     """
     row = profile if isinstance(profile, Profile) else find_profile(profile)
-    plant = plant_for(row)
+    unit = SimulatedInverter(plant_for(row), row)
+    simulator = put_on_stage(unit, Clock(speed), pace or Pace(), seed)
+    simulator.scene.apply_script(scene)
+    return simulator
+
+
+def put_on_stage(
+    unit: SimulatedInverter, clock: Clock, pace: Pace, seed: int
+) -> Simulator:
+    """Return a simulator of `unit` on a line of its own, with time by `clock`."""
     faults = Faults(random.Random(seed))  # noqa: S311 - damage, not secrets
-    stage = Scene(plant, faults, pace or Pace(), speed)
-    stage.apply_script(scene)
-    return Simulator(
-        SimulatedInverter(plant, row),
-        stage,
-        name=row.name,
-        ends_with=row.ends_with,
-        zero_crc=row.zero_crc,
-        idle_deaf_s=row.idle_deaf_s,
-    )
+    scene = Scene(unit.plant, faults, pace, clock, unit.firmware)
+    return Simulator(unit, scene, name=unit.profile.name, bare=unit.bare)
 
 
 def find_profile(name: str) -> Profile:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 SUNRISE, SUNSET = 6.0, 18.0
+LOW_VOLTAGE = 140.0  # V; a unit for less is made for 100 to 127 V
 _ACCEPTED = {0: (90.0, 280.0), 1: (170.0, 280.0)}  # V: appliance, UPS
 
 
@@ -16,11 +17,13 @@ class Grid:
     on: bool = True
     volts: float = 230.0
     hz: float = 50.0
+    nominal_v: float = 230.0
 
     def usable(self, input_range: int) -> bool:
-        """Tell whether an inverter would take it."""
+        """Tell whether an inverter would take it; one for 120 V takes half as much."""
         low, high = _ACCEPTED[input_range]
-        return self.on and low <= self.volts <= high and 40.0 <= self.hz <= 65.0
+        volts = self.volts if self.nominal_v > LOW_VOLTAGE else 2 * self.volts
+        return self.on and low <= volts <= high and 40.0 <= self.hz <= 65.0
 
 
 @dataclass(slots=True)
@@ -30,6 +33,7 @@ class Load:
     watts: float = 500.0
     va: float | None = None
     power_factor: float = 0.9
+    first_leg: float = 1.0  # share of the watts on L1, of a unit with two legs
 
     def va_at(self, watts: float) -> float:
         """Return the VA while `watts` are served."""
