@@ -198,13 +198,18 @@ def of_service(
 ) -> Picture:
     """Return the picture of a multi, inverter or acsystem, as its paths show it."""
     items = _Items(values)
+    picture = _shown(service, items, age)
+    return picture if items.number("/Connected") else picture.gone(age or 0.0)
+
+
+def _shown(service: str, items: _Items, age: float | None) -> Picture:
     out, ac_in = "/Ac/Out", "/Ac/In/1"
     voltage = items.number("/Dc/0/Voltage")
     grid_voltage = items.mean(ac_in, "V")
     letter = items.text("/Mppdbus/Mode")
     state = items.number("/State")
     mode = MODES.get(letter or "", letter) or _state_name(state)
-    picture = Picture(
+    return Picture(
         name=items.text("/CustomName") or items.text("/ProductName") or service,
         where=service,
         model=items.text("/ProductName"),
@@ -235,7 +240,6 @@ def of_service(
         quality=items.number("/Mppdbus/Link/Quality"),
         failures=_whole(items.number("/Mppdbus/Link/Failures")),
     )
-    return picture if items.number("/Connected") else picture.gone(age or 0.0)
 
 
 def _state_name(state: float | None) -> str | None:
