@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from mppdbus.protocol.framing import encode_reply
+from mppdbus.simulator.bugs import BUGS
 from mppdbus.simulator.cli import add_arguments, build, run
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.profiles import PROFILES
@@ -45,6 +46,8 @@ def arguments(*words: str) -> argparse.Namespace:
         (("--pty", "x", "--chunk", "0"), "--chunk 0 makes no sense"),
         (("--pty", "x", "--model", "King"), "--model belongs to --recording"),
         (("--pty", "x", "--recording", "/none"), "/none cannot be read"),
+        (("--pty", "x", "--recording", "/none", "--bug", "lf"), "--bug belongs to"),
+        (("--pty", "x", "--bug", "none"), "no bug 'none'; there are bogus-serial"),
         (("--pty", "x", "--recording", str(FRAMES)), "choose one with --model: "),
         (("--tcp", "nonsense"), "nonsense is no address"),
         (("--pty", "/no/such/folder/tty"), "cannot be made: No such file"),
@@ -84,6 +87,19 @@ async def test_list_profiles(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[0].startswith("ms-3000        Axpert MS/MSX 3 kVA of 2014")
     assert lines[1].strip().startswith("from documents A; f0014 f0015")
     assert max(map(len, lines)) <= 100
+
+
+async def test_list_bugs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run(arguments("--list-bugs")) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[::2]] == list(BUGS)
+    assert all(line.strip().startswith("from ") for line in lines[1::2])
+
+
+def test_bugs_are_on_from_the_start() -> None:
+    simulator = build(arguments("--pty", "x", "--bug", "echo", "--bug", "lf"))
+    assert simulator.scene.firmware is not None
+    assert simulator.scene.firmware.bugs == ("echo", "lf")
 
 
 @asynccontextmanager

@@ -66,10 +66,12 @@ async def test_nobody_reads_and_nothing_blocks(tmp_path: Path) -> None:
     simulator = simulate(pace=Pace.instant())
     async with serve_pty(simulator, tmp_path / "tty"):
         with opened(tmp_path / "tty") as fd:
-            for _ in range(100):  # 11 kB, more than a terminal keeps
-                os.write(fd, encode_request("QPIGS"))
-                await asyncio.sleep(0.001)
-            assert simulator.scene.requests["QPIGS"] == 100
+            async with asyncio.timeout(3):
+                for number in range(1, 101):  # 11 kB, more than a terminal keeps
+                    os.write(fd, encode_request("QPIGS"))
+                    while simulator.scene.requests["QPIGS"] < number:
+                        await asyncio.sleep(0.001)
+                    await asyncio.sleep(0.001)
             await read_until(fd, b"\r")
 
 

@@ -1,6 +1,6 @@
 """Tables: faults of real firmware, on demand, with where each was met.
 
-"§" is a chapter of the protocol notes behind the project, "f" a recorded frame.
+A source is a recorded frame ("f" and a number), or a repository and its issue.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def _wrong_ratings(words: Words) -> str:
         return words.payload
     split = words.payload.split(" ")
     amps = [f"{float(split[at]) / 10:04.1f}" for at in (1, 4)]
-    powers = [f"{int(split[at]) % 1000:04d}" for at in (5, 6)]
+    powers = [f"{int(split[at]) % 10000:04d}" for at in (5, 6)]
     return words.replaced({2: amps[0], 5: amps[1], 6: powers[0], 7: powers[1]})
 
 
@@ -168,19 +168,19 @@ _ROWS = (
     Bug(
         "late-priority",
         "a new output or charger priority reads back at once and acts 5 minutes later",
-        "§9 no. 22; syssi/esphome-pipsolar#27",
+        "syssi/esphome-pipsolar#27",
         {"acts_after_s": 300.0},
     ),
     Bug(
         "ack-only",
         "setters are acknowledged, and nothing is written",
-        "§6.2 no. 3",
+        "jean-luc1203/voltronic-rs232-addon, which reads back for it",
         {"forgets_writes": True},
     ),
     Bug(
         "stuck-totals",
         "the totals of QPGS (16 to 19) stay as they were when this began",
-        "§9 no. 28",
+        "jblance/mpp-solar#11",
         says=_stuck_totals,
     ),
     Bug(
@@ -204,25 +204,25 @@ _ROWS = (
     Bug(
         "blind-discharge",
         "the discharge current reads 0 below 120 W",
-        "§3.3; §9 no. 15",
+        "SergeyAnokhin/hacs-voltronic-solar-inverter",
         {"blind_discharge_w": 120.0},
     ),
     Bug(
         "soc-from-volts",
         "the battery's percent are guessed from its voltage",
-        "f0293; §9 no. 15",
+        "f0293",
         {"soc_from_volts": True},
     ),
     Bug(
         "pv-amps-at-battery",
         "the PV current is that into the battery: times PV volts it is no power",
-        "f0047 f0454; §9 no. 12",
+        "f0047; ned-kelly/docker-voltronic-homeassistant#4",
         {"pv_amps_at_battery": True},
     ),
     Bug(
         "wrong-ratings",
-        "QPIRI: a tenth of the rated currents, and only the last digits of the powers",
-        "f0014 f0022; §9 no. 33",
+        "QPIRI: a tenth of the rated currents, and the last four digits of the powers",
+        "f0014 f0022; syssi/esphome-pipsolar#149",
         says=_wrong_ratings,
     ),
     Bug(
@@ -231,39 +231,49 @@ _ROWS = (
         "f0360",
         says=_volts_per_block,
     ),
-    Bug("padded-q1", "Q1 begins with blanks", "f0095; §9 no. 24", says=_padded),
+    Bug(
+        "padded-q1",
+        "Q1 begins with blanks",
+        "f0095; softwarecrash/Solar2MQTT-ESP8266#148",
+        says=_padded,
+    ),
     Bug(
         "decimal-status",
         "QPGS 20 shows the battery as a decimal digit, so with a 2 when it is open",
-        "f0338; §9 no. 37",
+        "BoboTiG/python-inverter-com",
         {"battery_digit": True},
     ),
     Bug(
         "raw-temperature",
         "the heat sink is shown in counts of the A/D converter",
-        "f0014-f0050; §9 no. 14",
+        "f0015 f0134 f0146; syssi/esphome-pipsolar#36",
         {"raw_temperature": True},
     ),
     Bug(
         "silent-nak",
         "what is not supported gets silence instead of NAK",
-        "f0268-f0295; §1.5",
+        "a Vevor VMII, f0268-f0295",
         {"refusal": None},
     ),
-    Bug("bare-nak", "NAK has no checksum", "§1.4; f0157", sends=_bare_nak),
+    Bug("bare-nak", "NAK has no checksum", "f0157", sends=_bare_nak),
     Bug(
         "torn-nak",
         "a garbled request, like an unescaped POP02, gets (NAK, CR, s, CR",
-        "f0156; §9 no. 1",
+        "f0156; syssi/esphome-pipsolar#3",
         {"to_garbage": b"(NAK\rs\r"},
     ),
     Bug(
         "echo",
         "every request comes back before its reply",
-        "f0241 f0243; §9 no. 6",
+        "f0243; syssi/esphome-pipsolar#98",
         sends=_echo,
     ),
-    Bug("lf", "replies end in LF", "f0051; §9 no. 31", {"ends_with": b"\n"}),
+    Bug(
+        "lf",
+        "replies end in LF",
+        "f0051; ned-kelly/docker-voltronic-homeassistant#20",
+        {"ends_with": b"\n"},
+    ),
     Bug(
         "crlf",
         "replies end in CR and LF",
@@ -273,37 +283,37 @@ _ROWS = (
     Bug(
         "zero-sent-as-one",
         "a checksum byte 00 of a reply is sent as 01",
-        "§1.3; §9 no. 2",
+        "jblance/mpp-solar, which does and expects it",
         sends=_zero_as_one,
     ),
     Bug(
         "zero-heard-as-one",
         "a request whose checksum has a 00 is understood only with 01 instead",
-        "mpp-solar PR 450; §9 no. 2",
+        "jblance/mpp-solar PR 450",
         {"zero_crc": "one"},
     ),
     Bug(
         "idle-deaf",
         "the first request after a minute of quiet is lost",
-        "§9 no. 32",
+        "SergeyAnokhin/hacs-voltronic-solar-inverter",
         {"idle_deaf_s": 60.0},
     ),
     Bug(
         "lost-report",
         "every fifth long reply lacks 8 bytes, a report of the USB chip",
-        "f0158; §9 no. 11",
+        "f0158",
         sends=_lost_report,
     ),
     Bug(
         "foreign-replies",
         "every third reply follows one that somebody else has asked for",
-        "syssi/esphome-pipsolar#231; §9 no. 23",
+        "syssi/esphome-pipsolar#231",
         sends=_foreign,
     ),
     Bug(
         "leading-ff",
         "every fourth reply begins with a lone FF",
-        "f0033; §9 no. 40",
+        "f0033; syssi/esphome-pipsolar#197",
         sends=_first_bytes_lost,
     ),
 )

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mppdbus.errors import ConfigError
+from mppdbus.simulator.bugs import BUGS
 from mppdbus.simulator.control import Scene
 from mppdbus.simulator.control_server import (
     listen_on_stdin,
@@ -39,6 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--hid", metavar="PATH", help="as --pty, in 8-byte reports like a hidraw")
     add("--profile", default=DEFAULT_PROFILE, help="default: %(default)s")
     add("--list-profiles", action="store_true", help="show the profiles and end")
+    add("--bug", action="append", default=[], metavar="NAME", help="of its firmware")
+    add("--list-bugs", action="store_true", help="show the bugs and end")
     add("--recording", metavar="FILE", help="answer what a real inverter said")
     add("--model", metavar="NAME", help="which model of the recording")
     add("--quality", choices=("good", "all"), default="good", help="of recorded bytes")
@@ -59,6 +62,10 @@ async def run(args: argparse.Namespace) -> int:
     if args.list_profiles:
         for line in listed(PROFILES.values()):
             print(line)  # noqa: T201 - the answer
+        return 0
+    if args.list_bugs:
+        for bug in BUGS.values():
+            print(f"{bug.name:<18} {bug.about}\n{'':<18} from {bug.source}")  # noqa: T201
         return 0
     try:
         await _serve(args, build(args))
@@ -86,6 +93,8 @@ def build(args: argparse.Namespace) -> Simulator:
         raise ConfigError("say where: --pty PATH, --tcp [HOST:]PORT or --hid PATH")
     pace = _pace(args)
     if args.recording:
+        if args.bug:
+            raise ConfigError("--bug belongs to --profile: a recording has what it has")
         recording = load(Path(args.recording), args.model, quality=args.quality)
         if args.unrecorded == "silence":
             recording.unrecorded = None
@@ -99,7 +108,8 @@ def build(args: argparse.Namespace) -> Simulator:
     scene = simulator.scene
     scene.physics.clock = datetime.now().astimezone().replace(tzinfo=UTC)
     scene.physics.settle()
-    scene.apply_script(f"speed {args.speed}; {args.scene}")
+    bugs = "".join(f"bug {name} on; " for name in args.bug)
+    scene.apply_script(f"speed {args.speed}; {bugs}{args.scene}")
     return simulator
 
 

@@ -39,7 +39,7 @@ class OneOf:
 
 Rule = Steps | OneOf
 
-# §4.2 and §4.3: what the codes of POP and PCP mean.
+# What the codes of POP and PCP mean.
 OUTPUT_CODES = {
     0: OutputPriority.UTILITY,
     1: OutputPriority.SOLAR,
@@ -68,7 +68,7 @@ CHARGER_CODES_MENU = {
     2: ChargerPriority.ONLY_SOLAR,
 }
 
-# §4.6: what goes into QPIRI 22, QOPM and QPGS 21; S1 and S2 are legs of 120/240 V.
+# What goes into QPIRI 22, QOPM and QPGS 21; S1 and S2 are legs of 120/240 V.
 MODES_3PHASE = {"single": 0, "parallel": 1, "L1": 2, "L2": 3, "L3": 4}
 MODES_MAX = MODES_3PHASE | {"S1": 5, "S2": 7}
 MODES_PI41 = MODES_3PHASE | {"single": 6, "parallel": 6}

@@ -204,7 +204,7 @@ LV6548 = replace(
     EG4_6500,
     name="lv6548",
     about="MPP Solar LV6548: as the EG4, but PCP counts as the menu does (0 solar)",
-    basis="F; mpp-solar PR 387 and 566",
+    basis="F; mpp-solar PR 387, PR 566",
     serial="96342206101313",
     fixed=dict(EG4_6500.fixed) | identity("96342206101313", QVFW="VERFW:00079.60"),
     charger_set_codes=CHARGER_CODES_MENU,

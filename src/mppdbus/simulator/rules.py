@@ -1,4 +1,4 @@
-"""Tables: which values setters take, by family and battery voltage (§6, §6.1)."""
+"""Tables: which values setters take, by family and battery voltage (documents A to H)."""
 
 from __future__ import annotations
 
