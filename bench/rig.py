@@ -1,0 +1,131 @@
+"""What a measurement needs, each a process of its own: bus, inverter, service."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PATIENCE = 5.0  # s
+
+_BUS = """\
+<busconfig>
+  <type>custom</type>
+  <listen>unix:path={socket}</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow send_destination="*" eavesdrop="true"/>
+    <allow eavesdrop="true"/>
+    <allow own="*"/>
+  </policy>
+</busconfig>
+"""
+_CONFIG = """\
+[dbus]
+bus = "{address}"
+[log]
+level = "WARNING"
+[[inverter]]
+port = "serial:{pty}"
+poll = {poll}
+"""
+Poll = float | str  # seconds, or "fast"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A line of the inverter's log; `ended` is None without a reply."""
+
+    asked: float
+    ended: float | None
+    command: str
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inverter:
+    """A running inverter."""
+
+    process: subprocess.Popen[bytes]
+    pty: Path
+    log: Path
+
+    def mute(self) -> None:
+        """Let it answer no more."""
+        self.process.send_signal(signal.SIGUSR1)
+
+    def exchanges(self) -> list[Exchange]:
+        """Return what went over the line so far, oldest first."""
+        rows = (line.split() for line in self.log.read_text().splitlines())
+        return [
+            Exchange(float(at), None if end == "-" else float(end), command, int(size))
+            for at, end, command, size in (row for row in rows if len(row) == 4)
+        ]
+
+
+@contextmanager
+def private_bus(folder: Path) -> Iterator[str]:
+    """Run a bus of our own; yields its address."""
+    socket, config = folder / "bus", folder / "bus.conf"
+    config.write_text(_BUS.format(socket=socket))
+    command = ["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile"]
+    with _running(command):
+        _await(socket)
+        yield f"unix:path={socket}"
+
+
+@contextmanager
+def inverter(folder: Path) -> Iterator[Inverter]:
+    """Run a paced inverter at 2400 baud that thinks for 60 ms."""
+    pty, log = folder / "inverter", folder / "exchanges"
+    pty.unlink(missing_ok=True)
+    with _running([sys.executable, str(HERE / "paced.py"), str(pty), str(log)]) as it:
+        _await(pty)
+        yield Inverter(it, pty, log)
+    pty.unlink(missing_ok=True)
+
+
+@contextmanager
+def service(
+    kind: str, folder: Path, address: str, pty: Path, poll: Poll
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run the daemon (kind "mppdbus") or the baseline (kind "proto")."""
+    if kind == "proto":
+        script = str(HERE / "proto.py")
+        command = [sys.executable, script, address, str(pty), str(poll)]
+    else:
+        config = folder / "config.toml"
+        said = f'"{poll}"' if isinstance(poll, str) else poll
+        config.write_text(_CONFIG.format(address=address, pty=pty, poll=said))
+        command = [sys.executable, "-m", "mppdbus", "run", "--config", str(config)]
+    with _running(command) as it:
+        yield it
+
+
+@contextmanager
+def _running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _await(path: Path) -> None:
+    """Wait until `path` is there."""
+    end = time.monotonic() + PATIENCE
+    while not path.exists():
+        if time.monotonic() > end:
+            raise TimeoutError(f"{path.name} did not come up")
+        time.sleep(0.01)
