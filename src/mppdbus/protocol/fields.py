@@ -48,7 +48,10 @@ class Reading(BaseModel):
     "1e5", "+5" or "1_0" for numbers, none of which an inverter ever sends.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    # Built when first used: most queries are never asked, and the start is faster.
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True
+    )
     alphabet: ClassVar[bytes | None] = NUMERIC
     wire: ClassVar[tuple[str, ...]] = ()  # what `wire_names` says, asked once
 
