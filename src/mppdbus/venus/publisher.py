@@ -231,4 +231,5 @@ async def _release(service: VictronService) -> None:
 
 def values_of(rows: tuple[Row[V], ...], view: V, phase: int) -> dict[str, Value]:
     """Return the value of every row."""
-    return {row.path_on(phase): row.source(view) for row in rows}
+    place = phase - 1
+    return {row.paths[place]: row.source(view) for row in rows}

@@ -7,7 +7,7 @@ unknown, which the bus shows as invalid. `{phase}` in a path is L1, L2 or L3.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from mppdbus import __version__
@@ -31,6 +31,11 @@ class Row(Generic[V]):
     kind: Kind
     source: Callable[[V], Value]
     text: Text = ""
+    paths: tuple[str, ...] = field(init=False, repr=False)  # on L1, L2 and L3
+
+    def __post_init__(self) -> None:
+        on_each = (self.path.replace("{phase}", f"L{number}") for number in (1, 2, 3))
+        object.__setattr__(self, "paths", tuple(on_each))
 
     def item(self, phase: int) -> Item:
         """Return the leaf on the bus of a unit on `phase`."""
@@ -38,7 +43,7 @@ class Row(Generic[V]):
 
     def path_on(self, phase: int) -> str:
         """Return the path with the phase filled in."""
-        return self.path.replace("{phase}", f"L{phase}")
+        return self.paths[phase - 1]
 
 
 VOLT = "{:.1f} V"

@@ -72,11 +72,11 @@ class SystemView:
     """All units of the hybrid profile as one system; only those online count."""
 
     units: tuple[UnitView, ...]
+    online: tuple[UnitView, ...] = field(init=False)  # the units that answer
 
-    @property
-    def online(self) -> tuple[UnitView, ...]:
-        """The units that answer."""
-        return tuple(view for view in self.units if view.snapshot.online)
+    def __post_init__(self) -> None:
+        online = tuple(view for view in self.units if view.snapshot.online)
+        object.__setattr__(self, "online", online)
 
     @property
     def lead(self) -> UnitView | None:
