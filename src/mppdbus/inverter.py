@@ -118,10 +118,10 @@ class Inverter:
             self.trackers = max(self.trackers or 0, _trackers(reading))
         return reading
 
-    async def ask(self, query: str) -> Reading | None:
+    async def ask(self, query: str, *, attempts: int | None = None) -> Reading | None:
         """Read what need not exist: None for NAK and for an unknown layout."""
         try:
-            return await self.read(query)
+            return await self.read(query, attempts=attempts)
         except Refused:
             return None
         except UnknownLayout as error:
@@ -217,13 +217,13 @@ class Inverter:
             self._kept = before._kept | self._kept
             self._complained |= before._complained
 
-    async def count_trackers(self) -> None:
+    async def count_trackers(self, *, attempts: int | None = None) -> None:
         """Ask for the second tracker: QPIGS2; NAK for a single one; raises `LinkError`.
 
         A layout that nobody has seen leaves the number unknown.
         """
         try:
-            await self.read("QPIGS2")
+            await self.read("QPIGS2", attempts=attempts)
         except Refused:
             self.trackers = 1
         except UnknownLayout as error:

@@ -35,6 +35,7 @@ wire_log = logging.getLogger("mppdbus.wire")
 T = TypeVar("T")
 
 LONGEST_REPLY = 150  # bytes; QPGS of the MAX has 143
+LATE = 0.5  # s for which a reply may still come after its time
 SETTLE = 0.2  # s of silence before a retry, so that a late reply has passed
 
 
@@ -234,9 +235,9 @@ class Link:
         return _Attempt(command, reply, loop.time(), limit, longest)
 
     def _missed(self, attempt: _Attempt, now: float) -> _Owed:
-        """Note that a reply was given up; it may be as late again as it was allowed."""
+        """Note that a reply was given up."""
         end = attempt.sent + attempt.limit
-        return _Owed(attempt.command, end + self._patience if now >= end else end)
+        return _Owed(attempt.command, end + LATE if now >= end else end)
 
     async def _let_pass(self, command: str) -> None:
         """Wait for the reply to another command that is owed, while it may come.

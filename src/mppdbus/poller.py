@@ -26,7 +26,7 @@ from .snapshot import Snapshot
 
 FAILURES_OFFLINE = 3  # failed live polls in a row after which nothing is known
 FAILURES_REOPEN = 8  # after which the port is opened anew
-MUTE_PAUSE = 1.0  # s after a failed live poll; nothing else is asked meanwhile
+FAILED_EVERY = 1.0  # s at least from one failed live poll to the next
 MOST_TRIES = 5  # of a query that is asked once, until it is given up
 LATE = 1.0  # s at which a query goes before the next of those that are asked once
 SILENCES = 3  # silences in a row after which a query counts as not known
@@ -179,12 +179,13 @@ class Poller:
     # -- live ---------------------------------------------------------------------
 
     async def _live(self) -> None:
+        began = self._clock()
         try:
             status = await self._inverter.read("QPIGS")
         except PortLost:
             raise
         except (LinkError, ProtocolError) as error:
-            await self._failed(error)
+            await self._failed(error, self._clock() - began)
             return
         if self._failures >= FAILURES_OFFLINE:
             self._log.info("answers again after %d failed polls", self._failures)
@@ -194,14 +195,14 @@ class Poller:
             await self._inverter.probe("QPIGS2")
         self._watch(getattr(status, "device_status", None))
 
-    async def _failed(self, error: MppdbusError) -> None:
+    async def _failed(self, error: MppdbusError, took: float) -> None:
         self._failures += 1
         if self._failures == FAILURES_OFFLINE:
             self._complain(error)
         if self._failures >= FAILURES_REOPEN:
             raise NoReply(f"{self._inverter.name}: {error}")
         self._show()
-        await asyncio.sleep(MUTE_PAUSE)
+        await asyncio.sleep(max(0.0, FAILED_EVERY - took))  # a NAK takes no time
 
     def _expire_at(self, time: float | None) -> None:
         """Show, at that moment, that the live values have become too old."""
@@ -256,18 +257,19 @@ class Poller:
     async def _other(self, query: str) -> None:
         inverter = self._inverter
         before, trackers = inverter.last(query), inverter.trackers
+        attempts = 1 if self._silences[query] else None  # silence takes seconds
         try:
             if query == "QPIGS2":
-                await inverter.count_trackers()
+                await inverter.count_trackers(attempts=attempts)
             elif query in ESSENTIAL or query not in inverter.unsupported:
-                await inverter.ask(query)
+                await inverter.ask(query, attempts=attempts)
         except PortLost:
             raise
         except (LinkError, OtherProtocol) as error:
             self._log.debug("%s", error)
             self._missed(query, error)
         else:
-            self._silences[query] = 0
+            self._silences[query] = self._plan.tries[query] = 0
         if query in IDENTIFYING:
             inverter.refine()
         silent = self._silences[query] >= SILENCES
