@@ -175,7 +175,7 @@ def _from_number(evidence: Evidence) -> Iterator[Clue]:
         yield Clue(model.dialect, 0.98, f"QGMN {number}: {model.name}")
 
 
-_MODEL_NAMES = (  # the size is never to be trusted: clones of 10 kW say 5KW
+MODEL_NAMES = (  # the size is never to be trusted: clones of 10 kW say 5KW
     (r"VMII-NXPW", "pi30clone", 0.97),
     (r"VMII-\d", "pi30vmii", 0.9),
     (r"VM(III|II)\b", "pi30vm3", 0.95),
@@ -192,7 +192,7 @@ _MODEL_NAMES = (  # the size is never to be trusted: clones of 10 kW say 5KW
 
 def _from_name(evidence: Evidence) -> Iterator[Clue]:
     name = evidence.model_name
-    for pattern, dialect, weight in _MODEL_NAMES if name else ():
+    for pattern, dialect, weight in MODEL_NAMES if name else ():
         if re.match(pattern, name or ""):
             yield Clue(dialect, weight, f"QMN {name}")
             return

@@ -1,0 +1,190 @@
+"""The recorded replies of tests/frames, inverter by inverter."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mppdbus.errors import MppdbusError
+from mppdbus.protocol.commands import base_command, decode
+from mppdbus.protocol.dialects import (
+    DIALECTS,
+    Evidence,
+    Identification,
+    bogus_serial,
+    identify,
+)
+from mppdbus.protocol.fields import Reading
+from mppdbus.recording import Entry, judge, read
+from mppdbus.recording.masking import serial_in
+
+FOLDER = Path(__file__).parent / "frames"
+MAIN = "frames.jsonl"  # its ids stand alone, those of others behind the file's name
+SURE = 0.5  # of the family, when all replies of an inverter speak
+FALLBACK = "pi30"  # where nothing tells more, nothing is sure
+LAYOUT = (
+    "If its words mean what they mean elsewhere, add their number to QUERIES in "
+    "protocol/commands.py; else add a model"
+)
+CLUE = "Add a clue that tells them apart to protocol/identification.py"
+SEEN = ("good", "nak")  # the qualities that prove what an inverter says
+
+# What people wrote of recordings that are older than the names of our dialects.
+FAMILIES = {
+    "PI30 (SP)": "pi30",
+    "PI30 (MKS)": "pi30",
+    "PI30 (VM 3K plus)": "pi30",
+    "PI30 (fw history)": "pi30",
+    "PI30 (MS 3K 24V)": "pi30ms",
+    "PI30 (MS/MSX 3K 24V)": "pi30ms",
+    "PI30 (GK class)": "pi30vm3",
+    "PI30 (GK-style status)": "pi30vm3",
+    "PI30 (VM III)": "pi30vm3",
+    "PI30 (King)": "pi30king",
+    "PI30 (VM IV, 25-field QPIGS)": "pi30vm4",
+    "PI30 (VMII-NXPW clone)": "pi30clone",
+    "PI30 (clone)": "pi30clone",
+    "PI30 (VMII new fw, menu-position enums)": "pi30vmii",
+    "PI30MAX": "pi30max",
+    "PI30MAX (Phocos)": "pi30max",
+    "PI30MAX (LV)": "pi30lv",
+    "PI30MAX (LV, QGMN 045)": "pi30lv",
+    "PI41/LV5048": "pi41",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One recorded reply that counts, NAK included; `id` names it in all of them."""
+
+    id: str
+    command: str
+    payload: bytes
+    source: str
+
+    @property
+    def refused(self) -> bool:
+        """Whether it is a NAK."""
+        return self.payload == b"NAK"
+
+    @property
+    def words(self) -> int:
+        """How many words it has."""
+        return len(self.payload.split())
+
+    def reading(self) -> Reading | None:
+        """Return what it says, as far as that is known."""
+        try:
+            return decode(self.command, self.payload)
+        except MppdbusError:
+            return None
+
+
+@dataclass(slots=True)
+class Unit:
+    """An inverter of the corpus; `model` is None where nobody said what it is."""
+
+    model: str | None
+    file: str
+    variants: set[str] = field(default_factory=set)
+    replies: list[Reply] = field(default_factory=list)
+
+    @property
+    def family(self) -> str:
+        """The dialect: as people said, else as its replies tell."""
+        for variant in sorted(self.variants):
+            if (name := FAMILIES.get(variant, variant)) in DIALECTS:
+                return name
+        return self.taken_for.dialect.name
+
+    @property
+    def taken_for(self) -> Identification:
+        """What the replies alone tell of it."""
+        readings: dict[str, Reading] = {}
+        status = None
+        for reply in self.replies:
+            if (reading := reply.reading()) is not None:
+                readings[base_command(reply.command)] = reading
+                status = reply.payload if reply.command == "QPIGS" else status
+        return identify(Evidence.gather(readings, status))
+
+
+def units(folder: Path = FOLDER) -> list[Unit]:
+    """Return the inverters of all journals, in their order.
+
+    Replies without a model make one inverter a source.
+    """
+    return _units(sorted(folder.glob("*.jsonl")))
+
+
+def _units(paths: Iterable[Path]) -> list[Unit]:
+    found: dict[tuple[str, str], Unit] = {}
+    for path in paths:
+        for entry in read(path):
+            if (reply := _reply(entry, path)) is None:
+                continue
+            key = path.name, entry.model or f"source {entry.source}"
+            unit = found.setdefault(key, Unit(entry.model, path.name))
+            unit.replies.append(reply)
+            unit.variants.add(entry.variant or "")
+    return list(found.values())
+
+
+def by_family(some: Iterable[Unit]) -> dict[str, list[Unit]]:
+    """Return dialect → its inverters, in the order of the dialects."""
+    found: dict[str, list[Unit]] = defaultdict(list)
+    for unit in some:
+        found[unit.family].append(unit)
+    return {name: found[name] for name in DIALECTS if name in found}
+
+
+def problems(path: Path) -> list[str]:
+    """Return what is wrong with a journal, and what to do about it."""
+    entries = read(path)
+    found = [f"{path.name}, {one}" for one in _of_lines(entries, path)]
+    if path.name != MAIN:  # that one is older than `mppdbus record` and our names
+        found += [f"{path.name}: {one}" for one in _of_units(path)]
+    return found
+
+
+def _of_lines(entries: list[Entry], path: Path) -> Iterator[str]:
+    seen: set[str] = set()
+    for entry in entries:
+        verdict = judge(entry.command, entry.response)
+        if entry.id in seen:
+            yield f"{entry.id}: two replies have this id"
+        seen.add(entry.id)
+        if entry.quality == "good" and verdict.note is not None:
+            yield f"{entry.id}: {verdict.note}. {LAYOUT}"
+        if path.name == MAIN:
+            continue
+        if entry.quality not in (verdict.quality, "superseded"):
+            yield f"{entry.id}: {entry.quality} is said of it, {verdict.quality} it is"
+        serial = serial_in(entry.command, verdict.payload or b"")
+        if not (entry.masked or serial is None or bogus_serial(serial)):
+            yield f"{entry.id}: a serial number: record again without --no-mask"
+
+
+def _of_units(path: Path) -> Iterator[str]:
+    for unit in _units([path]):
+        taken = unit.taken_for
+        name = taken.dialect.name
+        if unit.variants != {name}:
+            said, why = ", ".join(sorted(unit.variants)), "; ".join(taken.reasons)
+            yield f"{unit.model} is {said}, but is taken for {name}: {why}. {CLUE}"
+        elif taken.confidence < SURE and name != FALLBACK:
+            sure = f"{taken.confidence:.0%}"
+            yield f"{unit.model} is {name}, but only {sure} sure. {CLUE}"
+
+
+def _reply(entry: Entry, path: Path) -> Reply | None:
+    if entry.quality not in SEEN or entry.command.startswith("("):
+        return None
+    payload = judge(entry.command, entry.response).payload
+    if payload is None:
+        return None
+    short = entry.id.split("-")[0]
+    name = short if path.name == MAIN else f"{path.stem}:{short}"
+    return Reply(name, entry.command, payload, entry.source or "")

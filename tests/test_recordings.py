@@ -1,0 +1,127 @@
+"""Every journal in tests/frames holds, also one that was put there a minute ago.
+
+docs/adding-an-inverter.md sends people here: what fails says what to do.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mppdbus.protocol.commands import decode
+from mppdbus.protocol.framing import encode_reply, encode_request
+from mppdbus.recording import Exchange, Origin, make, write
+from mppdbus.simulator.simulator import simulate
+from support_corpus import FOLDER, MAIN, problems, units
+from support_simulator import inverter_of
+
+ROOT = Path(__file__).parents[1]
+FILES = sorted(FOLDER.glob("*.jsonl"))
+QUERIES = ("QPI", "QID", "QMN", "QVFW", "QPIRI", "QPIGS", "QPIWS", "QFLAG", "QPIGS2")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_a_journal_holds(path: Path) -> None:
+    assert "\n".join(problems(path)) == ""
+
+
+def test_the_page_of_all_inverters_is_current() -> None:
+    argv = [sys.executable, str(ROOT / "tools" / "make_inverters_md.py"), "--check"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# -- that the above can fail ---------------------------------------------------------
+
+
+def journal(folder: Path, *, mask: bool = True, **replies: str) -> Path:
+    """A journal of a simulated MAX, in which some replies are others."""
+    inverter = inverter_of(simulate("max-8000"))
+    said = {query: inverter.answer(query) or "" for query in QUERIES} | replies
+    exchanges = [
+        Exchange(query, encode_request(query), encode_reply(payload))
+        for query, payload in said.items()
+    ]
+    path = folder / "unit.jsonl"
+    write(path, make(exchanges, Origin("MAX", "pi30max", "a test"), mask=mask))
+    return path
+
+
+def change(path: Path, number: int, **keys: Any) -> None:  # noqa: ANN401
+    lines = path.read_text().splitlines()
+    lines[number] = json.dumps(json.loads(lines[number]) | keys)
+    path.write_text("\n".join(lines))
+
+
+def test_what_was_just_recorded_holds(tmp_path: Path) -> None:
+    assert problems(journal(tmp_path)) == []
+
+
+def test_an_unknown_layout_is_told(tmp_path: Path) -> None:
+    words = (inverter_of(simulate("max-8000")).answer("QPIRI") or "") + " 1 2"
+    (problem,) = problems(journal(tmp_path, QPIRI=words))
+    said = "unit.jsonl, r0005-qpiri-pi30max: unknown layout: 30 fields where 21, 25"
+    assert problem.startswith(said)
+    assert "add their number to QUERIES in protocol/commands.py" in problem
+
+
+def test_a_serial_that_was_let_in_is_told(tmp_path: Path) -> None:
+    (problem,) = problems(journal(tmp_path, mask=False))
+    assert "a serial number: record again without --no-mask" in problem
+
+
+def test_a_line_that_was_changed_by_hand_is_told(tmp_path: Path) -> None:
+    path = journal(tmp_path)
+    change(path, 3, quality="nak")
+    (problem,) = problems(path)
+    assert problem.endswith("nak is said of it, good it is")
+    path = journal(tmp_path)
+    change(path, 3, id="r0001-qpi-pi30max")
+    (problem,) = problems(path)
+    assert problem.endswith("two replies have this id")
+
+
+def test_a_family_that_is_not_recognised_is_told(tmp_path: Path) -> None:
+    path = journal(tmp_path)
+    path.write_text(path.read_text().replace('"pi30max"', '"pi30new"'))
+    (problem,) = problems(path)
+    assert "MAX is pi30new, but is taken for pi30max: QMN MKS2-8000" in problem
+    assert "Add a clue" in problem
+
+
+@pytest.mark.parametrize(
+    ("query", "family", "wanted"),
+    [
+        ("QPIGS", "pi30vm3", ["unit.jsonl: one is pi30vm3, but only 40% sure"]),
+        ("QMOD", "pi30", []),  # nothing tells more, and nothing has to
+    ],
+)
+def test_a_family_that_is_guessed_is_told(
+    tmp_path: Path, query: str, family: str, wanted: list[str]
+) -> None:
+    payload = inverter_of(simulate("axpert-5000")).answer(query) or ""
+    exchange = Exchange(query, encode_request(query), encode_reply(payload))
+    path = tmp_path / "unit.jsonl"
+    write(path, make([exchange], Origin("one", family, "a test")))
+    assert [text.split(". Add")[0] for text in problems(path)] == wanted
+
+
+def test_a_journal_in_the_folder_is_found_beside_the_others(tmp_path: Path) -> None:
+    journal(tmp_path)
+    (unit,) = units(tmp_path)
+    assert (unit.model, unit.file, unit.family) == ("MAX", "unit.jsonl", "pi30max")
+    assert unit.replies[0].id == "unit:r0001"
+    decode("QPIGS", unit.replies[5].payload)
+
+
+def test_a_family_is_what_people_say_and_else_what_the_replies_tell() -> None:
+    by_model = {unit.model: unit for unit in units() if unit.file == MAIN}
+    unproven = by_model["Voltronic Axpert King II"]
+    assert unproven.family == "pi30king"
+    assert unproven.taken_for.dialect.name == "pi30"
+    assert by_model["EASUN 8kW (MKS2-8000)"].family == "pi30max"

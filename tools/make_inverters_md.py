@@ -1,0 +1,333 @@
+"""Writes docs/inverters.md from tables and recordings; with --check it compares."""
+
+# ruff: noqa: INP001, T201 - tools are no package, and they speak
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+from mppdbus.protocol import models as m
+from mppdbus.protocol import models_parallel as p
+from mppdbus.protocol import models_settings as s
+from mppdbus.protocol.capabilities import CAPABILITIES, Capability
+from mppdbus.protocol.commands import QUERIES, base_command
+from mppdbus.protocol.dialects import (
+    DIALECTS,
+    MODEL_NUMBERS,
+    Dialect,
+    Evidence,
+    identify,
+)
+from mppdbus.protocol.enums import Names
+from mppdbus.protocol.identification import MODEL_NAMES
+
+ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT / "tests"))
+
+from support_corpus import MAIN, Reply, Unit, by_family, units  # noqa: E402
+
+PAGE = ROOT / "docs" / "inverters.md"
+YES, NO, PAPER, UNKNOWN = "●", "–", "○", "?"
+DOCUMENTS = {
+    "A": "PI30 HS, MS, MSX, 2014",
+    "B": "PI30 KS, MKS, Plus Duo and Tri, 2015",
+    "C": "PIP-GK and PIP-MK",
+    "D": "VM III, King and MKS III, 2022",
+    "E": "MKS II, III and IV, 2020",
+    "F": "Axpert MAX, 2021",
+    "G": "MAX II, VM IV and MKS IV, 2021",
+    "H": "LV5048 (PI41), 2019",
+    "I": "REVO (SOROTEC), 2020",
+}
+# Column → query whose answer it stands on; the first column is the live values.
+FEATURES = {
+    "live": "QPIGS",
+    "PV2": "QPIGS2",
+    "energy": "QET",
+    "equalization": "QBEQI",
+    "warnings": "QPIWS",
+    "charge stage": "Q1",
+}
+COMMON = frozenset(("QPIGS", "QPIWS"))  # in every paper
+IDS = 8  # shown of a longer list
+GUESSED = 0.25  # sure of nothing but that it speaks PI30
+_COUNT = re.compile(r"heat sink \d+")
+# Clues that may be in no recording; what they tell is asked of `identify`.
+PROBES = (
+    Evidence(),
+    Evidence(protocol="PI41"),
+    Evidence(firmware="00040.00"),
+    Evidence(ratings=s.RatingsRevo()),
+    Evidence(second_tracker=m.SecondTrackerDuo()),
+    Evidence(second_tracker=m.SecondPhase()),
+    Evidence(warning_bits=38),
+    Evidence(status_words=25),
+    Evidence(others=(p.FeedInParallel(),)),
+    Evidence(model_number="044", ratings=s.Ratings(battery_rating_voltage=24.0)),
+    Evidence(model_number="044", ratings=s.Ratings(ac_output_rating_voltage=120.0)),
+)
+VARIANTS = ("pi30lv", "pi30max24")  # of the MAX, told by its voltages, said last
+INTRO = f"""\
+# Inverters
+
+Made by `tools/make_inverters_md.py` from the tables of `src/mppdbus/protocol` and the
+recordings of `tests/frames`; a test compares. Change those, then run it.
+
+What a family can do stands on recorded replies, which are named (`f0123` is a line of
+`tests/frames/{MAIN}`), or else on a document of the manufacturer. Nothing here was
+tried by hand on an inverter of ours. `docs/adding-an-inverter.md` says how to add one.
+"""
+LEGEND = f"""\
+{YES} recorded, {PAPER} only on paper, {NO} refused on record, {UNKNOWN} neither; \
+{YES}{NO} some units answer it and others do not.
+*Priorities*: names where their codes are proven for the family, else codes.
+"""
+
+
+def page() -> str:
+    """Return the whole page."""
+    families = by_family(units())
+    parts = [INTRO, _documents(), _overview(families)]
+    parts += [_family(DIALECTS[name], families.get(name, [])) for name in DIALECTS]
+    return "\n".join([*parts, _queries()])
+
+
+def _documents() -> str:
+    rows = ((letter, text) for letter, text in DOCUMENTS.items())
+    return table(("document", "for"), rows)
+
+
+# -- all families ------------------------------------------------------------------
+
+
+def _overview(families: dict[str, list[Unit]]) -> str:
+    head = ("dialect", "family", "inverters", "replies", *FEATURES, "priorities")
+    rows = []
+    for name, dialect in DIALECTS.items():
+        own = families.get(name, [])
+        marks = [_mark(dialect, own, query) for query in FEATURES.values()]
+        proven = "names" if dialect.priorities_proven else "codes"
+        replies = sum(len(unit.replies) for unit in own)
+        link = f"[{name}](#{name})"
+        rows.append((link, dialect.title, len(own), replies, *marks, proven))
+    return "## At a glance\n\n" + table(head, rows) + "\n" + LEGEND
+
+
+def _mark(dialect: Dialect, own: list[Unit], query: str) -> str:
+    """Say whether a family has a query."""
+    replies = [r for r in _replies(own) if base_command(r.command) == query]
+    row = CAPABILITIES.get(query)
+    seen = any(r.reading() for r in replies) or _in(row, "seen", dialect)
+    refused = any(r.refused for r in replies) or _in(row, "refused", dialect)
+    if seen or refused:
+        return YES * seen + NO * refused
+    on_paper = row.documented_for(dialect) if row else query in COMMON
+    return PAPER if on_paper and dialect.documents else UNKNOWN
+
+
+def _in(row: Capability | None, column: str, dialect: Dialect) -> bool:
+    return row is not None and dialect.name in getattr(row, column)
+
+
+# -- one family --------------------------------------------------------------------
+
+
+def _family(dialect: Dialect, own: list[Unit]) -> str:
+    parts = [
+        f"## {dialect.name}\n\n{dialect.title}. {_papers(dialect)}\n",
+        _paragraph("Recognised by", _recognised(dialect, own)),
+        _seen(own),
+        _layouts(own),
+        _paragraph("Refused on record", _refused(own)),
+        _paragraph("What is its own", _quirks(dialect)),
+        _codes(dialect),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _papers(dialect: Dialect) -> str:
+    letters = dialect.documents.split()
+    if not letters:
+        return "No document of the manufacturer is known."
+    return f"Document{'s' * (len(letters) > 1)} {', '.join(letters)}."
+
+
+def _recognised(dialect: Dialect, own: list[Unit]) -> Iterable[str]:
+    numbers = [n for n, model in MODEL_NUMBERS.items() if model.dialect == dialect.name]
+    if numbers:
+        yield f"QGMN {', '.join(numbers)}"
+    names = [pattern for pattern, name, _ in MODEL_NAMES if name == dialect.name]
+    if names:
+        yield f"QMN that begins with {', '.join(f'`{name}`' for name in names)}"
+    for probe in PROBES:
+        found = identify(probe)
+        if found.dialect is dialect:
+            yield found.reasons[-1] if dialect.name in VARIANTS else found.reasons[0]
+    counts: dict[str, int] = defaultdict(int)
+    for unit in own:
+        taken = unit.taken_for
+        if taken.dialect is dialect and taken.confidence > GUESSED:
+            for reason in taken.reasons:
+                counts[_COUNT.sub("heat sink N", reason)] += 1
+    for reason, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+        if not reason.startswith(("QMN", "QGMN")):
+            yield f"{reason} ({count} of {len(own)} recorded)"
+
+
+def _seen(own: list[Unit]) -> str:
+    if not own:
+        return "No recording yet: every word of it comes from paper.\n"
+    head = ("recorded inverter", "replies", "alone taken for", "sure", "frames")
+    rows = []
+    for unit in own:
+        taken = unit.taken_for
+        ids = [reply.id for reply in unit.replies]
+        sure = f"{taken.confidence:.0%}"
+        name = unit.model or f"not named, {unit.replies[0].source}"
+        rows.append((name, len(ids), taken.dialect.name, sure, _ids(ids)))
+    return table(head, rows)
+
+
+def _layouts(own: list[Unit]) -> str:
+    """Return which shapes the replies of a family have, for what has several."""
+    shapes: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for reply in _replies(own):
+        base = base_command(reply.command)
+        if not reply.refused and len(_counts(base)) > 1:
+            count = len(reply.payload) if base == "QPIWS" else reply.words
+            shapes[base][count].append(reply.id)
+    rows = [
+        (query, count, _ids(ids))
+        for query, counts in sorted(shapes.items())
+        for count, ids in sorted(counts.items())
+    ]
+    if not rows:
+        return ""
+    return table(("layout", "words (QPIWS: characters)", "frames"), rows)
+
+
+def _counts(query: str) -> frozenset[int]:
+    """Return how many words a reply may have; lists of amps do not count."""
+    if query == "QPIWS":
+        return frozenset((31, 32, 36, 38))
+    layouts = QUERIES.get(query, ())
+    counts = frozenset(count for layout in layouts for count in layout.counts)
+    return counts if len(counts) < 10 else frozenset()
+
+
+def _refused(own: list[Unit]) -> Iterable[str]:
+    refused: dict[str, list[str]] = defaultdict(list)
+    for reply in _replies(own):
+        if reply.refused:
+            refused[base_command(reply.command)].append(reply.id)
+    for query, ids in sorted(refused.items()):
+        yield f"{query} ({_ids(ids)})"
+
+
+def _quirks(dialect: Dialect) -> Iterable[str]:
+    if dialect.phases > 1:
+        yield f"{dialect.phases} phases; QPIGS shows the first, QPIGS2 the second"
+    for query, layouts in dialect.queries.items():
+        if layouts != QUERIES.get(query):
+            model = layouts[0].model.__name__
+            yield f"{query} has the places of PI30 with other contents (`{model}`)"
+    if dialect.raw_temperature:
+        yield "QPIGS 12 is a count of the A/D converter, and no temperature"
+    side = dialect.pv_current_is_battery_side
+    if side is None:
+        yield "QPIGS 13 is the PV current of some units, the battery's share on others"
+    if not dialect.priorities_proven:
+        yield "codes of the priorities differ within the family: numbers are shown"
+    if dialect.status_b7 is not None:
+        words = dialect.status_b7.replace("_", " ")
+        yield f"QPIGS status bit b7: {words}"
+    digits = [n for n, bit in dialect.warnings.items() if bit.kind == "code_digit"]
+    if digits:
+        places = " and ".join(f"a{n}" for n in digits)
+        yield f"QPIWS {places} are the digits of a fault code"
+
+
+def _codes(dialect: Dialect) -> str:
+    priorities: list[tuple[str, Names]] = []
+    if dialect.priorities_proven:
+        priorities = [
+            ("output source priority", dialect.output_priorities),
+            ("charger source priority", dialect.charger_priorities),
+        ]
+    rows = [
+        (title, ", ".join(f"{code} {name}" for code, name in names.items()))
+        for title, names in (
+            *priorities,
+            ("battery type", dialect.battery_types),
+            ("output mode", dialect.output_modes),
+        )
+    ]
+    return table(("code", "means"), rows)
+
+
+# -- all queries -------------------------------------------------------------------
+
+
+def _queries() -> str:
+    rows = (
+        (
+            f"{row.query}{'…' * bool(row.date)}",
+            row.answers,
+            row.documents or NO,
+            ", ".join(row.seen) or NO,
+            ", ".join(row.refused) or NO,
+        )
+        for row in CAPABILITIES.values()
+    )
+    head = ("query", "answers", "documents", "answered by", "refused by")
+    text = (
+        "## Queries that may be absent\n\n"
+        "Nearly all units answer QPI, QID, QVFW, QPIRI, QFLAG, QPIGS, QMOD and\n"
+        "QPIWS. The others are asked once; NAK and silence mean the same.\n\n"
+    )
+    return text + table(head, rows)
+
+
+# -- text --------------------------------------------------------------------------
+
+
+def _replies(own: list[Unit]) -> Iterable[Reply]:
+    return (reply for unit in own for reply in unit.replies)
+
+
+def _ids(ids: list[str]) -> str:
+    more = f" and {len(ids) - IDS} more" if len(ids) > IDS else ""
+    return " ".join(ids[:IDS]) + more
+
+
+def _paragraph(title: str, lines: Iterable[str]) -> str:
+    shown = [f"- {line}" for line in lines]
+    return "\n".join([f"{title}:\n", *shown, ""]) if shown else ""
+
+
+def table(head: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
+    """Return a table in Markdown."""
+    lines = [list(head)]
+    lines += [["---"] * len(lines[0])]
+    lines += [[str(cell).replace("|", "\\|") for cell in row] for row in rows]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+
+
+def main(words: list[str]) -> int:
+    """Write the page, or with --check tell whether it is current."""
+    text = page()
+    if "--check" not in words:
+        PAGE.write_text(text, encoding="utf-8")
+        return 0
+    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
+        return 0
+    print("docs/inverters.md is not current: run python tools/make_inverters_md.py")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
