@@ -36,6 +36,7 @@ PATIENCE = 0.1
 @pytest.fixture(autouse=True)
 def driver_that_never_blocks() -> Iterator[None]:
     """Fail where the driver blocks the loop that it shares here with the simulator."""
+    decode("QMOD", b"L")  # once, pydantic looks for its plugins on the disk
     with blockbuster_ctx("mppdbus", excluded_modules=["mppdbus.simulator"]):
         yield
 

@@ -179,13 +179,14 @@ class Publisher:
             values |= values_of(SYSTEM_PHASE, view.on_phase(phase), phase)
         return values
 
-    def _list_device(self, index: int, service: VictronService) -> None:
+    def _list_device(self, index: int, service: VictronService | None) -> None:
         place = self._hybrids.index(index)
+        instance = self._members[index].unit.instance if service else None
         assert self._system is not None  # noqa: S101 - the caller looked
         self._system.update(
             {
-                f"/Devices/{place}/Service": service.name,
-                f"/Devices/{place}/Instance": self._members[index].unit.instance,
+                f"/Devices/{place}/Service": service.name if service else None,
+                f"/Devices/{place}/Instance": instance,
             }
         )
 
@@ -203,8 +204,10 @@ class Publisher:
         """Release the name of a unit that stays away; after the last, the system's."""
         log.warning("%s stays away: its name is released", self._services[index].name)
         gone = [self._services[index]]
-        if self._system is not None and not self._system_view().online:
-            gone.append(self._system)
+        if self._system is not None and index in self._hybrids:
+            self._list_device(index, None)
+            if not self._system_view().online:
+                gone.append(self._system)
         for service in gone:
             task = asyncio.get_running_loop().create_task(_release(service))
             self._tasks.add(task)
