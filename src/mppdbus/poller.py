@@ -31,6 +31,7 @@ MOST_TRIES = 5  # of a query that is asked once, until it is given up
 LATE = 1.0  # s at which a query goes before the next of those that are asked once
 SILENCES = 3  # silences in a row after which a query counts as not known
 SILENT_PAUSE = 60.0  # s until such a query is asked again
+FASTEST = 0.6  # s between two live polls when the line sets the pace
 SHORTEST_KEEP = 5.0  # s that a live value is shown at least, over one lost reply
 
 
@@ -139,6 +140,7 @@ class Poller:
         self._complain = complain
         self._clock = clock
         self._interval = interval
+        self._keep = _keep(interval)
         self._plan = Plan(fast=interval is None)
         self._failures = 0
         self._mains: tuple[object, ...] | None = None
@@ -148,12 +150,7 @@ class Poller:
 
     def keep(self, query: str) -> float:
         """Return the seconds for which a reading of `query` is true enough to show."""
-        every = self._interval or 0.6
-        for cadence in RECURRING:
-            if cadence.query == query:
-                own = cadence.every_fast if self._plan.fast else cadence.every
-                every = max(every, own)
-        return max(SHORTEST_KEEP, 3 * every)
+        return self._keep.get(query, self._keep["QPIGS"])
 
     async def first(self) -> Snapshot:
         """Read what must be known before anything is shown: QMOD, if any, and QPIGS."""
@@ -172,7 +169,7 @@ class Poller:
                 start = self._clock()
                 self._plan.live()
                 await self._live()
-                self._show()
+                self._watch(self._show())
         finally:
             self._expire_at(None)
 
@@ -181,7 +178,7 @@ class Poller:
     async def _live(self) -> None:
         began = self._clock()
         try:
-            status = await self._inverter.read("QPIGS")
+            await self._inverter.read("QPIGS")
         except PortLost:
             raise
         except (LinkError, ProtocolError) as error:
@@ -193,7 +190,6 @@ class Poller:
         self._expire_at(self._clock() + self.keep("QPIGS"))
         if (self._inverter.trackers or 1) > 1:
             await self._inverter.probe("QPIGS2")
-        self._watch(getattr(status, "device_status", None))
 
     async def _failed(self, error: MppdbusError, took: float) -> None:
         self._failures += 1
@@ -213,9 +209,11 @@ class Poller:
             loop, wait = asyncio.get_running_loop(), time - self._clock() + 0.01
             self._expiry = loop.call_later(wait, self._show)
 
-    def _watch(self, bits: str | None) -> None:
+    def _watch(self, shown: Snapshot) -> None:
         """Ask the mode at once when the mains or the status bits change."""
-        seen = (bits, mains_present(self._snapshot()))
+        if shown.status is None:
+            return
+        seen = (shown.status.device_status, mains_present(shown))
         if self._mains is not None and seen != self._mains:
             self._plan.hurry("QMOD")
         self._mains = seen
@@ -287,9 +285,21 @@ class Poller:
         if query == "QPIGS2":
             self._inverter.trackers = 1
 
-    def _show(self) -> None:
-        self._publish(self._snapshot())
+    def _show(self) -> Snapshot:
+        snapshot = self._snapshot()
+        self._publish(snapshot)
+        return snapshot
 
     def _snapshot(self) -> Snapshot:
         online = self._failures < FAILURES_OFFLINE
         return self._inverter.snapshot(online=online, keep=self.keep)
+
+
+def _keep(interval: float | None) -> dict[str, float]:
+    """Return how long readings hold: three times the cadence of their query."""
+    live = FASTEST if interval is None else interval
+    every = {"QPIGS": live}
+    for cadence in RECURRING:
+        own = cadence.every_fast if interval is None else cadence.every
+        every[cadence.query] = max(live, own)
+    return {query: max(SHORTEST_KEEP, 3 * time) for query, time in every.items()}
