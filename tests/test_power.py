@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mppdbus.power import Flow, Origin, flow
@@ -85,3 +87,14 @@ def test_mains_are_used_by_mode(
 
 def test_mains_power_is_never_negative() -> None:
     assert flow(online(qpigs(load=100, pv=900), "L")).mains_power == 0.0
+
+
+def test_without_a_battery_the_mains_carry_the_load() -> None:
+    """The battery's own values are unknown then, as 0.2 V is none (f0044)."""
+    bare = online(qpigs(load=1633), "L")
+    assert bare.status is not None
+    gone = dict.fromkeys(("battery_voltage", "battery_charging_current"))
+    status = bare.status.model_copy(update=gone)
+    result = flow(replace(bare, status=status, battery_fitted=False))
+    assert result.mains_power == 1633
+    assert result.battery_power is None

@@ -130,6 +130,7 @@ def values(
     pv = [first] + ([] if second == ["NAK"] else [float(second[2])])
     grid = float(now[0])
     present, battery = grid >= 30.0, round(dc_volts * amps, 1)
+    fitted = dc_volts >= 5.0  # 0 to 3.3 V is shown where no battery is connected
     used = None if letter is None else letter in "LYE" and present
     if letter is not None and letter in "SC":
         used = present and now[16][7] == "1"
@@ -147,10 +148,10 @@ def values(
         "/Ac/In/1/L1/F": float(now[1]) if present else None,
         "/Ac/In/1/L1/P": None if mains is None else round(mains, 1),
         **SETTLED,
-        "/Dc/0/Voltage": dc_volts,
-        "/Dc/0/Current": amps,
-        "/Dc/0/Power": battery,
-        "/Soc": float(now[10]),
+        "/Dc/0/Voltage": dc_volts if fitted else None,
+        "/Dc/0/Current": amps if fitted else None,
+        "/Dc/0/Power": battery if fitted else None,
+        "/Soc": float(now[10]) if fitted else None,
         "/NrOfTrackers": len(pv),
         "/Yield/Power": round(sum(pv), 1),
         "/Pv/V": float(now[13]) if len(pv) == 1 else None,
@@ -160,12 +161,19 @@ def values(
         "/State": state(letter, now, ratings),
         "/Mode": MODE.get(letter or ""),
         "/Mppdbus/Mode": letter,
-        "/Ac/In/1/CurrentLimit": None if len(ratings) < 2 else float(ratings[1]),
-        "/Ac/Out/L1/NominalInverterPower": (
-            None if len(ratings) < 2 else float(ratings[6])
-        ),
+        **rated(ratings),
         **alarms(warnings),
     }
+
+
+def rated(ratings: list[str]) -> dict[str, float | None]:
+    """Ratings that contradict each other are not shown: 01.3 A is no 3000 VA."""
+    amps = power = None
+    if len(ratings) > 1:
+        product = float(ratings[2]) * float(ratings[4])
+        amps = float(ratings[1]) if product >= 0.3 * float(ratings[5]) else None
+        power = float(ratings[6]) if float(ratings[5]) >= 0.5 * product else None
+    return {"/Ac/In/1/CurrentLimit": amps, "/Ac/Out/L1/NominalInverterPower": power}
 
 
 MODE = {"B": 3, "L": 3, "S": 4}  # on, off
@@ -238,11 +246,12 @@ async def test_the_system_adds_them_up(served: Served) -> None:
 
 
 def some_sums(path: str) -> list[list[float]]:
-    """Return the smallest and the largest values that each unit may show."""
-    each = [[row[path] for row in expected(model)] for model in MODELS]
+    """Return the smallest and the largest values that each unit may show, if any."""
+    shown = [[row[path] for row in expected(model)] for model in MODELS]
+    each = [values for values in shown if None not in values]
     return [[min(v) for v in each], [max(v) for v in each]]
 
 
 def mean(path: str) -> float:
     lows, highs = some_sums(path)
-    return (sum(lows) + sum(highs)) / 2 / len(MODELS)
+    return (sum(lows) + sum(highs)) / 2 / len(lows)

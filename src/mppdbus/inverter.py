@@ -10,7 +10,14 @@ from typing import TypeVar, cast
 from .errors import LinkError, PortLost, ProtocolError, Refused, UnknownLayout
 from .link import Link, Priority
 from .protocol.commands import decode
-from .protocol.dialects import DIALECTS, Dialect, Evidence, bogus_serial, identify
+from .protocol.dialects import (
+    DIALECTS,
+    Dialect,
+    Evidence,
+    Identification,
+    bogus_serial,
+    identify,
+)
 from .protocol.fields import Reading
 from .protocol.models import (
     DeviceMode,
@@ -22,15 +29,13 @@ from .protocol.models import (
     Warnings,
 )
 from .protocol.models_settings import (
-    Firmware,
     Flags,
-    ModelName,
-    ModelNumber,
     ProtocolId,
     Ratings,
     RatingsRevo,
     SerialNumber,
 )
+from .protocol.plausibility import Plausibility
 from .snapshot import Identity, LinkState, Second, Snapshot
 
 R = TypeVar("R", bound=Reading)
@@ -42,10 +47,15 @@ AMBIGUOUS = frozenset(GeneralStatus.wire_names()) - set(GeneralStatusRevo.wire_n
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A reading and the moment of its last byte, in seconds of the caller's clock."""
+    """A reading, what of it is possible, and the moment of its last byte.
+
+    The time is in seconds of the caller's clock; `codes` say what was taken out.
+    """
 
     reading: Reading
+    plausible: Reading
     time: float
+    codes: frozenset[str] = frozenset()
 
 
 class Inverter:
@@ -68,12 +78,15 @@ class Inverter:
         self.identity = Identity()
         self.unsupported: set[str] = set()
         self.trackers: int | None = None
+        self.identification: Identification | None = None
         self._clock = clock
         self._kept: dict[str, Kept] = {}
         self._fixed = DIALECTS.get(dialect)
         self.dialect: Dialect = self._fixed or DIALECTS["pi30"]
         self._confidence = 0.0
         self._strange: set[str] = set()
+        self._status_payload: bytes | None = None
+        self._filter = Plausibility()
         self._log = logging.getLogger(f"mppdbus.{name}")
         self._complained: set[str] = set()
 
@@ -92,6 +105,8 @@ class Inverter:
         """
 
         def accept(payload: bytes) -> Reading:
+            if query == "QPIGS":
+                self._status_payload = payload
             try:
                 return decode(query, payload, self.dialect.queries)
             except UnknownLayout as error:
@@ -112,11 +127,20 @@ class Inverter:
             self._complain_once(query, error)
             self._strange.add(query)
             reading = error.partial
-        self._kept[query] = Kept(reading, self._clock())
+        self._keep(query, reading)
         if query == "QPIGS2":
             # A third tracker shows by its voltage, and by night it has none.
             self.trackers = max(self.trackers or 0, _trackers(reading))
         return reading
+
+    def _keep(self, query: str, reading: Reading) -> None:
+        """Keep a reading beside what of it is possible; each oddity is said once."""
+        now = self._clock()
+        plausible, remarks = self._filter.check(reading, now)
+        for remark in remarks:
+            self._note_once(f"{remark.code} {remark.field}", f"{query}: {remark.text}")
+        codes = frozenset(remark.code for remark in remarks)
+        self._kept[query] = Kept(reading, plausible, now, codes)
 
     async def ask(self, query: str, *, attempts: int | None = None) -> Reading | None:
         """Read what need not exist: None for NAK and for an unknown layout."""
@@ -138,16 +162,16 @@ class Inverter:
             return None
 
     def last(self, query: str) -> Reading | None:
-        """Return the last reading of `query`, however old."""
+        """Return the last reading of `query` as it came, however old."""
         kept = self._kept.get(query)
         return kept.reading if kept else None
 
     def kept(self, query: str, model: type[R], newer_than: float) -> R | None:
-        """Return the last reading of `query` if it is a `model` and fresh."""
+        """Return what is possible of `query`, if it is a `model` and fresh."""
         kept = self._kept.get(query)
         if kept is None or kept.time < newer_than:
             return None
-        return kept.reading if isinstance(kept.reading, model) else None
+        return kept.plausible if isinstance(kept.plausible, model) else None
 
     # -- identity -----------------------------------------------------------------
 
@@ -167,22 +191,9 @@ class Inverter:
 
     def refine(self) -> None:
         """Take the dialect and the names from all that was read so far."""
-        ever = float("-inf")
-        model = self.kept("QMN", ModelName, ever)
-        number = self.kept("QGMN", ModelNumber, ever)
-        firmware = self.kept("QVFW", Firmware, ever)
-        warnings = self.kept("QPIWS", Warnings, ever)
-        found = identify(
-            Evidence(
-                protocol=self.identity.protocol,
-                model_name=model.model if model else None,
-                model_number=number.number if number else None,
-                firmware=firmware.firmware if firmware else None,
-                ratings=self.last("QPIRI"),
-                status=self.last("QPIGS"),
-                second_tracker=self.last("QPIGS2"),
-                warning_bits=len(warnings.bits) if warnings else None,
-            )
+        found = self.identification = identify(self._evidence())
+        self._filter.identification = replace(
+            found, dialect=self._fixed or found.dialect
         )
         if self._fixed is None and found.confidence >= self._confidence:
             self._confidence = found.confidence
@@ -190,11 +201,20 @@ class Inverter:
         known = self.identity
         self.identity = replace(
             known,
-            model=model.model if model else known.model,
-            model_number=number.number if number else known.model_number,
-            firmware=firmware.firmware if firmware else known.firmware,
+            model=self._name("QMN", "model") or known.model,
+            model_number=self._name("QGMN", "number") or known.model_number,
+            firmware=self._name("QVFW", "firmware") or known.firmware,
             dialect=self.dialect.name,
         )
+
+    def _evidence(self) -> Evidence:
+        readings = {query: kept.reading for query, kept in self._kept.items()}
+        evidence = Evidence.gather(readings, self._status_payload)
+        return replace(evidence, protocol=self.identity.protocol)
+
+    def _name(self, query: str, field: str) -> str | None:
+        value = getattr(self.last(query), field, None)
+        return value if isinstance(value, str) else None
 
     def _speak(self, dialect: Dialect) -> None:
         """Use a dialect; a status that was read in another layout does not count."""
@@ -254,6 +274,7 @@ class Inverter:
             online=True,
             identity=self.identity,
             status=self._status(since("QPIGS")),
+            battery_fitted=self._battery_fitted,
             second=self._second(since("QPIGS2")),
             trackers=self.trackers,
             mode=mode.mode if mode else None,
@@ -270,6 +291,11 @@ class Inverter:
     def away(self) -> Snapshot:
         """Return what stays true while the unit cannot be reached."""
         return Snapshot(identity=self.identity, trackers=self.trackers)
+
+    @property
+    def _battery_fitted(self) -> bool:
+        kept = self._kept.get("QPIGS")
+        return kept is None or "no_battery" not in kept.codes
 
     def _status(self, since: float) -> GeneralStatus | None:
         status = self.kept("QPIGS", GeneralStatus, since)
@@ -292,6 +318,11 @@ class Inverter:
         if key not in self._complained:
             self._complained.add(key)
             self._log.warning("%s", error)
+
+    def _note_once(self, key: str, text: str) -> None:
+        if key not in self._complained:
+            self._complained.add(key)
+            self._log.info("%s", text)
 
 
 def _trackers(second: Reading) -> int:

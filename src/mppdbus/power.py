@@ -57,7 +57,8 @@ def flow(snapshot: Snapshot) -> Flow:
     pv, origin = _pv(snapshot)
     total = _sum(pv) if snapshot.trackers is not None else None
     used = mains_used(snapshot)
-    mains, mains_origin = _mains(used, load, battery, total)
+    taken = battery if snapshot.battery_fitted else 0.0
+    mains, mains_origin = _mains(used, load, taken, total)
     return Flow(
         load=load,
         pv=pv,

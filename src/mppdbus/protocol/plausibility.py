@@ -156,14 +156,17 @@ class Plausibility:
                 yield Remark("all_zero", name, value, text)
 
     def _pv_current(self, reading: m.GeneralStatus) -> Iterator[Remark]:
-        """Take the PV current out where it is the battery's side of the charger."""
+        """Take the PV current out where it is the battery's side of the charger.
+
+        The layout without PV power keeps it: there it is all that tells of PV.
+        """
         current, volts = reading.pv_input_current, reading.pv_input_voltage
         power, found = reading.pv_charging_power, self.identification
         side = found.dialect.pv_current_is_battery_side if found else None
-        if current is None or side is False:
+        if current is None or power is None or side is False:
             return
         if not side:
-            if volts is None or power is None or _makes(current, volts, power):
+            if volts is None or _makes(current, volts, power):
                 return
             battery = reading.battery_voltage
             side = battery is not None and _makes(current, battery, power)
