@@ -17,7 +17,7 @@ from mppdbus.simulator.control import Scene
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.recording import Recording
 from mppdbus.simulator.simulator import Simulator
-from support_bus import PrivateBus
+from support_bus import PrivateBus, serving
 from support_processes import MPPDBUS
 from support_run import MULTI, SYSTEM, Daemon, Ports, Watcher, eventually
 
@@ -271,3 +271,13 @@ async def test_no_config_and_no_bus(
     assert code == 2
     assert line.startswith("mppdbus: ")
     assert text in line
+
+
+async def test_a_name_that_is_taken_ends_it(tmp_path: Path, bus_address: str) -> None:
+    taken = MULTI + "92932105100123"
+    async with Ports.below(tmp_path) as ports, serving(bus_address, [], name=taken):
+        await ports.add("tty")
+        daemon = Daemon(tmp_path, bus_address, [ports.unit("tty")])
+        assert await daemon.ended() == 2
+        assert daemon.said.splitlines()[-1].startswith(f"mppdbus: {taken} is taken on ")
+        assert "Traceback" not in daemon.said
