@@ -29,11 +29,15 @@ GARBAGE = bytes.fromhex("00e0f81ce000fc00e4ffe01c0c00e0fce0")
 IDENTITY = {"QPI": "PI30", "QMOD": "L"}
 
 
-def unit(unrecorded: bytes | None = None, **replies: str) -> Simulator:
+def unit(
+    unrecorded: bytes | None = None, *, scene: str = "", **replies: str
+) -> Simulator:
     """A unit that knows these replies; to all else it says `unrecorded`."""
     framed = {query: [encode_reply(reply)] for query, reply in replies.items()}
     source = Recording("odd", framed, unrecorded)
-    return Simulator(source, Scene(None, pace=Pace.instant()))
+    simulator = Simulator(source, Scene(None, pace=Pace.instant()))
+    simulator.scene.apply_script(scene)
+    return simulator
 
 
 NAK = encode_reply("NAK")
@@ -45,7 +49,7 @@ ODD: dict[str, tuple[Simulator | None, str]] = {
         unit(GARBAGE),
         "QPI: 17 bytes, but no reply among them; wrong speed, a bad cable, or not",
     ),
-    "shouting": (unit(GARBAGE + b"(\r" + GARBAGE + b"\r"), "QPI: bad checksum in "),
+    "noisy": (unit(NAK, scene="fault corrupt forever"), "QPI: bad checksum in "),
     "pi18": (
         unit(b"^0\x1b\xe3\r"),
         "QPI: the answer begins with ^: PI17 or PI18, not PI30",
