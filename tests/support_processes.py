@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
@@ -18,10 +19,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from mppdbus.poller import ONCE
 from support_bus import BusItemClient
 
 MPPDBUS = (sys.executable, "-m", "mppdbus")
 DBUS = "org.freedesktop.DBus"
+FAST = ("--baud", "19200", "--think", "0.01")  # a line on which little is waited for
 UNITS = ("com.victronenergy.multi.", "com.victronenergy.inverter.")
 
 
@@ -109,10 +112,14 @@ class Simulated(Program):
 
 
 class Wanted(NamedTuple):
-    """An inverter to simulate: its scene, and lines for its `[[inverter]]`."""
+    """An inverter to simulate: its scene, and lines for its `[[inverter]]`.
+
+    `words` are further arguments of `mppdbus simulate`.
+    """
 
     scene: str
     lines: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 class Plant(NamedTuple):
@@ -147,26 +154,34 @@ async def names(client: BusItemClient) -> set[str]:
 async def wait_for_units(
     client: BusItemClient, program: Program, count: int = 1
 ) -> list[str]:
-    """Wait until `count` units are on the bus with all that is asked once."""
+    """Wait until `count` units are on the bus; return their names, sorted."""
     found: list[str] = []
 
     async def there() -> bool:
         assert program.running, program.said
         found[:] = sorted(n for n in await names(client) if n.startswith(UNITS))
-        return len(found) == count and all(
-            [await _complete(client, name) for name in found]
-        )
+        return len(found) == count
 
     await until(there, lambda: f"only {found}\n{program.said}")
     return found
 
 
-async def _complete(client: BusItemClient, name: str) -> bool:
-    """Tell whether the last of the queries at the start has been answered."""
-    one = BusItemClient(client.bus, name)
-    return None not in [
-        await one.get_value(path) for path in ("/ErrorCode", "/NrOfTrackers", "/State")
-    ]
+async def wait_until_learnt(simulated: Simulated) -> None:
+    """Wait until the daemon has asked all that it asks once, and shows it."""
+    asked: dict[str, int] = {}
+
+    async def all_of_them() -> bool:
+        asked.update(json.loads(await simulated.tell("requests")))
+        return asked.keys() >= set(ONCE)
+
+    await until(all_of_them, lambda: f"only {asked}")
+    polls = asked["QPIGS"]
+
+    async def twice_more() -> bool:
+        asked.update(json.loads(await simulated.tell("requests")))
+        return asked["QPIGS"] > polls + 1
+
+    await until(twice_more, lambda: f"only {asked}")
 
 
 @asynccontextmanager
@@ -177,7 +192,8 @@ async def running(folder: Path, address: str, *wanted: Wanted) -> AsyncIterator[
     try:
         simulated, units = [], []
         for number, one in enumerate(wanted):
-            simulated.append(Simulated(folder, f"tty{number}", "--scene", one.scene))
+            words = ("--scene", one.scene, *one.words)
+            simulated.append(Simulated(folder, f"tty{number}", *words))
             programs.append(simulated[-1])
             port = f'port = "serial:{simulated[-1].port}"'
             units.append("\n".join([port, "poll = 0.6", *one.lines]))
@@ -185,6 +201,8 @@ async def running(folder: Path, address: str, *wanted: Wanted) -> AsyncIterator[
             await one_of_them.ready()
         programs.append(daemon(folder, address, units))
         services = await wait_for_units(client, programs[-1], len(units))
+        for one_of_them in simulated:
+            await wait_until_learnt(one_of_them)
         yield Plant(simulated, programs[-1], client, services)
     finally:
         await client.close()

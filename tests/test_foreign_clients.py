@@ -19,7 +19,7 @@ import pytest
 import pytest_asyncio
 
 from support_bus import ITEM, BusItemClient, PrivateBus
-from support_processes import Wanted, names, running
+from support_processes import FAST, Wanted, names, running
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
@@ -52,8 +52,8 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
     bus = PrivateBus(folder)
     bus.start()
     wanted = (
-        Wanted("scene mains+pv; warn 16 on; pause"),
-        Wanted("scene bat; pause", ('profile = "inverter"',)),
+        Wanted("scene mains+pv; warn 16 on; pause", (), FAST),
+        Wanted("scene bat; pause", ('profile = "inverter"',), FAST),
     )
     try:
         async with running(folder, bus.address, *wanted) as plant:
