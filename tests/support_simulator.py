@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import contextlib
 import os
 import re
 import selectors
-from collections.abc import Callable, Coroutine, Iterator
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from mppdbus.protocol.framing import ResponseFramer, encode_request
+from mppdbus.simulator.cli import add_arguments
 from mppdbus.simulator.inverter import SimulatedInverter
 from mppdbus.simulator.line import Line
 from mppdbus.simulator.simulator import Simulator
@@ -131,3 +135,31 @@ def opened(path: Path) -> Iterator[int]:
 async def ask(fd: int, command: str, end: bytes = b"\r") -> bytes:
     os.write(fd, encode_request(command))
     return await read_until(fd, end)
+
+
+def arguments(*words: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args(words)
+
+
+@asynccontextmanager
+async def process(*words: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """`mppdbus simulate …`, killed if the test does not end it."""
+    started = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "mppdbus", "simulate", *words),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield started
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            started.kill()
+        await started.communicate()
+
+
+async def first_line(reader: asyncio.StreamReader | None) -> str:
+    assert reader is not None
+    return (await asyncio.wait_for(reader.readline(), 10)).decode().rstrip()

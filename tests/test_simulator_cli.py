@@ -2,35 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import contextlib
 import json
 import signal
 import sys
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.bugs import BUGS
-from mppdbus.simulator.cli import add_arguments, build, run
+from mppdbus.simulator.cli import build, run
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.profiles import PROFILES
 from mppdbus.simulator.server import serve_pty
 from mppdbus.simulator.simulator import simulate
-from support_simulator import ask, opened
+from support_simulator import arguments, ask, first_line, opened, process
 
 FRAMES = Path(__file__).parent / "frames" / "frames.jsonl"
-
-
-def arguments(*words: str) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    add_arguments(parser)
-    return parser.parse_args(words)
 
 
 @pytest.mark.parametrize(
@@ -100,28 +90,6 @@ def test_bugs_are_on_from_the_start() -> None:
     simulator = build(arguments("--pty", "x", "--bug", "echo", "--bug", "lf"))
     assert simulator.scene.firmware is not None
     assert simulator.scene.firmware.bugs == ("echo", "lf")
-
-
-@asynccontextmanager
-async def process(*words: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`mppdbus simulate …`, killed if the test does not end it."""
-    started = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "mppdbus", "simulate", *words),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        yield started
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            started.kill()
-        await started.communicate()
-
-
-async def first_line(reader: asyncio.StreamReader | None) -> str:
-    assert reader is not None
-    return (await asyncio.wait_for(reader.readline(), 10)).decode().rstrip()
 
 
 @pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT, "quit"])

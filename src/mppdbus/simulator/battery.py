@@ -105,11 +105,15 @@ class Battery:
             return 0.0
         return 0.99 * self.rest_v**2 / (4 * self.ohm)
 
-    def room_w(self, settings: Settings, most_amps: float) -> float:
-        """Return the watts that it takes now: by the current limit and the phase."""
+    def room_amps(self, settings: Settings, most_amps: float) -> float:
+        """Return the amps that it takes now: by the current limit and the phase."""
         target = settings.float_v if self.phase is Phase.FLOAT else settings.bulk_v
         headroom = max(target - self.rest_v, 0.0)
-        amps = min(most_amps, headroom / self.charging_ohm)
+        return min(most_amps, headroom / self.charging_ohm)
+
+    def room_w(self, settings: Settings, most_amps: float) -> float:
+        """Return the watts that it takes now, likewise."""
+        amps = self.room_amps(settings, most_amps)
         return amps * self.volts_at(amps)
 
     def pass_time(

@@ -7,7 +7,7 @@ import asyncio
 import random
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from mppdbus.errors import ConfigError
 from mppdbus.simulator.bugs import BUGS
 from mppdbus.simulator.control import Scene
 from mppdbus.simulator.control_server import (
+    Stage,
     listen_on_stdin,
     parse_address,
     serve_control,
@@ -26,6 +27,7 @@ from mppdbus.simulator.profile import Profile
 from mppdbus.simulator.profiles import DEFAULT_PROFILE, PROFILES
 from mppdbus.simulator.recording import load
 from mppdbus.simulator.server import serve_pty, serve_tcp
+from mppdbus.simulator.sets import Fleet, parse_set, simulate_set
 from mppdbus.simulator.simulator import Simulator, simulate
 
 THINK_S = 0.06
@@ -40,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--hid", metavar="PATH", help="as --pty, in 8-byte reports like a hidraw")
     add("--profile", default=DEFAULT_PROFILE, help="default: %(default)s")
     add("--list-profiles", action="store_true", help="show the profiles and end")
+    add("--set", metavar="N|L1,L2,L3", help="several units on one battery")
     add("--bug", action="append", default=[], metavar="NAME", help="of its firmware")
     add("--list-bugs", action="store_true", help="show the bugs and end")
     add("--recording", metavar="FILE", help="answer what a real inverter said")
@@ -68,7 +71,12 @@ async def run(args: argparse.Namespace) -> int:
             print(f"{bug.name:<18} {bug.about}\n{'':<18} from {bug.source}")  # noqa: T201
         return 0
     try:
-        await _serve(args, build(args))
+        if args.set:
+            fleet = build_set(args)
+            await _serve(args, fleet.name, fleet.simulators, fleet.scene)
+        else:
+            simulator = build(args)
+            await _serve(args, simulator.name, (simulator,), simulator.scene)
     except ConfigError as error:
         print(f"mppdbus simulate: {error}", file=sys.stderr)  # noqa: T201 - likewise
         return EXIT_USAGE
@@ -87,10 +95,36 @@ def listed(profiles: Iterable[Profile]) -> list[str]:
     return lines
 
 
-def build(args: argparse.Namespace) -> Simulator:
-    """Return the simulator that the arguments describe, or raise `ConfigError`."""
+def build_set(args: argparse.Namespace) -> Fleet:
+    """Return the set that the arguments describe, or raise `ConfigError`."""
+    _check_place(args)
+    if args.recording:
+        raise ConfigError("--set belongs to --profile: a recording is one unit")
+    labels = parse_set(args.set)
+    fleet = simulate_set(args.profile, labels, pace=_pace(args), seed=args.seed)
+    for member in fleet.scene.site.members:
+        member.clock = _clock_now()
+    fleet.scene.apply_script(_script(args))
+    return fleet
+
+
+def _check_place(args: argparse.Namespace) -> None:
     if not (args.pty or args.tcp or args.hid):
         raise ConfigError("say where: --pty PATH, --tcp [HOST:]PORT or --hid PATH")
+
+
+def _clock_now() -> datetime:
+    return datetime.now().astimezone().replace(tzinfo=UTC)
+
+
+def _script(args: argparse.Namespace) -> str:
+    bugs = "".join(f"bug {name} on; " for name in args.bug)
+    return f"speed {args.speed}; {bugs}{args.scene}"
+
+
+def build(args: argparse.Namespace) -> Simulator:
+    """Return the simulator that the arguments describe, or raise `ConfigError`."""
+    _check_place(args)
     pace = _pace(args)
     if args.recording:
         if args.bug:
@@ -106,10 +140,9 @@ def build(args: argparse.Namespace) -> Simulator:
         raise ConfigError("--model belongs to --recording; take --profile otherwise")
     simulator = simulate(args.profile, pace=pace, seed=args.seed)
     scene = simulator.scene
-    scene.physics.clock = datetime.now().astimezone().replace(tzinfo=UTC)
+    scene.physics.clock = _clock_now()
     scene.physics.settle()
-    bugs = "".join(f"bug {name} on; " for name in args.bug)
-    scene.apply_script(f"speed {args.speed}; {bugs}{args.scene}")
+    scene.apply_script(_script(args))
     return simulator
 
 
@@ -128,34 +161,48 @@ def _pace(args: argparse.Namespace) -> Pace:
     return Pace(args.baud, think, args.jitter, not args.unpaced, args.chunk)
 
 
-async def _serve(args: argparse.Namespace, simulator: Simulator) -> None:
+async def _serve(
+    args: argparse.Namespace, name: str, simulators: Sequence[Simulator], scene: Stage
+) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         where = []
-        if args.pty:
-            where.append(str(args.pty))
-            await stack.enter_async_context(serve_pty(simulator, args.pty))
-        if args.hid:
-            where.append(f"{args.hid} (HID)")
-            await stack.enter_async_context(serve_pty(simulator, args.hid, hid=True))
-        if args.tcp:
-            port = await stack.enter_async_context(
-                serve_tcp(simulator, *parse_address(args.tcp))
-            )
-            where.append(f"tcp://{port.host}:{port.port}")
+        for place, simulator in enumerate(simulators):
+            where += await _open_ports(args, stack, simulator, place)
         if args.control:
             await stack.enter_async_context(
-                serve_control(simulator.scene, args.control, stop.set)
+                serve_control(scene, args.control, stop.set)
             )
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
             stack.callback(loop.remove_signal_handler, number)
-        stack.callback(listen_on_stdin(simulator.scene, stop.set))
+        stack.callback(listen_on_stdin(scene, stop.set))
         print(  # noqa: T201 - whoever starts this waits for the line
-            f"simulating {simulator.name} on {', '.join(where)} "
-            f"({simulator.scene.pace})",
+            f"simulating {name} on {', '.join(where)} ({simulators[0].scene.pace})",
             file=sys.stderr,
             flush=True,
         )
         await stop.wait()
+
+
+async def _open_ports(
+    args: argparse.Namespace, stack: AsyncExitStack, simulator: Simulator, place: int
+) -> list[str]:
+    """Serve a unit; those behind the first have a number in their path or port."""
+    where = []
+    suffix = f".{place + 1}" if place else ""
+    if args.pty:
+        where.append(f"{args.pty}{suffix}")
+        await stack.enter_async_context(serve_pty(simulator, where[-1]))
+    if args.hid:
+        path = f"{args.hid}{suffix}"
+        where.append(f"{path} (HID)")
+        await stack.enter_async_context(serve_pty(simulator, path, hid=True))
+    if args.tcp:
+        host, port = parse_address(args.tcp)
+        served = await stack.enter_async_context(
+            serve_tcp(simulator, host, port + place if port else 0)
+        )
+        where.append(f"tcp://{served.host}:{served.port}")
+    return where

@@ -28,6 +28,7 @@ SCENES = {
     "mains+pv": "grid on; pv 800; load 500; battery 52 6",
 }
 MAX_WARNING_BIT = 39
+MAX_WATTS = 1e6
 MAX_STEP_S = 31 * 86400.0
 MAX_SPEED = 1e4
 
@@ -104,7 +105,8 @@ class Command:
     most: int = 1  # words that it takes
 
 
-def _number(text: str, low: float = -math.inf, high: float = math.inf) -> float:
+def number(text: str, low: float = -math.inf, high: float = math.inf) -> float:
+    """Read a number within bounds; raises `ConfigError` beyond them."""
     value = float(text)
     if not low <= value <= high:  # False for a NaN, too
         raise ConfigError(f"{text} is not within {low:g} to {high:g}")
@@ -120,8 +122,8 @@ def _switch(text: str) -> bool:
 def _grid(scene: Scene, words: list[str]) -> str:
     plant = scene.physics
     on = _switch(words[0])
-    volts = _number(words[1], 0, 400) if words[1:] else plant.settings.output_v
-    hertz = _number(words[2], 0, 100) if words[2:] else plant.settings.output_hz
+    volts = number(words[1], 0, 400) if words[1:] else plant.settings.output_v
+    hertz = number(words[2], 0, 100) if words[2:] else plant.settings.output_hz
     plant.grid.on, plant.grid.volts, plant.grid.hz = on, volts, hertz
     plant.settle()
     return f"grid {words[0]}"
@@ -131,7 +133,7 @@ def _pv(scene: Scene, words: list[str]) -> str:
     plant = scene.physics
     curve = words[0] == "curve"
     trackers = len(plant.pv_w)
-    watts = [_number(word, 0, 1e6) for word in (words[1:] if curve else words)]
+    watts = [number(word, 0, MAX_WATTS) for word in (words[1:] if curve else words)]
     if curve and not watts:
         watts = [plant.rated_w / trackers] * trackers
     if not watts or len(watts) > trackers:
@@ -150,8 +152,8 @@ def _day(scene: Scene, words: list[str]) -> str:
 
 def _load(scene: Scene, words: list[str]) -> str:
     plant = scene.physics
-    plant.load.watts = _number(words[0], 0, 1e6)
-    plant.load.va = _number(words[1], 0, 1e6) if words[1:] else None
+    plant.load.watts = number(words[0], 0, MAX_WATTS)
+    plant.load.va = number(words[1], 0, MAX_WATTS) if words[1:] else None
     plant.settle()
     return f"load {plant.load.watts:g} W"
 
@@ -163,7 +165,7 @@ def _battery(scene: Scene, words: list[str]) -> str:
     elif len(words) == 1:
         raise ConfigError("the amps are missing")
     else:
-        plant.pins.battery = _number(words[0], 0, 1000), _number(words[1], -1e4, 1e4)
+        plant.pins.battery = number(words[0], 0, 1000), number(words[1], -1e4, 1e4)
     plant.settle()
     plant.settle()  # the mode follows the voltage that the first one found
     return f"battery {' '.join(words)}"
@@ -171,7 +173,7 @@ def _battery(scene: Scene, words: list[str]) -> str:
 
 def _soc(scene: Scene, words: list[str]) -> str:
     plant = scene.physics
-    plant.battery.soc = _number(words[0], 0, 100)
+    plant.battery.soc = number(words[0], 0, 100)
     plant.settle()
     return f"soc {plant.battery.soc:g} %"
 
@@ -187,15 +189,15 @@ def _time(scene: Scene, words: list[str]) -> str:
 def _temperature(scene: Scene, words: list[str]) -> str:
     plant = scene.physics
     auto = words[0] == "auto"
-    plant.pins.temperature_c = None if auto else _number(words[0], 0, 999)
+    plant.pins.temperature_c = None if auto else number(words[0], 0, 999)
     plant.settle()
     return f"temperature {words[0]}"
 
 
 def _losses(scene: Scene, words: list[str]) -> str:
     machine = scene.physics.machine
-    efficiency = _number(words[0], 0.01, 1)
-    own = _number(words[1], 0, 1e4) if words[1:] else machine.own_w
+    efficiency = number(words[0], 0.01, 1)
+    own = number(words[1], 0, 1e4) if words[1:] else machine.own_w
     scene.physics.machine = type(machine)(efficiency, own)
     scene.physics.settle()
     return f"efficiency {efficiency:g}, own consumption {own:g} W"
@@ -219,7 +221,7 @@ def _output(scene: Scene, words: list[str]) -> str:
 
 def _warn(scene: Scene, words: list[str]) -> str:
     plant = scene.physics
-    bit = int(_number(words[0], 0, MAX_WARNING_BIT))
+    bit = int(number(words[0], 0, MAX_WARNING_BIT))
     if words[1] == "auto":
         plant.forced_warnings.pop(bit, None)
     else:
@@ -234,7 +236,7 @@ def _fault(scene: Scene, words: list[str]) -> str:
         return "no fault on the line"
     if words[0].isdigit():
         plant = scene.physics
-        plant.fault_code = int(_number(words[0], 0, 99))
+        plant.fault_code = int(number(words[0], 0, 99))
         plant.settle()
         return f"fault code {plant.fault_code:02d}"
     if words[0] not in list(Kind):
@@ -249,11 +251,11 @@ def _arm(faults: Faults, kind: Kind, words: list[str]) -> str:
         if word == "forever":
             count = None
         elif word.isdigit():
-            count = int(_number(word, 1, 1e9))
+            count = int(number(word, 1, 1e9))
         elif word.endswith("%"):
-            count, chance = None, _number(word[:-1], 0, 100) / 100
+            count, chance = None, number(word[:-1], 0, 100) / 100
         elif word.endswith("s") and word[0].isdigit():
-            seconds = _number(word[:-1], 0, 1e6)
+            seconds = number(word[:-1], 0, 1e6)
         elif word.isupper():
             command = word
         else:
@@ -273,7 +275,7 @@ def _legs(scene: Scene, words: list[str]) -> str:
     plant = scene.physics
     if plant.load.first_leg == 1.0:
         raise ConfigError("this unit has a single leg")
-    plant.load.first_leg = _number(words[0], 0, 99) / 100
+    plant.load.first_leg = number(words[0], 0, 99) / 100
     return f"legs {words[0]} %"
 
 
@@ -298,7 +300,7 @@ def _scene(scene: Scene, words: list[str]) -> str:
 
 
 def _speed(scene: Scene, words: list[str]) -> str:
-    scene.clock.speed = _number(words[0], 0, MAX_SPEED)
+    scene.clock.speed = number(words[0], 0, MAX_SPEED)
     return f"speed {scene.clock.speed:g}"
 
 
@@ -314,7 +316,7 @@ def _resume(scene: Scene, _words: list[str]) -> str:
 
 def _step(scene: Scene, words: list[str]) -> str:
     plant = scene.physics
-    plant.step(_number(words[0], 0, MAX_STEP_S))
+    plant.step(number(words[0], 0, MAX_STEP_S))
     return f"{plant.clock:%Y-%m-%dT%H:%M:%S}"
 
 
@@ -331,14 +333,14 @@ def _requests(scene: Scene, words: list[str]) -> str:
 
 
 def _think(scene: Scene, words: list[str]) -> str:
-    scene.pace.think = _number(words[0], 0, 3600)
+    scene.pace.think = number(words[0], 0, 3600)
     return f"{scene.pace}"
 
 
 def _baud(scene: Scene, words: list[str]) -> str:
     scene.pace.paced = words[0] != "unpaced"
     if scene.pace.paced:
-        scene.pace.baud = _number(words[0], 1, 1e9)
+        scene.pace.baud = number(words[0], 1, 1e9)
     return f"{scene.pace}"
 
 

@@ -9,14 +9,28 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Protocol
 
 from mppdbus.errors import ConfigError
-from mppdbus.simulator.control import Scene
+
+
+class Stage(Protocol):
+    """What obeys control lines: the scene of a unit, or of a set."""
+
+    @property
+    def quitting(self) -> bool:
+        """Whether somebody said "quit"."""
+
+    def catch_up(self, now: float) -> None:
+        """Let time pass up to `now`."""
+
+    def apply(self, line: str) -> str:
+        """Obey a line and answer it."""
 
 
 @asynccontextmanager
 async def serve_control(
-    scene: Scene, address: str, stop: Callable[[], None]
+    scene: Stage, address: str, stop: Callable[[], None]
 ) -> AsyncIterator[str]:
     """Serve `scene` at "unix:PATH" or "HOST:PORT"; yields the real address.
 
@@ -58,7 +72,7 @@ async def _listen(talk: _Talk, address: str) -> tuple[asyncio.Server, str]:
 
 
 async def _talk(
-    scene: Scene,
+    scene: Stage,
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     stop: Callable[[], None],
@@ -72,7 +86,7 @@ async def _talk(
                 stop()
 
 
-def listen_on_stdin(scene: Scene, stop: Callable[[], None]) -> Callable[[], None]:
+def listen_on_stdin(scene: Stage, stop: Callable[[], None]) -> Callable[[], None]:
     """Obey lines from stdin, where that can be waited for; returns how to end it.
 
     A background job of a terminal must not read it, or the shell would stop it; and
@@ -113,7 +127,7 @@ def parse_address(text: str) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-def _obey(scene: Scene, line: bytes) -> str:
+def _obey(scene: Stage, line: bytes) -> str:
     scene.catch_up(asyncio.get_running_loop().time())
     return scene.apply(line.decode("utf-8", "replace"))
 

@@ -188,6 +188,10 @@ class Plant:
         """Take note that a setter has changed the settings."""
         self.settle()
 
+    def follow(self, other: Plant) -> None:
+        """Take over what another plant has made of the battery's voltage."""
+        self._spent, self._on_battery = other._spent, other._on_battery
+
     def choose(self) -> None:
         """Find the mode, by the priorities that act by now."""
         self._let_priorities_act()

@@ -1,4 +1,4 @@
-"""Tables: which values setters take, by family and battery voltage (documents A to H)."""
+"""Tables: which values setters take, by family and voltage (documents A to H)."""
 
 from __future__ import annotations
 
