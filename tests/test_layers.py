@@ -51,7 +51,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"venus", "simulator", "recording", "probing", "__init__"},
 }
 IO_MODULES = {"asyncio", "logging", "os", "time", "socket", "subprocess", "threading"}
-MUST_BE_PURE = ("protocol", "snapshot", "power", "victron", "alarms", "pace")
+MUST_BE_PURE = {*CODEC, "snapshot", "power", "victron", "alarms", "pace", "energy"}
 # What Venus OS leaves out of its standard library.
 NOT_ON_VENUS = {
     *("tomllib", "statistics", "zoneinfo", "sqlite3", "multiprocessing", "unittest"),

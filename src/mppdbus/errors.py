@@ -23,6 +23,10 @@ class BusAway(BusError):
     """The bus went away while we were on it: it comes back, so try again."""
 
 
+class StateError(MppdbusError, ValueError):
+    """Stored counters that cannot be read or kept: go on without, and say so."""
+
+
 class LinkError(MppdbusError):
     """The exchange failed on its way: try again, then back off."""
 
