@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from random import Random
+from statistics import mean
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +44,14 @@ def test_a_reply_that_gets_faster_is_followed() -> None:
     late = [look(pace, END - 0.02)[0] for _ in range(10)]
     assert late[-1] < 0.002
     assert sorted(late, reverse=True)[:6] == late[:6]
+
+
+def test_an_inverter_that_thinks_unevenly_is_seldom_read_late() -> None:
+    pace, random = Pace(), Random(1)
+    ends = [END + random.uniform(-0.035, 0.035) for _ in range(500)]
+    results = [look(pace, end) for end in ends][50:]
+    assert mean(late for late, _ in results) < 0.002
+    assert mean(wakeups for _, wakeups in results) < 10
 
 
 def test_a_reply_of_another_length_is_learnt_anew() -> None:

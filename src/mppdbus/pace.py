@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 GUARD = 0.006  # s before the expected end at which reading resumes
-LATE_STEP = 0.004  # s taken off when the reply was complete before we looked
-GAIN = 0.25  # share of a newly measured difference that is believed
+# Inverters may think unevenly, by tens of ms. With four steps up for one down a reply in
+# five is read late at worst, by a few ms; a gentler climb would cost more wake-ups.
+LATE_STEP = 0.008  # s taken off when the reply was complete before we looked
+CLIMB = 0.002  # s added at most when it was not
 
 
 @dataclass(slots=True)
@@ -45,4 +47,4 @@ class Pace:
         elif wakeups <= 1:
             known.quiet = max(0.0, min(known.quiet, took) - LATE_STEP)
         else:
-            known.quiet += GAIN * (took - GUARD - known.quiet)
+            known.quiet = max(0.0, min(known.quiet + CLIMB, took - GUARD))
