@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 GUARD = 0.006  # s before the expected end at which reading resumes
-# Inverters may think unevenly, by tens of ms. With four steps up for one down a reply in
-# five is read late at worst, by a few ms; a gentler climb would cost more wake-ups.
+# Inverters may think unevenly, by tens of ms. With four steps up for one down a reply
+# in five is read late at worst, by a few ms; a gentler climb costs more wake-ups.
 LATE_STEP = 0.008  # s taken off when the reply was complete before we looked
 CLIMB = 0.002  # s added at most when it was not
 
