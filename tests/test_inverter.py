@@ -138,8 +138,8 @@ def test_who_it_is_outlives_a_connection() -> None:
 def test_the_family_is_not_forgotten_for_less_evidence() -> None:
     async def main() -> list[str]:
         odd = QPIGS.replace(" 02.0 ", " 02.5 ")
-        replies = PLAIN | {"QPIGS": [odd, QPIGS], "QMN": "VMIII-5000"}
-        inverter = await learn(device(replies), "QMN", "QPIGS")
+        replies = PLAIN | {"QPIGS": [odd, QPIGS]}
+        inverter = await learn(device(replies), "QPIGS")
         names = [inverter.dialect.name]
         await inverter.read("QPIGS")
         inverter.refine()

@@ -28,6 +28,8 @@ from mppdbus.simulator.recording import Recording
 from mppdbus.simulator.server import serve_pty
 from mppdbus.simulator.simulator import Response, Simulator, Source, simulate
 from mppdbus.transport import open_transport
+from support_line import linked as in_memory
+from support_simulator import warped
 
 QUICK = 115200  # a pty has no speed, and time-outs are reckoned from the one asked for
 PATIENCE = 0.1
@@ -261,6 +263,28 @@ async def test_a_checksum_with_00_is_sent_the_other_way_on_a_retry(
         await ask(link, "QCHGS")
     requests = simulator.__dict__["requests"]
     assert requests == [b"QCHGS\x00\xe2", b"QCHGS\x01\xe2"]
+
+
+def test_before_a_retry_the_line_is_left_alone_for_a_moment() -> None:
+    """What is still on its way after a damaged reply must not meet the next one."""
+
+    async def main() -> list[float]:
+        simulator = simulate(pace=Pace(think=0.06), scene="fault corrupt 1")
+        times = []
+
+        class Timed(Heard):
+            def reply(self, command: str) -> bytes | None:
+                times.append(asyncio.get_running_loop().time())
+                return super().reply(command)
+
+        simulator.source = Timed(simulator.source)
+        assert await ask(in_memory(simulator), "QMOD") == b"L"
+        return times
+
+    first, second = warped(main)
+    reply, request = 0.06 + 5 / 240, 7 / 240
+    assert second - first - reply >= 0.2
+    assert second - first - reply - request < 0.25
 
 
 async def test_a_reply_that_has_grown_is_waited_for(tmp_path: Path) -> None:

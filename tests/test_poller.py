@@ -229,9 +229,13 @@ def test_three_failed_polls_and_nothing_is_known_until_it_answers_again() -> Non
             await asyncio.sleep(30)
             watched.simulator.scene.apply("fault silence forever")
             before = watched.asked("QPIGS")
+            others = watched.simulator.scene.requests.total() - before
             loop = asyncio.get_running_loop()
             while watched.last.online:
                 await asyncio.sleep(0.1)
+            # Nothing else is asked meanwhile: it would only take time.
+            asked = watched.simulator.scene.requests.total() - watched.asked("QPIGS")
+            assert asked <= others + 2
             assert watched.asked("QPIGS") - before in (3 * 2, 3 * 2 + 1)
             assert [type(each) for each in watched.complaints] == [NoReply]
             assert watched.last == watched.inverter.away()

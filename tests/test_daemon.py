@@ -1,0 +1,106 @@
+"""The keeper of one inverter, on a real port and bus, with its pauses cut short."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from mppdbus import daemon, link, poller
+from mppdbus.config import parse
+from mppdbus.daemon import Keeper, _member
+from mppdbus.simulator.simulator import Simulator
+from mppdbus.snapshot import Snapshot
+from mppdbus.venus.publisher import Publisher
+from support_run import MULTI, Ports, Watcher, eventually
+
+NAME = MULTI + "92932105100123"
+
+
+class Clumsy(Publisher):
+    """Has a defect that shows when the load is 666 W."""
+
+    def publish(self, index: int, snapshot: Snapshot) -> None:
+        if snapshot.status and snapshot.status.ac_output_active_power == 666:
+            raise ZeroDivisionError
+        super().publish(index, snapshot)
+
+
+@asynccontextmanager
+async def kept(
+    folder: Path, address: str, kind: type[Publisher] = Publisher
+) -> AsyncIterator[tuple[Simulator, Watcher]]:
+    async with Ports.below(folder) as ports, Watcher.on(address) as watcher:
+        simulator = await ports.add("tty", scene="grid off; pv 0; load 500; soc 90")
+        config = parse(f"[[inverter]]\n{ports.unit('tty')}", "test").inverter[0]
+        publisher = kind(address, [_member(config)])
+        await publisher.open()
+        task = asyncio.create_task(Keeper(config, 0, publisher).run())
+        try:
+            await watcher.wait(NAME, {"/Ac/Out/L1/P": 500.0})
+            yield simulator, watcher
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await publisher.close()
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "SETTLE", 0.01)
+    monkeypatch.setattr(poller, "FAILED_EVERY", 0.01)
+    monkeypatch.setattr(daemon, "BACK_OFF", (0.01, 0.02, 0.03))
+
+
+def logged(caplog: pytest.LogCaptureFixture, text: str) -> int:
+    return sum(text in r.message for r in caplog.records if r.levelno >= logging.INFO)
+
+
+async def test_each_outage_is_told_once_and_so_is_its_end(
+    tmp_path: Path, bus_address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with kept(tmp_path, bus_address) as (simulator, watcher):
+        for outage in (1, 2):
+            simulator.scene.apply("fault nak 6 QPIGS")
+            await watcher.wait(NAME, {"/Connected": 0})
+            await watcher.wait(NAME, {"/Connected": 1})
+            assert logged(caplog, "QPIGS: the inverter answered NAK") == outage
+            assert logged(caplog, "answers again after 6 failed polls") == outage
+            # Two more failed polls are no outage, and not told.
+            struck = simulator.scene.faults.struck
+            simulator.scene.apply("fault nak 2 QPIGS")
+            faults = simulator.scene.faults
+            await eventually(lambda b=struck, f=faults: f.struck == b + 2)  # type: ignore[misc]
+    assert logged(caplog, "connected on") == 1
+
+
+async def test_a_long_outage_opens_the_port_anew_and_is_told_once(
+    tmp_path: Path, bus_address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with kept(tmp_path, bus_address) as (simulator, watcher):
+        simulator.scene.apply("fault silence forever")
+        asked = simulator.scene.requests["QPI"]
+        await eventually(lambda: simulator.scene.requests["QPI"] >= asked + 3)
+        simulator.scene.apply("fault off")
+        await watcher.wait(NAME, {"/Connected": 1, "/Ac/Out/L1/P": 500.0})
+    warnings = [r.message for r in caplog.records if r.levelno >= logging.WARNING]
+    assert warnings == ["QPIGS: no reply within 0.2 s"]
+    assert logged(caplog, "connected on") == 2
+
+
+async def test_a_defect_of_ours_starts_the_inverter_over(
+    tmp_path: Path, bus_address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with kept(tmp_path, bus_address, Clumsy) as (simulator, watcher):
+        simulator.scene.apply("load 666")
+        await watcher.wait(NAME, {"/Connected": 0, "/Ac/Out/L1/P": None})
+        simulator.scene.apply("load 700")
+        await watcher.wait(NAME, {"/Connected": 1, "/Ac/Out/L1/P": 700.0})
+    assert "unexpected; starting this inverter over" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
