@@ -52,7 +52,7 @@ async def kept(
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link, "SETTLE", 0.01)
-    monkeypatch.setattr(poller, "FAILED_EVERY", 0.01)
+    monkeypatch.setattr(poller, "FAILED_EVERY", 0.05)
     monkeypatch.setattr(daemon, "BACK_OFF", (0.01, 0.02, 0.03))
 
 

@@ -137,15 +137,15 @@ def test_who_it_is_outlives_a_connection() -> None:
 
 def test_the_family_is_not_forgotten_for_less_evidence() -> None:
     async def main() -> list[str]:
-        odd = QPIGS.replace(" 02.0 ", " 02.5 ")
-        replies = PLAIN | {"QPIGS": [odd, QPIGS]}
+        large = QPIGS.replace(" 0500 ", " 10500 ")
+        replies = PLAIN | {"QPIGS": [large, QPIGS]}
         inverter = await learn(device(replies), "QPIGS")
         names = [inverter.dialect.name]
         await inverter.read("QPIGS")
         inverter.refine()
         return [*names, inverter.dialect.name]
 
-    assert warped(main) == ["pi30vm3"] * 2
+    assert warped(main) == ["pi30max"] * 2
 
 
 # -- what its replies mean ----------------------------------------------------------
