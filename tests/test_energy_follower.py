@@ -67,6 +67,23 @@ def test_what_ours_is_ahead_is_held_back_until_the_meter_is_there() -> None:
     assert follower.add(0.25) == pytest.approx(0.25)
 
 
+def test_what_is_held_back_is_not_held_twice() -> None:
+    follower = Follower()
+    read(follower, 100.0)
+    follower.add(2.0)
+    for kwh in (100.0, 101.0, 101.1, 101.2, 101.3):
+        read(follower, kwh)
+    assert follower.held == pytest.approx(102.0 - 101.3 - TOTAL_STEP)
+
+
+def test_what_came_since_the_last_look_may_be_ahead_of_the_step() -> None:
+    follower = Follower()
+    read(follower, 100.0)
+    follower.add(0.5)  # and the meter moved somewhere in it
+    assert read(follower, 100.2) == 0.0
+    assert follower.held == 0.0
+
+
 def test_a_meter_that_stands_still_has_no_say() -> None:
     follower = Follower()
     read(follower, 100.0)
@@ -83,6 +100,13 @@ def test_one_impossible_reading_changes_nothing(wrong: float) -> None:
     assert read(follower, wrong) == 0.0
     assert read(follower, 101.0) == pytest.approx(1.0)
     assert follower.count == pytest.approx(101.0)
+
+
+def test_two_impossible_readings_apart_bear_nothing_out() -> None:
+    follower = Follower()
+    for kwh in (100.0, 99999.0, 101.0, 99999.1, 102.0):
+        read(follower, kwh)
+    assert follower.count == pytest.approx(102.0)
 
 
 def test_an_erased_meter_is_followed_from_where_it_starts_anew() -> None:

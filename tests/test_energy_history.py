@@ -132,6 +132,19 @@ def test_a_wrong_future_is_left_when_a_midnight_passes(site: Clocked) -> None:
     assert site.yields() == [1, 4, None, 1]
 
 
+def test_a_wrong_future_costs_one_old_day_and_is_forgotten(site: Clocked) -> None:
+    for ago in range(31, 0, -1):
+        site.count(days_ago(ago))
+    wrong = TODAY + timedelta(days=3650)
+    site.count(wrong)
+    for ahead in range(3):
+        site.count(TODAY + timedelta(days=ahead))
+    history = site.ledger.history
+    assert len(history.days) == DAYS
+    assert wrong not in [day.when for day in history.days]
+    assert site.yields() == [1, 1, None, *[1] * 28]
+
+
 def test_an_old_clock_that_is_set_late_splits_no_day(site: Clocked) -> None:
     site.count(days_ago(3))
     site.count(days_ago(1), 2)

@@ -82,6 +82,31 @@ def test_today_and_the_total_do_not_both_fill_the_same_gap(sunny: Sunny) -> None
     assert sunny.yields == near(3.6, 103.6, 3.65)
 
 
+def ahead(sunny: Sunny) -> None:
+    """Let ours be 0.3 kWh ahead of the total, of which 0.2 are held back."""
+    sunny.ledger.read_total(100000)
+    for _ in range(40):
+        sunny.see(10)
+    sunny.ledger.read_total(100000)
+    sunny.ledger.read_total(100100)
+    assert sunny.yields[:2] == near(0.4, 100.4)
+
+
+def test_the_day_waits_with_the_total(sunny: Sunny) -> None:
+    ahead(sunny)
+    for _ in range(25):
+        sunny.see(10)
+    assert sunny.yields == near(0.45, 100.45, 0.45)
+
+
+def test_a_day_with_a_meter_of_its_own_does_not(sunny: Sunny) -> None:
+    sunny.ledger.read_day(TODAY, 1)
+    ahead(sunny)
+    for _ in range(25):
+        sunny.see(10)
+    assert sunny.yields == near(0.45, 100.45, 0.65 + 0.001)
+
+
 def test_what_came_on_days_before_is_not_todays(sunny: Sunny) -> None:
     sunny.ledger.read_total(100000)
     sunny.see(3 * 86400, TODAY + timedelta(days=3))

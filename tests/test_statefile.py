@@ -306,10 +306,10 @@ async def test_nothing_is_written_where_nothing_was_counted(tmp_path: Path) -> N
 async def test_a_disk_that_hangs_does_not_hold_the_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    free, fsync, threads = threading.Event(), os.fsync, set()
+    free, fsync, threads = threading.Event(), os.fsync, []
 
     def hang(handle: int) -> None:
-        threads.add(threading.current_thread())
+        threads.append(threading.current_thread())
         free.wait(5)
         fsync(handle)
 
@@ -330,6 +330,7 @@ async def test_a_disk_that_hangs_does_not_hold_the_loop(
         assert not closing.done()
         free.set()
         await closing
+    assert len(threads) == 2 * 2  # a file and its directory, twice
     again = await Archive(tmp_path).ledger(KEY, 0.0)
     assert again.counters.yield_user == pytest.approx(0.02)
 

@@ -85,18 +85,19 @@ def save_for_ever(file, pipe):
 encode(Books())  # or each child would have to learn how
 chance = random.Random(3)
 file, kept, saves, between = AtomicFile(Path(sys.argv[1]) / "energy.json"), 0, 0, 0
-for _ in range(150):
+for _ in range(100):
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reader)
         save_for_ever(file, writer)
     os.close(writer)
-    time.sleep(chance.uniform(0.001, 0.02))
+    lines = os.fdopen(reader)
+    said = [int(lines.readline()) for _ in range(chance.randrange(6))]
+    time.sleep(chance.uniform(0, 0.004))
     os.kill(pid, signal.SIGKILL)
     os.waitpid(pid, 0)
-    with os.fdopen(reader) as lines:
-        said = [int(line) for line in lines]
+    said += [int(line) for line in lines]
     last = said[-1] if said else kept
     books = file.read(decode)
     found = int(books.user) if books else 0
