@@ -9,7 +9,14 @@ from itertools import pairwise
 
 import pytest
 
-from mppdbus.errors import LinkError, MppdbusError, NoReply, PortLost
+from mppdbus.errors import (
+    CorruptReply,
+    LinkError,
+    MppdbusError,
+    NoReply,
+    PortLost,
+    Refused,
+)
 from mppdbus.inverter import Inverter
 from mppdbus.poller import FAILED_EVERY, FAILURES_REOPEN, ONCE, SHORTEST_KEEP, Poller
 from mppdbus.protocol.framing import encode_reply
@@ -275,15 +282,20 @@ def test_one_mishap_shows_nowhere() -> None:
     warped(main)
 
 
-@pytest.mark.parametrize("fault", ["silence", "corrupt", "nak"])
-def test_who_stays_away_has_his_port_opened_anew(fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [("silence", NoReply), ("corrupt", CorruptReply), ("nak", Refused)],
+)
+def test_who_stays_away_has_his_port_opened_anew(
+    fault: str, error: type[MppdbusError]
+) -> None:
     async def main() -> None:
         async with polling(simulate()) as watched:
             await asyncio.sleep(20)
             watched.simulator.scene.apply(f"fault {fault} forever")
             assert watched.task is not None
             before = watched.asked("QPIGS")
-            with pytest.raises(NoReply, match=r"^garage: QPIGS: "):
+            with pytest.raises(error, match=r"^QPIGS: "):
                 await watched.task
             attempts = 1 if fault == "nak" else 2
             assert watched.asked("QPIGS") - before == FAILURES_REOPEN * attempts

@@ -160,7 +160,7 @@ class Poller:
         return self._snapshot()
 
     async def run(self) -> None:
-        """Poll for ever; raises `PortLost`, or `NoReply` when the inverter is mute."""
+        """Poll for ever; raises `PortLost`, or why the inverter has long been away."""
         start = self._clock()
         self._expire_at(start + self.keep("QPIGS"))
         try:
@@ -196,7 +196,7 @@ class Poller:
         if self._failures == FAILURES_OFFLINE:
             self._complain(error)
         if self._failures >= FAILURES_REOPEN:
-            raise NoReply(f"{self._inverter.name}: {error}")
+            raise error
         self._show()
         await asyncio.sleep(max(0.0, FAILED_EVERY - took))  # a NAK takes no time
 
