@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from dbus_fast import Message
+from dbus_fast.aio import MessageBus
 
 from mppdbus.venus import outbox, wire
 from mppdbus.venus.bus import Item, Kind, Value, VictronService
@@ -60,6 +61,39 @@ async def test_one_signal_tells_all_changes_and_nothing_else(served: Served) -> 
     assert await client.next_change() == {POWER: {"Value": None, "Text": "---"}}
     await client.settled()
     assert not client.changes
+
+
+async def test_a_quick_bus_hears_nothing_but_changes(
+    served: Served, bus_address: str
+) -> None:
+    service, client = served
+    monitor = await MessageBus(bus_address=bus_address).connect()
+    heard: list[str | None] = []
+
+    def note(message: Message) -> bool:
+        heard.append(message.member)
+        return True  # a monitor must not answer
+
+    rules = [[f"sender='{service.unique_name}'"], 0]
+    await monitor.call(
+        Message(
+            destination="org.freedesktop.DBus",
+            path="/org/freedesktop/DBus",
+            interface="org.freedesktop.DBus.Monitoring",
+            member="BecomeMonitor",
+            signature="asu",
+            body=rules,
+        )
+    )
+    monitor.add_message_handler(note)
+    for power in (1.0, 2.0, 3.0):
+        service.update({POWER: power})
+        assert await client.next_values() == {POWER: power}
+    await client.settled()
+    while heard.count("ItemsChanged") < 3:
+        await asyncio.sleep(0.01)
+    assert set(heard) <= {"ItemsChanged", None}  # None: the answer to the client
+    monitor.disconnect()
 
 
 async def test_a_change_carries_the_bounds(served: Served) -> None:
@@ -175,13 +209,14 @@ async def test_what_a_client_has_read_is_told_even_if_it_is_back(
     served: Served, path: str, member: str
 ) -> None:
     service, client = served
-    service._outbox._since = asyncio.get_running_loop().time()  # a batch under way
+    service._outbox._since = asyncio.get_running_loop().time()
+    service._outbox._asked = True  # a batch is under way
     service.update({POWER: 2.0})
     await client.call(path, member)
     service.update({POWER: None})
     await client.settled()
     assert not client.changes
-    service._outbox._since = None
+    service._outbox._asked = False
     service._outbox.flush()
     assert await client.next_values() == {POWER: None}
 

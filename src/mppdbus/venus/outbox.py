@@ -26,14 +26,16 @@ STUCK_AFTER = 60.0  # s likewise
 class Outbox:
     """Sends one batch of changes at a time; meanwhile newer values replace older ones.
 
-    Behind each batch goes a call of the bus itself. Its reply says that the bus has
-    read the batch, so a slow bus costs one batch of memory and a full socket never is.
+    The next batch goes out when the bus has read the last one. If it has not by then, a
+    call of the bus itself goes behind, and its reply says when. So a slow bus costs one
+    batch of memory, a full socket never is, and a quick bus hears nothing but changes.
     """
 
     def __init__(self) -> None:
         self._wire: Wire | None = None
         self._dirty: dict[Leaf, None] = {}
-        self._since: float | None = None  # when the batch under way was sent
+        self._since: float | None = None  # when the last batch was sent, if unread
+        self._asked = False  # a call is behind it
         self._nudged = 0.0
         self._loop: asyncio.AbstractEventLoop
         self._signal = Message.new_signal(
@@ -45,7 +47,7 @@ class Outbox:
         """Begin to tell changes; whoever asks from now on sees `leaves` as they are."""
         self._loop = asyncio.get_running_loop()
         self._wire = wire
-        self._since = None
+        self._since, self._asked = None, False
         self._dirty.clear()
         for leaf in leaves:
             leaf.sent = leaf.value
@@ -70,7 +72,10 @@ class Outbox:
         wire = self._wire
         if wire is None or not self._dirty:
             return
-        if self._since is not None:
+        if self._since is not None and (self._asked or wire.unread):
+            if not self._asked:
+                self._asked = True
+                wire.ask(self._barrier, self._taken)
             self._push(wire, self._loop.time(), self._since)
             return
         batch = {}
@@ -85,11 +90,10 @@ class Outbox:
             signal.serial = 0
             signal.body = [batch]
             wire.send(signal)
-            wire.ask(self._barrier, self._taken)
 
     def _taken(self, reply: Message | None) -> None:
         if reply is not None:
-            self._since = None
+            self._since, self._asked = None, False
             self.flush()
 
     def _push(self, wire: Wire, now: float, since: float) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import logging
 import os
 import select
+import termios
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
@@ -137,6 +139,16 @@ class Wire:
     def unique_name(self) -> str:
         """The name the bus gave this connection."""
         return str(self._bus.unique_name)
+
+    @property
+    def unread(self) -> bool:
+        """True until the bus has read all that was sent; also when nobody can tell."""
+        if self._backlog or not (self._sending is None or self._sending.done()):
+            return True
+        try:
+            return any(fcntl.ioctl(self._fd, termios.TIOCOUTQ, bytes(4)))
+        except OSError:
+            return True
 
     async def close(self) -> None:
         """Hang up and wait until it is done."""
