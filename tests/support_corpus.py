@@ -26,9 +26,9 @@ SURE = 0.5  # of the family, when all replies of an inverter speak
 FALLBACK = "pi30"  # where nothing tells more, nothing is sure
 LAYOUT = (
     "If its words mean what they mean elsewhere, add their number to QUERIES in "
-    "protocol/commands.py; else add a model"
+    "src/mppdbus/protocol/commands.py; else add a model for them, too"
 )
-CLUE = "Add a clue that tells them apart to protocol/identification.py"
+CLUE = "Add a clue to src/mppdbus/protocol/identification.py"
 SEEN = ("good", "nak")  # the qualities that prove what an inverter says
 
 # What people wrote of recordings that are older than the names of our dialects.
@@ -151,12 +151,15 @@ def problems(path: Path) -> list[str]:
 
 def _of_lines(entries: list[Entry], path: Path) -> Iterator[str]:
     seen: set[str] = set()
+    strange: set[tuple[str, str]] = set()
     for entry in entries:
         verdict = judge(entry.command, entry.response)
         if entry.id in seen:
             yield f"{entry.id}: two replies have this id"
         seen.add(entry.id)
-        if entry.quality == "good" and verdict.note is not None:
+        odd = entry.command, verdict.note or ""
+        if entry.quality == "good" and verdict.note and odd not in strange:
+            strange.add(odd)
             yield f"{entry.id}: {verdict.note}. {LAYOUT}"
         if path.name == MAIN:
             continue

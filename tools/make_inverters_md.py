@@ -142,7 +142,7 @@ def _family(dialect: Dialect, own: list[Unit]) -> str:
         _paragraph("Recognised by", _recognised(dialect, own)),
         _seen(own),
         _layouts(own),
-        _paragraph("Refused on record", _refused(own)),
+        _paragraph("Refused on record", [", ".join(_refused(own))]),
         _paragraph("What is its own", _quirks(dialect)),
         _codes(dialect),
     ]
@@ -225,7 +225,7 @@ def _refused(own: list[Unit]) -> Iterable[str]:
         if reply.refused:
             refused[base_command(reply.command)].append(reply.id)
     for query, ids in sorted(refused.items()):
-        yield f"{query} ({_ids(ids)})"
+        yield f"{query} ({_ids(ids, most=1)})"
 
 
 def _quirks(dialect: Dialect) -> Iterable[str]:
@@ -299,13 +299,15 @@ def _replies(own: list[Unit]) -> Iterable[Reply]:
     return (reply for unit in own for reply in unit.replies)
 
 
-def _ids(ids: list[str]) -> str:
-    more = f" and {len(ids) - IDS} more" if len(ids) > IDS else ""
-    return " ".join(ids[:IDS]) + more
+def _ids(names: Iterable[str], most: int = IDS) -> str:
+    """Return the first ids; of a journal that was sent in, its name alone."""
+    ids = list(dict.fromkeys(name.split(":")[0] for name in names))
+    more = f" and {len(ids) - most} more" if len(ids) > most else ""
+    return " ".join(ids[:most]) + more
 
 
 def _paragraph(title: str, lines: Iterable[str]) -> str:
-    shown = [f"- {line}" for line in lines]
+    shown = [f"- {line}" for line in lines if line]
     return "\n".join([f"{title}:\n", *shown, ""]) if shown else ""
 
 
