@@ -27,7 +27,7 @@ from mppdbus.protocol.models import (
 )
 from mppdbus.protocol.models_settings import Ratings
 from mppdbus.protocol.plausibility import Plausibility
-from mppdbus.snapshot import Second, Snapshot
+from mppdbus.snapshot import Snapshot
 from mppdbus.venus.publisher import values_of
 from mppdbus.venus.services import INVERTER, MULTI, SYSTEM, SYSTEM_PHASE
 from mppdbus.venus.views import SystemView, Unit, UnitView
@@ -109,7 +109,7 @@ def shown(reading: Reading | None) -> dict[str, Any]:
     snapshot = Snapshot(
         online=True,
         status=reading if isinstance(reading, GeneralStatus) else None,
-        second=cast("Second", reading) if isinstance(reading, second) else None,
+        second=reading if isinstance(reading, second) else None,
         trackers=2,
         mode=mode.mode if mode else "L",
         warnings=warned,
