@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from dbus_fast import Message
-from dbus_fast.aio import MessageBus
 
 from mppdbus.venus import outbox, wire
 from mppdbus.venus.bus import Item, Kind, Value, VictronService
@@ -67,7 +66,7 @@ async def test_a_quick_bus_hears_nothing_but_changes(
     served: Served, bus_address: str
 ) -> None:
     service, client = served
-    monitor = await MessageBus(bus_address=bus_address).connect()
+    monitor = await BusItemClient.connect(bus_address, service.name)
     heard: list[str | None] = []
 
     def note(message: Message) -> bool:
@@ -75,7 +74,7 @@ async def test_a_quick_bus_hears_nothing_but_changes(
         return True  # a monitor must not answer
 
     rules = [[f"sender='{service.unique_name}'"], 0]
-    await monitor.call(
+    await monitor.bus.call(
         Message(
             destination="org.freedesktop.DBus",
             path="/org/freedesktop/DBus",
@@ -85,7 +84,7 @@ async def test_a_quick_bus_hears_nothing_but_changes(
             body=rules,
         )
     )
-    monitor.add_message_handler(note)
+    monitor.bus.add_message_handler(note)
     for power in (1.0, 2.0, 3.0):
         service.update({POWER: power})
         assert await client.next_values() == {POWER: power}
@@ -93,7 +92,7 @@ async def test_a_quick_bus_hears_nothing_but_changes(
     while heard.count("ItemsChanged") < 3:
         await asyncio.sleep(0.01)
     assert set(heard) <= {"ItemsChanged", None}  # None: the answer to the client
-    monitor.disconnect()
+    await monitor.close()
 
 
 async def test_a_change_carries_the_bounds(served: Served) -> None:
