@@ -91,9 +91,13 @@ async def test_each_outage_is_told_once_and_so_is_its_end(
 
 
 async def test_a_long_outage_opens_the_port_anew_and_is_told_once(
-    tmp_path: Path, bus_address: str, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    bus_address: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caplog.set_level(logging.INFO)
+    monkeypatch.setattr(poller, "FAILURES_REOPEN", 4)
     async with kept(tmp_path, bus_address) as (simulator, watcher):
         simulator.scene.apply("fault silence forever")
         asked = simulator.scene.requests["QPI"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from blockbuster import blockbuster_ctx
 
+from mppdbus import link as link_module
 from mppdbus.errors import (
     CorruptReply,
     EchoedRequest,
@@ -36,8 +37,9 @@ PATIENCE = 0.1
 
 
 @pytest.fixture(autouse=True)
-def driver_that_never_blocks() -> Iterator[None]:
+def driver_that_never_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail where the driver blocks the loop that it shares here with the simulator."""
+    monkeypatch.setattr(link_module, "SETTLE", 0.05)
     decode("QMOD", b"L")  # once, pydantic looks for its plugins on the disk
     with blockbuster_ctx("mppdbus", excluded_modules=["mppdbus.simulator"]):
         yield
@@ -283,8 +285,8 @@ def test_before_a_retry_the_line_is_left_alone_for_a_moment() -> None:
 
     first, second = warped(main)
     reply, request = 0.06 + 5 / 240, 7 / 240
-    assert second - first - reply >= 0.2
-    assert second - first - reply - request < 0.25
+    assert second - first - reply >= 0.05
+    assert second - first - reply - request < 0.1
 
 
 async def test_a_reply_that_has_grown_is_waited_for(tmp_path: Path) -> None:
