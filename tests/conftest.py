@@ -1,3 +1,3 @@
 """Fixtures for every test."""
 
-pytest_plugins = ["support_bus"]
+pytest_plugins = ["support_bus", "support_settings"]

@@ -31,6 +31,7 @@ BACKLOG_LIMIT = 5000  # messages that wait for a full socket
 FAILED = "org.freedesktop.DBus.Error.Failed"
 
 _CALL = MessageType.METHOD_CALL
+_SIGNAL = MessageType.SIGNAL
 _NO_REPLY = MessageFlag.NO_REPLY_EXPECTED.value
 _SYSTEM_SOCKETS = ("/run/dbus/system_bus_socket", "/var/run/dbus/system_bus_socket")
 
@@ -93,10 +94,14 @@ class Wire:
     """
 
     def __init__(
-        self, bus: MessageBus, on_call: Callable[[Wire, Message], bool]
+        self,
+        bus: MessageBus,
+        on_call: Callable[[Wire, Message], bool],
+        on_signal: Callable[[Message], None] | None = None,
     ) -> None:
         self._bus = bus
         self._on_call = on_call
+        self._on_signal = on_signal
         self._loop = asyncio.get_running_loop()
         self._fd: int = bus._fd  # type: ignore[assignment] # noqa: SLF001
         self._poll = select.poll()
@@ -110,10 +115,16 @@ class Wire:
         self._watcher = asyncio.create_task(self._watch())
 
     @classmethod
-    async def open(cls, address: str, on_call: Callable[[Wire, Message], bool]) -> Self:
+    async def open(
+        cls,
+        address: str,
+        on_call: Callable[[Wire, Message], bool],
+        on_signal: Callable[[Message], None] | None = None,
+    ) -> Self:
         """Connect to the bus at `address`.
 
-        `on_call` gets each method call and returns whether it has dealt with it.
+        `on_call` gets each method call and returns whether it has dealt with it;
+        `on_signal` gets each signal, in order with the replies, and must not raise.
         Raises BusError when there is no bus, or it does not want us.
         """
         bus: MessageBus | None = None
@@ -128,7 +139,7 @@ class Wire:
                 f"no D-Bus at {address}: {error or type(error).__name__}; start the "
                 'bus, or name another one as "bus" under [dbus]'
             ) from error
-        return cls(bus, on_call)
+        return cls(bus, on_call, on_signal)
 
     @property
     def alive(self) -> bool:
@@ -261,6 +272,8 @@ class Wire:
             then = self._expected.pop(message.reply_serial, None)
             if then is not None:
                 then(message)
+            elif self._on_signal is not None and message.message_type is _SIGNAL:
+                self._on_signal(message)
             return False
         try:
             return self._on_call(self, message)
