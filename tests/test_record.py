@@ -210,8 +210,14 @@ def test_every_byte_and_its_time_are_kept() -> None:
 # -- the command -------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def inverter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulated]:
+    with simulated(tmp_path_factory.mktemp("shared")) as unit:
+        yield unit
+
+
 @pytest.fixture
-def inverter(tmp_path: Path) -> Iterator[Simulated]:
+def fresh_inverter(tmp_path: Path) -> Iterator[Simulated]:
     with simulated(tmp_path) as unit:
         yield unit
 
@@ -349,8 +355,9 @@ def test_nothing_but_nak_is_no_inverter_of_ours(
     ],
 )
 def test_a_place_that_cannot_be_written_is_told_before_anything_is_asked(
-    capsys: Capture, inverter: Simulated, tmp_path: Path, name: str, problem: str
+    capsys: Capture, fresh_inverter: Simulated, tmp_path: Path, name: str, problem: str
 ) -> None:
+    inverter = fresh_inverter
     (tmp_path / "there.jsonl").write_text("kept")
     line = ("record", "--port", inverter.path, "--output", str(tmp_path / name))
     said = command(capsys, *line)
@@ -395,8 +402,9 @@ def test_what_came_before_it_was_told_to_end_is_kept(tmp_path: Path) -> None:
 
 
 def test_what_came_before_the_port_was_lost_is_kept(
-    capsys: Capture, inverter: Simulated, tmp_path: Path
+    capsys: Capture, fresh_inverter: Simulated, tmp_path: Path
 ) -> None:
+    inverter = fresh_inverter
     path = tmp_path / "unit.jsonl"
     inverter.tell("fault disconnect QMN")
     line = ("record", "--port", inverter.path, *HASTE, "--output", str(path))
