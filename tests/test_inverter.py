@@ -257,3 +257,43 @@ def test_a_reading_is_shown_as_long_as_it_holds() -> None:
         return seen
 
     assert warped(main) == [True, True, True, False, False]
+
+
+# -- words that never fit -----------------------------------------------------------
+
+ODD = QPIGS.replace(" 0035 ", " NTC! ")  # an intact reply with a word that is no number
+DAMAGED = QPIGS.replace(" 0500 ", " 05?0 ")
+
+
+def test_a_word_that_never_fits_costs_its_field_and_not_the_unit(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING)
+
+    async def main() -> Snapshot:
+        inverter = await learn(device({**PLAIN, "QPIGS": ODD}), "QMOD", "QPIRI")
+        for _ in range(4):
+            await inverter.probe("QPIGS")
+        return now(inverter)
+
+    status = warped(main).status
+    assert status is not None
+    assert (status.battery_voltage, status.heatsink_temperature) == (52.0, None)
+    assert [r.message for r in caplog.records if "NTC!" in r.message] != []
+    assert len([r for r in caplog.records if "NTC!" in r.message]) == 1
+
+
+def test_a_word_that_does_not_fit_now_and_then_is_damage() -> None:
+    async def main() -> list[Snapshot]:
+        replies = [QPIGS, DAMAGED, QPIGS, ODD, ODD, QPIGS, DAMAGED, ODD]
+        inverter = await learn(device({**PLAIN, "QPIGS": replies}), "QMOD", "QPIRI")
+        seen = []
+        for _ in range(6):
+            await inverter.probe("QPIGS")
+            seen.append(now(inverter))
+        return seen
+
+    temperatures = {
+        s.status.heatsink_temperature for s in warped(main) if s.status is not None
+    }
+    assert temperatures == {35}

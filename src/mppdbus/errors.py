@@ -36,7 +36,14 @@ class NoReply(LinkError, TimeoutError):
 
 
 class CorruptReply(LinkError, ValueError):
-    """A reply came, but its checksum or a field of a known layout is damaged."""
+    """A reply came, but its checksum or a field of a known layout is damaged.
+
+    With a good checksum, `partial` and `report` are as in `UnknownLayout`: a field that
+    never fits is no damage but a firmware that writes it so.
+    """
+
+    partial: Any = None
+    report: Any = None
 
 
 class EchoedRequest(LinkError):

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 
-from .errors import LinkError, PortLost, ProtocolError, Refused, UnknownLayout
+from .errors import (
+    CorruptReply,
+    LinkError,
+    PortLost,
+    ProtocolError,
+    Refused,
+    UnknownLayout,
+)
 from .link import Link, Priority
 from .protocol.commands import decode
 from .protocol.dialects import (
@@ -40,6 +47,7 @@ from .snapshot import Identity, LinkState, Second, Snapshot
 
 R = TypeVar("R", bound=Reading)
 
+NEVER_FITS = 4  # replies in a row with the same wrong words: no damage any more
 SERIAL_ATTEMPTS = 4  # the name on the bus hangs on it, so noise must not hide it
 # What QPIGS means on all families but one; QPIRI tells them apart.
 AMBIGUOUS = frozenset(GeneralStatus.wire_names()) - set(GeneralStatusRevo.wire_names())
@@ -85,6 +93,7 @@ class Inverter:
         self.dialect: Dialect = self._fixed or DIALECTS["pi30"]
         self._confidence = 0.0
         self._strange: set[str] = set()
+        self._unfit: dict[str, tuple[tuple[str, ...], int]] = {}
         self._status_payload: bytes | None = None
         self._filter = Plausibility()
         self._log = logging.getLogger(f"mppdbus.{name}")
@@ -113,6 +122,8 @@ class Inverter:
                 if query in self._strange and error.partial is not None:
                     return cast("Reading", error.partial)  # it came twice: it is theirs
                 raise
+            except CorruptReply as error:
+                return self._put_up_with(query, error)
 
         try:
             reading = await self.link.exchange(
@@ -132,6 +143,19 @@ class Inverter:
             # A third tracker shows by its voltage, and by night it has none.
             self.trackers = max(self.trackers or 0, _trackers(reading))
         return reading
+
+    def _put_up_with(self, query: str, error: CorruptReply) -> Reading:
+        """Return the rest of a reply whose same words never fit; else raise `error`."""
+        if error.partial is None:
+            raise error
+        unfit = tuple(error.report.unparsed)
+        before, times = self._unfit.get(query, ((), 0))
+        times = times + 1 if unfit == before else 1
+        self._unfit[query] = unfit, times
+        if times < NEVER_FITS:
+            raise error
+        self._complain_once(f"{query} {unfit}", error)
+        return cast("Reading", error.partial)
 
     def _keep(self, query: str, reading: Reading) -> None:
         """Keep a reading beside what of it is possible; each oddity is said once."""

@@ -146,7 +146,7 @@ def decode(
 
     Raises `Refused` for NAK, `OtherProtocol` for another family of protocols,
     `UnknownLayout`, with what can be read, for a number of words that nobody has seen,
-    and `CorruptReply` for a word that does not fit a known layout.
+    and `CorruptReply`, likewise, for a word that does not fit a known layout.
     """
     if payload == b"NAK":
         raise Refused(
@@ -174,10 +174,19 @@ def decode(
     try:
         return layout.model.from_split(payload, words)
     except ValueError as error:
-        raise CorruptReply(f"{command}: {error}") from error
+        raise _unfit(command, layout, words, error) from error
 
 
 _ONE_WORD = frozenset((1,))
+
+
+def _unfit(
+    command: str, layout: Layout, words: list[str], error: ValueError
+) -> CorruptReply:
+    corrupt = CorruptReply(f"{command}: {error}")
+    if rest := salvage(((layout.model, frozenset((len(words),))),), words):
+        corrupt.partial, corrupt.report = rest
+    return corrupt
 
 
 def _no_layout(

@@ -83,7 +83,7 @@ def salvage(
     fill is tried first.
     """
     known = [(n, model) for model, lengths in shapes for n in lengths]
-    known = [shape for shape in known if shape[0] < len(words)]
+    known = [shape for shape in known if shape[0] <= len(words)]
     for length, model in sorted(known, key=lambda shape: -shape[0]):
         if _anchored(ANCHORS.get(model), length, words):
             return _read(model, length, words)

@@ -24,9 +24,17 @@ class Receiver(Protocol):
 class Transport(Protocol):
     """A byte pipe to one inverter."""
 
-    label: str  # what a person calls the port
-    byte_time: float  # seconds that one byte takes on the wire of the inverter
-    sends_zero_as_one: bool  # a byte 00 would be taken for padding on its way
+    @property
+    def label(self) -> str:
+        """What a person calls the port."""
+
+    @property
+    def byte_time(self) -> float:
+        """Seconds that one byte takes on the wire of the inverter."""
+
+    @property
+    def sends_zero_as_one(self) -> bool:
+        """Whether a byte 00 would be taken for padding on its way."""
 
     def write(self, data: bytes) -> None:
         """Send a request. Never blocks; after the end of the pipe it does nothing."""
