@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-GUARD = 0.006  # s before the expected end at which reading resumes
+GUARD = 0.0035  # s before the expected end at which we look: one byte is missing
 # Inverters may think unevenly, by tens of ms. With four steps up for one down a reply
 # in five is read late at worst, by a few ms; a gentler climb costs more wake-ups.
 LATE_STEP = 0.008  # s taken off when the reply was complete before we looked
