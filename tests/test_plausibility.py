@@ -115,10 +115,15 @@ def test_the_rating_tightens_the_bounds() -> None:
     strong = status(ac_output_active_power=16_000, pv_charging_power=17_000)
     after, _ = filter_.check(strong, 1.0)
     assert gone(strong, after) == {"pv_charging_power"}
+
+
+def test_a_rated_voltage_hides_no_measured_one() -> None:
+    """A unit rated 120 V on record gives 229 V (f0134 beside f0137)."""
+    filter_ = Plausibility(unit("pi30max"))
     filter_.check(ratings("f0419"), 2.0)  # 120 V
-    high = status(grid_voltage=200.0, ac_output_voltage=120.0)
+    high = status(grid_voltage=229.0, ac_output_voltage=229.0)
     after, _ = filter_.check(high, 3.0)
-    assert gone(high, after) == {"grid_voltage"}
+    assert gone(high, after) == set()
 
 
 def test_in_a_family_of_raw_counts_no_temperature_is_one() -> None:

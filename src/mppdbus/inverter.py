@@ -92,6 +92,7 @@ class Inverter:
         self._fixed = DIALECTS.get(dialect)
         self.dialect: Dialect = self._fixed or DIALECTS["pi30"]
         self._confidence = 0.0
+        self._weighed: set[str] = set()  # the queries that the dialect was found by
         self._strange: set[str] = set()
         self._unfit: dict[str, tuple[tuple[str, ...], int]] = {}
         self._status_payload: bytes | None = None
@@ -107,6 +108,7 @@ class Inverter:
         *,
         priority: Priority = Priority.POLL,
         attempts: int | None = None,
+        patience: float | None = None,
     ) -> Reading:
         """Ask, decode and keep; raises `LinkError`, `Refused`, `OtherProtocol` …
 
@@ -127,7 +129,11 @@ class Inverter:
 
         try:
             reading = await self.link.exchange(
-                query, accept, priority=priority, attempts=attempts
+                query,
+                accept,
+                priority=priority,
+                attempts=attempts,
+                patience=patience,
             )
         except Refused:
             self.unsupported.add(query)
@@ -166,10 +172,12 @@ class Inverter:
         codes = frozenset(remark.code for remark in remarks)
         self._kept[query] = Kept(reading, plausible, now, codes)
 
-    async def ask(self, query: str, *, attempts: int | None = None) -> Reading | None:
+    async def ask(
+        self, query: str, *, attempts: int | None = None, patience: float | None = None
+    ) -> Reading | None:
         """Read what need not exist: None for NAK and for an unknown layout."""
         try:
-            return await self.read(query, attempts=attempts)
+            return await self.read(query, attempts=attempts, patience=patience)
         except Refused:
             return None
         except UnknownLayout as error:
@@ -219,9 +227,12 @@ class Inverter:
         self._filter.identification = replace(
             found, dialect=self._fixed or found.dialect
         )
-        if self._fixed is None and found.confidence >= self._confidence:
+        # More replies know better; the same ones in other words only if they are sure.
+        more = not self._kept.keys() <= self._weighed
+        if self._fixed is None and (more or found.confidence >= self._confidence):
             self._confidence = found.confidence
             self._speak(found.dialect)
+        self._weighed = set(self._kept)
         known = self.identity
         self.identity = replace(
             known,
@@ -258,6 +269,7 @@ class Inverter:
             self.identity = replace(before.identity, protocol=self.identity.protocol)
             self.trackers = before.trackers
             self.dialect, self._confidence = before.dialect, before._confidence
+            self._weighed = set(before._weighed)
             self._kept = before._kept | self._kept
             self._complained |= before._complained
 

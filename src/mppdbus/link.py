@@ -102,7 +102,7 @@ class Link:
         self.name = name
         self.stats = LinkStats()
         self.lost: asyncio.Event = asyncio.Event()
-        self._patience = patience
+        self.patience = patience
         self._attempts = attempts
         self._transport: Transport | None = None
         self._error: Exception | None = None
@@ -161,19 +161,21 @@ class Link:
         *,
         priority: Priority = Priority.POLL,
         attempts: int | None = None,
+        patience: float | None = None,
     ) -> T:
         """Send `command` and return what `accept` makes of its reply.
 
         `accept` may raise `CorruptReply` or `UnknownLayout`: the reply may belong to
         somebody else's request, so it is asked once more. Raises `LinkError` when all
         attempts failed. Setters pass ``attempts=1``: they are never repeated blindly.
+        `patience` in s replaces that of the link, for what need not be answered.
         """
         last = attempts or self._attempts
         async with self._turn(priority):
             self.stats.exchanges += 1
             for number in range(1, last + 1):
                 try:
-                    return accept(await self._attempt(command, number))
+                    return accept(await self._attempt(command, number, patience))
                 except PortLost:
                     self.stats.failures += 1
                     raise
@@ -189,7 +191,9 @@ class Link:
 
     # -- one attempt ----------------------------------------------------------
 
-    async def _attempt(self, command: str, number: int) -> bytes:
+    async def _attempt(
+        self, command: str, number: int, patience: float | None
+    ) -> bytes:
         await self._let_pass(command)
         transport = self._transport
         if transport is None or self.lost.is_set():
@@ -198,7 +202,8 @@ class Link:
         loop = asyncio.get_running_loop()
         self._framer.reset()
         transport.discard_input()
-        attempt = self._begin(loop, command, len(request), transport.byte_time)
+        wire = transport.byte_time
+        attempt = self._begin(loop, command, len(request), wire, patience)
         self._now = attempt
         if wire_log.isEnabledFor(logging.DEBUG):
             wire_log.debug("%s > %s", self.name, request.hex(" "))
@@ -225,10 +230,12 @@ class Link:
         command: str,
         request_length: int,
         byte_time: float,
+        patience: float | None,
     ) -> _Attempt:
+        think = self.patience if patience is None else patience
         known = self._pace.length(command) or LONGEST_REPLY
         limit, longest = (
-            (request_length + length) * byte_time + self._patience
+            (request_length + length) * byte_time + think
             for length in (known, LONGEST_REPLY)
         )
         reply: asyncio.Future[bytes] = loop.create_future()

@@ -30,6 +30,8 @@ FAILED_EVERY = 1.0  # s at least from one failed live poll to the next
 MOST_TRIES = 5  # of a query that is asked once, until it is given up
 LATE = 1.0  # s at which a query goes before the next of those that are asked once
 SILENCES = 3  # silences in a row after which a query counts as not known
+SILENCES_OPTIONAL = 2  # and for one that many units do not know
+BRIEF = 0.5  # of the patience of the line, for such a query
 SILENT_PAUSE = 60.0  # s until such a query is asked again
 FASTEST = 0.6  # s between two live polls when the line sets the pace
 SHORTEST_KEEP = 5.0  # s that a live value is shown at least, over one lost reply
@@ -52,10 +54,12 @@ RECURRING = (
     Cadence("QPIRI", 60.0, 600.0, 0.51),
     Cadence("QFLAG", 300.0, 1800.0, 0.16),
 )
+# What a unit may or may not know; silence there is soon taken for a no.
+OPTIONAL = ("QBEQI", "Q1", "QT", "QET", "QPGS0", "QDOP", "QBATCD", "QVFW2", "QVFW3")
 # Asked once after connecting, one between two live polls, in this order.
-ONCE = ("QPIRI", "QPIGS2", "QPIWS", "QMN", "QVFW", "QGMN", "QFLAG")
+ONCE = ("QPIRI", "QPIGS2", "QPIWS", "QMN", "QVFW", "QGMN", "QFLAG", *OPTIONAL)
 ESSENTIAL = frozenset(("QMOD", "QPIWS", "QPIRI"))  # asked again after a NAK
-IDENTIFYING = frozenset(("QPIRI", "QMN", "QVFW", "QGMN"))
+IDENTIFYING = frozenset(("QPIRI", "QMN", "QVFW", "QGMN", *OPTIONAL))
 
 
 @dataclass(slots=True)
@@ -256,11 +260,14 @@ class Poller:
         inverter = self._inverter
         before, trackers = inverter.last(query), inverter.trackers
         attempts = 1 if self._silences[query] else None  # silence takes seconds
+        patience = None
+        if query in OPTIONAL:
+            attempts, patience = 1, BRIEF * inverter.link.patience
         try:
             if query == "QPIGS2":
                 await inverter.count_trackers(attempts=attempts)
             elif query in ESSENTIAL or query not in inverter.unsupported:
-                await inverter.ask(query, attempts=attempts)
+                await inverter.ask(query, attempts=attempts, patience=patience)
         except PortLost:
             raise
         except (LinkError, OtherProtocol) as error:
@@ -278,7 +285,8 @@ class Poller:
     def _missed(self, query: str, error: MppdbusError) -> None:
         """Ask again; silence, if it is no mishap, is a NAK (VMII says no like that)."""
         self._silences[query] += isinstance(error, NoReply)
-        if self._silences[query] < SILENCES:
+        most = SILENCES_OPTIONAL if query in OPTIONAL else SILENCES
+        if self._silences[query] < most:
             self._plan.again(query)
             return
         self._inverter.unsupported.add(query)

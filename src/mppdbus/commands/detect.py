@@ -44,7 +44,8 @@ async def run(args: argparse.Namespace) -> int:
             targets = likely(ports)
         if targets:
             progress.show(f"asking at {', '.join(t.port.label for t in targets)}")
-        probes = await asyncio.gather(*map(probe, targets))
+        asking = (probe(target, thorough=args.verbose) for target in targets)
+        probes = await asyncio.gather(*asking)
     report(output, ports, probes, verbose=args.verbose)
     return DONE if any(one.found for one in probes) else NO_DEVICE
 
@@ -113,6 +114,7 @@ def table(found: list[Probe], *, verbose: bool) -> list[str]:
             sure = f"{identified.confidence:.0%}"
             shown.append(f"  {identified.dialect.name}, {sure}: {identified.family}")
             shown += [f"  - {reason}" for reason in one.evidence()]
+            shown += [f"  {line}" for line in one.answers()]
     return shown
 
 

@@ -19,6 +19,8 @@ from mppdbus.errors import (
 )
 from mppdbus.inverter import Inverter
 from mppdbus.link import Priority
+from mppdbus.probing import probe as probe_all
+from mppdbus.protocol.capabilities import CAPABILITIES, THINKING, Capabilities, Outcome
 from mppdbus.protocol.dialects import Evidence, Identification, bogus_serial, identify
 from mppdbus.protocol.fields import Reading
 from mppdbus.protocol.models_settings import ModelName, SerialNumber
@@ -37,6 +39,7 @@ class Probe:
     readings: dict[str, Reading] = field(default_factory=dict)
     answered_after: float | None = None  # s, the first reply
     error: MppdbusError | None = None
+    capabilities: Capabilities | None = None  # only where they were asked for
 
     @property
     def found(self) -> bool:
@@ -86,15 +89,40 @@ class Probe:
             "family": found.family,
             "ms": round((self.answered_after or 0.0) * 1000),
             "evidence": list(self.evidence()),
+            **self._known(),
         }
 
+    def _known(self) -> dict[str, Any]:
+        if self.capabilities is None:
+            return {}
+        outcomes = self.capabilities.outcomes
+        return {"capabilities": {query: str(what) for query, what in outcomes.items()}}
 
-async def probe(target: Target, *, deadline: float = DEADLINE) -> Probe:
-    """Ask who is at a port; returns within `deadline` s and closes the port."""
+    def answers(self) -> list[str]:
+        """Return in words what the unit answers and what it does not."""
+        if self.capabilities is None:
+            return []
+        by: dict[Outcome, list[str]] = {}
+        for query, what in self.capabilities.outcomes.items():
+            by.setdefault(what, []).append(query)
+        return [f"{what}: {' '.join(queries)}" for what, queries in by.items()]
+
+
+async def probe(
+    target: Target, *, deadline: float = DEADLINE, thorough: bool = False
+) -> Probe:
+    """Ask who is at a port; returns within `deadline` s and closes the port.
+
+    `thorough` also asks what an inverter knows beyond the common queries, which takes
+    as long again as there are queries that it leaves unanswered.
+    """
     result = Probe(target)
     try:
-        async with asyncio.timeout(deadline), connected(target) as inverter:
-            await _interview(inverter, result)
+        async with connected(target) as inverter:
+            async with asyncio.timeout(deadline):
+                await _interview(inverter, result)
+            if thorough:
+                await _capabilities(inverter, result)
     except TimeoutError as error:
         if isinstance(error, MppdbusError):  # NoReply is one of them
             result.error = error
@@ -123,3 +151,18 @@ async def _interview(inverter: Inverter, result: Probe) -> None:
         except (LinkError, ProtocolError, UnknownLayout):
             continue
         result.readings[query] = reading
+
+
+async def _capabilities(inverter: Inverter, result: Probe) -> None:
+    """Ask each query that may be absent once, with a short time-out."""
+
+    async def ask(query: str, wait: float) -> Reading:
+        patience = min(wait, inverter.link.patience)
+        return await inverter.read(
+            query, priority=Priority.ASK, attempts=1, patience=patience
+        )
+
+    known = await probe_all(ask, (*CAPABILITIES,), thinking=THINKING)
+    result.capabilities = known
+    for query, reading in known.readings.items():
+        result.readings.setdefault(query, reading)

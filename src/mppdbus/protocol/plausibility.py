@@ -25,7 +25,6 @@ NO_BATTERY = 5.0  # V; 0.0 to 3.3 V is what units show without one
 JUMP = 0.15  # of the nominal voltage, from one poll to the next
 REMEMBERED = 60.0  # s after which an old battery voltage says nothing of a jump
 SURGE = 3.0  # times the rating that a power may reach
-OVERVOLTAGE = 1.4  # times the rated voltage
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,9 +195,6 @@ class Plausibility:
         product = (volts or 0) * (ratings.ac_output_rating_current or 0)
         if apparent or product:
             self._bounds[Limit.POWER] = SURGE * max(apparent, product)
-        if volts:
-            most = min(MAXIMUM[Limit.AC_VOLTAGE], OVERVOLTAGE * volts)
-            self._bounds[Limit.AC_VOLTAGE] = most
 
 
 def _rated(ratings: s.Ratings | s.RatingsRevo) -> Iterator[Remark]:
