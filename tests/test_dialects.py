@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import pytest
 
 from mppdbus import config
-from mppdbus.protocol import warning_bits
+from mppdbus.protocol import identification, warning_bits
 from mppdbus.protocol.commands import QUERIES, decode
 from mppdbus.protocol.dialects import (
     DIALECTS,
@@ -84,6 +84,46 @@ def test_evidence_for_another_family_makes_less_sure() -> None:
     assert two.confidence < one.confidence
 
 
+OLD_FAMILY = Evidence(  # all that a clone copies of a VM III
+    model_number="037",
+    firmware="00041.15",
+    warnings=Warnings(bits=36 * "0"),
+    status_payload=BY_ID["f0149"].payload,
+)
+
+
+def test_a_name_that_one_family_alone_has_decides() -> None:
+    found = identify(OLD_FAMILY)
+    assert (found.dialect.name, found.family) == ("pi30vm3", MODEL_NUMBERS["037"].name)
+    named = identify(replace(OLD_FAMILY, model_name="VMII-NXPW5KW"))
+    assert named.dialect is DIALECTS["pi30clone"]
+    assert named.reasons[0] == "QMN VMII-NXPW5KW"
+    assert 0.5 < named.confidence < 0.75
+
+
+def test_a_name_that_others_use_too_is_weighed() -> None:
+    found = identify(replace(OLD_FAMILY, model_name="VMII-4000"))
+    assert found.dialect is DIALECTS["pi30vm3"]
+
+
+def test_the_name_behind_a_number_of_another_family_is_not_shown() -> None:
+    found = identify(replace(OLD_FAMILY, model_name="VMII-NXPW5KW"))
+    assert found.family == DIALECTS["pi30clone"].title
+    ratings = BY_ID["f0426"].decode()
+    of_24 = ratings.model_copy(update={"battery_rating_voltage": 24.0})
+    variant = identify(Evidence(model_number="044", ratings=of_24))
+    assert (variant.dialect.name, variant.family) == ("pi30max24", "MAX 7.2K")
+
+
+def test_a_clue_without_a_row_says_where_the_row_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = ((r"SUNX-", "pi30sunx", 0.97), *identification.MODEL_NAMES)
+    monkeypatch.setattr(identification, "MODEL_NAMES", names)
+    with pytest.raises(LookupError, match=r"'pi30sunx', which has no row; .*_ROWS"):
+        identify(Evidence(model_name="SUNX-5000"))
+
+
 def test_a_king_says_why_and_what_it_is() -> None:
     found = identify(Evidence(model_number="035"))
     assert found.reasons[0] == "QGMN 035: KING-5000 with energy counters"
@@ -150,6 +190,8 @@ def test_trackers_are_known_from_qpigs2_only() -> None:
 
 
 def test_the_configuration_offers_exactly_these() -> None:
+    missing = set(DIALECTS) - set(config.DIALECTS)
+    assert not missing, f"add {missing} to Dialect in src/mppdbus/config.py"
     assert set(config.DIALECTS) == {"auto", *DIALECTS}
 
 

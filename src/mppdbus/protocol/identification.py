@@ -1,7 +1,9 @@
 """Which dialect an inverter speaks: clues, weighed; pure.
 
 Every clue names a dialect, how far it can be trusted alone (0 to 1), and why. Clues
-for the same dialect strengthen each other as independent witnesses do.
+for the same dialect strengthen each other as independent witnesses do. Only a name
+that one family alone has (QMN) decides whatever else speaks, because clones copy the
+number, the layouts and the firmware of others.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from .dialect_table import DIALECTS, MODEL_NUMBERS, Dialect
 from .fields import Reading
 
 NOMINAL = (12, 24, 36, 48)  # V; the batteries that PI30 inverters are made for
+DECISIVE = 0.97  # of a name in QMN; from here on no other evidence counts against it
 LOW_VOLTAGE = 140.0  # V of AC; below it is a 100 to 127 V unit
 
 
@@ -95,14 +98,18 @@ class Clue:
 
 
 def identify(evidence: Evidence) -> Identification:
-    """Weigh all clues; without any it is plain PI30, and hardly certain."""
-    clues = [clue for find in _FINDERS for clue in find(evidence)]
+    """Weigh all clues; without any it is plain PI30, and hardly certain.
+
+    Raises `LookupError` for a clue to a dialect that has no row.
+    """
+    clues = clues_of(evidence)
     clues.append(Clue("pi30", 0.25, "nothing shows more than the first generation"))
     doubt: dict[str, float] = {}
     for clue in clues:
         doubt[clue.dialect] = doubt.get(clue.dialect, 1.0) * (1.0 - clue.weight)
     ranked = sorted(doubt, key=doubt.__getitem__)
-    best, rival = ranked[0], doubt[ranked[1]] if len(ranked) > 1 else 1.0
+    best = _named(evidence) or ranked[0]
+    rival = min((doubt[name] for name in doubt if name != best), default=1.0)
     own = sorted((c for c in clues if c.dialect == best), key=_by_weight)
     reasons = [clue.reason for clue in own if len(own) == 1 or clue.weight > 0.25]
     nominal = _nominal(evidence)
@@ -112,11 +119,28 @@ def identify(evidence: Evidence) -> Identification:
         dialect=DIALECTS[name],
         confidence=round(confidence, 2),
         reasons=(*reasons, *why),
-        family=_family(evidence, DIALECTS[name]),
+        family=_family(evidence, best, DIALECTS[name]),
         nominal_voltage=nominal,
         trackers=_trackers(evidence.second_tracker),
         phases=DIALECTS[name].phases,
     )
+
+
+def clues_of(evidence: Evidence) -> list[Clue]:
+    """Return all that hints at a dialect; raises `LookupError` as `identify` does."""
+    clues = [clue for find in _FINDERS for clue in find(evidence)]
+    for clue in clues:
+        if clue.dialect not in DIALECTS:
+            raise LookupError(
+                f"{clue.reason}: a clue to {clue.dialect!r}, which has no row; "
+                "add it to _ROWS in src/mppdbus/protocol/dialect_table.py"
+            )
+    return clues
+
+
+def _named(evidence: Evidence) -> str | None:
+    """Return the dialect that alone has this name, if it is such a name."""
+    return next((c.dialect for c in _from_name(evidence) if c.weight >= DECISIVE), None)
 
 
 def _by_weight(clue: Clue) -> float:
@@ -138,9 +162,12 @@ def _variant(
     return name, ()
 
 
-def _family(evidence: Evidence, dialect: Dialect) -> str:
+def _family(evidence: Evidence, best: str, dialect: Dialect) -> str:
+    """Return what its number stands for, unless that is of another family."""
     model = MODEL_NUMBERS.get(evidence.model_number or "")
-    return model.name if model else dialect.title
+    if model and model.dialect in (best, dialect.name):
+        return model.name
+    return dialect.title
 
 
 def _nominal(evidence: Evidence) -> int | None:
@@ -175,6 +202,8 @@ def _from_number(evidence: Evidence) -> Iterator[Clue]:
         yield Clue(model.dialect, 0.98, f"QGMN {number}: {model.name}")
 
 
+# The first pattern that fits the beginning of QMN counts. From `DECISIVE` on it is a
+# name that nobody else uses; clones say VMII, VMIII and MAX, so these only weigh much.
 MODEL_NAMES = (  # the size is never to be trusted: clones of 10 kW say 5KW
     (r"VMII-NXPW", "pi30clone", 0.97),
     (r"VMII-\d", "pi30vmii", 0.9),
