@@ -17,6 +17,7 @@ from mppdbus.protocol.dialects import (
     identify,
 )
 from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.identification import DECISIVE, Clue, clues_of
 from mppdbus.recording import Entry, judge, read
 from mppdbus.recording.masking import serial_in
 
@@ -28,7 +29,9 @@ LAYOUT = (
     "If its words mean what they mean elsewhere, add their number to QUERIES in "
     "src/mppdbus/protocol/commands.py; else add a model for them, too"
 )
-CLUE = "Add a clue to src/mppdbus/protocol/identification.py"
+CLUES = "src/mppdbus/protocol/identification.py"
+CLUE = f"Add a clue to {CLUES}"
+HEAVIER = f"Make its clues heavier in {CLUES}; in MODEL_NAMES, {DECISIVE} decides alone"
 SEEN = ("good", "nak")  # the qualities that prove what an inverter says
 
 # What people wrote of recordings that are older than the names of our dialects.
@@ -84,7 +87,10 @@ class Reply:
 
 @dataclass(slots=True)
 class Unit:
-    """An inverter of the corpus; `model` is None where nobody said what it is."""
+    """An inverter of the corpus; `model` is None where nobody said what it is.
+
+    `file` is the first that it is in.
+    """
 
     model: str | None
     file: str
@@ -102,34 +108,57 @@ class Unit:
     @property
     def taken_for(self) -> Identification:
         """What the replies alone tell of it."""
+        return identify(self.evidence())
+
+    def evidence(self) -> Evidence:
+        """Return what its replies tell."""
         readings: dict[str, Reading] = {}
         status = None
         for reply in self.replies:
             if (reading := reply.reading()) is not None:
                 readings[base_command(reply.command)] = reading
                 status = reply.payload if reply.command == "QPIGS" else status
-        return identify(Evidence.gather(readings, status))
+        return Evidence.gather(readings, status)
 
 
 def units(folder: Path = FOLDER) -> list[Unit]:
     """Return the inverters of all journals, in their order.
 
-    Replies without a model make one inverter a source.
+    Replies without a model make one inverter a source. Journals with the same model,
+    source and serial number are of one inverter, recorded several times.
     """
     return _units(sorted(folder.glob("*.jsonl")))
 
 
 def _units(paths: Iterable[Path]) -> list[Unit]:
-    found: dict[tuple[str, str], Unit] = {}
+    found: dict[tuple[str, ...], Unit] = {}
     for path in paths:
-        for entry in read(path):
+        entries = read(path)
+        serial = _serial(entries)
+        for entry in entries:
             if (reply := _reply(entry, path)) is None:
                 continue
-            key = path.name, entry.model or f"source {entry.source}"
+            key = _key(entry, path, serial)
             unit = found.setdefault(key, Unit(entry.model, path.name))
             unit.replies.append(reply)
             unit.variants.add(entry.variant or "")
     return list(found.values())
+
+
+def _key(entry: Entry, path: Path, serial: str) -> tuple[str, ...]:
+    """Return what is the same for all replies of one inverter."""
+    if path.name == MAIN or not entry.model:
+        return path.name, entry.model or f"source {entry.source}"
+    return entry.model, entry.source or "", serial
+
+
+def _serial(entries: Iterable[Entry]) -> str:
+    """Return the serial number of a journal, mostly a made-up one; "" without."""
+    for entry in entries:
+        payload = judge(entry.command, entry.response).payload
+        if entry.command == "QID" and payload:
+            return serial_in("QID", payload) or ""
+    return ""
 
 
 def by_family(some: Iterable[Unit]) -> dict[str, list[Unit]]:
@@ -144,9 +173,12 @@ def problems(path: Path) -> list[str]:
     """Return what is wrong with a journal, and what to do about it."""
     entries = read(path)
     found = [f"{path.name}, {one}" for one in _of_lines(entries, path)]
-    if path.name != MAIN:  # that one is older than `mppdbus record` and our names
-        found += [f"{path.name}: {one}" for one in _of_units(path)]
-    return found
+    if path.name == MAIN:  # it is older than `mppdbus record` and our names
+        return found
+    try:
+        return found + [f"{path.name}: {one}" for one in _of_units(path)]
+    except LookupError as error:  # a clue without a row
+        return [*found, f"{path.name}: {error}"]
 
 
 def _of_lines(entries: list[Entry], path: Path) -> Iterator[str]:
@@ -175,11 +207,22 @@ def _of_units(path: Path) -> Iterator[str]:
         taken = unit.taken_for
         name = taken.dialect.name
         if unit.variants != {name}:
-            said, why = ", ".join(sorted(unit.variants)), "; ".join(taken.reasons)
-            yield f"{unit.model} is {said}, but is taken for {name}: {why}. {CLUE}"
+            said = ", ".join(sorted(unit.variants))
+            clues = clues_of(unit.evidence())
+            own = _weights(c for c in clues if c.dialect in unit.variants)
+            why = _weights(c for c in clues if c.dialect not in unit.variants)
+            todo = f"For {said} speaks only {own}. {HEAVIER}" if own else CLUE
+            why = why or "; ".join(taken.reasons)
+            yield f"{unit.model} is {said}, but is taken for {name}: {why}. {todo}"
         elif taken.confidence < SURE and name != FALLBACK:
             sure = f"{taken.confidence:.0%}"
             yield f"{unit.model} is {name}, but only {sure} sure. {CLUE}"
+
+
+def _weights(clues: Iterable[Clue]) -> str:
+    """Return clues with their weights, the heaviest first."""
+    ranked = sorted(clues, key=lambda clue: -clue.weight)
+    return "; ".join(f"{clue.reason} ({clue.dialect} {clue.weight})" for clue in ranked)
 
 
 def _reply(entry: Entry, path: Path) -> Reply | None:

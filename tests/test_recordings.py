@@ -96,6 +96,25 @@ def test_a_family_that_is_not_recognised_is_told(tmp_path: Path) -> None:
     assert "Add a clue" in problem
 
 
+def test_a_clue_that_loses_is_told_with_what_it_lost_to(tmp_path: Path) -> None:
+    path = journal(tmp_path, QGMN="037")
+    path.write_text(path.read_text().replace('"pi30max"', '"pi30vm3"'))
+    (problem,) = problems(path)
+    assert "MAX is pi30vm3, but is taken for pi30max: QMN MKS2-8000 (pi3" in problem
+    assert "For pi30vm3 speaks only QGMN 037: VM III with energy coun" in problem
+    assert "Make its clues heavier in src/mppdbus/protocol/ident" in problem
+
+
+def test_a_clue_without_a_row_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ((r"SUNX-", "pi30sunx", 0.97),)
+    monkeypatch.setattr("mppdbus.protocol.identification.MODEL_NAMES", names)
+    (problem,) = problems(journal(tmp_path, QMN="SUNX-5000"))
+    assert problem.startswith("unit.jsonl: QMN SUNX-5000: a clue to 'pi30sunx', which")
+    assert "add it to _ROWS" in problem
+
+
 @pytest.mark.parametrize(
     ("query", "family", "wanted"),
     [
@@ -119,6 +138,18 @@ def test_a_journal_in_the_folder_is_found_beside_the_others(tmp_path: Path) -> N
     assert (unit.model, unit.file, unit.family) == ("MAX", "unit.jsonl", "pi30max")
     assert unit.replies[0].id == "unit:r0001"
     decode("QPIGS", unit.replies[5].payload)
+
+
+def test_an_inverter_that_is_recorded_three_times_is_one(tmp_path: Path) -> None:
+    for name in ("sun", "mains", "battery"):
+        journal(tmp_path).rename(tmp_path / f"{name}.jsonl")
+    other = journal(tmp_path, QID="55355535553555")  # what many units give
+    (unknown, one) = units(tmp_path)[::-1]
+    assert (one.file, len(one.replies)) == ("battery.jsonl", 3 * len(QUERIES))
+    assert {reply.id.split(":")[0] for reply in one.replies} == {
+        "sun", "mains", "battery",
+    }  # fmt: skip
+    assert (unknown.file, len(unknown.replies)) == (other.name, len(QUERIES))
 
 
 def test_a_family_is_what_people_say_and_else_what_the_replies_tell() -> None:
