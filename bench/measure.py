@@ -28,6 +28,7 @@ class Life:
     first: float  # process start → first true value at the subscriber
     intervals: list[float] = field(default_factory=list)  # of all QPIGS
     alone: list[float] = field(default_factory=list)  # with nothing between
+    turns: list[float] = field(default_factory=list)  # last byte → next QPIGS request
     signal_after: list[float] = field(default_factory=list)  # last byte → first signal
     last_signal_after: list[float] = field(default_factory=list)  # … → last signal
     cpu: float = 0.0  # s a minute
@@ -48,13 +49,14 @@ class Task:
     poll: Poll
     seconds: float
     calls: int = 0
+    jitter: float = 0.0  # s by which the inverter's thinking varies
 
 
 async def live_through(task: Task, folder: Path, address: str) -> Life:
     """Run a service once and measure it; it starts with a fresh inverter."""
     subscriber = await Subscriber.open(address)
     try:
-        with rig.inverter(folder) as inverter:
+        with rig.inverter(folder, task.jitter) as inverter:
             began = time.monotonic()
             with rig.service(
                 task.kind, folder, address, inverter.pty, task.poll
@@ -101,6 +103,8 @@ def _intervals(life: Life, window: list[Exchange]) -> None:
         life.intervals.append(interval)
         if next_one == one + 1:
             life.alone.append(interval)
+            if (ended := window[one].ended) is not None:
+                life.turns.append(window[next_one].asked - ended)
 
 
 def _delays(life: Life, window: list[Exchange], signals: list[Signal]) -> None:

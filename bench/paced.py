@@ -1,6 +1,6 @@
 """The inverter of the benchmark: a pty at true speed, and a log of what went over it.
 
-    paced.py PTY LOG [--think SECONDS]
+    paced.py PTY LOG [--think SECONDS] [--jitter SECONDS]
 
 Every exchange is a line in LOG: when the request was there, when the last byte of the
 reply was written (CLOCK_MONOTONIC, "-" without a reply), the command, the reply's
@@ -92,7 +92,7 @@ async def serve(args: argparse.Namespace) -> None:
     )  # our own slave keeps the pty while clients come and go
     tty.setraw(slave)
     os.set_blocking(master, False)
-    simulator = simulate(pace=Pace(think=args.think))
+    simulator = simulate(pace=Pace(think=args.think, jitter=args.jitter))
     source = simulator.source = Restless(simulator.source)
     ended = asyncio.Event()
     for number, act in (
@@ -125,6 +125,7 @@ def main() -> int:
     parser.add_argument("pty", type=Path)
     parser.add_argument("log", type=Path)
     parser.add_argument("--think", type=float, default=0.06, metavar="SECONDS")
+    parser.add_argument("--jitter", type=float, default=0.0, metavar="SECONDS")
     asyncio.run(serve(parser.parse_args()))
     return 0
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import os
 import platform
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
 from decoding import Speed
-from results import LIMIT, Row, speed_ratio
+from measure import Life
+from results import LIMIT, Row, Scene, speed_ratio
 
 BEGIN = "<!-- measured: written by bench/run.py, do not edit -->"
 END = "<!-- end of measured -->"
@@ -42,6 +44,27 @@ def about(rounds: int, seconds: float, loads: list[float]) -> str:
         f"{seconds:g} s, the load of the machine {load} meanwhile. "
         f"Limit of the line for QPIGS: {LIMIT:.4f} s."
     )
+
+
+def everything(
+    about: str,
+    sections: dict[str, list[Row]],
+    speeds: dict[str, Speed],
+    lives: dict[tuple[str, Scene], list[Life]],
+) -> dict[str, object]:
+    """Return all that was measured, for scripts."""
+    return {
+        "about": about,
+        "rows": {
+            title: [asdict(row) for row in rows] for title, rows in sections.items()
+        },
+        "decode": {name: asdict(speed) for name, speed in speeds.items()},
+        "lives": [
+            {"service": kind, "scene": scene.title} | asdict(life)
+            for (kind, scene), some in lives.items()
+            for life in some
+        ],
+    }
 
 
 def write(path: Path, text: str) -> None:

@@ -1,7 +1,11 @@
-"""What a measurement needs, each a process of its own: bus, inverter, service."""
+"""What a measurement needs, each a process of its own: bus, inverter, service.
+
+Everything runs from compiled modules, as it does where it is installed.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -69,23 +73,32 @@ class Inverter:
         ]
 
 
+def compile_modules(folder: Path) -> None:
+    """Let the start of a service not be the start after its installation."""
+    names = "mppdbus.cli, mppdbus.commands.run, mppdbus.daemon"
+    command = [sys.executable, "-c", f"import {names}"]
+    subprocess.run(command, check=True, env=_environment(folder))
+
+
 @contextmanager
 def private_bus(folder: Path) -> Iterator[str]:
     """Run a bus of our own; yields its address."""
     socket, config = folder / "bus", folder / "bus.conf"
     config.write_text(_BUS.format(socket=socket))
     command = ["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile"]
-    with _running(command):
+    with _running(command, folder):
         _await(socket)
         yield f"unix:path={socket}"
 
 
 @contextmanager
-def inverter(folder: Path) -> Iterator[Inverter]:
-    """Run a paced inverter at 2400 baud that thinks for 60 ms."""
+def inverter(folder: Path, jitter: float = 0.0) -> Iterator[Inverter]:
+    """Run an inverter at 2400 baud that thinks for 60 ms, give or take `jitter`."""
     pty, log = folder / "inverter", folder / "exchanges"
     pty.unlink(missing_ok=True)
-    with _running([sys.executable, str(HERE / "paced.py"), str(pty), str(log)]) as it:
+    script, jitter_said = str(HERE / "paced.py"), f"--jitter={jitter}"
+    command = [sys.executable, script, str(pty), str(log), jitter_said]
+    with _running(command, folder) as it:
         _await(pty)
         yield Inverter(it, pty, log)
     pty.unlink(missing_ok=True)
@@ -104,13 +117,15 @@ def service(
         said = f'"{poll}"' if isinstance(poll, str) else poll
         config.write_text(_CONFIG.format(address=address, pty=pty, poll=said))
         command = [sys.executable, "-m", "mppdbus", "run", "--config", str(config)]
-    with _running(command) as it:
+    with _running(command, folder) as it:
         yield it
 
 
 @contextmanager
-def _running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+def _running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, env=_environment(folder)
+    )
     try:
         yield process
     finally:
@@ -120,6 +135,12 @@ def _running(command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Return ours, with a place for compiled modules."""
+    own = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder / "pyc")}
+    return {**os.environ, **own}
 
 
 def _await(path: Path) -> None:

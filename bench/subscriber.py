@@ -57,6 +57,7 @@ class Subscriber:
 
     async def close(self) -> None:
         """Hang up."""
+        self.bus.remove_message_handler(self._take)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
