@@ -14,6 +14,7 @@ import pytest
 from mppdbus.cli import main
 from mppdbus.commands.query import checked, hex_dump
 from mppdbus.errors import ConfigError
+from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.framing import encode_reply
 from support_commands import MPPDBUS, Simulated, command, simulated
 
@@ -45,9 +46,31 @@ def test_the_family_is_asked_for_where_its_codes_matter(
     line = ("query", "QPIWS", "--json", "--port", inverter.path)
     inverter.tell("warn 31 on")
     assert command(capsys, *line).records[0]["values"]["warnings"] == ["battery_weak"]
-    assert "QMN" not in inverter.tell("requests")  # QGMN was enough
+    assert "QGMN" not in inverter.tell("requests")  # QMN was enough
     fixed = command(capsys, *line, "--dialect", "pi30").records[0]
     assert fixed["values"]["warnings"] == []
+
+
+def test_the_name_is_asked_for_even_where_a_number_seems_enough(
+    capsys: Capture, tmp_path: Path
+) -> None:
+    said = {"QPI": "PI30", "QGMN": "037", "QMN": "VMII-NXPW5KW"}
+    said["QPIWS"] = 36 * "0"
+    origin = {"id": "x", "model": "odd", "quality": "good"}
+    rows = (
+        {**origin, "command": query, "response_hex": encode_reply(reply).hex()}
+        for query, reply in said.items()
+    )
+    recording = tmp_path / "clone.jsonl"
+    recording.write_text("\n".join(map(json.dumps, rows)))
+    with simulated(tmp_path, "--recording", str(recording)) as unit:
+        line = ("query", "QGMN", "QPIWS", "--port", unit.path)
+        assert command(capsys, *line).code == 0
+        assert '"QMN": 1' in unit.tell("requests")
+        found = command(capsys, "detect", "-v", "--port", unit.path).out
+    clone = DIALECTS["pi30clone"].title
+    assert re.search(rf"pi30clone, \d+%: {re.escape(clone)}$", found, re.MULTILINE)
+    assert "QGMN 037" not in found
 
 
 def test_raw_shows_the_bytes(capsys: Capture, inverter: Simulated) -> None:

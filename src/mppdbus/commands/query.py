@@ -37,7 +37,9 @@ from mppdbus.protocol.fields import Reading
 from mppdbus.protocol.models import DeviceMode
 
 _QUERY = re.compile(r"Q[A-Z0-9]{1,14}|VERFW:")
-NAMING = ("QGMN", "QMN", "QVFW")  # tell the family, in a tenth of a second each
+# What tells the family, in a tenth of a second each; the name is always asked for,
+# because all else can be copied from another family.
+NAMING = ("QMN", "QGMN", "QVFW")
 SURE = 0.85  # of the family: no more is asked
 # What says different things in different families.
 FAMILY_MATTERS = {"QPIGS", "QPIRI", "QPIWS", "QDI", "QPGS", "QOPM"}
@@ -227,7 +229,7 @@ class Asker:
 
     async def _ask_names(self) -> None:
         for query in NAMING:
-            if self._identify().confidence >= SURE:
+            if query != NAMING[0] and self._identify().confidence >= SURE:
                 break
             if query not in self._readings:
                 probe = Result(query, DIALECTS["pi30"])
