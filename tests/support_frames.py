@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mppdbus.errors import MppdbusError
-from mppdbus.protocol.commands import base_command, decode
+from mppdbus.protocol.commands import QUERIES, base_command, decode
 from mppdbus.protocol.dialects import Evidence
 from mppdbus.protocol.fields import Reading
 from mppdbus.protocol.framing import Frame, ResponseFramer
@@ -77,6 +77,16 @@ READABLE = tuple(frame for frame in GOOD if not frame.is_nak)
 
 def ids(frames: Iterable[Recorded]) -> list[str]:
     return [f"{frame.id}-{frame.command}" for frame in frames]
+
+
+def counts(query: str) -> list[int]:
+    """Return how many words the replies to a query are known to have."""
+    return sorted({count for layout in QUERIES[query] for count in layout.counts})
+
+
+def known_counts(query: str) -> str:
+    """Return what an error says of a reply with another number of words."""
+    return f"{', '.join(map(str, counts(query)))} are known"
 
 
 def devices() -> dict[str, list[Recorded]]:

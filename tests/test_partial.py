@@ -6,13 +6,18 @@ import pytest
 
 from mppdbus.errors import UnknownLayout
 from mppdbus.protocol.commands import decode
+from mppdbus.protocol.fields import Celsius
 from mppdbus.protocol.models import GeneralStatus
 from mppdbus.protocol.models_parallel import ParallelStatus
 from mppdbus.protocol.models_settings import Ratings, RatingsClone
-from mppdbus.protocol.partial import FieldReport
-from support_frames import BY_ID
+from mppdbus.protocol.partial import FieldReport, salvage
+from support_frames import BY_ID, counts, known_counts
 
-LONGEST = BY_ID["f0149"].payload.split() + b"12.3 777 x9 1".split()  # 25 and 3 more
+COUNTS = counts("QPIGS")
+STRANGERS = [b"12.3", *14 * [b"1"], b"x9"]
+LONGEST = BY_ID["f0149"].payload.split() + STRANGERS  # 40: nobody has so many
+SHORT = next(n for n in (18, 19, 20) if n not in COUNTS)
+UNKNOWN = [n for n in (18, 20, 22, 23, 40) if n not in COUNTS]
 
 
 def fail(command: str, words: list[bytes]) -> UnknownLayout:
@@ -21,10 +26,9 @@ def fail(command: str, words: list[bytes]) -> UnknownLayout:
     return caught.value
 
 
-@pytest.mark.parametrize(
-    ("count", "used"), [(18, 17), (20, 17), (22, 21), (23, 21), (26, 25), (28, 25)]
-)
-def test_the_longest_known_layout_that_fits_is_read(count: int, used: int) -> None:
+@pytest.mark.parametrize("count", UNKNOWN)
+def test_the_longest_known_layout_that_fits_is_read(count: int) -> None:
+    used = max(n for n in COUNTS if n < count)
     error = fail("QPIGS", LONGEST[:count])
     assert isinstance(error.partial, GeneralStatus)
     assert isinstance(error.report, FieldReport)
@@ -35,13 +39,13 @@ def test_the_longest_known_layout_that_fits_is_read(count: int, used: int) -> No
 
 
 def test_fields_without_a_word_are_absent_and_unknown() -> None:
-    error = fail("QPIGS", LONGEST[:18])
+    error = fail("QPIGS", LONGEST[:SHORT])
     assert "pv_charging_power" in error.report.absent
     assert error.partial.pv_charging_power is None
 
 
 def test_a_word_that_does_not_fit_is_reported_and_unknown() -> None:
-    words = LONGEST[:22]
+    words = [*LONGEST]
     words[9], words[11] = b"0x1", b"-"
     error = fail("QPIGS", words)
     assert error.report.unparsed == {"battery_charging_current": "0x1"}
@@ -52,8 +56,8 @@ def test_a_word_that_does_not_fit_is_reported_and_unknown() -> None:
 
 
 def test_more_than_a_quarter_of_strangers_is_another_layout() -> None:
-    words = LONGEST[:22]
-    words[9:15] = [b"A", b"B", b"C", b"D", b"E", b"F"]
+    words = [*LONGEST]
+    words[9:16], words[17:22] = [b"A"] * 7, [b"A"] * 5
     assert fail("QPIGS", words).partial is None
 
 
@@ -61,7 +65,7 @@ def test_more_than_a_quarter_of_strangers_is_another_layout() -> None:
     ("place", "word"), [(8, b"053.2"), (8, b"53"), (16, b"0001011"), (1, b"0276")]
 )
 def test_without_the_anchors_nothing_is_read(place: int, word: bytes) -> None:
-    words = LONGEST[:22]
+    words = [*LONGEST]
     words[place] = word
     assert fail("QPIGS", words).partial is None
 
@@ -71,32 +75,49 @@ def test_too_few_words_are_no_layout() -> None:
 
 
 def test_words_shifted_by_one_are_not_read() -> None:
-    assert fail("QPIGS", [b"00", *LONGEST[:21]]).partial is None
+    assert fail("QPIGS", [b"00", *LONGEST]).partial is None
 
 
-def test_ratings_of_30_words() -> None:
-    words = [*BY_ID["f0079"].payload.split(), b"7"]
+def test_ratings_of_40_words() -> None:
+    words = [*BY_ID["f0079"].payload.split(), *11 * [b"7"]]
     error = fail("QPIRI", words)
     assert isinstance(error.partial, Ratings)
     assert error.partial.max_discharge_current == 120
-    assert error.report.extra == ("7",)
+    assert error.report.extra == ("7",) * (40 - counts("QPIRI")[-1])
 
 
-def test_ratings_of_30_words_with_the_tail_of_a_clone() -> None:
-    words = [*BY_ID["f0216"].payload.split(), b"7", b"8"]
+def test_ratings_of_40_words_with_the_tail_of_a_clone() -> None:
+    words = [*BY_ID["f0216"].payload.split(), *12 * [b"7"]]
     error = fail("QPIRI", words)
     assert isinstance(error.partial, RatingsClone)
     assert error.partial.max_discharge_current is None
     assert error.partial.unknown_voltage_2 == 22.0
 
 
-def test_a_parallel_status_of_28_words() -> None:
-    words = [*BY_ID["f0413"].payload.split(), b"000.0"]
+def test_a_parallel_status_of_40_words() -> None:
+    words = [*BY_ID["f0413"].payload.split(), *13 * [b"1"]]
     error = fail("QPGS0", words)
     assert isinstance(error.partial, ParallelStatus)
     assert error.partial.serial == "92911906100045"
 
 
 def test_the_message_asks_for_a_recording() -> None:
-    error = fail("QPIGS", LONGEST[:22])
-    assert "22 fields where 17, 21, 24, 25 are known" in str(error)
+    error = fail("QPIGS", LONGEST)
+    assert f"40 fields where {known_counts('QPIGS')}; please send" in str(error)
+
+
+class GeneralStatusSunx(GeneralStatus):
+    """A model that somebody adds: it extends another, and has its anchors."""
+
+    battery_temperature: Celsius = None
+
+
+def test_a_model_has_the_anchors_of_the_one_that_it_extends() -> None:
+    shapes = [(GeneralStatusSunx, frozenset((26,)))]
+    words = [word.decode() for word in LONGEST]
+    partial, report = salvage(shapes, words) or pytest.fail("nothing was read")
+    assert isinstance(partial, GeneralStatusSunx)
+    assert partial.battery_temperature == 1.0
+    assert len(report.extra) == 14
+    words[8] = "53"
+    assert salvage(shapes, words) is None

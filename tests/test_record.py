@@ -26,6 +26,7 @@ from mppdbus.simulator.recording import Recording
 from mppdbus.simulator.simulator import Simulator, simulate
 from mppdbus.transport import Receiver
 from support_commands import MPPDBUS, Simulated, command, simulated
+from support_frames import known_counts
 from support_simulator import inverter_of, warped
 
 Capture = pytest.CaptureFixture[str]
@@ -310,7 +311,7 @@ def test_what_is_not_known_is_commented(capsys: Capture, tmp_path: Path) -> None
     with simulated(tmp_path, "--recording", str(journal)) as unit:
         line = ("record", "--port", unit.path, *HASTE, "--cycles", "0")
         said = command(capsys, *line, "--output", str(path))
-    note = "unknown layout: 3 fields where 10 are known"
+    note = f"unknown layout: 3 fields where {known_counts('QBEQI')}"
     assert re.search(r"^unknown layout +1  QBEQI$", said.out, re.MULTILINE)
     assert f"  QBEQI: {note}\n" in said.out
     assert [e.note for e in read(path) if e.command == "QBEQI"] == [note]

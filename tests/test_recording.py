@@ -26,7 +26,7 @@ from mppdbus.recording import (
     read,
     write,
 )
-from support_frames import FRAMES, Recorded, ids
+from support_frames import FRAMES, Recorded, ids, known_counts
 
 SERIAL = "92932105100123"
 OTHER = "92932105100456"
@@ -101,7 +101,7 @@ def test_what_can_come(response: bytes, quality: Quality, crc: Crc) -> None:
 def test_a_strange_reply_is_kept_with_what_is_strange() -> None:
     verdict = judge("QPIRI", encode_reply("230.0 21.7 230.0"))
     assert verdict.quality is Quality.GOOD
-    assert (verdict.note or "").startswith("unknown layout: 3 fields where 21, 25")
+    assert verdict.note == f"unknown layout: 3 fields where {known_counts('QPIRI')}"
     verdict = judge("QMOD", encode_reply("42"))
     assert (verdict.note or "").startswith("does not fit its layout: ")
     assert judge("QPI", encode_reply("PI18")).quality is Quality.OTHER_PROTOCOL

@@ -18,6 +18,7 @@ from mppdbus.protocol.framing import encode_reply, encode_request
 from mppdbus.recording import Exchange, Origin, make, write
 from mppdbus.simulator.simulator import simulate
 from support_corpus import FOLDER, MAIN, problems, units
+from support_frames import known_counts
 from support_simulator import inverter_of
 
 ROOT = Path(__file__).parents[1]
@@ -67,7 +68,8 @@ def test_what_was_just_recorded_holds(tmp_path: Path) -> None:
 def test_an_unknown_layout_is_told(tmp_path: Path) -> None:
     words = (inverter_of(simulate("max-8000")).answer("QPIRI") or "") + 20 * " 1"
     (problem,) = problems(journal(tmp_path, QPIRI=words))
-    said = "unit.jsonl, r0005-qpiri-pi30max: unknown layout: 48 fields where 21, 25"
+    known = known_counts("QPIRI")
+    said = f"unit.jsonl, r0005-qpiri-pi30max: unknown layout: 48 fields where {known}"
     assert problem.startswith(said)
     assert "add their number to QUERIES in src/mppdbus/protocol/commands.py" in problem
 

@@ -18,6 +18,7 @@ from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.recording import Recording
 from mppdbus.simulator.simulator import Simulator
 from support_bus import PrivateBus, serving
+from support_frames import counts, known_counts
 from support_processes import MPPDBUS
 from support_run import MULTI, SYSTEM, Daemon, Ports, Watcher, eventually
 
@@ -25,6 +26,8 @@ QPIGS = (
     "230.0 50.0 230.0 50.0 0500 0450 010 380 52.00 010 080 0035 02.0 150.0 00.00 00000 "
     "00010110 00 00 00300 110"
 )
+KNOWN = known_counts("QPIGS")
+FEWER = next(n for n in (20, 19, 18) if n not in counts("QPIGS"))
 GARBAGE = bytes.fromhex("00e0f81ce000fc00e4ffe01c0c00e0fce0")
 IDENTITY = {"QPI": "PI30", "QMOD": "L"}
 
@@ -57,8 +60,8 @@ ODD: dict[str, tuple[Simulator | None, str]] = {
     "pi34": (unit(NAK, QPI="PI34"), "QPI: the device speaks PI34, not PI30"),
     "deaf": (unit(NAK), "QPIGS: the inverter answered NAK: not supported, or not now"),
     "fewer": (
-        unit(NAK, **IDENTITY, QPIGS=" ".join(QPIGS.split()[:12])),
-        "QPIGS: 12 fields where 17, 21, 24, 25 are known; please send a recording",
+        unit(NAK, **IDENTITY, QPIGS=" ".join(QPIGS.split()[:3])),
+        f"QPIGS: 3 fields where {KNOWN}; please send a recording",
     ),
     "words": (
         unit(NAK, **IDENTITY, QPIGS=QPIGS.replace(" 0450 ", " 04x0 ")),
@@ -76,12 +79,12 @@ STRANGE: dict[str, tuple[Simulator, str]] = {
         "QMOD: no document explains mode 'X'; the state is unknown",
     ),
     "more": (
-        unit(NAK, **IDENTITY, QPIGS=QPIGS + " 1 22"),
-        "QPIGS: 23 fields where 17, 21, 24, 25 are known; please send a recording",
+        unit(NAK, **IDENTITY, QPIGS=f"{QPIGS} 0 00 0000 01.2" + 15 * " 1"),
+        f"QPIGS: 40 fields where {KNOWN}; please send a recording",
     ),
     "less": (
-        unit(NAK, **IDENTITY, QPIGS=QPIGS.rpartition(" ")[0]),
-        "QPIGS: 20 fields where 17, 21, 24, 25 are known; please send a recording",
+        unit(NAK, **IDENTITY, QPIGS=" ".join(QPIGS.split()[:FEWER])),
+        f"QPIGS: {FEWER} fields where {KNOWN}; please send a recording",
     ),
 }
 

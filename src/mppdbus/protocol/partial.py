@@ -85,9 +85,14 @@ def salvage(
     known = [(n, model) for model, lengths in shapes for n in lengths]
     known = [shape for shape in known if shape[0] <= len(words)]
     for length, model in sorted(known, key=lambda shape: -shape[0]):
-        if _anchored(ANCHORS.get(model), length, words):
+        if _anchored(_anchors_of(model), length, words):
             return _read(model, length, words)
     return None
+
+
+def _anchors_of(model: type[Reading]) -> Anchors | None:
+    """Return its own anchors, else those of the model that it extends."""
+    return next((ANCHORS[kind] for kind in model.__mro__ if kind in ANCHORS), None)
 
 
 def _anchored(anchors: Anchors | None, length: int, words: list[str]) -> bool:
