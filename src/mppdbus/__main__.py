@@ -30,7 +30,9 @@ def _travel_light() -> None:
     if "importlib.metadata" in modules:
         return
     nothing = ModuleType("importlib.metadata")
+    # Some releases of pydantic look for one of these, some for the other.
     nothing.entry_points = lambda **_: ()  # type: ignore[attr-defined]
+    nothing.distributions = lambda **_: ()  # type: ignore[attr-defined]
     modules[nothing.__name__] = nothing
     with suppress(ImportError):  # another pydantic: it will see for itself
         import pydantic.plugin._loader  # noqa: F401, PLC0415

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar, cast
 
 from .errors import (
@@ -114,23 +115,10 @@ class Inverter:
 
         An unknown layout raises `UnknownLayout` after what can be read of it is kept.
         """
-
-        def accept(payload: bytes) -> Reading:
-            if query == "QPIGS":
-                self._status_payload = payload
-            try:
-                return decode(query, payload, self.dialect.queries)
-            except UnknownLayout as error:
-                if query in self._strange and error.partial is not None:
-                    return cast("Reading", error.partial)  # it came twice: it is theirs
-                raise
-            except CorruptReply as error:
-                return self._put_up_with(query, error)
-
         try:
             reading = await self.link.exchange(
                 query,
-                accept,
+                partial(self._decode, query),
                 priority=priority,
                 attempts=attempts,
                 patience=patience,
@@ -149,6 +137,18 @@ class Inverter:
             # A third tracker shows by its voltage, and by night it has none.
             self.trackers = max(self.trackers or 0, _trackers(reading))
         return reading
+
+    def _decode(self, query: str, payload: bytes) -> Reading:
+        if query == "QPIGS":
+            self._status_payload = payload
+        try:
+            return decode(query, payload, self.dialect.queries)
+        except UnknownLayout as error:
+            if query in self._strange and error.partial is not None:
+                return cast("Reading", error.partial)  # it came twice: it is theirs
+            raise
+        except CorruptReply as error:
+            return self._put_up_with(query, error)
 
     def _put_up_with(self, query: str, error: CorruptReply) -> Reading:
         """Return the rest of a reply whose same words never fit; else raise `error`."""
@@ -317,16 +317,18 @@ class Inverter:
             warnings=self.kept("QPIWS", Warnings, since("QPIWS")),
             ratings=self._ratings(since("QPIRI")),
             flags=self.kept("QFLAG", Flags, since("QFLAG")),
-            link=LinkState(
-                quality=self.link.stats.quality,
-                exchange_time=self.link.stats.last_exchange,
-                failures=self.link.stats.failures,
-            ),
+            link=self._link_state(),
         )
 
     def away(self) -> Snapshot:
         """Return what stays true while the unit cannot be reached."""
-        return Snapshot(identity=self.identity, trackers=self.trackers)
+        return Snapshot(
+            identity=self.identity, trackers=self.trackers, link=self._link_state()
+        )
+
+    def _link_state(self) -> LinkState:
+        stats = self.link.stats
+        return LinkState(stats.quality, stats.last_exchange, stats.failures)
 
     @property
     def _battery_fitted(self) -> bool:

@@ -194,7 +194,8 @@ class VictronService:
         except BusError as error:
             self._outbox.stop()
             raise BusError(
-                f"{self.name}: the bus does not give us this name: {error}"
+                f"{self.name}: the bus does not give us this name: {error}; on Debian "
+                "install systemd/mppdbus-dbus.conf (see the README), then reload dbus"
             ) from error
         if verdict not in _OURS:
             self._outbox.stop()

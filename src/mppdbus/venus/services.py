@@ -290,6 +290,18 @@ def _unit_mean(
     return lambda s: _round(s.mean(number), digits)
 
 
+def _limit_of_phase(system: SystemView) -> Value:
+    """Add up the ratings of the units on one phase, which the GUI shows for each."""
+    if system.lead is None:
+        return None
+    return system.on_phase(system.lead.unit.phase).total(_rated_amps)
+
+
+def _rated_amps(view: UnitView) -> float | None:
+    value = _rating_current(view)
+    return value if isinstance(value, float) else None
+
+
 def system_name(system: SystemView) -> str:
     """Name the system after its only unit, or after what it is."""
     if len(system.units) == 1:
@@ -327,7 +339,7 @@ SYSTEM: tuple[Row[SystemView], ...] = (
     Row("/Ac/NumberOfPhases", INT, lambda s: len({v.unit.phase for v in s.units})),
     Row("/Ac/In/1/Type", INT, lambda s: int(s.units[0].unit.ac_input)),
     Row("/Ac/In/1/P", NUM, _unit_sum("mains_power"), WATT),
-    Row("/Ac/In/1/CurrentLimit", NUM, _unit_mean(_rating_current), AMP),
+    Row("/Ac/In/1/CurrentLimit", NUM, _limit_of_phase, AMP),
     Row("/Ac/In/1/CurrentLimitIsAdjustable", INT, _constant(0)),
     Row("/Ac/ActiveIn/ActiveInput", INT, lambda s: s.active_input),
     Row("/Ac/Out/P", NUM, _unit_sum("load"), WATT),

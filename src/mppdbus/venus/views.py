@@ -92,8 +92,12 @@ class SystemView:
         return _all(value(view) for view in self.online)
 
     def mean(self, value: Callable[[UnitView], float | None]) -> float | None:
-        """Average a value that all units share, such as a voltage."""
-        values = [x for view in self.online if (x := value(view)) is not None]
+        """Average a value that all units share, such as a voltage.
+
+        A unit whose output is off has none of it, as long as another one has.
+        """
+        known = [x for view in self.online if (x := value(view)) is not None]
+        values = [x for x in known if x] or known
         return sum(values) / len(values) if values else None
 
     @property
