@@ -22,6 +22,7 @@ from support_corpus import units
 PAGE = ROOT / "docs" / "mpp-solar-corpus.md"
 SPEED = "## Speed"
 ROUNDS = 25
+SPOKEN_MOST = (("QPIGS", 21), ("QPIRI", 25))  # queries with their number of words
 INTRO = """\
 # mpp-solar and mppdbus on the same replies
 
@@ -44,19 +45,21 @@ where). The letters of the documents are those of `docs/inverters.md`.
 def speeds() -> list[tuple[str, int, float, float]]:
     """Return query, replies, and replies a second of ours and theirs."""
     foreign = Foreign("PI30")
+    framer = ResponseFramer()  # one for all replies, as a link has one
     rows = []
-    for query in ("QPIGS", "QPIRI", "QPIWS"):
+    for query, words in (*SPOKEN_MOST, ("QPIGS", 0), ("QPIRI", 0), ("QPIWS", 0)):
         replies = [
             encode_reply(reply.payload)
             for unit in units()
             for reply in unit.replies
             if reply.command == query
+            and words in (0, len(reply.payload.split()))
             and foreign.say(query, encode_reply(reply.payload), 1).trouble is None
         ]
 
         def ours(query: str = query, replies: list[bytes] = replies) -> None:
             for reply in replies:
-                decode(query, ResponseFramer().feed(reply)[0].payload)
+                decode(query, framer.feed(reply)[0].payload)
 
         def theirs(query: str = query, replies: list[bytes] = replies) -> None:
             for reply in replies:
@@ -67,7 +70,8 @@ def speeds() -> list[tuple[str, int, float, float]]:
             for _ in range(ROUNDS)
         ]
         own, other = (max(rates) for rates in zip(*rounds, strict=True))
-        rows.append((query, len(replies), own, other))
+        name = f"{query}, {words} words" if words else f"{query}, all"
+        rows.append((name, len(replies), own, other))
     return rows
 
 

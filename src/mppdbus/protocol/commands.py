@@ -6,7 +6,8 @@ A new layout is a row. What differs in meaning, not in shape, is in `dialects`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from mppdbus.errors import CorruptReply, OtherProtocol, Refused, UnknownLayout
 
@@ -15,9 +16,10 @@ from . import models_charge as q
 from . import models_parallel as p
 from . import models_rest as r
 from . import models_settings as s
-from .fields import Reading
+from .fields import NUMERIC, Reading
 from .partial import salvage
 
+_ONE_WORD = frozenset((1,))  # such replies may hold blanks
 SPOKEN = frozenset(("PI30", "PI41"))  # PI41 is PI30 with two phases
 
 
@@ -32,6 +34,13 @@ class Layout:
     model: type[Reading]
     counts: frozenset[int]
     dotted: tuple[int, bool] | None = None
+    shortcuts: Mapping[int, Callable[[list[str]], Reading]] = field(
+        init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        """Look the model's shortcuts up once, not with each reply."""
+        object.__setattr__(self, "shortcuts", self.model.shortcuts())
 
     def fits(self, words: list[str]) -> bool:
         """Tell whether a reply of these words has this shape."""
@@ -67,8 +76,8 @@ QUERIES: dict[str, tuple[Layout, ...]] = {
     "QMN": (_layout(s.ModelName, 1),),
     "QGMN": (_layout(s.ModelNumber, 1),),
     "QPIRI": (
-        _layout(s.RatingsRevo, 21),
         _layout(s.Ratings, 25),
+        _layout(s.RatingsRevo, 21),
         _layout(s.Ratings, 26, 27, 28, 29, dotted=(25, False)),
         _layout(s.RatingsClone, 28, dotted=(25, True)),
     ),
@@ -156,9 +165,7 @@ def decode(
     if payload == b"ACK" and (layouts is None or command in ACKNOWLEDGED):
         return r.Acknowledgement()
     if layouts is None:
-        if _FOREIGN_COMMAND.fullmatch(command):
-            raise OtherProtocol(f"{command}: belongs to the H dialect, not to PI30")
-        raise UnknownLayout(f"{command}: no layout is known for this command")
+        raise _no_query(command)
     if len(layouts) == 1 and layouts[0].counts == _ONE_WORD:
         return _one_word(command, layouts[0].model, payload)
     try:
@@ -171,13 +178,28 @@ def decode(
             break
     else:
         raise _no_layout(command, words, layouts)
+    make = layout.shortcuts.get(count)
+    if make is not None and not payload.translate(None, NUMERIC):
+        try:
+            return make(words)
+        except ValueError:
+            pass  # to be said with the names of the fields
+    return _thoroughly(command, layout, payload, words)
+
+
+def _thoroughly(
+    command: str, layout: Layout, payload: bytes, words: list[str]
+) -> Reading:
     try:
         return layout.model.from_split(payload, words)
     except ValueError as error:
         raise _unfit(command, layout, words, error) from error
 
 
-_ONE_WORD = frozenset((1,))
+def _no_query(command: str) -> UnknownLayout | OtherProtocol:
+    if _FOREIGN_COMMAND.fullmatch(command):
+        return OtherProtocol(f"{command}: belongs to the H dialect, not to PI30")
+    return UnknownLayout(f"{command}: no layout is known for this command")
 
 
 def _unfit(

@@ -7,8 +7,8 @@ delimiter (``(``, CR, LF) is sent as its successor, in both directions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from crcmod import mkCrcFun
 
@@ -34,8 +34,7 @@ class Flaw(StrEnum):
     NOISE = "noise"  # nothing of the above
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(NamedTuple):
     """What came between two ends of line: a payload, and what is wrong with it."""
 
     payload: bytes
@@ -82,15 +81,16 @@ def checksum_fits(data: bytes, crc: bytes) -> bool:
 
     Escaped as documented, left raw, or with 00 written as 01.
     """
-    raw = _crc16(data)
-    if raw == crc[0] << 8 | crc[1]:
-        # A raw delimiter cannot be confused here: the reader found the true end.
-        return True
-    return all(
+    high, low = divmod(_crc16(data), 256)
+    # A raw delimiter cannot be confused here: the reader found the true end.
+    return _stands_for(crc[0], high) and _stands_for(crc[1], low)
+
+
+def _stands_for(got: int, want: int) -> bool:
+    return (
         got == want
         or (want in _RESERVED and got == want + 1)
         or (want == 0 and got == 1)
-        for got, want in zip(crc, divmod(raw, 256), strict=True)
     )
 
 
@@ -106,6 +106,8 @@ class ResponseFramer:
     `MAX_FRAME` bytes, whatever arrives.
     """
 
+    __slots__ = ("_buffer", "_searched")
+
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._searched = 0
@@ -115,9 +117,25 @@ class ResponseFramer:
 
     def feed(self, data: bytes) -> list[Frame]:
         """Take what arrived and return the frames that it completes, oldest first."""
+        if (
+            data.find(CR) == len(data) - 1 > 2
+            and data.rfind(START) == 0
+            and LF not in data
+            and not self._buffer
+            # The CRC of data and its unescaped CRC is 0.
+            and (not _crc16(data[:-1]) or checksum_fits(data[:-3], data[-3:-1]))
+        ):
+            return [Frame(data[1:-3])]  # exactly one intact reply: the usual case
+        return self._cut(data)
+
+    def reset(self) -> None:
+        """Forget a half-read reply, before the next request."""
+        self._buffer.clear()
+        self._searched = 0
+
+    def _cut(self, data: bytes) -> list[Frame]:
+        """Do what `feed` does where it is not obvious."""
         buffer = self._buffer
-        if not buffer and (frame := _whole(data)) is not None:
-            return [frame]
         buffer += data
         frames: list[Frame] = []
         while (end := self._next_end()) >= 0:
@@ -135,11 +153,6 @@ class ResponseFramer:
             self._searched = min(self._searched, MAX_FRAME)
         return frames
 
-    def reset(self) -> None:
-        """Forget a half-read reply, before the next request."""
-        self._buffer.clear()
-        self._searched = 0
-
     def _next_end(self) -> int:
         buffer, start = self._buffer, self._searched
         carriage = buffer.find(CR, start)
@@ -148,21 +161,6 @@ class ResponseFramer:
         if end < 0:
             self._searched = len(buffer)
         return end
-
-
-def _whole(data: bytes) -> Frame | None:
-    """Return the frame of `data` if that is exactly one intact reply: the usual case.
-
-    What is not obvious (a second "(", an LF) is left to the thorough way.
-    """
-    if (
-        data.find(CR) == len(data) - 1 > 2
-        and data.rfind(START) == 0
-        and LF not in data
-        and checksum_fits(data[:-3], data[-3:-1])
-    ):
-        return Frame(data[1:-3])
-    return None
 
 
 def _judge(chunk: bytes) -> Frame | None:
