@@ -162,6 +162,8 @@ def test_a_reply_behind_an_echo_is_found() -> None:
 
 def test_the_answer_of_another_family_is_told_apart() -> None:
     assert feed_whole(b"^0\x1b\xe3\r")[0].flaw is Flaw.FOREIGN
+    assert feed_whole(b"^D0251496161801100008000000\x7f\x13\r")[0].flaw is Flaw.FOREIGN
+    assert feed_whole(b"\x81\x5e\x13\x22\r")[0].flaw is Flaw.NOISE
 
 
 def test_a_sum_instead_of_the_checksum_is_told_apart() -> None:

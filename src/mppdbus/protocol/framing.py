@@ -18,6 +18,8 @@ LF = 0x0A
 MAX_FRAME = 512  # bytes kept at most; the longest known reply has 143
 MAX_STARTS = 8  # how many "(" of one chunk are tried as its beginning
 
+# ^Dnnn… answers a query of PI17 or PI18, ^1 and ^0 a setter; a bare ^ is noise.
+_FOREIGN = re.compile(rb"\^(?:D\d{3}|[01])")
 _crc16 = mkCrcFun(0x11021, initCrc=0, rev=False)
 _RESERVED = frozenset((START, CR, LF))
 _NAK_WITHOUT_CRC = b"(NAK"  # seen after a request that an LF had cut in two
@@ -177,8 +179,8 @@ def _judge(chunk: bytes) -> Frame | None:
         if sum_fits(body, stripped[-1]) and body.isascii():
             return Frame(body[1:], Flaw.SUM)
         return Frame(stripped[start + 1 :], Flaw.CHECKSUM)
-    if (start := stripped.find(b"^")) >= 0:
-        return Frame(stripped[start:], Flaw.FOREIGN)
+    if (foreign := _FOREIGN.search(stripped)) is not None:
+        return Frame(stripped[foreign.start() :], Flaw.FOREIGN)
     if len(stripped) > 2 and checksum_fits(stripped[:-2], stripped[-2:]):
         return Frame(stripped[:-2], Flaw.ECHO)
     return Frame(stripped, Flaw.NOISE)
