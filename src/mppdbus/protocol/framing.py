@@ -7,6 +7,7 @@ delimiter (``(``, CR, LF) is sent as its successor, in both directions.
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import NamedTuple
 
