@@ -241,7 +241,7 @@ def _quirks(dialect: Dialect) -> Iterable[str]:
     if side is None:
         yield "QPIGS 13 is the PV current of some units, the battery's share on others"
     if not dialect.priorities_proven:
-        yield "codes of the priorities differ within the family: numbers are shown"
+        yield "codes of the priorities are not proven: numbers are shown"
     if dialect.status_b7 is not None:
         words = dialect.status_b7.replace("_", " ")
         yield f"QPIGS status bit b7: {words}"

@@ -19,11 +19,21 @@ RESERVED_BIT = None
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one family fills in PI30; `documents` are the letters of its papers.
+    """How one family fills in PI30; numbers behind a query are words, from 1.
+
+    `name` is what config.toml says; `title` is for people; `documents` are the letters
+    of its papers, "" without. `queries` are the layouts: `QUERIES`, or that with rows
+    of its own. Tables of codes (`enums`): `battery_types` QPIRI 13, `output_priorities`
+    QPIRI 17, `charger_priorities` QPIRI 18, `machine_types` QPIRI 20, `output_modes`
+    QPIRI 22. `warnings` (`warning_bits`) are the characters of QPIWS, `fault_codes`
+    (`enums`) the number that some of them make.
 
     `priorities_proven` False: show the codes of the priorities, not their names.
-    `pv_current_is_battery_side` None: no paper settles it, the power has to.
+    `pv_current_is_battery_side` tells where QPIGS 13 is measured: at the battery, or
+    at the panels; None: no paper settles it, the power has to.
+    `raw_temperature`: QPIGS 12 is a count of the A/D converter, and no temperature.
     `status_b7` and `status_b3` name these bits of QPIGS 17; None is reserved.
+    `phases` is how many the output of one unit has.
     """
 
     name: str
