@@ -1,4 +1,8 @@
-"""docs/adding-an-inverter.md, followed to the letter in a copy of the project."""
+"""docs/adding-an-inverter.md, followed to the letter in a copy of the project.
+
+Its invented inverter gets a name and a number of words that nobody will take, so that
+the tables may grow by whatever people add as the guide says.
+"""
 
 from __future__ import annotations
 
@@ -15,15 +19,33 @@ from mppdbus.cli import COMMANDS
 from mppdbus.protocol.framing import encode_reply, encode_request
 from mppdbus.recording import Exchange, Origin, make, write
 from mppdbus.simulator.simulator import simulate
+from support_frames import known_counts
 from support_simulator import inverter_of
 
 ROOT = Path(__file__).parents[1]
 GUIDE = (ROOT / "docs" / "adding-an-inverter.md").read_text(encoding="utf-8")
-MODEL, LAYOUTS, ROW = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
-OLD_LAYOUTS = '    "QPIGS": (_layout(m.GeneralStatus, 17, 21, 24, 25),),\n'
+WORDS = 40  # of its QPIGS
+UNNAMED = "".join(f"    unknown_{n}: Code = None\n" for n in range(26, WORDS))
 TOLD = ("QPI", "QID", "QVFW", "QPIRI", "QFLAG", "QPIGS", "QMOD", "QPIWS", "QMN")
 
+CHECKS = (
+    "tests/test_recordings.py",
+    "tests/test_dialects.py",
+    "tests/test_setters.py",
+)
 ONLY = ("-q", "-p", "no:cacheprovider", "-k", "journal_holds or is_current")
+
+
+def invented(text: str) -> str:
+    """Put a name that nobody has in place of the one of the guide."""
+    for case in (str.lower, str.title, str.upper):
+        text = text.replace(case("sunx"), case("invented"))
+    return text.replace("SunX", "Invented").replace("d, 26)", f"d, {WORDS})")
+
+
+MODEL, LAYOUTS, ROW = map(
+    invented, re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+)
 
 
 @pytest.fixture
@@ -38,22 +60,23 @@ def project(tmp_path: Path) -> Path:
     tests = tmp_path / "tests"
     tests.mkdir()
     shutil.copytree(ROOT / "tests" / "frames", tests / "frames")
-    for path in [*ROOT.glob("tests/support_*.py"), ROOT / "tests/test_recordings.py"]:
+    for path in [*ROOT.glob("tests/support_*.py"), *(ROOT / name for name in CHECKS)]:
         shutil.copy(path, tests / path.name)
     return tmp_path
 
 
 def record(path: Path, family: str, scene: str) -> None:
-    """What `mppdbus record` writes of a SunX, which nobody has ever seen."""
+    """What `mppdbus record` writes of a unit that nobody has ever seen."""
     inverter = inverter_of(simulate("axpert-5000", scene=scene))
     said = {query: inverter.answer(query) or "" for query in TOLD}
-    said |= {"QMN": "SUNX-5000", "QVFW": "VERFW:00090.01"}
-    said["QPIGS"] += " 0 00 0000 01.2 25"
+    said |= {"QMN": "INVENTED-5000", "QVFW": "VERFW:00090.01"}
+    said["QPIGS"] += " 0 00 0000 01.2" + 14 * " 1" + " 25"
+    assert len(said["QPIGS"].split()) == WORDS
     exchanges = [
         Exchange(query, encode_request(query), encode_reply(payload))
         for query, payload in said.items()
     ]
-    write(path, make(exchanges, Origin("SunX 5 kW", family, "a test")))
+    write(path, make(exchanges, Origin("Invented 5 kW", family, "a test")))
 
 
 def run(project: Path, *words: str) -> str:
@@ -69,55 +92,64 @@ def run(project: Path, *words: str) -> str:
     return done.stdout + done.stderr
 
 
-def edit(path: Path, before: str, text: str) -> None:
-    """Put `text` before a line that has to be there."""
+def edit(path: Path, place: str, text: str, *, behind: bool = False) -> None:
+    """Put `text` before or behind what has to be there."""
     old = path.read_text(encoding="utf-8")
-    assert old.count(before) == 1, f"{path.name} has no single {before!r} any more"
-    path.write_text(old.replace(before, text + before), encoding="utf-8")
+    assert old.count(place) == 1, f"{path.name} has no single {place!r} any more"
+    new = place + text if behind else text + place
+    path.write_text(old.replace(place, new), encoding="utf-8")
 
 
 def cell(place: str) -> str:
     """What the table of step 6 says to add to `place`."""
     row = next(line for line in GUIDE.splitlines() if line.startswith(f"| `{place}`"))
-    return row.split("| `" if " | `" in row else "|")[2].split("`")[0]
+    return invented(row.split("| `")[2].split("`")[0])
 
 
 def test_the_guide_adds_an_inverter(project: Path) -> None:
     code = project / "src" / "mppdbus"
-    journals = [project / "tests/frames/sunx-sun.jsonl"]
-    journals += [project / "tests/frames/sunx-battery.jsonl"]
-    for path, scene in zip(journals, ("scene mains+pv", "scene bat"), strict=True):
-        record(path, "pi30sunx", scene)
+    for name, scene in (("sun", "scene mains+pv"), ("battery", "scene bat")):
+        path = project / f"tests/frames/invented-{name}.jsonl"
+        record(path, "pi30invented", scene)
 
     protocol = code / "protocol"
     edit(protocol / "models.py", "class SecondTracker(Reading):\n", f"{MODEL}\n\n")
-    commands = protocol / "commands.py"
-    assert OLD_LAYOUTS in commands.read_text()
-    commands.write_text(commands.read_text().replace(OLD_LAYOUTS, LAYOUTS))
+    edit(protocol / "models.py", "    battery_temperature: Celsius", UNNAMED)
+    layout = LAYOUTS.splitlines()[-2].strip()
+    old = re.search(
+        r"_layout\(m\.GeneralStatus, [\d, ]+\),",
+        (protocol / "commands.py").read_text(encoding="utf-8"),
+    )
+    assert old, "commands.py has no row of GeneralStatus any more"
+    edit(protocol / "commands.py", old[0], layout, behind=True)
     last = '    replace(\n        _PI30,\n        name="revo",\n'
     edit(protocol / "dialect_table.py", last, ROW)
     clue = cell("protocol/identification.py")
     edit(protocol / "identification.py", '    (r"VMII-NXPW"', f"    {clue}\n")
     name = cell("config.py")
     edit(code / "config.py", '    "revo",\n', f"    {name}\n")
-    setters = protocol / "setters.py"
-    kept_out = cell("protocol/setters.py")
-    assert '- {"revo"}' in setters.read_text()
-    setters.write_text(setters.read_text().replace('- {"revo"}', kept_out))
+    kept_out = f"{name} "
+    assert name.strip(",") in cell("protocol/setters.py")
+    edit(
+        protocol / "setters.py", "ALL = frozenset(DIALECTS) - {", kept_out, behind=True
+    )
 
     assert run(project, "tools/make_inverters_md.py") == ""
     page = (project / "docs" / "inverters.md").read_text(encoding="utf-8")
-    assert "| [pi30sunx](#pi30sunx) | SunX, 5 kW | 2 | 18 | ●" in page
-    said = run(project, "-m", "pytest", "tests/test_recordings.py", *ONLY)
-    assert re.search(r"\d+ passed", said), said
+    assert "| [pi30invented](#pi30invented) | Invented, 5 kW | 1 | 18 | ●" in page
+    said = run(project, "-m", "pytest", CHECKS[0], *ONLY)
+    said += run(project, "-m", "pytest", *CHECKS[1:], *ONLY[:3])
+    assert len(re.findall(r"\d+ passed", said)) == 2, said
     assert "failed" not in said
 
 
 def test_before_it_is_followed_the_tests_say_what_to_do(project: Path) -> None:
-    record(project / "tests/frames/sunx-sun.jsonl", "pi30sunx", "scene mains+pv")
+    journal = project / "tests/frames/invented-sun.jsonl"
+    record(journal, "pi30invented", "scene mains+pv")
     said = run(project, "-m", "pytest", "tests/test_recordings.py", *ONLY)
-    assert "unknown layout: 26 fields where 17, 21, 24, 25 are known" in said
-    assert "SunX 5 kW is pi30sunx, but is taken for " in said
+    known = known_counts("QPIGS")
+    assert f"unknown layout: {WORDS} fields where {known}" in said
+    assert "Invented 5 kW is pi30invented, but is taken for " in said
     assert "docs/inverters.md is not current" in said
 
 
