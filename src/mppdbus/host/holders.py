@@ -1,7 +1,7 @@
 """Who else has a port: read from /proc and from lock files, without opening it."""
 
 # A scan reads thousands of links; with pathlib it takes three times as long.
-# ruff: noqa: PTH115, PTH119, PTH208
+# ruff: noqa: PTH115, PTH116, PTH119, PTH208
 
 import os
 from collections.abc import Iterable, Iterator
@@ -80,8 +80,16 @@ def _open_devices(process: str, wanted: Iterable[str]) -> Iterator[str]:
     for number in numbers:
         with suppress(OSError):
             device = os.readlink(f"{process}/fd/{number}")
-            if device in wanted:
+            if device in wanted and _is_ours(f"{process}/fd/{number}", device):
                 yield device
+
+
+def _is_ours(opened: str, device: str) -> bool:
+    """Tell whether an open file is our device, and not another container's namesake."""
+    try:
+        return os.path.samestat(os.stat(opened), os.stat(device))
+    except OSError:
+        return True  # it cannot be looked at: better to warn
 
 
 def _serves(process: str, device: str) -> bool:
