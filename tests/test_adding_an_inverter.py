@@ -113,8 +113,8 @@ def test_the_guide_adds_an_inverter(project: Path) -> None:
         record(path, "pi30invented", scene)
 
     protocol = code / "protocol"
-    edit(protocol / "models.py", "class SecondTracker(Reading):\n", f"{MODEL}\n\n")
-    edit(protocol / "models.py", "    battery_temperature: Celsius", UNNAMED)
+    model = MODEL.replace("    battery_temp", f"{UNNAMED}    battery_temp")
+    edit(protocol / "models.py", "class SecondTracker(Reading):\n", f"{model}\n\n")
     layout = LAYOUTS.splitlines()[-2].strip()
     old = re.search(
         r"_layout\(m\.GeneralStatus, [\d, ]+\),",

@@ -118,10 +118,10 @@ def test_the_name_behind_a_number_of_another_family_is_not_shown() -> None:
 def test_a_clue_without_a_row_says_where_the_row_is_missing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    names = ((r"SUNX-", "pi30sunx", 0.97), *identification.MODEL_NAMES)
+    names = ((r"ROWLESS-", "pi30rowless", 0.97), *identification.MODEL_NAMES)
     monkeypatch.setattr(identification, "MODEL_NAMES", names)
-    with pytest.raises(LookupError, match=r"'pi30sunx', which has no row; .*_ROWS"):
-        identify(Evidence(model_name="SUNX-5000"))
+    with pytest.raises(LookupError, match=r"'pi30rowless', which has no row; .*_ROWS"):
+        identify(Evidence(model_name="ROWLESS-5000"))
 
 
 def test_a_king_says_why_and_what_it_is() -> None:

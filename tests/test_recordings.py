@@ -110,10 +110,12 @@ def test_a_clue_that_loses_is_told_with_what_it_lost_to(tmp_path: Path) -> None:
 def test_a_clue_without_a_row_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = ((r"SUNX-", "pi30sunx", 0.97),)
+    names = ((r"ROWLESS-", "pi30rowless", 0.97),)
     monkeypatch.setattr("mppdbus.protocol.identification.MODEL_NAMES", names)
-    (problem,) = problems(journal(tmp_path, QMN="SUNX-5000"))
-    assert problem.startswith("unit.jsonl: QMN SUNX-5000: a clue to 'pi30sunx', which")
+    (problem,) = problems(journal(tmp_path, QMN="ROWLESS-5000"))
+    assert problem.startswith(
+        "unit.jsonl: QMN ROWLESS-5000: a clue to 'pi30rowless', which"
+    )
     assert "add it to _ROWS" in problem
 
 
