@@ -241,11 +241,11 @@ def test_ack_and_nak(line: str, *, acknowledged: bool) -> None:
 
 
 def test_an_unknown_number_of_fields_is_read_as_far_as_it_goes() -> None:
-    record = one(f"QPIGS: ({QPIGS} 7")
+    record = one(f"QPIGS: ({QPIGS}{19 * ' 1'}")  # 40: nobody has so many
     assert record["partial"] is True
     assert record["values"]["battery_voltage"] == 52.9
-    assert any("22 fields" in warning for warning in record["warnings"])
-    assert record["warnings"][-1] == "unexplained at its end: 7"
+    assert any("40 fields" in warning for warning in record["warnings"])
+    assert record["warnings"][-1].startswith("unexplained at its end: 1 1")
 
 
 @pytest.mark.parametrize(
