@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -20,6 +21,7 @@ from mppdbus.errors import (
 from mppdbus.inverter import Inverter
 from mppdbus.poller import (
     FAILED_EVERY,
+    FAILURES_OFFLINE,
     FAILURES_REOPEN,
     ONCE,
     OPTIONAL,
@@ -255,7 +257,9 @@ def test_three_failed_polls_and_nothing_is_known_until_it_answers_again() -> Non
             assert asked <= others + 2
             assert watched.asked("QPIGS") - before in (3 * 2, 3 * 2 + 1)
             assert [type(each) for each in watched.complaints] == [NoReply]
-            assert watched.last == watched.inverter.away()
+            away = watched.inverter.away()
+            assert replace(watched.last, link=away.link) == away
+            assert watched.last.link.failures == FAILURES_OFFLINE
             watched.simulator.scene.apply("fault off")
             answered = loop.time()
             while not watched.last.online:
