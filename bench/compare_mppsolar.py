@@ -158,7 +158,7 @@ def speed_table() -> str:
         f"Replies a second on one core with Python {python}, from the bytes of a frame",
         "to values, checksum included: the good replies of the corpus, over and over,",
         f"by turns; the best of {ROUNDS} rounds each, in processor time. A reply with",
-        "a word `-` (one of the QPIRI of 25 words) takes us half as long again.",
+        "a word `-` (one of the QPIRI of 25 words) takes us a third as long again.",
         "",
         "| query | replies | mpp-solar | mppdbus | ratio |",
         "|---|---|---|---|---|",

@@ -141,6 +141,16 @@ def test_beside_an_unknown_word_numbers_are_whole(word: str) -> None:
             Ratings.from_payload(words.encode())
 
 
+@given(st.integers(1, 23), st.integers(0, 24), st.text("0.12", min_size=1, max_size=5))
+def test_decode_beside_an_unknown_word(gap: int, place: int, word: str) -> None:
+    words = ["1"] * 25
+    words[place] = word
+    words[gap] = "-"
+    payload = " ".join(words).encode()
+    for _ in range(2):  # the first may be the one that makes the shortcut
+        assert decoded("QPIRI", payload, QUERIES) == decoded("QPIRI", payload, SLOW)
+
+
 @pytest.mark.parametrize("word", STRANGE)
 def test_odd_numbers_in_every_place(word: str) -> None:
     models: tuple[type[Reading], ...] = (GeneralStatus, Ratings)

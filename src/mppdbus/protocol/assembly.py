@@ -7,7 +7,8 @@ for them as a mapping of names, which was half of a decode.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from types import NoneType
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
@@ -25,6 +26,14 @@ _put_content, _put_given, _put_extra, _put_private = (
 )
 
 
+def _of_word(annotation: Any) -> Any:  # noqa: ANN401
+    """Return the type without None: a word that is there is never None."""
+    kinds = get_args(annotation)
+    if len(kinds) == 2 and kinds[1] is NoneType:
+        return kinds[0]
+    return annotation
+
+
 def assembler(
     model: type[Model], names: tuple[str, ...]
 ) -> Callable[[list[str]], Model] | None:
@@ -38,7 +47,7 @@ def assembler(
     if any(info.is_required() and name not in names for name, info in fields.items()):
         return None
     rules = tuple(
-        Annotated[(fields[name].annotation, *fields[name].metadata, None)]
+        Annotated[(_of_word(fields[name].annotation), *fields[name].metadata, None)]
         for name in names
     )
     config = ConfigDict(allow_inf_nan=model.model_config.get("allow_inf_nan", True))

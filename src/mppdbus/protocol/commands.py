@@ -16,7 +16,7 @@ from . import models_charge as q
 from . import models_parallel as p
 from . import models_rest as r
 from . import models_settings as s
-from .fields import NUMERIC, Reading
+from .fields import NUMERIC, Reading, without_one
 from .partial import salvage
 
 _ONE_WORD = frozenset((1,))  # such replies may hold blanks
@@ -190,6 +190,8 @@ def decode(
 def _thoroughly(
     command: str, layout: Layout, payload: bytes, words: list[str]
 ) -> Reading:
+    if reading := without_one(layout.shortcuts, payload, words):
+        return reading
     try:
         return layout.model.from_split(payload, words)
     except ValueError as error:

@@ -16,6 +16,8 @@ NUMERIC = b"0123456789. "
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 # No backtracking: any two numbers have a blank between them.
 _NUMBERS = re.compile(r"[0-9]++(?:\.[0-9]++)?(?: [0-9]++(?:\.[0-9]++)?)*+", re.ASCII)
+# A dot without a digit on each side, or the first of two in a word.
+_BAD_DOT = re.compile(rb"\.(?:(?<![0-9]\.)|(?![0-9])|[0-9]++\.)")
 MAX_ASSEMBLERS = 64  # of one model: damage must not fill the memory
 UNKNOWN_WORDS = frozenset(("-", "--", "---", "NOA"))  # "not available", seen in QPIRI
 
@@ -61,7 +63,8 @@ class Reading(BaseModel):
     )
     alphabet: ClassVar[bytes | None] = NUMERIC
     wire: ClassVar[tuple[str, ...]] = ()  # what `wire_names` says, asked once
-    # By the number of the words, or by their names where some are not available.
+    # By the number of the words; by number and place where one is not available; by
+    # their names where several are not.
     assemblers: ClassVar[dict[Any, Callable[[list[str]], Any]]]
 
     @classmethod
@@ -110,7 +113,10 @@ class Reading(BaseModel):
 
     @classmethod
     def _assembled(
-        cls, key: int | tuple[str, ...], names: tuple[str, ...], words: list[str]
+        cls,
+        key: int | tuple[int, int] | tuple[str, ...],
+        names: tuple[str, ...],
+        words: list[str],
     ) -> Self:
         assemble = cls.assemblers.get(key)
         if assemble is None and len(cls.assemblers) < MAX_ASSEMBLERS:
@@ -132,6 +138,8 @@ class Reading(BaseModel):
         if known and not _NUMBERS.fullmatch(" ".join(known)):
             raise cls._stranger(words)
         names = tuple(compress(cls.wire, there))
+        if len(known) == len(words) - 1 == len(there) - 1:
+            return cls._assembled((len(words), there.index(False)), names, known)
         return cls._assembled(names, names, known)
 
     @classmethod
@@ -163,6 +171,29 @@ class Reading(BaseModel):
     def derived(self) -> dict[str, Any]:
         """Return what follows from the fields alone, for people and scripts."""
         return {}
+
+
+def without_one(
+    shortcuts: Mapping[Any, Callable[[list[str]], Reading]],
+    payload: bytes,
+    words: list[str],
+) -> Reading | None:
+    """Return the model of numbers and one "-", in one step.
+
+    None where `from_split` must find out what to do or to say.
+    """
+    if b" - " not in payload or payload.translate(None, NUMERIC) != b"-":
+        return None
+    if _BAD_DOT.search(payload):
+        return None
+    place = words.index("-")
+    make = shortcuts.get((len(words), place))
+    if make is None:
+        return None
+    try:
+        return make(words[:place] + words[place + 1 :])
+    except ValueError:
+        return None
 
 
 def is_number(word: str) -> bool:

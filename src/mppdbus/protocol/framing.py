@@ -49,6 +49,9 @@ class Frame(NamedTuple):
         return self.flaw is None
 
 
+_new = tuple.__new__  # what Frame(…) calls in the end, in 60 % of its time
+
+
 def checksum(data: bytes) -> bytes:
     """Return the two CRC bytes of `data` as they go on the wire (escaped)."""
     high, low = divmod(_crc16(data), 256)
@@ -97,6 +100,22 @@ def _stands_for(got: int, want: int) -> bool:
     )
 
 
+# What the CRC of data and its sent CRC is, by the difference of the sent from the true.
+_DIFFERENCES = {
+    _crc16(bytes((high, low))): (high, low)
+    for high in (0, 1, 3)  # 0A and 0B, 28 and 29, 00 and 01 differ by 1, 0D and 0E by 3
+    for low in (0, 1, 3)
+}
+
+
+def _escaped(rest: int, high: int, low: int) -> bool:
+    """Do what `checksum_fits` does, by the CRC of the data and of its CRC."""
+    if rest not in _DIFFERENCES:
+        return False
+    first, second = _DIFFERENCES[rest]
+    return _stands_for(high, high ^ first) and _stands_for(low, low ^ second)
+
+
 def sum_fits(data: bytes, check: int) -> bool:
     """Tell whether `check` is the one-byte sum that the REVO puts behind `data`."""
     return (sum(data) + 1) & 0xFF == check
@@ -126,9 +145,10 @@ class ResponseFramer:
             and LF not in data
             and not self._buffer
             # The CRC of data and its unescaped CRC is 0.
-            and (not _crc16(data[:-1]) or checksum_fits(data[:-3], data[-3:-1]))
+            and (not (rest := _crc16(data[:-1])) or _escaped(rest, data[-3], data[-2]))
         ):
-            return [Frame(data[1:-3])]  # exactly one intact reply: the usual case
+            # Exactly one intact reply: the usual case.
+            return [_new(Frame, (data[1:-3], None))]
         return self._cut(data)
 
     def reset(self) -> None:
