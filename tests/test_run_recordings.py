@@ -184,7 +184,7 @@ def state(letter: str | None, now: list[str], ratings: list[str]) -> int | None:
     if letter in (None, "B"):
         return None if letter is None else 9
     status = now[16]
-    if status[5] == "0":  # b2: the battery is not being charged
+    if status[5] == "0" or float(now[8]) < 5.0:  # b2: not charging; or no battery
         return {"L": 8, "S": 0}[letter or ""]
     if len(now) > 20 and now[20][0] == "1":  # b10
         return 5

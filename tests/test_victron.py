@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mppdbus.alarms import error_code, levels
@@ -39,6 +41,11 @@ def test_state(letter: str, payload: str, expected: State | None) -> None:
 def test_bulk_and_absorption_are_unknown_without_the_bulk_voltage() -> None:
     known = online(qpigs(bits=CHARGING), "L", with_ratings=False)
     assert state(known) is None
+
+
+def test_no_battery_is_not_charged_whatever_the_bits_say() -> None:
+    bare = replace(online(qpigs(bits=CHARGING), "L"), battery_fitted=False)
+    assert state(bare) is State.PASSTHRU
 
 
 def test_an_unknown_mode_is_unknown_everywhere() -> None:

@@ -67,8 +67,8 @@ def _charge_state(snapshot: Snapshot, idle: State) -> State | None:
     status, ratings = snapshot.status, snapshot.ratings
     if status is None or status.charging is None:
         return None
-    if not status.charging:
-        return idle
+    if not status.charging or not snapshot.battery_fitted:
+        return idle  # the bits say "charging" without a battery too (f0047)
     if status.charging_to_float:
         return State.FLOAT
     bulk = ratings.battery_bulk_voltage if ratings is not None else None
