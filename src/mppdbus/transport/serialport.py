@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+import os
 import termios
 from contextlib import suppress
 from errno import EINVAL, ENOTTY
@@ -75,6 +76,18 @@ class _Port(serial.Serial):
 
     released: asyncio.Future[None] | None = None
 
+    def read(self, size: int = 1) -> bytes:
+        """Take what has arrived; upstream first asks whether anything has."""
+        try:
+            data = os.read(self.fileno(), size)
+        except BlockingIOError:
+            return b""
+        except OSError as error:
+            raise serial.SerialException(f"read failed: {error}") from error
+        if not data:
+            raise serial.SerialException("readable, but there is nothing: hung up")
+        return data
+
     def flush(self) -> None:
         """Drop, where upstream would wait, what is not sent yet."""
         self.reset_output_buffer()
@@ -98,6 +111,14 @@ class _Port(serial.Serial):
 
 class _Line(PySerialTransport):  # type: ignore[misc]
     """pySerial's transport; whatever ends it, ends it at once and in silence."""
+
+    def write(self, data: bytes) -> None:
+        """Send at once what the port takes; upstream waits a round of the loop."""
+        if not self._closing and not self.get_write_buffer_size():
+            with suppress(OSError):  # upstream meets it too, and tells of it
+                data = data[os.write(self._serial.fileno(), data) :]
+        if data:
+            super().write(data)
 
     def _close(self, exc: Exception | None = None) -> None:
         # Upstream first waits for the unsent bytes, which a lost adapter never takes.
