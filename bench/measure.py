@@ -26,7 +26,7 @@ class Life:
     """What was measured; times in s, memory in MB."""
 
     first: float  # process start → first true value at the subscriber
-    intervals: list[float] = field(default_factory=list)  # of all QPIGS
+    intervals: list[float] = field(default_factory=list)  # of QPIGS, in whole cycles
     alone: list[float] = field(default_factory=list)  # with nothing between
     turns: list[float] = field(default_factory=list)  # last byte → next QPIGS request
     signal_after: list[float] = field(default_factory=list)  # last byte → first signal
@@ -97,14 +97,23 @@ async def _watch(
 
 
 def _intervals(life: Life, window: list[Exchange]) -> None:
+    """Take the times between requests; those in pieces of a cycle would bias the mean.
+
+    A cycle ends with an interval in which something else was asked.
+    """
+    ends = []
     places = [i for i, e in enumerate(window) if e.command == LIVE]
     for one, next_one in itertools.pairwise(places):
         interval = window[next_one].asked - window[one].asked
         life.intervals.append(interval)
-        if next_one == one + 1:
+        if next_one > one + 1:
+            ends.append(len(life.intervals))
+        else:
             life.alone.append(interval)
             if (ended := window[one].ended) is not None:
                 life.turns.append(window[next_one].asked - ended)
+    if len(ends) > 1:
+        life.intervals = life.intervals[ends[0] : ends[-1]]
 
 
 def _delays(life: Life, window: list[Exchange], signals: list[Signal]) -> None:

@@ -52,6 +52,17 @@ def test_an_interval_is_alone_only_with_nothing_between(measure: ModuleType) -> 
     assert life.turns == pytest.approx([0.002, 0.002])
 
 
+def test_the_mean_is_over_whole_cycles(measure: ModuleType) -> None:
+    asked = ["QPIGS"] * 2 + (["QMOD"] + ["QPIGS"] * 3) * 2 + ["QMOD", "QPIGS", "QPIGS"]
+    window = [
+        measure.Exchange(float(at), at + 0.9, command, 110)
+        for at, command in enumerate(asked)
+    ]
+    life = measure.Life(1.0)
+    measure._intervals(life, window)
+    assert life.intervals == [1.0, 1.0, 2.0, 1.0, 1.0, 2.0]
+
+
 def test_a_signal_belongs_to_the_reply_before_it(measure: ModuleType) -> None:
     life = measure.Life(1.0)
     signals = [Seen(0.551), Seen(0.552), Seen(1.105), Seen(1.2)]
