@@ -14,7 +14,7 @@ import rig
 from rig import Exchange, Poll
 from subscriber import Signal, Subscriber
 
-SETTLE = 9.0  # s until everything that is asked once has been asked
+SETTLE = 20.0  # s until everything that is asked once has been asked
 FIRST_PATIENCE = 20.0  # s
 MUTE_FOR = 4.0  # s before a mute inverter is what the service deals with
 CALL_EVERY = 0.013  # s; no divisor of a poll, so that calls meet every moment of one
