@@ -297,3 +297,17 @@ def test_a_word_that_does_not_fit_now_and_then_is_damage() -> None:
         s.status.heatsink_temperature for s in warped(main) if s.status is not None
     }
     assert temperatures == {35}
+
+
+def test_a_strange_reply_is_kept_and_said_word_by_word_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.WARNING)
+    longer = f"{QPIGS} 1 02 0003 04.5 77 88"
+
+    async def main() -> bytes:
+        inverter = await learn(device({**PLAIN, "QPIGS": longer}), "QPIGS", "QPIGS")
+        return inverter.strange_replies["QPIGS"]
+
+    assert warped(main) == longer.encode()
+    assert len([r for r in caplog.records if longer in r.message]) == 1

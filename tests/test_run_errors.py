@@ -50,7 +50,7 @@ ODD: dict[str, tuple[Simulator | None, str]] = {
     "mute": (unit(), "QPI: no reply within 0.2 s"),
     "garbage": (
         unit(GARBAGE),
-        "QPI: 17 bytes, but no reply among them; wrong speed, a bad cable, or not",
+        "QPI: 17 bytes, but no reply among them; wrong speed, a bad cable, or no",
     ),
     "noisy": (unit(NAK, scene="fault corrupt forever"), "QPI: bad checksum in "),
     "pi18": (

@@ -94,6 +94,7 @@ class Inverter:
         self.dialect: Dialect = self._fixed or DIALECTS["pi30"]
         self._confidence = 0.0
         self._weighed: set[str] = set()  # the queries that the dialect was found by
+        self.strange_replies: dict[str, bytes] = {}  # the last of each unknown layout
         self._strange: set[str] = set()
         self._unfit: dict[str, tuple[tuple[str, ...], int]] = {}
         self._status_payload: bytes | None = None
@@ -144,6 +145,7 @@ class Inverter:
         try:
             return decode(query, payload, self.dialect.queries)
         except UnknownLayout as error:
+            self.strange_replies[query] = payload
             if query in self._strange and error.partial is not None:
                 return cast("Reading", error.partial)  # it came twice: it is theirs
             raise
@@ -355,7 +357,9 @@ class Inverter:
     def _complain_once(self, key: str, error: Exception) -> None:
         if key not in self._complained:
             self._complained.add(key)
-            self._log.warning("%s", error)
+            raw = self.strange_replies.get(key)
+            said = f": {raw.decode('ascii', 'backslashreplace')}" if raw else ""
+            self._log.warning("%s%s", error, said)
 
     def _note_once(self, key: str, text: str) -> None:
         if key not in self._complained:

@@ -310,7 +310,7 @@ class Link:
         elif attempt.received:
             error = CorruptReply(
                 f"{command}: {attempt.received} bytes, but no reply among them; wrong "
-                "speed, a bad cable, or not a PI30 inverter"
+                "speed, a bad cable, or no PI30 inverter (some models speak Modbus)"
             )
         else:
             error = NoReply(f"{command}: no reply within {attempt.limit:.1f} s")

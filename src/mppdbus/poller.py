@@ -47,10 +47,10 @@ class Cadence:
     typical: float  # s on the wire with think time, to see whether it still fits
 
 
-# On a full line QMOD and QPIWS follow every tenth QPIGS (5.5 s).
+# On a full line QMOD and QPIWS follow every eleventh QPIGS: 7 % of the line, no more.
 RECURRING = (
-    Cadence("QMOD", 0.0, 5.5, 0.11),
-    Cadence("QPIWS", 5.0, 5.5, 0.25),
+    Cadence("QMOD", 0.0, 6.0, 0.11),
+    Cadence("QPIWS", 5.0, 6.0, 0.26),
     Cadence("QPIRI", 60.0, 600.0, 0.51),
     Cadence("QFLAG", 300.0, 1800.0, 0.16),
 )

@@ -146,7 +146,10 @@ def nothing(ports: list[Candidate], probes: list[Probe]) -> str:
     """Say what to do when no inverter was found."""
     if probes:
         silent = [f"{one.target.port.label}: {one.error}" for one in probes]
-        advice = "is the inverter switched on, and the cable its own?"
+        advice = (
+            "Is the inverter switched on, and the cable its own? A model that speaks "
+            "Modbus only does not answer either."
+        )
         return "\n".join(["No PI30 inverter answers.", *silent, advice])
     held = [f"{p.path}: {p.reason}" for p in ports if p.verdict is Verdict.HELD]
     unnamed = [p.path for p in ports if p.verdict is Verdict.UNNAMED]
