@@ -44,7 +44,7 @@ def test_nothing_is_asked_before_it_is_due() -> None:
         plan.done(cadence.query, 100.0)
     plan.live()
     assert plan.next(100.0, None) is None
-    assert plan.next(105.5, None) in ("QMOD", "QPIWS")
+    assert plan.next(106.0, None) in ("QMOD", "QPIWS")
 
 
 def test_the_most_overdue_goes_first() -> None:
@@ -81,17 +81,17 @@ def test_a_change_makes_the_mode_due_at_once() -> None:
     assert plan.next(100.1, None) == "QMOD"
 
 
-def test_on_a_full_line_qmod_and_qpiws_take_a_tenth_of_the_polls() -> None:
-    """Mean time between two QPIGS stays within 7 % of the line's limit."""
+def test_on_a_full_line_the_other_queries_and_all_delays_take_seven_percent() -> None:
+    """Of the line's limit: 118 bytes and 60 ms. An exchange costs us 3 ms."""
     plan, now, polls = learnt(fast=True), 0.0, 0
     cost = {c.query: c.typical for c in RECURRING}
     for cadence in RECURRING:
         plan.done(cadence.query, now)
     while now < 600:
         plan.live()
-        now += 0.552
+        now += 0.5517 + 0.003
         polls += 1
         while (query := plan.next(now, None)) is not None:
-            now += cost[query]
+            now += cost[query] + 0.003
             plan.done(query, now)
-    assert now / polls < 0.552 * 1.07
+    assert now / polls < 0.5517 * 1.07
