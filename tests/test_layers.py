@@ -39,11 +39,17 @@ ALLOWED: dict[str, set[str]] = {
     "host": {"errors", "porturl"},
     "transport": {"errors", "porturl", "host"},
     "link": LINE,
-    "inverter": LINE | {"link", "snapshot"},
-    "poller": LINE | {"link", "inverter", "snapshot", "power"},
-    "venus": PURE | {"__init__", "localsetting", "settingsfile"},
+    "inverter": LINE | {"link", "snapshot", "parallel"},
+    "poller": LINE | {"link", "inverter", "snapshot", "power", "parallel"},
+    "venus": PURE | {"__init__", "localsetting", "settingsfile", "energy", "soc"},
+    "losses": PURE,
+    "parallel": PURE,
+    "site": PURE | {"energy", "soc", "venus"},
     "simulator": {"errors", "protocol", "cli", "porturl"},
-    "daemon": PURE | LINE | {"config", "inverter", "link", "poller", "venus"},
+    "daemon": PURE
+    | LINE
+    | {"config", "inverter", "link", "poller", "venus", "site", "statefile", "energy"}
+    | {"soc", "localsetting", "parallel", "atomicfile"},
     "cli": {"errors", "__init__"},
     "commands": PURE
     | LINE

@@ -13,7 +13,7 @@ from mppdbus.snapshot import Snapshot
 from mppdbus.venus.bus import Kind
 from mppdbus.venus.publisher import values_of
 from mppdbus.venus.services import INVERTER, MULTI, SYSTEM, SYSTEM_PHASE, Row
-from mppdbus.venus.views import SystemView, Unit, UnitView
+from mppdbus.venus.views import Charge, SystemView, Unit, UnitView
 from support_snapshots import online, qpigs
 
 UNIT = Unit("garage", "/dev/ttyUSB0", 288)
@@ -142,9 +142,8 @@ def test_the_inverters_percent_is_shown_with_its_origin_or_not_at_all() -> None:
     shown = values_of(MULTI, UnitView.of(UNIT, online(qpigs(percent=77), "L")), 1)
     assert shown["/Soc"] == 77.0
     assert "estimated" in str(shown["/Mppdbus/Origin/Soc"])
-    without = replace(UNIT, own_soc=False)
-    hidden = values_of(MULTI, UnitView.of(without, online(qpigs(), "L")), 1)
-    assert hidden["/Soc"] is None
+    hidden = UnitView.of(UNIT, online(qpigs(), "L"), charge=Charge())
+    assert values_of(MULTI, hidden, 1)["/Soc"] is None
 
 
 def system(*snapshots: Snapshot) -> SystemView:

@@ -71,7 +71,6 @@ def _member(unit: InverterConfig) -> Member:
             instance=unit.instance,
             phase=unit.phase,
             ac_input=AC_INPUTS[unit.ac_input],
-            own_soc=unit.soc == "inverter",
         ),
         profile=unit.profile,
         bus_name=unit.bus_name,

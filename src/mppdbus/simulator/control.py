@@ -6,7 +6,6 @@ One line, one command, one answer: "ok …" or "error: …". Pure.
 from __future__ import annotations
 
 import json
-import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,9 +15,11 @@ from mppdbus.simulator.bugs import BUGS
 from mppdbus.simulator.clock import Clock
 from mppdbus.simulator.faults import Faults, Kind
 from mppdbus.simulator.firmware import Firmware
+from mppdbus.simulator.modbus import ModbusStation
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.physics import MODES, Plant
 from mppdbus.simulator.profile import Habits
+from mppdbus.simulator.words import number, switch
 
 # The four flows that Victron's own programs were checked against.
 SCENES = {
@@ -42,6 +43,7 @@ class Scene:
     pace: Pace = field(default_factory=Pace)
     clock: Clock = field(default_factory=Clock)
     firmware: Firmware | None = None
+    modbus: ModbusStation | None = None  # who is here instead, silent to PI30
     quitting: bool = False
     requests: Counter[str] = field(default_factory=Counter)
 
@@ -105,23 +107,9 @@ class Command:
     most: int = 1  # words that it takes
 
 
-def number(text: str, low: float = -math.inf, high: float = math.inf) -> float:
-    """Read a number within bounds; raises `ConfigError` beyond them."""
-    value = float(text)
-    if not low <= value <= high:  # False for a NaN, too
-        raise ConfigError(f"{text} is not within {low:g} to {high:g}")
-    return value
-
-
-def _switch(text: str) -> bool:
-    if text not in ("on", "off"):
-        raise ConfigError(f"{text} is neither on nor off")
-    return text == "on"
-
-
 def _grid(scene: Scene, words: list[str]) -> str:
     plant = scene.physics
-    on = _switch(words[0])
+    on = switch(words[0])
     volts = number(words[1], 0, 400) if words[1:] else plant.settings.output_v
     hertz = number(words[2], 0, 100) if words[2:] else plant.settings.output_hz
     plant.grid.on, plant.grid.volts, plant.grid.hz = on, volts, hertz
@@ -214,7 +202,7 @@ def _mode(scene: Scene, words: list[str]) -> str:
 
 def _output(scene: Scene, words: list[str]) -> str:
     plant = scene.physics
-    plant.output_on = _switch(words[0])
+    plant.output_on = switch(words[0])
     plant.settle()
     return f"output {words[0]}"
 
@@ -225,7 +213,7 @@ def _warn(scene: Scene, words: list[str]) -> str:
     if words[1] == "auto":
         plant.forced_warnings.pop(bit, None)
     else:
-        plant.forced_warnings[bit] = _switch(words[1])
+        plant.forced_warnings[bit] = switch(words[1])
     return f"warn {bit} {words[1]}"
 
 
@@ -266,9 +254,17 @@ def _arm(faults: Faults, kind: Kind, words: list[str]) -> str:
 
 def _power(scene: Scene, words: list[str]) -> str:
     plant = scene.physics
-    plant.powered = _switch(words[0])
+    plant.powered = switch(words[0])
     plant.settle()
     return f"power {words[0]}"
+
+
+def _modbus(scene: Scene, words: list[str]) -> str:
+    if words[0] == "off":
+        scene.modbus = None
+        return "modbus off: PI30 again"
+    scene.modbus = ModbusStation(int(number(words[0], 1, 247)))
+    return f"modbus: station {scene.modbus.number}, silent to PI30"
 
 
 def _legs(scene: Scene, words: list[str]) -> str:
@@ -282,7 +278,7 @@ def _legs(scene: Scene, words: list[str]) -> str:
 def _bug(scene: Scene, words: list[str]) -> str:
     if scene.firmware is None:
         raise ConfigError("a recording has no firmware")
-    scene.firmware.switch(words[0], on=_switch(words[1]))
+    scene.firmware.switch(words[0], on=switch(words[1]))
     scene.physics.settle()
     return f"bugs: {' '.join(scene.firmware.bugs) or 'none'}"
 
@@ -379,6 +375,7 @@ COMMANDS = {
             most=4,
         ),
         Command("power on|off", _power),
+        Command("modbus STATION|off (a unit that speaks Modbus RTU only)", _modbus),
         Command("legs PERCENT (of the load on L1, split phase)", _legs),
         Command("bug NAME on|off", _bug, least=2, most=2),
         Command("bugs", _bugs, least=0, most=0),

@@ -50,6 +50,9 @@ class Line:
             if self.busy:
                 self._overrun(data[at:])
                 return
+            if self._simulator.scene.modbus is not None:
+                self._take_modbus(byte, now)
+                continue
             if not self._cutter:
                 self._first_at = now
             if (request := self._cutter.take(byte)) is not None:
@@ -61,6 +64,12 @@ class Line:
             self._timer.cancel()
             self._timer = None
         self._queue.clear()
+
+    def _take_modbus(self, byte: int, now: float) -> None:
+        """Let a byte reach the station that is here instead of a PI30 inverter."""
+        station = self._simulator.scene.modbus
+        if station is not None and (reply := station.take(byte, now)) is not None:
+            self._respond(Response(reply), now)
 
     def _overrun(self, data: bytes) -> None:
         """Deal with bytes that nobody listens to."""
@@ -74,11 +83,16 @@ class Line:
                 self._reply = bytes(damaged)
 
     def _begin(self, request: bytes, now: float) -> None:
-        pace = self._simulator.scene.pace
         response = self._simulator.respond(request, now)
         if response is None:
             return
-        heard = max(self._first_at + (len(request) + 1) * pace.byte_s, now)
+        byte_s = self._simulator.scene.pace.byte_s
+        heard = max(self._first_at + (len(request) + 1) * byte_s, now)
+        self._respond(response, heard)
+
+    def _respond(self, response: Response, heard: float) -> None:
+        """Think about a request that ended at `heard`, and answer."""
+        pace = self._simulator.scene.pace
         think = pace.think + response.delay
         if pace.jitter:
             rng = self._simulator.scene.faults.rng

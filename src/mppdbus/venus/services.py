@@ -182,13 +182,6 @@ def _online(view: UnitView) -> int:
     return int(view.snapshot.online)
 
 
-def soc_origin(view: UnitView) -> str:
-    """Say where /Soc comes from."""
-    if view.soc is None:
-        return "unknown"
-    return "estimated: the inverter's own percent, from battery voltage"
-
-
 INT, NUM, TEXT = Kind.INT, Kind.DOUBLE, Kind.TEXT
 
 COMMON: tuple[Row[UnitView], ...] = (
@@ -238,7 +231,7 @@ COMMON: tuple[Row[UnitView], ...] = (
     Row("/Alarms/HighTemperature", INT, _alarm("HighTemperature"), level_text),
     Row("/Alarms/Overload", INT, _alarm("Overload"), level_text),
     # Our own: where a value comes from, and how the line does.
-    Row("/Mppdbus/Origin/Soc", TEXT, soc_origin),
+    Row("/Mppdbus/Origin/Soc", TEXT, lambda v: v.charge.origin),
     Row("/Mppdbus/Origin/AcIn", TEXT, lambda v: str(v.flow.mains_origin)),
     Row("/Mppdbus/Origin/Yield", TEXT, lambda v: str(v.flow.pv_origin)),
     Row("/Mppdbus/Dialect", TEXT, lambda v: v.snapshot.identity.dialect),

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from mppdbus.alarms import error_code, levels
+from mppdbus.energy.history import History
+from mppdbus.energy.ledger import Counters
 from mppdbus.power import Flow, flow
 from mppdbus.snapshot import Snapshot
 from mppdbus.victron import (
@@ -28,7 +30,29 @@ class Unit:
     instance: int
     phase: int = 1
     ac_input: AcInput = AcInput.GRID
-    own_soc: bool = True  # publish the inverter's own percent
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """The state of charge of the battery, and how much there is to it.
+
+    `origin` is a sentence; `margin` ± % that hold 19 times of 20; confidence 0 to 1.
+    """
+
+    percent: float | None = None
+    origin: str = "unknown"
+    margin: float | None = None
+    confidence: float | None = None
+    offset: float | None = None  # A that the inverter's reading is too high
+
+
+def own_charge(snapshot: Snapshot) -> Charge:
+    """Return the inverter's own percent, which it guesses from the battery voltage."""
+    status = snapshot.status
+    if status is None or status.battery_capacity is None:
+        return Charge()
+    origin = "estimated: the inverter's own percent, from battery voltage"
+    return Charge(float(status.battery_capacity), origin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +67,26 @@ class UnitView:
     state: State | None = None
     mode: Mode | None = None
     active_input: int | None = None
+    charge: Charge = field(default_factory=Charge)
+    counters: Counters | None = None  # None until its books are open
+    history: History | None = None
 
     @classmethod
-    def of(cls, unit: Unit, snapshot: Snapshot) -> UnitView:
+    def of(
+        cls,
+        unit: Unit,
+        snapshot: Snapshot,
+        *,
+        charge: Charge | None = None,
+        counters: Counters | None = None,
+        history: History | None = None,
+    ) -> UnitView:
         """Work out the view of a snapshot."""
         return cls(
             unit=unit,
+            charge=own_charge(snapshot) if charge is None else charge,
+            counters=counters,
+            history=history,
             snapshot=snapshot,
             flow=flow(snapshot),
             alarms=levels(snapshot),
@@ -60,11 +98,8 @@ class UnitView:
 
     @property
     def soc(self) -> float | None:
-        """The state of charge in %; so far the inverter's own, a voltage estimate."""
-        status = self.snapshot.status
-        if not self.unit.own_soc or status is None or status.battery_capacity is None:
-            return None
-        return float(status.battery_capacity)
+        """The state of charge in %."""
+        return self.charge.percent
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,6 @@ def unit_of(target: Target) -> Unit:
         unit,
         phase=config.phase,
         ac_input=AC_INPUTS[config.ac_input],
-        own_soc=config.soc == "inverter",
     )
 
 

@@ -1,0 +1,122 @@
+"""Who is at a port where nobody answers PI30: one question in Modbus, then no more.
+
+Half the makes that sell PI30 inverters also sell look-alikes that speak Modbus RTU.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from .errors import NoReply, OtherProtocol
+from .inverter import Inverter
+from .porturl import PortUrl
+from .protocol.modbus import QUESTIONS, Question, answers, encode_read
+from .transport import Transport, open_transport
+
+WAIT = {"serial": 0.25, "tcp": 0.8}  # s that a station may think
+SETTLE = 0.2  # s in which the NAK to a bare CR has come and gone
+
+
+class Stranger:
+    """Lets an inverter introduce itself; a silent one is asked in Modbus, but once.
+
+    An inverter that is switched off is silent, too, so no reconnection asks again,
+    and none at all where PI30 has been spoken.
+    """
+
+    def __init__(self, port: PortUrl, baud: int) -> None:
+        self._port = port
+        self._baud = baud
+        self._asked = False
+        self._found: Question | None = None
+
+    async def introduce(self, inverter: Inverter) -> None:
+        """Do what `Inverter.introduce` does; `OtherProtocol` names a Modbus unit.
+
+        The link is closed when an error is raised.
+        """
+        try:
+            await inverter.introduce()
+        except NoReply:
+            if inverter.link.stats.wakeups:
+                raise  # something came, so this is no silence
+            await inverter.link.close()
+            if not self._asked:
+                self._found = await find_modbus(self._port, self._baud)
+                self._asked = True
+            if self._found is not None:
+                raise speaks_modbus(self._found, self._port) from None
+            raise
+        self._asked, self._found = True, None
+
+
+def speaks_modbus(found: Question, port: PortUrl) -> OtherProtocol:
+    """Return the error that names a Modbus unit, and what to do about it."""
+    speed = f" at {found.baud} baud" if port.scheme == "serial" else ""
+    return OtherProtocol(
+        f"the device speaks Modbus RTU (station {found.station}{speed}), not PI30; "
+        "this driver does not speak Modbus: take one that does, or try another port "
+        "of the inverter"
+    )
+
+
+async def find_modbus(port: PortUrl, baud: int) -> Question | None:
+    """Ask at a closed port where everybody was silent; raises `PortError`.
+
+    Ends at `baud` with a bare CR: no document gives the pause after which an inverter
+    forgets half a request, so a PI30 unit that wakes up would glue the next one to ours.
+    USB-HID is left out: it takes the 00 in these frames for padding.
+    """
+    if port.scheme not in WAIT:
+        return None
+    found, heard = None, b""
+    for speed, questions in _rounds(port, baud).items():
+        ear = _Ear()
+        transport = await open_transport(port, ear, baud=speed)
+        try:
+            for question in () if heard else questions:
+                request = encode_read(question.station, question.register)
+                on_the_wire = 2 * len(request) * transport.byte_time
+                seconds = WAIT[port.scheme] + on_the_wire
+                heard = await ear.after(transport, request, seconds)
+                if answers(heard, question.station):
+                    found = question
+                if heard:
+                    break
+            if speed == baud:
+                await ear.after(transport, b"\r", SETTLE)
+        finally:
+            await transport.close()
+    return found
+
+
+def _rounds(port: PortUrl, baud: int) -> dict[int, list[Question]]:
+    """Return what is asked at which speed; the speed of the config comes last."""
+    if port.scheme != "serial":
+        return {baud: list(QUESTIONS)}  # the serial server has the speed
+    rounds: dict[int, list[Question]] = {}
+    for question in QUESTIONS:
+        rounds.setdefault(question.baud, []).append(question)
+    own = rounds.pop(baud, [])
+    return {**rounds, baud: own}
+
+
+class _Ear:
+    """Keeps what arrives."""
+
+    def __init__(self) -> None:
+        self._heard = bytearray()
+
+    async def after(self, transport: Transport, data: bytes, seconds: float) -> bytes:
+        """Send, and return what comes back within so many seconds."""
+        transport.discard_input()
+        self._heard.clear()
+        transport.write(data)
+        await asyncio.sleep(seconds)
+        return bytes(self._heard)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard += data
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Lost is as silent."""
