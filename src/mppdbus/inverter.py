@@ -329,8 +329,9 @@ class Inverter:
         )
 
     def _link_state(self) -> LinkState:
-        stats = self.link.stats
-        return LinkState(stats.quality, stats.last_exchange, stats.failures)
+        stats, kept = self.link.stats, self._kept.get("QPIGS")
+        age = self._clock() - kept.time if kept else None
+        return LinkState(stats.quality, stats.last_exchange, stats.failures, age)
 
     @property
     def _battery_fitted(self) -> bool:

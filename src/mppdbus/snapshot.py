@@ -39,6 +39,7 @@ class LinkState:
     quality: float | None = None  # %, good replies of all attempts
     exchange_time: float | None = None  # s, of the last good exchange
     failures: int = 0
+    age: float | None = None  # s, of the last QPIGS
 
 
 @dataclass(frozen=True, slots=True)
