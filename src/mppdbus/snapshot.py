@@ -46,7 +46,9 @@ class LinkState:
 class Snapshot:
     """The last good readings that are still fresh, and the identity.
 
-    `trackers` is None until the unit has been asked for a second one.
+    `trackers` is None until the unit has been asked for a second one. `phase` is 1 to 3
+    in a set of phases or legs, else None. `fault_code` is the two digits of QPGS 4:
+    "00" without a fault, None where no QPGS told.
     """
 
     online: bool = False
@@ -60,3 +62,5 @@ class Snapshot:
     ratings: Ratings | RatingsRevo | None = None
     flags: Flags | None = None
     link: LinkState = field(default_factory=LinkState)
+    phase: int | None = None
+    fault_code: str | None = None
