@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from mppdbus.config import (
     BAUDS,
     DIALECTS,
+    BatteryConfig,
     Config,
     DbusConfig,
     InverterConfig,
@@ -41,14 +42,22 @@ def test_every_option_is_read() -> None:
         "name": "Garage 1", "port": "/dev/ttyS1", "baud": 9600, "serial": "96332309",
         "profile": "inverter", "bus_name": "com.victronenergy.inverter",
         "dialect": "pi30max", "poll": "fast", "timeout": 0.2, "instance": 0,
-        "phase": 3, "ac_input": "shore", "soc": "none",
+        "phase": 3, "ac_input": "shore", "others": False,
     }  # fmt: skip
     lines = [f"{key} = {show(value)}" for key, value in unit.items()]
-    text = '[dbus]\nbus = "session"\n[log]\nlevel = "DEBUG"\n[[inverter]]\n'
+    battery = {
+        "soc": "inverter", "chemistry": "lead-agm", "capacity_ah": 200.0, "cells": 24,
+    }  # fmt: skip
+    bank = "\n".join(f"{key} = {show(value)}" for key, value in battery.items())
+    text = (
+        '[dbus]\nbus = "session"\n[log]\nlevel = "DEBUG"\n'
+        f"[battery]\n{bank}\n[[inverter]]\n"
+    )
     config = parse(text + "\n".join(lines), "config.toml")
     assert config.model_dump(mode="json") == {
         "dbus": {"bus": "session"},
         "log": {"level": "DEBUG"},
+        "battery": battery,
         "inverter": [unit | {"port": "serial:/dev/ttyS1"}],
     }
     assert Config.model_validate(config.model_dump()) == config
@@ -149,6 +158,7 @@ def test_the_example_shows_every_option_with_its_default() -> None:
     assert document.keys() == Config.model_fields.keys()
     assert document["dbus"].keys() == DbusConfig.model_fields.keys()
     assert document["log"].keys() == LogConfig.model_fields.keys()
+    assert document["battery"].keys() == BatteryConfig.model_fields.keys()
     assert document["inverter"][0].keys() == InverterConfig.model_fields.keys()
 
 
@@ -156,6 +166,10 @@ def test_describe_tells_what_would_run() -> None:
     assert describe(parse(ONE, "config.toml")) == [
         "D-Bus: the system bus",
         "log: INFO",
+        (
+            "battery: state of charge estimated; chemistry: found by asking, "
+            "capacity: guessed"
+        ),
         'inverter "inverter"',
         "  port:    serial:/dev/ttyUSB0, 2400 baud",
         "  serial:  whatever answers",
@@ -163,8 +177,7 @@ def test_describe_tells_what_would_run() -> None:
         "  profile: hybrid, as com.victronenergy.multi.…, instance 288",
         "  poll:    every 2 s",
         "  timeout: automatic",
-        "  AC:      on phase L1, input: grid",
-        "  soc:     the inverter's own percent",
+        "  AC:      phase: found by asking, input: grid",
     ]
 
 
@@ -173,13 +186,15 @@ def test_describe_without_defaults() -> None:
         '[dbus]\nbus = "unix:path=/x"\n[[inverter]]\nport = "tcp://gw:1"\n'
         'poll = "fast"\n'
         'serial = "96"\ndialect = "pi41"\nprofile = "inverter"\ntimeout = 1.5\n'
-        'bus_name = "com.victronenergy.inverter"\nsoc = "none"\n'
+        'bus_name = "com.victronenergy.inverter"\nphase = 2\nac_input = "setting"\n'
+        '[battery]\nsoc = "none"\n'
     )
     described = "\n".join(describe(parse(text, "config.toml")))
     for words in (
         "D-Bus: unix:path=/x\n", "port:    tcp://gw:1\n", "serial:  96\n",
         "dialect: pi41\n", "inverter, as com.victronenergy.inverter, instance 288\n",
-        "poll:    without pause\n", "timeout: 1.5 s\n", "soc:     not published",
+        "poll:    without pause\n", "timeout: 1.5 s\n",
+        "battery: no state of charge\n", "phase: L2, input: as set in the GX",
     ):  # fmt: skip
         assert words in described
 

@@ -46,12 +46,13 @@ dialect = "pi18"       .dialect: "pi18" is not allowed; use "auto", "pi30", "pi3
 instance = -1          .instance: -1 is less than 0; use 0 to 65535
 instance = 65536       .instance: 65536 is more than 65535; use 0 to 65535
 instance = 1.5         .instance: 1.5 is not a whole number; use 0 to 65535
-phase = 4              .phase: 4 is more than 3; use 1, 2 or 3
-phase = 0              .phase: 0 is less than 1; use 1, 2 or 3
-phase = true           .phase: true is a yes or no, not a whole number; use 1, 2 or 3
+phase = 4              .phase: 4 is more than 3; use 1, 2, 3 or "auto"
+phase = 0              .phase: 0 is less than 1; use 1, 2, 3 or "auto"
+phase = true           .phase: true is a yes or no, not a whole number; use 1, 2, 3 or
 ac_input = "gird"      .ac_input: "gird" is not allowed; use "grid", "generator", "sho
-ac_input = 1           .ac_input: 1 is not allowed; use "grid", "generator", "shore" or
-soc = "bms"            .soc: "bms" is not allowed; use "inverter" or "none"
+ac_input = 1           .ac_input: 1 is not allowed; use "grid", "generator", "shore",
+soc = "none"           : "soc" stands in the section [battery] now
+others = "yes"         .others: "yes"
 bus_name = 1           .bus_name: 1 is not text; use "" for automatic, or "com.victron
 bus_name = "com.victronenergy.inverter"  .bus_name: a hybrid inverter has names of its
 prot = "x"             : unknown key "prot"; did you mean "port"?
@@ -109,7 +110,7 @@ dbus = 1!ONE  dbus: 1 is not a table; use [dbus]
 [dbus]!buss = 1!ONE  dbus: unknown key "buss"; did you mean "bus"?
 [log]!level = 'info'!ONE  log.level: "info" is not allowed; use "DEBUG", "INFO", "WARNIN
 [loging]!ONE  unknown key "loging"; did you mean "log"?
-[gui]!ONE  unknown key "gui"; known are dbus, inverter, log
+[gui]!ONE  unknown key "gui"; known are battery, dbus, inverter, log
 [[inverter]]!port = /dev/x  line 2, column 8: Invalid value: port = /dev/x; text stands
 [[inverter]!  line 1, column 11: Expected ']]' at the end of an array declaration: [[inv
 a!  line 1, column 2: Expected '=' after a key in a key/value pair: a; a line is: key =

@@ -54,8 +54,11 @@ Dialect: TypeAlias = Literal[
 ]
 Level: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Profile: TypeAlias = Literal["hybrid", "inverter"]
-AcInput: TypeAlias = Literal["grid", "generator", "shore", "none"]
-Soc: TypeAlias = Literal["inverter", "none"]
+AcInput: TypeAlias = Literal["grid", "generator", "shore", "none", "setting"]
+Soc: TypeAlias = Literal["estimate", "inverter", "none"]
+Battery: TypeAlias = Literal[
+    "auto", "lead-agm", "lead-gel", "lead-flooded", "lithium-lfp", "lithium-nmc"
+]
 
 DIALECTS: tuple[str, ...] = get_args(Dialect)
 BAUDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
@@ -66,6 +69,7 @@ NAME = r"^[A-Za-z0-9]([A-Za-z0-9 _.-]{0,30}[A-Za-z0-9_.-])?$"
 
 _BUS = r"^(system|session|(unix:(path|abstract)=|tcp:host=)[!-~]+)$"
 _PATIENCE = "0.2 to 10 seconds, or 0 for automatic"
+_CAPACITY = "1 to 100000 Ah of the whole bank, or 0 if you do not know"
 _NO_INVERTER = 'nothing to drive; write "[[inverter]]" and below it "port = …"'
 
 
@@ -141,6 +145,25 @@ class LogConfig(_Table):
     level: Level = Field("INFO", description=any_of(get_args(Level)))
 
 
+def _amp_hours(value: float) -> float:
+    if 0 < value < 1:
+        raise ValueError(f"{value} is less than 1; use {_CAPACITY}")
+    return value
+
+
+class BatteryConfig(_Table):
+    """[battery], the one that all inverters share"""
+
+    soc: Soc = Field("estimate", description=any_of(get_args(Soc)))
+    chemistry: Battery = Field("auto", description=any_of(get_args(Battery)))
+    capacity_ah: Annotated[float, AfterValidator(_amp_hours)] = Field(
+        0.0, ge=0, le=100_000, description=_CAPACITY
+    )
+    cells: int = Field(
+        0, ge=0, le=400, description="the cells in series, or 0 for automatic"
+    )
+
+
 class InverterConfig(_Table):
     """[[inverter]]; `port` and `profile` stand before what depends on them."""
 
@@ -172,9 +195,11 @@ class InverterConfig(_Table):
         0.0, ge=0, le=10, description=_PATIENCE
     )
     instance: int = Field(FIRST_INSTANCE, ge=0, le=65535, description="0 to 65535")
-    phase: int = Field(1, ge=1, le=3, description="1, 2 or 3")
+    phase: Annotated[int, Field(ge=1, le=3)] | Literal["auto"] = Field(
+        "auto", description='1, 2, 3 or "auto"'
+    )
     ac_input: AcInput = Field("grid", description=any_of(get_args(AcInput)))
-    soc: Soc = Field("inverter", description=any_of(get_args(Soc)))
+    others: bool | Literal["auto"] = Field("auto", description='true, false or "auto"')
 
 
 class Config(_Table):
@@ -182,13 +207,15 @@ class Config(_Table):
 
     dbus: DbusConfig = Field(DbusConfig(), description="[dbus]")
     log: LogConfig = Field(LogConfig(), description="[log]")
+    battery: BatteryConfig = Field(BatteryConfig(), description="[battery]")
     inverter: Annotated[
         tuple[InverterConfig, ...], Field(strict=False), AfterValidator(_at_least_one)
     ] = Field(description="[[inverter]], with double brackets")
 
 
 _TABLES: dict[str, type[_Table]] = {
-    "dbus": DbusConfig, "log": LogConfig, "inverter": InverterConfig,
+    "dbus": DbusConfig, "log": LogConfig, "battery": BatteryConfig,
+    "inverter": InverterConfig,
 }  # fmt: skip
 
 
@@ -308,6 +335,7 @@ def describe(config: Config) -> list[str]:
     bus = config.dbus.bus
     lines = [f"D-Bus: {bus if ':' in bus else f'the {bus} bus'}"]
     lines.append(f"log: {config.log.level}")
+    lines.append(f"battery: {_describe_battery(config.battery)}")
     for unit in config.inverter:
         lines.append(f'inverter "{unit.name}"')
         lines += (f"  {key + ':':9}{value}" for key, value in _describe(unit))
@@ -324,6 +352,17 @@ def _describe(unit: InverterConfig) -> Iterator[tuple[str, str]]:
     yield "profile", f"{unit.profile}, as {name}, instance {unit.instance}"
     yield "poll", "without pause" if unit.poll == "fast" else f"every {unit.poll:g} s"
     yield "timeout", f"{unit.timeout:g} s" if unit.timeout else "automatic"
-    yield "AC", f"on phase L{unit.phase}, input: {unit.ac_input}"
-    own = unit.soc == "inverter"
-    yield "soc", "the inverter's own percent" if own else "not published"
+    phase = "found by asking" if unit.phase == "auto" else f"L{unit.phase}"
+    ac_input = "as set in the GX" if unit.ac_input == "setting" else unit.ac_input
+    yield "AC", f"phase: {phase}, input: {ac_input}"
+
+
+def _describe_battery(battery: BatteryConfig) -> str:
+    match battery.soc:
+        case "inverter":
+            return "the inverter's own percent"
+        case "none":
+            return "no state of charge"
+    kind = "found by asking" if battery.chemistry == "auto" else battery.chemistry
+    amp_hours = f"{battery.capacity_ah:g} Ah" if battery.capacity_ah else "guessed"
+    return f"state of charge estimated; chemistry: {kind}, capacity: {amp_hours}"

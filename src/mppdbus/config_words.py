@@ -56,8 +56,13 @@ def place(loc: Iterable[int | str]) -> str:
     return text
 
 
+MOVED = {"soc": "[battery]"}  # keys that another section had before
+
+
 def unknown_key(key: str, known: Collection[str]) -> str:
     """Refuse a key, and say which one was probably meant."""
+    if key in MOVED and key not in known:
+        return f"{show(key)} stands in the section {MOVED[key]} now"
     if meant := closest(key, known):
         return f'unknown key {show(key)}; did you mean "{meant}"?'
     return f"unknown key {show(key)}; known are {', '.join(sorted(known))}"

@@ -30,6 +30,9 @@ class Unit:
     instance: int
     phase: int = 1
     ac_input: AcInput = AcInput.GRID
+    profile: str = "hybrid"  # or "inverter"
+    bus_name: str = ""  # of the profile "inverter", where the user has chosen one
+    phase_follows: bool = False  # the unit itself says which phase it is on
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class UnitView:
         unit: Unit,
         snapshot: Snapshot,
         *,
+        power: Flow | None = None,
         charge: Charge | None = None,
         counters: Counters | None = None,
         history: History | None = None,
@@ -88,7 +92,7 @@ class UnitView:
             counters=counters,
             history=history,
             snapshot=snapshot,
-            flow=flow(snapshot),
+            flow=flow(snapshot) if power is None else power,
             alarms=levels(snapshot),
             error_code=error_code(snapshot),
             state=state(snapshot),
@@ -107,6 +111,7 @@ class SystemView:
     """All units of the hybrid profile as one system; only those online count."""
 
     units: tuple[UnitView, ...]
+    charge: Charge = field(default_factory=Charge)  # of the battery they share
     online: tuple[UnitView, ...] = field(init=False)  # the units that answer
 
     def __post_init__(self) -> None:
@@ -120,7 +125,8 @@ class SystemView:
 
     def on_phase(self, phase: int) -> SystemView:
         """Return the part of the system that is on one phase."""
-        return SystemView(tuple(v for v in self.units if v.unit.phase == phase))
+        units = tuple(v for v in self.units if v.unit.phase == phase)
+        return SystemView(units, self.charge)
 
     def total(self, value: Callable[[UnitView], float | None]) -> float | None:
         """Add a value up; None as soon as one online unit does not know it."""

@@ -133,7 +133,7 @@ def unit_of(target: Target) -> Unit:
         return unit
     return replace(
         unit,
-        phase=config.phase,
+        phase=1 if config.phase == "auto" else config.phase,
         ac_input=AC_INPUTS[config.ac_input],
     )
 
