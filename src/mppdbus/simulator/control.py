@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from mppdbus.errors import ConfigError
 from mppdbus.simulator.bugs import BUGS
 from mppdbus.simulator.clock import Clock
-from mppdbus.simulator.faults import Faults, Kind
+from mppdbus.simulator.faults import Faults, Kind, arm
 from mppdbus.simulator.firmware import Firmware
 from mppdbus.simulator.modbus import ModbusStation
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.physics import MODES, Plant
 from mppdbus.simulator.profile import Habits
+from mppdbus.simulator.setters import obey
 from mppdbus.simulator.words import number, switch
 
 # The four flows that Victron's own programs were checked against.
@@ -207,6 +208,15 @@ def _output(scene: Scene, words: list[str]) -> str:
     return f"output {words[0]}"
 
 
+def _panel(scene: Scene, words: list[str]) -> str:
+    """A setter, obeyed as if somebody had changed it with the unit's own buttons."""
+    plant, firmware = scene.physics, scene.firmware
+    if firmware is None or not obey(words[0], plant, firmware.profile):
+        raise ConfigError("this unit refuses that")
+    plant.written()
+    return f"panel {words[0]}"
+
+
 def _warn(scene: Scene, words: list[str]) -> str:
     plant = scene.physics
     bit = int(number(words[0], 0, MAX_WARNING_BIT))
@@ -229,27 +239,7 @@ def _fault(scene: Scene, words: list[str]) -> str:
         return f"fault code {plant.fault_code:02d}"
     if words[0] not in list(Kind):
         raise ConfigError(f"{words[0]} is none of {' '.join(Kind)}")
-    return _arm(scene.faults, Kind(words[0]), words[1:])
-
-
-def _arm(faults: Faults, kind: Kind, words: list[str]) -> str:
-    count: int | None = 1
-    chance, command, seconds = 1.0, None, None
-    for word in words:
-        if word == "forever":
-            count = None
-        elif word.isdigit():
-            count = int(number(word, 1, 1e9))
-        elif word.endswith("%"):
-            count, chance = None, number(word[:-1], 0, 100) / 100
-        elif word.endswith("s") and word[0].isdigit():
-            seconds = number(word[:-1], 0, 1e6)
-        elif word.isupper():
-            command = word
-        else:
-            raise ConfigError(f"{word} is not known")
-    faults.arm(kind, count, chance=chance, command=command, seconds=seconds)
-    return " ".join(["fault", kind, *words])
+    return arm(scene.faults, Kind(words[0]), words[1:])
 
 
 def _power(scene: Scene, words: list[str]) -> str:
@@ -367,6 +357,7 @@ COMMANDS = {
         Command("losses EFFICIENCY [OWN_WATTS]", _losses, most=2),
         Command(f"mode auto|{'|'.join(MODES)}", _mode),
         Command("output on|off", _output),
+        Command("panel SETTER (such as POP02, set with its own buttons)", _panel),
         Command("warn BIT on|off|auto", _warn, least=2, most=2),
         Command(
             "fault CODE, or fault KIND [COUNT|PERCENT%|forever] [COMMAND] [SECONDSs], "

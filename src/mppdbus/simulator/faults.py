@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from mppdbus.errors import ConfigError
 from mppdbus.protocol.framing import checksum, encode_reply
+from mppdbus.simulator.words import number
 
 SLOW_S = 2.0  # how much longer a slow unit thinks, unless told otherwise
 GONE_S = 0.5  # how long a port stays away after a disconnect, likewise
@@ -93,6 +95,27 @@ class Faults:
         """Return what arrives instead of `reply`."""
         act = _DAMAGES.get(kind)
         return act(request, reply, self.rng) if act else reply
+
+
+def arm(faults: Faults, kind: Kind, words: list[str]) -> str:
+    """Arm `kind` as the words of a control line say; `ConfigError` if they do not."""
+    count: int | None = 1
+    chance, command, seconds = 1.0, None, None
+    for word in words:
+        if word == "forever":
+            count = None
+        elif word.isdigit():
+            count = int(number(word, 1, 1e9))
+        elif word.endswith("%"):
+            count, chance = None, number(word[:-1], 0, 100) / 100
+        elif word.endswith("s") and word[0].isdigit():
+            seconds = number(word[:-1], 0, 1e6)
+        elif word.isupper():
+            command = word
+        else:
+            raise ConfigError(f"{word} is not known")
+    faults.arm(kind, count, chance=chance, command=command, seconds=seconds)
+    return " ".join(["fault", kind, *words])
 
 
 def _garbage(rng: random.Random, count: int) -> bytes:
