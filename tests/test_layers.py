@@ -40,6 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "transport": {"errors", "porturl", "host"},
     "link": LINE,
     "inverter": LINE | {"link", "snapshot", "parallel"},
+    "stranger": LINE | {"inverter", "link"},
     "poller": LINE | {"link", "inverter", "snapshot", "power", "parallel"},
     "venus": PURE | {"__init__", "localsetting", "settingsfile", "energy", "soc"},
     "losses": PURE,
@@ -48,13 +49,14 @@ ALLOWED: dict[str, set[str]] = {
     "simulator": {"errors", "protocol", "cli", "porturl"},
     "daemon": PURE
     | LINE
+    | {"stranger"}
     | {"config", "inverter", "link", "poller", "venus", "site", "statefile", "energy"}
     | {"soc", "localsetting", "parallel", "atomicfile"},
     "cli": {"errors", "__init__"},
     "commands": PURE
     | LINE
     | {"cli", "config", "legacy_config", "daemon", "inverter", "link", "poller"}
-    | {"venus", "simulator", "recording", "probing", "__init__"},
+    | {"venus", "simulator", "recording", "probing", "stranger", "__init__"},
 }
 IO_MODULES = {"asyncio", "logging", "os", "time", "socket", "subprocess", "threading"}
 MUST_BE_PURE = {

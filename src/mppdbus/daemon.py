@@ -12,6 +12,7 @@ from .inverter import Inverter
 from .link import Link
 from .poller import Poller
 from .snapshot import Snapshot
+from .stranger import Stranger
 from .transport import open_transport
 from .venus.bus import bus_address
 from .venus.publisher import Member, Publisher
@@ -89,6 +90,7 @@ class Keeper:
         self._log = logging.getLogger(f"mppdbus.{config.name}")
         self._told: set[str] = set()  # troubles since the last live value
         self._attempts = 0
+        self._stranger = Stranger(config.port, config.baud)
         self._known: Inverter | None = None  # of this or the last connection
 
     async def run(self) -> None:
@@ -126,7 +128,7 @@ class Keeper:
                 interval=interval,
                 complain=self._complain,
             )
-            await inverter.introduce()
+            await self._stranger.introduce(inverter)
             self._check_serial(inverter)
             if self._known is not None:
                 inverter.remember(self._known)

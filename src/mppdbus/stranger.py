@@ -63,13 +63,14 @@ def speaks_modbus(found: Question, port: PortUrl) -> OtherProtocol:
 async def find_modbus(port: PortUrl, baud: int) -> Question | None:
     """Ask at a closed port where everybody was silent; raises `PortError`.
 
-    Ends at `baud` with a bare CR: no document gives the pause after which an inverter
-    forgets half a request, so a PI30 unit that wakes up would glue the next one to ours.
+    Where nobody is found it ends at `baud` with a bare CR: no document gives the pause
+    after which an inverter forgets half a request, and a PI30 unit that wakes up would
+    glue the next one to ours.
     USB-HID is left out: it takes the 00 in these frames for padding.
     """
     if port.scheme not in WAIT:
         return None
-    found, heard = None, b""
+    heard = b""
     for speed, questions in _rounds(port, baud).items():
         ear = _Ear()
         transport = await open_transport(port, ear, baud=speed)
@@ -80,14 +81,14 @@ async def find_modbus(port: PortUrl, baud: int) -> Question | None:
                 seconds = WAIT[port.scheme] + on_the_wire
                 heard = await ear.after(transport, request, seconds)
                 if answers(heard, question.station):
-                    found = question
+                    return question
                 if heard:
                     break
             if speed == baud:
                 await ear.after(transport, b"\r", SETTLE)
         finally:
             await transport.close()
-    return found
+    return None
 
 
 def _rounds(port: PortUrl, baud: int) -> dict[int, list[Question]]:

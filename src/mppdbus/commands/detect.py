@@ -145,12 +145,13 @@ def _stable(target: Target, candidate: Candidate | None) -> str:
 def nothing(ports: list[Candidate], probes: list[Probe]) -> str:
     """Say what to do when no inverter was found."""
     if probes:
-        silent = [f"{one.target.port.label}: {one.error}" for one in probes]
-        advice = (
-            "Is the inverter switched on, and the cable its own? A model that speaks "
-            "Modbus only does not answer either."
-        )
-        return "\n".join(["No PI30 inverter answers.", *silent, advice])
+        lines = ["No PI30 inverter answers."]
+        lines += [f"{one.target.port.label}: {one.error}" for one in probes]
+        if any(
+            one.silent and not isinstance(one.error, OtherProtocol) for one in probes
+        ):
+            lines.append("Is the inverter switched on, and the cable its own?")
+        return "\n".join(lines)
     held = [f"{p.path}: {p.reason}" for p in ports if p.verdict is Verdict.HELD]
     unnamed = [p.path for p in ports if p.verdict is Verdict.UNNAMED]
     lines = ["No port looks like an inverter's.", *held]

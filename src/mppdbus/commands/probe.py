@@ -13,19 +13,22 @@ from mppdbus.errors import (
     LinkError,
     MppdbusError,
     OtherProtocol,
+    PortLost,
     ProtocolError,
     Refused,
     UnknownLayout,
 )
 from mppdbus.inverter import Inverter
-from mppdbus.link import Priority
+from mppdbus.link import SETTLE, Priority
 from mppdbus.probing import probe as probe_all
 from mppdbus.protocol.capabilities import CAPABILITIES, THINKING, Capabilities, Outcome
 from mppdbus.protocol.dialects import Evidence, Identification, bogus_serial, identify
 from mppdbus.protocol.fields import Reading
 from mppdbus.protocol.models_settings import ModelName, SerialNumber
+from mppdbus.stranger import find_modbus, speaks_modbus
 
 DEADLINE = 4.3  # s after which a port has said enough
+BRIEF = 0.5  # s that a unit may think when it is asked who it is once more
 SURE = 0.85  # of the family: the longer replies are not asked for
 NAMING = ("QID", "QMN", "QGMN", "QVFW")
 LONGER = ("QPIRI", "QPIGS", "QPIWS")
@@ -40,6 +43,7 @@ class Probe:
     answered_after: float | None = None  # s, the first reply
     error: MppdbusError | None = None
     capabilities: Capabilities | None = None  # only where they were asked for
+    silent: bool = False  # not a single byte came
 
     @property
     def found(self) -> bool:
@@ -113,14 +117,30 @@ async def probe(
 ) -> Probe:
     """Ask who is at a port; returns within `deadline` s and closes the port.
 
-    `thorough` also asks what an inverter knows beyond the common queries, which takes
-    as long again as there are queries that it leaves unanswered.
+    Where not a byte came it asks in Modbus, too, for a second more. `thorough` also
+    asks what an inverter knows beyond the common queries, which takes as long again as
+    there are queries that it leaves unanswered.
     """
+    result = await _in_pi30(target, deadline, thorough=thorough)
+    if result.silent:
+        try:
+            if found := await find_modbus(target.port, target.baud):
+                result.error = speaks_modbus(found, target.port)
+        except MppdbusError as error:
+            result.error = error
+    return result
+
+
+async def _in_pi30(target: Target, deadline: float, *, thorough: bool) -> Probe:
     result = Probe(target)
     try:
         async with connected(target) as inverter:
-            async with asyncio.timeout(deadline):
-                await _interview(inverter, result)
+            try:
+                async with asyncio.timeout(deadline):
+                    await _interview(inverter, result)
+            except TimeoutError:  # NoReply is one of them
+                result.silent = not inverter.link.stats.wakeups
+                raise
             if thorough:
                 await _capabilities(inverter, result)
     except TimeoutError as error:
@@ -135,7 +155,7 @@ async def probe(
 
 async def _interview(inverter: Inverter, result: Probe) -> None:
     try:
-        result.readings["QPI"] = await inverter.read("QPI", priority=Priority.ASK)
+        result.readings["QPI"] = await _hello(inverter)
     except Refused:  # some PI30 units do not know QPI, but all know QPIGS
         result.readings["QPIGS"] = await inverter.read("QPIGS", priority=Priority.ASK)
     result.answered_after = inverter.link.stats.last_exchange
@@ -151,6 +171,20 @@ async def _interview(inverter: Inverter, result: Probe) -> None:
         except (LinkError, ProtocolError, UnknownLayout):
             continue
         result.readings[query] = reading
+
+
+async def _hello(inverter: Inverter) -> Reading:
+    """Ask QPI; once more if need be, which may have been lost, and then briefly."""
+    try:
+        return await inverter.read("QPI", priority=Priority.ASK, attempts=1)
+    except PortLost:
+        raise
+    except LinkError:
+        await asyncio.sleep(SETTLE)
+        patience = min(BRIEF, inverter.link.patience)
+        return await inverter.read(
+            "QPI", priority=Priority.ASK, attempts=1, patience=patience
+        )
 
 
 async def _capabilities(inverter: Inverter, result: Probe) -> None:

@@ -39,7 +39,8 @@ def encode_read(station: int, register: int) -> bytes:
 
 def checksum(data: bytes) -> bytes:
     """Return the CRC-16/MODBUS of `data` as it goes on the wire, low byte first."""
-    return _crc16(data).to_bytes(2, "little")
+    value: int = _crc16(data)
+    return value.to_bytes(2, "little")
 
 
 def answers(data: bytes, station: int) -> bool:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-GAP = (
-    0.03  # s of silence that end a frame; the standard has less, a pty is not so exact
-)
+GAP = 0.03  # s of silence that end a frame; longer than the standard's, for a pty
 ILLEGAL_FUNCTION, ILLEGAL_ADDRESS = 1, 2
 # The blocks that the makes have: SMG II, PowMr HVM, Must.
 BLOCKS = (range(100, 400), range(4501, 4562), range(25201, 25280))

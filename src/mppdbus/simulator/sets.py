@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 
 from mppdbus.errors import ConfigError
 from mppdbus.simulator.clock import Clock
-from mppdbus.simulator.control import COMMANDS, MAX_WATTS, SCENES, Scene, number
+from mppdbus.simulator.control import COMMANDS, MAX_WATTS, SCENES, Scene
 from mppdbus.simulator.inverter import SimulatedInverter, battery_for, fit
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.profile import Profile
 from mppdbus.simulator.profiles import PROFILES
 from mppdbus.simulator.simulator import Simulator, find_profile, put_on_stage
 from mppdbus.simulator.site import Member, Site
+from mppdbus.simulator.words import number
 
 MOST_UNITS = 9  # what QPIRI calls the largest set
 USAGE = "3, or L1,L2,L3, or L1,L2 for two legs of 120/240 V"
