@@ -12,7 +12,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Unit → the units it may import. A unit is a module or a sub-package.
 CODEC = {"errors", "protocol"}
-PURE = CODEC | {"snapshot", "power", "victron", "alarms"}
+PURE = CODEC | {"snapshot", "power", "victron", "alarms", "charge"}
 LINE = CODEC | {"transport", "porturl", "pace", "host"}
 ALLOWED: dict[str, set[str]] = {
     "__init__": set(),
@@ -30,7 +30,10 @@ ALLOWED: dict[str, set[str]] = {
     "config_words": set(),
     "config": {"errors", "porturl", "config_words"},
     "legacy_config": {"errors", "porturl", "config", "config_words"},
+    "charge": {"protocol", "snapshot"},
     "soc": PURE,
+    "bank": PURE | {"soc"},
+    "bankfile": {"errors", "soc", "atomicfile", "bank"},
     "energy": PURE,
     "atomicfile": {"errors"},
     "statefile": {"errors", "energy", "atomicfile"},
@@ -45,13 +48,13 @@ ALLOWED: dict[str, set[str]] = {
     "venus": PURE | {"__init__", "localsetting", "settingsfile", "energy", "soc"},
     "losses": PURE,
     "parallel": PURE,
-    "site": PURE | {"energy", "soc", "venus"},
+    "site": PURE | {"bank", "energy", "soc", "venus"},
     "simulator": {"errors", "protocol", "cli", "porturl"},
     "daemon": PURE
     | LINE
     | {"stranger"}
     | {"config", "inverter", "link", "poller", "venus", "site", "statefile", "energy"}
-    | {"soc", "localsetting", "parallel", "atomicfile"},
+    | {"soc", "localsetting", "parallel", "atomicfile", "bank", "bankfile"},
     "cli": {"errors", "__init__"},
     "commands": PURE
     | LINE
@@ -62,6 +65,7 @@ IO_MODULES = {"asyncio", "logging", "os", "time", "socket", "subprocess", "threa
 MUST_BE_PURE = {
     *CODEC,
     *("snapshot", "power", "victron", "alarms", "pace", "energy", "soc"),
+    *("charge", "bank"),
 }
 # What Venus OS leaves out of its standard library.
 NOT_ON_VENUS = {

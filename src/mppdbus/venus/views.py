@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from mppdbus.alarms import error_code, levels
+from mppdbus.charge import Charge, own_charge
 from mppdbus.energy.history import History
 from mppdbus.energy.ledger import Counters
 from mppdbus.power import Flow, flow
@@ -20,6 +21,8 @@ from mppdbus.victron import (
     state,
 )
 
+__all__ = ["Charge", "SystemView", "Unit", "UnitView", "own_charge"]
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
@@ -33,29 +36,6 @@ class Unit:
     profile: str = "hybrid"  # or "inverter"
     bus_name: str = ""  # of the profile "inverter", where the user has chosen one
     phase_follows: bool = False  # the unit itself says which phase it is on
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """The state of charge of the battery, and how much there is to it.
-
-    `origin` is a sentence; `margin` ± % that hold 19 times of 20; confidence 0 to 1.
-    """
-
-    percent: float | None = None
-    origin: str = "unknown"
-    margin: float | None = None
-    confidence: float | None = None
-    offset: float | None = None  # A that the inverter's reading is too high
-
-
-def own_charge(snapshot: Snapshot) -> Charge:
-    """Return the inverter's own percent, which it guesses from the battery voltage."""
-    status = snapshot.status
-    if status is None or status.battery_capacity is None:
-        return Charge()
-    origin = "estimated: the inverter's own percent, from battery voltage"
-    return Charge(float(status.battery_capacity), origin)
 
 
 @dataclass(frozen=True, slots=True)
