@@ -73,6 +73,21 @@ def test_the_name_is_asked_for_even_where_a_number_seems_enough(
     assert "QGMN 037" not in found
 
 
+def test_a_split_phase_unit_is_known_by_its_protocol(
+    capsys: Capture, tmp_path: Path
+) -> None:
+    with simulated(tmp_path, "--profile", "lv5048") as unit:
+        line = ("query", "--json", "--port", unit.path)
+        for query in ("QPIGS", "QPGS0", "QP2GS0", "QPIGS2"):
+            (record,) = command(capsys, *line, query).records
+            flags = record["values"]["flags"]
+            assert "load_on" in flags
+            assert "ac_charging" in flags
+            assert "configuration_changed" not in flags  # b6 of a plain QPIGS
+        (record,) = command(capsys, *line, "QPGS0").records
+        assert record["values"]["output_mode_name"] == "parallel, 180°"
+
+
 def test_raw_shows_the_bytes(capsys: Capture, inverter: Simulated) -> None:
     said = command(capsys, "query", "QMOD", "--raw", "--port", inverter.path)
     assert re.search(r"> 51 4d 4f 44 49 c1 0d +QMODI\.\.\n", said.out)

@@ -39,10 +39,10 @@ from mppdbus.protocol.models import DeviceMode
 _QUERY = re.compile(r"Q[A-Z0-9]{1,14}|VERFW:")
 # What tells the family, in a tenth of a second each; the name is always asked for,
 # because all else can be copied from another family.
-NAMING = ("QMN", "QGMN", "QVFW")
+NAMING = ("QPI", "QMN", "QGMN", "QVFW")
 SURE = 0.85  # of the family: no more is asked
 # What says different things in different families.
-FAMILY_MATTERS = {"QPIGS", "QPIRI", "QPIWS", "QDI", "QPGS", "QOPM"}
+FAMILY_MATTERS = {"QPIGS", "QPIRI", "QPIWS", "QDI", "QPGS", "QP2GS", "QOPM"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -229,7 +229,7 @@ class Asker:
 
     async def _ask_names(self) -> None:
         for query in NAMING:
-            if query != NAMING[0] and self._identify().confidence >= SURE:
+            if query not in NAMING[:2] and self._identify().confidence >= SURE:
                 break
             if query not in self._readings:
                 probe = Result(query, DIALECTS["pi30"])

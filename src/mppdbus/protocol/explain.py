@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from . import models as m
@@ -54,13 +55,14 @@ def explain(
         code = getattr(reading, field, None)
         if code is not None and (names := names_of(dialect)) is not None:
             result[f"{field}_name"] = names.get(code, "unknown")
-    match reading:
-        case m.GeneralStatus():
-            result["flags"] = _flags(reading, dialect)
-        case m.Warnings():
-            result |= _warnings(reading, dialect, mode)
-        case p.ParallelStatus() | p.SecondPhaseParallelStatus():
-            result |= _parallel(reading, dialect)
+    if isinstance(reading, m.GeneralStatus):
+        result["flags"] = _flags(reading, dialect)
+    if isinstance(reading, m.Warnings):
+        result |= _warnings(reading, dialect, mode)
+    if isinstance(reading, p.ParallelStatus | p.SecondPhaseParallelStatus):
+        result |= _parallel(reading, dialect)
+    if bits := _STATUS_BITS.get(type(reading)):
+        result["flags"] = bits.names(reading)
     return result
 
 
@@ -112,12 +114,51 @@ _FLAGS = (
 
 def _flags(reading: m.GeneralStatus, dialect: Dialect) -> list[str]:
     flags = [name for name in _FLAGS if getattr(reading, name)]
-    if isinstance(reading, m.GeneralStatusSplitPhase):
-        return flags
     more = {7: dialect.status_b7, 5: "scc_firmware_updated", 3: dialect.status_b3}
     return flags + [
         name for bit, name in more.items() if name and reading.status_bit(bit)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _StatusBits:
+    """What the characters of a status mean, from the left; "" has no known meaning."""
+
+    field: str
+    meanings: tuple[str, ...]
+    battery_at: int | None = None  # of the two characters of the battery's state
+
+    def names(self, reading: Reading) -> list[str]:
+        status = getattr(reading, self.field) or ""
+        pairs = zip(status, self.meanings, strict=False)
+        names = [name for character, name in pairs if name and character == "1"]
+        if self.battery_at is not None:
+            state = status[self.battery_at : self.battery_at + 2]
+            names += [_BATTERY_STATES[state]] if state in _BATTERY_STATES else []
+        return names
+
+
+# One digit, as two bits or padded to two characters (f0338).
+_BATTERY_STATES = {"01": "battery_under", "10": "battery_open", "02": "battery_open"}
+_PARALLEL = (
+    *("scc_ok", "ac_charging", "scc_charging", "", ""),
+    *("line_loss", "load_on", "configuration_changed"),
+)
+_PHASE_2 = (
+    *("scc2_ok", "ac_charging", "scc2_charging", "", ""),
+    *("line_loss", "load_on", ""),
+)
+_TRACKERS = ("scc2_ok", "scc2_charging", "scc3_ok", "scc3_charging")
+_STATUS_BITS: dict[type[Reading], _StatusBits] = {
+    m.GeneralStatusSplitPhase: _StatusBits("device_status", _PARALLEL, 3),
+    m.SecondPhase: _StatusBits("device_status", _PHASE_2),
+    m.SecondTrackerDuo: _StatusBits(
+        "device_status", ("scc2_charging", "scc3_charging")
+    ),
+    p.ParallelStatus: _StatusBits("status", _PARALLEL, 3),
+    p.SecondPhaseParallelStatus: _StatusBits("status", _PHASE_2),
+    p.SecondTrackersParallel: _StatusBits("scc_status", _TRACKERS),
+}
 
 
 def _parallel(
