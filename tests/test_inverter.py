@@ -5,13 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
 from mppdbus.errors import NoReply, OtherProtocol, UnknownLayout
 from mppdbus.inverter import Inverter
+from mppdbus.protocol.commands import QUERIES, Layout
+from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.fields import Percent
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.protocol.models import GeneralStatus, GeneralStatusRevo
+from mppdbus.protocol.models_settings import Ratings
 from mppdbus.simulator.control import Scene
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.recording import Recording
@@ -311,3 +316,35 @@ def test_a_strange_reply_is_kept_and_said_word_by_word_once(
 
     assert warped(main) == longer.encode()
     assert len([r for r in caplog.records if longer in r.message]) == 1
+
+
+class RatingsOfItsOwn(Ratings):
+    """26 words, as others have them, of which the last means something else."""
+
+    back_to_grid: Percent = None
+
+    @classmethod
+    def wire_names(cls) -> tuple[str, ...]:
+        return (*Ratings.wire_names()[:25], "back_to_grid")
+
+
+def test_what_was_read_before_the_family_was_known_is_read_anew(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = {"QPIRI": (Layout(RatingsOfItsOwn, frozenset((26,))),)}
+    row = replace(DIALECTS["pi30"], name="pi30own", queries=QUERIES | own)
+    monkeypatch.setitem(DIALECTS, "pi30own", row)
+    names = ((r"OWN-", "pi30own", 0.97),)
+    monkeypatch.setattr("mppdbus.protocol.identification.MODEL_NAMES", names)
+
+    async def main() -> None:
+        said = {"QPIRI": f"{QPIRI_25} 045", "QMN": "OWN-5000"}
+        inverter = await learn(device(PLAIN | said), "QPIGS", "QPIRI")
+        assert getattr(now(inverter).ratings, "max_constant_voltage_time", None) == 45
+        await learn(inverter, "QMN")
+        ratings = now(inverter).ratings
+        assert isinstance(ratings, RatingsOfItsOwn)
+        assert (ratings.back_to_grid, ratings.max_constant_voltage_time) == (45, None)
+        assert now(inverter, keep=0.0).ratings is None  # it is as old as it was
+
+    warped(main)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar, cast
@@ -97,7 +98,7 @@ class Inverter:
         self.strange_replies: dict[str, bytes] = {}  # the last of each unknown layout
         self._strange: set[str] = set()
         self._unfit: dict[str, tuple[tuple[str, ...], int]] = {}
-        self._status_payload: bytes | None = None
+        self._payloads: dict[str, bytes] = {}  # the last of each query
         self._filter = Plausibility()
         self._log = logging.getLogger(f"mppdbus.{name}")
         self._complained: set[str] = set()
@@ -140,8 +141,7 @@ class Inverter:
         return reading
 
     def _decode(self, query: str, payload: bytes) -> Reading:
-        if query == "QPIGS":
-            self._status_payload = payload
+        self._payloads[query] = payload
         try:
             return decode(query, payload, self.dialect.queries)
         except UnknownLayout as error:
@@ -246,7 +246,7 @@ class Inverter:
 
     def _evidence(self) -> Evidence:
         readings = {query: kept.reading for query, kept in self._kept.items()}
-        evidence = Evidence.gather(readings, self._status_payload)
+        evidence = Evidence.gather(readings, self._payloads.get("QPIGS"))
         return replace(evidence, protocol=self.identity.protocol)
 
     def _name(self, query: str, field: str) -> str | None:
@@ -254,10 +254,19 @@ class Inverter:
         return value if isinstance(value, str) else None
 
     def _speak(self, dialect: Dialect) -> None:
-        """Use a dialect; a status that was read in another layout does not count."""
-        if dialect.queries["QPIGS"] != self.dialect.queries["QPIGS"]:
-            self._kept.pop("QPIGS", None)
-        self.dialect = dialect
+        """Use a dialect; what was read in another layout does not count any more.
+
+        Live values come again at once; the others are read anew from their bytes.
+        """
+        before, self.dialect = self.dialect.queries, dialect
+        for query, kept in list(self._kept.items()):
+            if dialect.queries.get(query) == before.get(query):
+                continue
+            del self._kept[query]
+            if query != "QPIGS" and query in self._payloads:
+                with suppress(ProtocolError):
+                    self._keep(query, self._decode(query, self._payloads[query]))
+                    self._kept[query] = replace(self._kept[query], time=kept.time)
 
     @property
     def _family_known(self) -> bool:
