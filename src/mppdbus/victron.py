@@ -58,11 +58,11 @@ def state(snapshot: Snapshot) -> State | None:
     if mode in ("Y", "E"):
         return State.PASSTHRU
     if mode in ("L", "C", "S"):
-        return _charge_state(snapshot, State.OFF if mode == "S" else State.PASSTHRU)
+        return charge_stage(snapshot, State.OFF if mode == "S" else State.PASSTHRU)
     return None
 
 
-def _charge_state(snapshot: Snapshot, idle: State) -> State | None:
+def charge_stage(snapshot: Snapshot, idle: State | None = None) -> State | None:
     """Return the charge stage, or `idle` when the battery is not being charged."""
     status, ratings = snapshot.status, snapshot.ratings
     if status is None or status.charging is None:

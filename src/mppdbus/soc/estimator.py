@@ -157,6 +157,7 @@ class SocEstimator:
         values, covariance = pack(self._filter)
         return SocState(
             chemistry=self.battery.chemistry,
+            units=self.battery.units,
             values=values,
             covariance=covariance,
             anchor=self._anchor,
@@ -195,13 +196,15 @@ class SocEstimator:
         pv_w: float | None = None,
         mode: str | None = None,
         under_voltage: bool = False,
+        missing: float = 0.0,
     ) -> None:
         """Take a reading of V and A (positive charging), at `now` s of a steady clock.
 
-        All units of the bank as one: sums of current, load and sun. `mode` is the
-        letter of QMOD, `stage` how it is being charged, `under_voltage` QPIWS a14. None
-        and what no battery can have is taken for not read. Raises ValueError, and takes
-        nothing, when the clock went backwards.
+        All units of the bank as one: sums of current, load and sun; `missing` is the
+        share of the units that these lack. `mode` is the letter of QMOD, `stage` how it
+        is being charged, `under_voltage` QPIWS a14. None and what no battery can have
+        is taken for not read. Raises ValueError, and takes nothing, when the clock went
+        backwards.
         """
         if not math.isfinite(now):
             raise ValueError(f"{now} is no time")
@@ -216,6 +219,8 @@ class SocEstimator:
         if not real(current, MOST_A * battery.units) or not battery.plausible(volts):
             return
         at = reading(battery, volts, amps, load_w=load_w, pv_w=pv_w, mode=mode)
+        if missing:
+            self._doubt(missing, min(self._gap_s, LONGEST_S))
         self._take(at, stage, under_voltage=under_voltage)
 
     def _take(self, at: Reading, stage: State | None, *, under_voltage: bool) -> None:
@@ -268,6 +273,13 @@ class SocEstimator:
         kept.blur(OFFSET, DRIFT_A2 * days, (OFFSET_SIGMA * units) ** 2)
         for unknown in (OWN, HIDDEN):
             kept.blur(unknown, DRIFT_W2 * days, (HIDDEN_SIGMA * units) ** 2)
+
+    def _doubt(self, missing: float, seconds: float) -> None:
+        """Take note that a part of what flowed in the last `seconds` was not seen."""
+        sigma = UNSEEN * missing
+        more = 2 * sigma**2 * WANDER_H * seconds / HOUR
+        self._filter.blur(CHARGE, more, UNSEEN_MOST**2)
+        self._times.unseen += missing * seconds
 
     def _miss(self, seconds: float) -> None:
         """Take note that nobody saw the last `seconds`."""
@@ -347,7 +359,8 @@ class SocEstimator:
 
     def _restore(self, state: SocState, away: float | None) -> None:
         unpack(state, self._filter)
-        if state.chemistry != self.battery.chemistry:
+        battery = self.battery
+        if (state.chemistry, state.units) != (battery.chemistry, battery.units):
             soc, sigma = self._filter.values[CHARGE], self._filter.sigma(CHARGE)
             self._filter = _fresh(self.battery)
             self._filter.settle(soc, sigma)

@@ -44,6 +44,7 @@ class SocState:
     full_age_s: float | None = None  # since it was full; None: never seen
     ohms: float | None = None
     amps: float | None = None  # what flowed last
+    units: int = 1  # inverters that it was learned with
 
     @property
     def sound(self) -> bool:
@@ -53,6 +54,7 @@ class SocState:
         numbers += tuple(n for n in others if n is not None)
         shape = len(self.values) == SIZE and len(self.covariance) == len(UPPER)
         sane = all(math.isfinite(n) and abs(n) < INSANE for n in numbers)
+        sane = sane and self.units >= 1
         return shape and sane and (self.ohms is None or self.ohms > 0)
 
 
