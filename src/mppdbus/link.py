@@ -22,11 +22,11 @@ from .errors import (
     LinkError,
     MppdbusError,
     NoReply,
-    OtherProtocol,
     PortLost,
     UnknownLayout,
 )
 from .pace import Pace
+from .protocol.foreign import foreign
 from .protocol.framing import Flaw, Frame, ResponseFramer, encode_request
 from .transport import Transport
 
@@ -297,11 +297,10 @@ class Link:
         if attempt.reply.done():
             return
         command, flaws = attempt.command, {frame.flaw for frame in attempt.strays}
+        told = [other for frame in attempt.strays if (other := foreign(frame))]
         error: MppdbusError
-        if Flaw.FOREIGN in flaws:
-            error = OtherProtocol(
-                f"{command}: the answer begins with ^: PI17 or PI18, not PI30"
-            )
+        if told:
+            error = type(told[0])(f"{command}: {told[0]}")
         elif Flaw.ECHO in flaws:
             error = EchoedRequest(
                 f"{command}: only the request itself came back; check the wiring: "

@@ -17,9 +17,9 @@ from mppdbus.errors import (
     CorruptReply,
     EchoedRequest,
     MppdbusError,
-    OtherProtocol,
 )
 from mppdbus.protocol.commands import QUERIES, base_command
+from mppdbus.protocol.foreign import foreign
 from mppdbus.protocol.framing import Flaw, Frame, ResponseFramer
 
 _ESCAPE = re.compile(
@@ -165,7 +165,7 @@ def _plain(text: str) -> bytes:
 def payload_of(reply: Pasted) -> Payload:
     """Return what a reply says.
 
-    Raises `CorruptReply`, `Truncated`, `EchoedRequest` or `OtherProtocol`.
+    Raises `CorruptReply`, `Truncated`, `EchoedRequest` or what `foreign` returns.
     """
     if reply.form is Form.TEXT:
         return _payload_of_text(reply.data)
@@ -184,10 +184,13 @@ def _payload_of_text(data: bytes) -> Payload:
         frames = _frames(body + ending)
         if any(frame.intact for frame in frames):
             return _judge(body, frames)
+    ended = _frames(body + b"\r")
+    if any(foreign(frame) for frame in ended):
+        return _judge(body + b"\r", ended)
     text = body.removeprefix(b"(").strip(b" ")
     if body.startswith(b"(") and text.isascii() and text.decode().isprintable():
         return Payload(text, checked=False)
-    return _judge(body + b"\r", _frames(body + b"\r"))
+    return _judge(body + b"\r", ended)
 
 
 def _frames(data: bytes) -> list[Frame]:
@@ -200,8 +203,8 @@ def _judge(data: bytes, frames: list[Frame]) -> Payload:
         if frame.intact:
             return Payload(frame.payload)
     for frame in frames:
-        if frame.flaw in _TELLING:
-            raise _telling(frame)
+        if error := foreign(frame) or _telling(frame):
+            raise error
     if not data:
         raise Truncated("nothing came")
     if b"(" not in data:
@@ -211,14 +214,11 @@ def _judge(data: bytes, frames: list[Frame]) -> Payload:
     raise Truncated(f"no end of the reply within its {len(data)} bytes")
 
 
-_TELLING = (Flaw.CHECKSUM, Flaw.FOREIGN, Flaw.ECHO)
-
-
-def _telling(frame: Frame) -> MppdbusError:
+def _telling(frame: Frame) -> MppdbusError | None:
     """Return the error of a frame that is no reply but shows what it is."""
     if frame.flaw is Flaw.CHECKSUM:
         return CorruptReply(f"bad checksum in …{frame.payload[-12:].hex(' ')}")
-    if frame.flaw is Flaw.FOREIGN:
-        return OtherProtocol("the answer begins with ^: PI17 or PI18, not PI30")
+    if frame.flaw is not Flaw.ECHO:
+        return None
     request = frame.payload.decode("ascii", "replace")
     return EchoedRequest(f"only the request {request} itself came back")
