@@ -12,7 +12,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # Unit → the units it may import. A unit is a module or a sub-package.
 CODEC = {"errors", "protocol"}
-PURE = CODEC | {"snapshot", "power", "victron", "alarms", "charge"}
+PURE = CODEC | {"snapshot", "legs", "power", "victron", "alarms", "charge"}
 LINE = CODEC | {"transport", "porturl", "pace", "host"}
 ALLOWED: dict[str, set[str]] = {
     "__init__": set(),
@@ -22,7 +22,8 @@ ALLOWED: dict[str, set[str]] = {
     "pace": set(),
     "protocol": {"errors"},
     "snapshot": {"protocol"},
-    "power": {"protocol", "snapshot"},
+    "legs": {"protocol", "snapshot"},
+    "power": {"protocol", "snapshot", "legs"},
     "victron": {"protocol", "snapshot", "power"},
     "alarms": {"protocol", "snapshot"},
     "recording": CODEC,
@@ -42,19 +43,21 @@ ALLOWED: dict[str, set[str]] = {
     "host": {"errors", "porturl"},
     "transport": {"errors", "porturl", "host"},
     "link": LINE,
-    "inverter": LINE | {"link", "snapshot", "parallel"},
+    "inverter": LINE | {"link", "snapshot", "parallel", "crew"},
     "stranger": LINE | {"inverter", "link"},
-    "poller": LINE | {"link", "inverter", "snapshot", "power", "parallel"},
+    "poller": LINE | {"link", "inverter", "snapshot", "power", "parallel", "crew"},
     "venus": PURE | {"__init__", "localsetting", "settingsfile", "energy", "soc"},
     "losses": PURE,
-    "parallel": PURE,
+    "parallel": CODEC | {"snapshot"},
+    "crew": CODEC | {"snapshot", "parallel"},
     "site": PURE | {"bank", "energy", "soc", "venus"},
     "simulator": {"errors", "protocol", "cli", "porturl"},
+    "installation": PURE
+    | {"venus", "site", "statefile", "energy", "soc", "localsetting"},
     "daemon": PURE
     | LINE
-    | {"stranger"}
-    | {"config", "inverter", "link", "poller", "venus", "site", "statefile", "energy"}
-    | {"soc", "localsetting", "parallel", "atomicfile", "bank", "bankfile"},
+    | {"config", "inverter", "link", "poller", "stranger", "venus", "installation"}
+    | {"statefile"},
     "cli": {"errors", "__init__"},
     "commands": PURE
     | LINE
@@ -65,7 +68,7 @@ IO_MODULES = {"asyncio", "logging", "os", "time", "socket", "subprocess", "threa
 MUST_BE_PURE = {
     *CODEC,
     *("snapshot", "power", "victron", "alarms", "pace", "energy", "soc"),
-    *("charge", "bank"),
+    *("charge", "bank", "legs", "parallel", "crew"),
 }
 # What Venus OS leaves out of its standard library.
 NOT_ON_VENUS = {
