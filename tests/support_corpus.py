@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mppdbus.errors import MppdbusError
-from mppdbus.protocol.commands import base_command, decode
+from mppdbus.protocol.commands import decode
 from mppdbus.protocol.dialects import (
     DIALECTS,
     Evidence,
@@ -18,8 +18,8 @@ from mppdbus.protocol.dialects import (
 )
 from mppdbus.protocol.fields import Reading
 from mppdbus.protocol.identification import DECISIVE, Clue, clues_of
-from mppdbus.recording import Entry, judge, read
-from mppdbus.recording.masking import serial_in
+from mppdbus.recording import Entry, evidence_of, judge, read
+from mppdbus.recording.masking import made_up, serial_in
 
 FOLDER = Path(__file__).parent / "frames"
 MAIN = "frames.jsonl"  # its ids stand alone, those of others behind the file's name
@@ -27,7 +27,12 @@ SURE = 0.5  # of the family, when all replies of an inverter speak
 FALLBACK = "pi30"  # where nothing tells more, nothing is sure
 LAYOUT = (
     "If its words mean what they mean elsewhere, add their number to QUERIES in "
-    "src/mppdbus/protocol/commands.py; else add a model for them, too"
+    "src/mppdbus/protocol/commands.py; else add a model for them, too: step 5 of "
+    "docs/adding-an-inverter.md"
+)
+BITS = (
+    "name it in a table of src/mppdbus/protocol/warning_bits.py, RESERVED if nobody "
+    "knows it: step 6 of docs/adding-an-inverter.md"
 )
 CLUES = "src/mppdbus/protocol/identification.py"
 CLUE = f"Add a clue to {CLUES}"
@@ -77,10 +82,10 @@ class Reply:
         """How many words it has."""
         return len(self.payload.split())
 
-    def reading(self) -> Reading | None:
-        """Return what it says, as far as that is known."""
+    def reading(self, dialect: str = FALLBACK) -> Reading | None:
+        """Return what it says in a family, None if that is not known."""
         try:
-            return decode(self.command, self.payload)
+            return decode(self.command, self.payload, DIALECTS[dialect].queries)
         except MppdbusError:
             return None
 
@@ -112,13 +117,7 @@ class Unit:
 
     def evidence(self) -> Evidence:
         """Return what its replies tell."""
-        readings: dict[str, Reading] = {}
-        status = None
-        for reply in self.replies:
-            if (reading := reply.reading()) is not None:
-                readings[base_command(reply.command)] = reading
-                status = reply.payload if reply.command == "QPIGS" else status
-        return Evidence.gather(readings, status)
+        return evidence_of((reply.command, reply.payload) for reply in self.replies)
 
 
 def units(folder: Path = FOLDER) -> list[Unit]:
@@ -185,7 +184,7 @@ def _of_lines(entries: list[Entry], path: Path) -> Iterator[str]:
     seen: set[str] = set()
     strange: set[tuple[str, str]] = set()
     for entry in entries:
-        verdict = judge(entry.command, entry.response)
+        verdict = judge(entry.command, entry.response, entry.variant)
         if entry.id in seen:
             yield f"{entry.id}: two replies have this id"
         seen.add(entry.id)
@@ -197,9 +196,25 @@ def _of_lines(entries: list[Entry], path: Path) -> Iterator[str]:
             continue
         if entry.quality not in (verdict.quality, "superseded"):
             yield f"{entry.id}: {entry.quality} is said of it, {verdict.quality} it is"
-        serial = serial_in(entry.command, verdict.payload or b"")
-        if not (entry.masked or serial is None or bogus_serial(serial)):
+        payload = verdict.payload or b""
+        serial = serial_in(entry.command, payload)
+        hidden = entry.masked or made_up(entry.command, payload)
+        if not (hidden or serial is None or bogus_serial(serial)):
             yield f"{entry.id}: a serial number: record again without --no-mask"
+        for text in _of_warnings(entry, verdict.payload):
+            if ("QPIWS", text) not in strange:
+                strange.add(("QPIWS", text))
+                yield f"{entry.id}: {text}"
+
+
+def _of_warnings(entry: Entry, payload: bytes | None) -> Iterator[str]:
+    """Tell of bits that were set and that the family has no name for."""
+    dialect = DIALECTS.get(entry.variant or "")
+    if entry.command != "QPIWS" or dialect is None or not payload:
+        return
+    for place, bit in enumerate(payload.decode("latin-1")):
+        if bit != "0" and place not in dialect.warnings:
+            yield f"QPIWS a{place} is set, which has no name on {dialect.name}: {BITS}"
 
 
 def _of_units(path: Path) -> Iterator[str]:
@@ -228,7 +243,7 @@ def _weights(clues: Iterable[Clue]) -> str:
 def _reply(entry: Entry, path: Path) -> Reply | None:
     if entry.quality not in SEEN or entry.command.startswith("("):
         return None
-    payload = judge(entry.command, entry.response).payload
+    payload = judge(entry.command, entry.response, entry.variant).payload
     if payload is None:
         return None
     short = entry.id.split("-")[0]

@@ -17,9 +17,9 @@ from mppdbus.errors import (
     Refused,
     UnknownLayout,
 )
-from mppdbus.protocol.commands import QUERIES, base_command, decode
+from mppdbus.protocol.commands import QUERIES, Layout, base_command, decode
 from mppdbus.protocol.dialects import DIALECTS, explain
-from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.fields import Percent, Reading
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.protocol.models import GeneralStatus, GeneralStatusRevo
 from mppdbus.protocol.models_settings import Ratings, RatingsClone, RatingsRevo
@@ -339,3 +339,35 @@ def _check_numbers(reading: Reading) -> None:
         if isinstance(value, (int, float)):
             assert math.isfinite(value), name
             assert value >= 0, name
+
+
+# -- models that no reply could fill ---------------------------------------------
+
+
+class FanAtTheEnd(GeneralStatus):
+    fan_speed: Percent = None
+
+
+class FanAsWord22(FanAtTheEnd):
+    @classmethod
+    def wire_names(cls) -> tuple[str, ...]:
+        return (*GeneralStatus.wire_names()[:21], "fan_speed")
+
+
+class FanThatIsNoField(GeneralStatus):
+    @classmethod
+    def wire_names(cls) -> tuple[str, ...]:
+        return (*GeneralStatus.wire_names()[:21], "fan_sped")
+
+
+def test_a_field_behind_the_last_word_is_told_at_once() -> None:
+    told = r"^fan_speed of FanAtTheEnd is never filled by 22 words, .*wire_names\(\)"
+    with pytest.raises(ValueError, match=told):
+        Layout(FanAtTheEnd, frozenset((21, 22)))
+    assert Layout(FanAtTheEnd, frozenset((21, 26))).fits(26 * ["1"])
+    assert Layout(FanAsWord22, frozenset((22,))).fits(22 * ["1"])
+
+
+def test_a_word_without_a_field_is_told_at_once() -> None:
+    with pytest.raises(ValueError, match=r"names no field: \['fan_sped'\]"):
+        Layout(FanThatIsNoField, frozenset((22,)))

@@ -190,8 +190,8 @@ def test_trackers_are_known_from_qpigs2_only() -> None:
 
 
 def test_the_configuration_offers_exactly_these() -> None:
-    missing = set(DIALECTS) - set(config.DIALECTS)
-    assert not missing, f"add {missing} to Dialect in src/mppdbus/config.py"
+    if missing := sorted(set(DIALECTS) - set(config.DIALECTS)):
+        pytest.fail(f"add {missing} to Dialect in src/mppdbus/config.py", pytrace=False)
     assert set(config.DIALECTS) == {"auto", *DIALECTS}
 
 

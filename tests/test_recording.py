@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mppdbus.errors import ConfigError
-from mppdbus.protocol.dialects import bogus_serial
+from mppdbus.protocol.commands import QUERIES, Layout
+from mppdbus.protocol.dialects import DIALECTS, bogus_serial
 from mppdbus.protocol.framing import ResponseFramer, encode_reply, encode_request
+from mppdbus.protocol.models_settings import RatingsRevo
 from mppdbus.recording import (
     Crc,
     Entry,
@@ -26,6 +29,7 @@ from mppdbus.recording import (
     read,
     write,
 )
+from mppdbus.recording.masking import made_up
 from support_frames import FRAMES, Recorded, ids, known_counts
 
 SERIAL = "92932105100123"
@@ -105,6 +109,20 @@ def test_a_strange_reply_is_kept_with_what_is_strange() -> None:
     verdict = judge("QMOD", encode_reply("42"))
     assert (verdict.note or "").startswith("does not fit its layout: ")
     assert judge("QPI", encode_reply("PI18")).quality is Quality.OTHER_PROTOCOL
+
+
+def test_a_reply_is_judged_by_the_layouts_of_its_family(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    own = {"QPIRI": (Layout(RatingsRevo, frozenset((3,))),)}
+    row = replace(DIALECTS["pi30"], name="pi30own", queries=QUERIES | own)
+    monkeypatch.setitem(DIALECTS, "pi30own", row)
+    reply = replied("QPIRI", "230.0 21.7 230.0")
+    assert judge("QPIRI", reply.response, "pi30own").note is None
+    (entry,) = make([reply], Origin("one", "pi30own", "a test"))
+    assert entry.note is None
+    (entry,) = make([reply], ORIGIN)
+    assert (entry.note or "").startswith("unknown layout: 3 fields")
 
 
 # -- lines -------------------------------------------------------------------------
@@ -211,6 +229,18 @@ def test_masking_is_the_same_every_time_and_leaves_masked_files_decodable() -> N
     for entry in first:
         assert judge(entry.command, entry.response).quality is Quality.GOOD
         assert judge(entry.command, entry.response).note is None
+
+
+def test_what_was_masked_before_is_masked() -> None:
+    first = make(everything_of(SERIAL), ORIGIN)
+    again = make([asked(entry.command, entry.response) for entry in first], ORIGIN)
+    assert [entry.masked for entry in again] == [entry.masked for entry in first]
+    assert [entry.response for entry in again] == [entry.response for entry in first]
+    (real,) = make([replied("QID", SERIAL)], ORIGIN, mask=False)
+    assert real.masked is None
+    assert made_up("QID", payload_of(first[1]))
+    assert not made_up("QID", SERIAL.encode())
+    assert not made_up("QID", b"9801")
 
 
 def test_a_long_serial_and_its_beginning_are_one_unit() -> None:

@@ -17,6 +17,7 @@ from mppdbus.protocol.commands import decode
 from mppdbus.protocol.framing import encode_reply, encode_request
 from mppdbus.recording import Exchange, Origin, make, write
 from mppdbus.simulator.simulator import simulate
+from support_commands import command, simulated
 from support_corpus import FOLDER, MAIN, problems, units
 from support_frames import known_counts
 from support_simulator import inverter_of
@@ -88,6 +89,18 @@ def test_a_line_that_was_changed_by_hand_is_told(tmp_path: Path) -> None:
     change(path, 3, id="r0001-qpi-pi30max")
     (problem,) = problems(path)
     assert problem.endswith("two replies have this id")
+
+
+def test_a_warning_without_a_name_is_told(tmp_path: Path) -> None:
+    bits = 36 * "0" + "1"
+    (problem,) = problems(journal(tmp_path, QPIWS=bits))
+    said = "unit.jsonl: r0007-qpiws-pi30max: QPIWS a36 is set, which has no name on pi"
+    assert problem.replace(",", ":", 1).startswith(said)
+    assert "src/mppdbus/protocol/warning_bits.py" in problem
+
+
+def test_a_number_that_was_made_up_before_is_no_serial(tmp_path: Path) -> None:
+    assert problems(journal(tmp_path, mask=False, QID="98010246813579")) == []
 
 
 def test_a_family_that_is_not_recognised_is_told(tmp_path: Path) -> None:
@@ -162,3 +175,23 @@ def test_a_family_is_what_people_say_and_else_what_the_replies_tell() -> None:
     assert unproven.family == "pi30king"
     assert unproven.taken_for.dialect.name == "pi30"
     assert by_model["EASUN 8kW (MKS2-8000)"].family == "pi30max"
+
+
+def test_record_guesses_as_the_test_does_and_sees_what_is_masked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = inverter_of(simulate("max-8000")).answer("QPIGS") or ""
+    first = journal(tmp_path, QPIGS=status + 20 * " 1", QMN="NOBODYS-8000")
+    again = tmp_path / "again" / "unit.jsonl"
+    again.parent.mkdir()
+    with simulated(tmp_path, "--recording", str(first)) as unit:
+        said = command(
+            capsys, "record", "--port", unit.path, "--timeout", "0.2", "--baud",
+            "115200", "--cycles", "0", "--output", str(again),
+        )  # fmt: skip
+    (one,) = units(again.parent)
+    taken = one.taken_for
+    assert f": {taken.dialect.name}, {taken.confidence:.0%} sure; " in said.out
+    assert any("QPIGS: PV current" in reason for reason in taken.reasons)
+    assert "serial numbers are masked" in said.out
+    assert [text.split(": ")[1] for text in problems(again)] == ["unknown layout"]

@@ -7,7 +7,7 @@ import asyncio
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,9 @@ from mppdbus.commands.target import (
     choose,
 )
 from mppdbus.errors import ConfigError, OtherProtocol, PortLost
-from mppdbus.protocol.dialects import Identification
+from mppdbus.protocol.dialects import DIALECTS, Identification, identify
 from mppdbus.protocol.models_settings import ModelName
-from mppdbus.recording import Entry, Origin, make, write
+from mppdbus.recording import Entry, Origin, evidence_of, make, replies_of, write
 
 CYCLES = 5
 ISSUES = "https://github.com/mppdbus/mppdbus/issues"
@@ -137,23 +137,22 @@ class Session:
     ended: str | None
     now: datetime
 
-    @property
-    def identification(self) -> Identification:
-        """Who it was."""
-        return self.recorder.identify(self.target.dialect)
+    def identify(self) -> Identification:
+        """Say who it was; a family that is not "auto" is taken for granted."""
+        found = identify(evidence_of(replies_of(self.tap.exchanges())))
+        known = DIALECTS.get(self.target.dialect)
+        return replace(found, dialect=known) if known else found
 
-    @property
-    def model(self) -> str:
-        """What the inverter calls itself, else its family."""
+    def name(self, found: Identification) -> str:
+        """Return what the inverter calls itself, else its family."""
         reading = self.recorder.readings.get("QMN")
-        if isinstance(reading, ModelName):
-            return reading.model
-        return self.identification.family
+        return reading.model if isinstance(reading, ModelName) else found.family
 
 
 def _save(session: Session, args: argparse.Namespace) -> Summary:
     """Write the file and return what to say about it."""
-    found, model = session.identification, session.model
+    found = session.identify()
+    model = session.name(found)
     origin = Origin(
         model=f"{args.label} ({model})" if args.label else model,
         variant=found.dialect.name,
@@ -170,7 +169,7 @@ def _save(session: Session, args: argparse.Namespace) -> Summary:
         )
     path = args.output or _free(Path(), model, session.now)
     write(path, entries)
-    return Summary(path, origin, found, entries, session.ended)
+    return Summary(path, origin, found, entries, session.ended, not args.no_mask)
 
 
 def _free(folder: Path, model: str, now: datetime) -> Path:
@@ -193,6 +192,7 @@ class Summary:
     identification: Identification
     entries: list[Entry]
     ended: str | None
+    mask: bool
 
     def outcomes(self) -> dict[str, list[str]]:
         """Return outcome → commands, each command under its last outcome."""
@@ -236,8 +236,10 @@ class Summary:
     def _advice(self) -> list[str]:
         if any(entry.masked for entry in self.entries):
             masked = "serial numbers are masked"
+        elif self.mask:
+            masked = "there was no serial number to mask"
         else:
-            masked = "there was no serial number to mask, or it was left in"
+            masked = "serial numbers were left in"
         return [
             f"Written to {self.path}; {masked}.",
             f"  look at it       mppdbus decode {self.path}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
@@ -22,7 +22,6 @@ from mppdbus.link import Link, Priority
 from mppdbus.probing import probe
 from mppdbus.protocol.capabilities import CAPABILITIES, Capabilities
 from mppdbus.protocol.commands import base_command, decode
-from mppdbus.protocol.dialects import DIALECTS, Evidence, Identification, identify
 from mppdbus.protocol.fields import Reading
 from mppdbus.recording import Exchange
 from mppdbus.transport import Transport, open_transport
@@ -157,7 +156,6 @@ class Recorder:
         self._link = link
         self._tap = tap
         self._told = told
-        self._status: bytes | None = None
 
     async def interview(self, now: datetime) -> None:
         """Ask all once; raises `NoReply` or `OtherProtocol` when nobody is there."""
@@ -177,12 +175,6 @@ class Recorder:
                 if query not in CAPABILITIES or self.capabilities.has(query):
                     await self._try(query)
             cycle += 1
-
-    def identify(self, dialect: str = "auto") -> Identification:
-        """Say who it is; a family that is not "auto" is taken for granted."""
-        found = identify(Evidence.gather(self.readings, self._status))
-        known = DIALECTS.get(dialect)
-        return replace(found, dialect=known) if known else found
 
     async def _hello(self) -> None:
         known = (Refused, UnknownLayout)  # somebody is there
@@ -220,7 +212,7 @@ class Recorder:
         try:
             reading = await self._link.exchange(
                 query,
-                partial(self._accept, query),
+                partial(decode, query),
                 priority=Priority.ASK,
                 attempts=attempts,
             )
@@ -233,11 +225,6 @@ class Recorder:
                 attempt.final = False
         self.readings[base_command(query)] = reading
         return reading
-
-    def _accept(self, query: str, payload: bytes) -> Reading:
-        if query == "QPIGS":
-            self._status = payload
-        return decode(query, payload)
 
 
 def is_query(command: str) -> bool:

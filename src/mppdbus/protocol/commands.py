@@ -39,7 +39,12 @@ class Layout:
     )
 
     def __post_init__(self) -> None:
-        """Look the model's shortcuts up once, not with each reply."""
+        """Look the model's shortcuts up once, not with each reply.
+
+        Raises `ValueError` for a model that such a reply could not fill.
+        """
+        if problem := unfilled(self.model, self.counts):
+            raise ValueError(problem)
         object.__setattr__(self, "shortcuts", self.model.shortcuts())
 
     def fits(self, words: list[str]) -> bool:
@@ -50,6 +55,26 @@ class Layout:
             return True
         index, wanted = self.dotted
         return ("." in words[index]) is wanted
+
+
+def unfilled(model: type[Reading], counts: frozenset[int]) -> str | None:
+    """Say which field that a model adds to the one it extends no word would fill."""
+    names, most = model.wire_names(), max(counts)
+    if strange := set(names) - set(model.model_fields):
+        return f"wire_names() of {model.__name__} names no field: {sorted(strange)}"
+    common: set[str] = set()
+    for older in model.__mro__[1:]:
+        if issubclass(older, Reading):
+            common |= set(older.model_fields)
+    lost = [n for n in model.model_fields if n not in common and n not in names[:most]]
+    if not common or not lost:
+        return None
+    return (
+        f"{', '.join(lost)} of {model.__name__} is never filled by {most} words, "
+        "because it stands behind all fields of the model that it extends: say in "
+        "its wire_names() what the words are, as step 5 of "
+        "docs/adding-an-inverter.md shows"
+    )
 
 
 def _layout(

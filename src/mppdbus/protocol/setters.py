@@ -88,7 +88,9 @@ class Setter:
         return self.values.get(dialect, ())
 
 
-ALL = frozenset(DIALECTS) - {"revo"}  # the REVO writes with PSET, another protocol
+ALL = frozenset(DIALECTS) - {  # proven on none of these
+    "revo",  # writes with PSET, another protocol
+}
 FIRST = frozenset(("pi30", "pi30ms", "pi30duo"))  # A, B
 GK = frozenset(("pi30vm3", "pi30vm4"))  # C, D and G without parallel operation
 KING = frozenset(("pi30king", "pi30mks2"))

@@ -10,6 +10,7 @@ from .journal import Entry, parse, read, write
 from .judging import Crc, Exchange, Quality, Verdict, judge
 from .making import Origin, make
 from .masking import Masker
+from .telling import evidence_of, replies_of
 
 __all__ = [
     "Crc",
@@ -19,9 +20,11 @@ __all__ = [
     "Origin",
     "Quality",
     "Verdict",
+    "evidence_of",
     "judge",
     "make",
     "parse",
     "read",
+    "replies_of",
     "write",
 ]

@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from mppdbus.errors import CorruptReply, OtherProtocol, Refused, UnknownLayout
 from mppdbus.protocol.commands import decode
+from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.framing import Flaw, ResponseFramer, encode_reply
 
 _ADVICE = "; please send a recording"
@@ -64,12 +65,15 @@ class Verdict:
     note: str | None = None
 
 
-def judge(command: str, response: bytes) -> Verdict:
-    """Say what answered `command`; as on a line, the first intact frame counts."""
+def judge(command: str, response: bytes, dialect: str | None = None) -> Verdict:
+    """Say what answered `command`; as on a line, the first intact frame counts.
+
+    `dialect` names the family whose layouts count; any other name is plain PI30.
+    """
     frames = ResponseFramer().feed(response)
     for frame in frames:
         if frame.intact:
-            return _intact(command, frame.payload, response)
+            return _intact(command, frame.payload, response, dialect)
     damage = _damage(response, {frame.flaw for frame in frames})
     crc = Crc.RECORDED if damage is Quality.ECHO else Crc.INVALID
     return Verdict(damage, crc)
@@ -91,7 +95,9 @@ def _damage(response: bytes, flaws: set[Flaw | None]) -> Quality:
     return Quality.TRUNCATED if response.strip(b"\0") else Quality.SILENT
 
 
-def _intact(command: str, payload: bytes, response: bytes) -> Verdict:
+def _intact(
+    command: str, payload: bytes, response: bytes, dialect: str | None
+) -> Verdict:
     if payload == b"NAK":
         whole = encode_reply("NAK") in response  # it is also taken without checksum
         return Verdict(Quality.NAK, Crc.RECORDED if whole else Crc.INVALID, payload)
@@ -99,7 +105,7 @@ def _intact(command: str, payload: bytes, response: bytes) -> Verdict:
         return Verdict(Quality.ACK, Crc.RECORDED, payload)
     quality, note = Quality.GOOD, None
     try:
-        decode(command, payload)
+        decode(command, payload, DIALECTS.get(dialect or "", DIALECTS["pi30"]).queries)
     except UnknownLayout as error:
         note = f"unknown layout: {_said(error, command)}"
     except OtherProtocol as error:

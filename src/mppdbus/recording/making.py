@@ -9,7 +9,7 @@ from mppdbus.protocol.framing import ResponseFramer, encode_reply, encode_reques
 
 from .journal import Entry
 from .judging import Crc, Exchange, Quality, Verdict, judge
-from .masking import Masker
+from .masking import Masker, made_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,9 @@ def make(
     With `mask` serial numbers are replaced, see `Masker`. Bytes in front of an intact
     reply are kept only of attempts that were repeated.
     """
-    judged = [(one, judge(one.command, one.response)) for one in exchanges]
+    judged = [
+        (one, judge(one.command, one.response, origin.variant)) for one in exchanges
+    ]
     masker = Masker() if mask else None
     for one, verdict in judged:
         if masker is not None and verdict.payload is not None:
@@ -61,11 +63,14 @@ def _entry(
 ) -> Entry:
     parts, payload, crc = _cut(one, verdict.payload), verdict.payload, verdict.crc
     quality, note, as_came = verdict.quality, verdict.note, bytes(parts)
+    masked = False
     if masker is not None:
         parts, payload = _masked(one.command, parts, payload, masker)
         if payload != verdict.payload:
             crc = Crc.COMPUTED
-            note = judge(one.command, parts.frame).note  # it may quote the payload
+            note = judge(one.command, parts.frame, origin.variant).note  # may quote it
+        # A recording that is played back holds such numbers from the beginning.
+        masked = bytes(parts) != as_came or made_up(one.command, payload or b"")
     if not one.final and payload is not None:
         quality = Quality.SUPERSEDED
     response, usual = bytes(parts), encode_request(one.command)
@@ -81,7 +86,7 @@ def _entry(
         fields=None if payload is None else len(payload.split()),
         ascii=in_ascii(response),
         note=note,
-        masked=True if response != as_came else None,
+        masked=masked or None,
         request_hex=None if one.request == usual else one.request.hex(),
         ms=one.ms,
         t_ms=one.t_ms,

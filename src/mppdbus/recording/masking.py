@@ -35,7 +35,7 @@ class Masker:
         """Return the made-up number for a serial: as long, and always the same."""
         if bogus_serial(serial):
             return serial
-        return f"98{self._unit(serial) + 1:02d}{_FILLING}"[: len(serial)]
+        return _made_up(f"{self._unit(serial) + 1:02d}", serial)
 
     def payload(self, command: str, payload: bytes) -> bytes:
         """Return the payload of an intact reply without its serial numbers.
@@ -88,6 +88,16 @@ class Masker:
             for serial in self._units
             for start in range(len(serial) - TELLING + 1)
         )
+
+
+def made_up(command: str, payload: bytes) -> bool:
+    """Tell whether the serial number in a reply is one of ours, and nobody's."""
+    serial = serial_in(command, payload) or ""
+    return len(serial) >= SHORTEST_WORD and serial == _made_up(serial[2:4], serial)
+
+
+def _made_up(unit: str, serial: str) -> str:
+    return f"98{unit}{_FILLING}"[: len(serial)]
 
 
 def serial_in(command: str, payload: bytes) -> str | None:
