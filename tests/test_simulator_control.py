@@ -179,6 +179,14 @@ def test_the_pace_can_be_changed(scene: Scene) -> None:
     assert scene.pace.byte_s == 0
 
 
+def test_fault_0_clears_as_help_says(scene: Scene) -> None:
+    assert "fault CODE (0 clears it)" in scene.apply("help")
+    scene.apply("fault 7")
+    assert scene.truth()["mode"] == "F"
+    assert scene.apply("fault 0") == "ok fault code 00"
+    assert scene.truth()["mode"] != "F"
+
+
 def test_help_names_every_command(scene: Scene) -> None:
     answer = scene.apply("help")
     assert all(command.usage in answer for command in COMMANDS.values())

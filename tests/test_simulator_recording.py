@@ -10,7 +10,7 @@ import pytest
 from mppdbus.errors import ConfigError
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.control import Scene
-from mppdbus.simulator.recording import base_of, load, read
+from mppdbus.simulator.recording import Recording, base_of, load, read
 from mppdbus.simulator.simulator import Simulator
 from support_simulator import ask_once
 
@@ -73,8 +73,9 @@ def test_what_was_not_recorded_is_not_invented() -> None:
         ("QED", "QED20260101"),
         ("QEY2024", "QEY2025"),
         ("QPGSn", "QPGS0"),
-        ("QPGS", "QPGS2"),
-        ("QPGS1", "QPGS0"),
+        ("QPGS", "QPGS0"),
+        ("QPGSn", "QPGSn"),
+        ("QP2GS", "QP2GS0"),
     ],
 )
 def test_an_argument_may_differ_or_be_missing(
@@ -82,6 +83,28 @@ def test_an_argument_may_differ_or_be_missing(
 ) -> None:
     path = write(tmp_path / "r.jsonl", row(recorded, "00001234"))
     assert load(path).reply(asked) == encode_reply("00001234")
+
+
+@pytest.mark.parametrize("recorded", ["QPGS0", "QPGS1", "QPGSn", "QPGS", "QP2GS2"])
+def test_a_unit_does_not_answer_for_another(tmp_path: Path, recorded: str) -> None:
+    recording = load(write(tmp_path / "r.jsonl", row(recorded, "1 2")))
+    assert recording.reply("QPGS2") == NAK
+    assert recording.reply("QP2GS1") == NAK
+    recording.unrecorded = None
+    assert recording.reply("QPGS2") is None
+
+
+@pytest.mark.parametrize(
+    ("others", "reply"), [([b""], None), ([b"", NAK], NAK), ([], NAK)]
+)
+def test_a_number_that_is_not_there_gets_what_the_unit_says_of_others(
+    others: list[bytes], reply: bytes | None
+) -> None:
+    replies = {"QPGS0": [encode_reply("1 2")], "QET": [*others, encode_reply("1")]}
+    recording = Recording("unit", replies)
+    assert recording.reply("QPGS1") == reply
+    assert recording.reply("QPGS0") == encode_reply("1 2")
+    assert recording.reply("QXX") == NAK
 
 
 def test_an_argument_that_was_recorded_comes_first(tmp_path: Path) -> None:

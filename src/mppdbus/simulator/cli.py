@@ -49,7 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--model", metavar="NAME", help="which model of the recording")
     add("--quality", choices=("good", "all"), default="good", help="of recorded bytes")
     add("--unrecorded", choices=("nak", "silence"), default="nak")
-    add("--control", metavar="unix:PATH|HOST:PORT", help="take control lines there")
+    add(
+        "--control",
+        metavar="unix:PATH|HOST:PORT",
+        help='lines such as "help", "fault 7"; "fault 0" clears',
+    )
     add("--scene", default="", metavar="LINES", help='"grid off; pv 800; load 500"')
     add("--speed", type=float, default=1.0, help="of the plant's time (default 1)")
     add("--think", type=float, metavar="SECONDS", help=f"default {THINK_S}")

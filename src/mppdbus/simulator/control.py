@@ -360,8 +360,9 @@ COMMANDS = {
         Command("panel SETTER (such as POP02, set with its own buttons)", _panel),
         Command("warn BIT on|off|auto", _warn, least=2, most=2),
         Command(
-            "fault CODE, or fault KIND [COUNT|PERCENT%|forever] [COMMAND] [SECONDSs], "
-            f"or fault off (kinds: {' '.join(Kind)})",
+            "fault CODE (0 clears it), or "
+            "fault KIND [COUNT|PERCENT%|forever] [COMMAND] [SECONDSs], "
+            f"or fault off, which clears the line (kinds: {' '.join(Kind)})",
             _fault,
             most=4,
         ),

@@ -13,7 +13,8 @@ from mppdbus.errors import ConfigError
 from mppdbus.protocol.framing import encode_reply
 
 _DATED = re.compile(r"(Q[EL][YMD])\d*")
-_NUMBERED = re.compile(r"(QPGS|QP2GS)(?:\d|n)?")
+_NUMBERED = re.compile(r"(QPGS|QP2GS)(\d|n)?")
+_NAK, _SILENCE = encode_reply("NAK"), b""
 _NAMELESS = "unknown"
 
 
@@ -33,28 +34,41 @@ class Recording:
 
     model: str
     replies: dict[str, list[bytes]]
-    unrecorded: bytes | None = field(default_factory=lambda: encode_reply("NAK"))
+    unrecorded: bytes | None = _NAK
     _turns: Counter[str] = field(default_factory=Counter)
 
     def reply(self, command: str) -> bytes | None:
         """Return the next recorded bytes for `command`; None is silence."""
         key = self._key(command)
         if key is None:
-            return self.unrecorded
+            return None if self._keeps_silent(command) else self.unrecorded
         said = self.replies[key]
         turn = self._turns[key] % len(said)
         self._turns[key] += 1
         return said[turn]
 
     def _key(self, command: str) -> str | None:
-        """Find the recorded spelling: the argument may differ or be missing."""
+        """Find the recorded spelling: a date may differ, an argument be missing.
+
+        The number of a unit may not: what another one said is not what this one says.
+        """
         if command in self.replies:
             return command
-        base = base_of(command)
-        if base == command and not (_DATED.fullmatch(command) or _is_slot(command)):
+        if slot := _NUMBERED.fullmatch(command):
+            # Written without a number it was most likely the unit itself, which is 0.
+            alike = [slot[1], f"{slot[1]}n"] if slot[2] in ("0", None) else []
+            return next((key for key in alike if key in self.replies), None)
+        if not _DATED.fullmatch(command):
             return None
-        alike = (key for key in self.replies if base_of(key) == base)
-        return next(alike, None)
+        base = base_of(command)
+        return next((key for key in self.replies if base_of(key) == base), None)
+
+    def _keeps_silent(self, command: str) -> bool:
+        """Whether the unit leaves a number that is not there unanswered."""
+        if not _NUMBERED.fullmatch(command):
+            return False
+        said = {reply for replies in self.replies.values() for reply in replies}
+        return _SILENCE in said and _NAK not in said
 
 
 def base_of(command: str) -> str:
@@ -123,7 +137,3 @@ def _choose(path: Path, models: Counter[str], wanted: str | None) -> str:
     problem = "several models" if wanted is None else f"no single model {wanted!r}"
     listed = "; ".join(f"{name} ({count})" for name, count in models.most_common())
     raise ConfigError(f"{path}: {problem} in it, choose one with --model: {listed}")
-
-
-def _is_slot(command: str) -> bool:
-    return _NUMBERED.fullmatch(command) is not None
