@@ -211,8 +211,9 @@ class Bank:
         kind = settings.chemistry
         kind = kind or guess.chemistry(ratings, teller.identity.dialect, nominal)
         amp_hours = settings.capacity_ah or guess.capacity(ratings, kind, self._units)
-        assumed = []
+        assumed, blur = [], BatteryModel.capacity_blur
         if not settings.capacity_ah:
+            blur = guess.CAPACITY_BLUR
             assumed.append(f"capacity not configured, taken as {amp_hours:.0f} Ah")
         if not settings.chemistry:
             assumed.append(f"chemistry not configured, taken as {kind}")
@@ -226,6 +227,7 @@ class Bank:
             float_v=ratings.battery_float_voltage,
             cutoff_v=ratings.battery_under_voltage,
             units=self._units,
+            capacity_blur=blur,
         )
 
     def _use(self, battery: BatteryModel, now: float) -> None:

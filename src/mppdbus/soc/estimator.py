@@ -43,7 +43,6 @@ SOC_BOUNDS = (-20.0, 120.0)
 OVER, UNDER = 104.0, 0.0  # %: here the count contradicts itself
 WANDER_H = 1.0  # for so long an error of the current goes on, as a rule
 DRIFT_A2, DRIFT_W2 = 0.004, 25.0  # a day
-CAPACITY_BLUR = 0.05  # of the charge moved: nobody knows the capacity better
 UNSEEN = 5.0  # % an hour that a battery may gain or lose unseen
 UNSEEN_MOST = 40.0  # %
 BY_HAND = 2.0  # %: how well people know
@@ -348,7 +347,8 @@ class SocEstimator:
         self._times.age = self._times.unseen = 0.0
 
     def _capacity_sigma(self) -> float:
-        return CAPACITY_BLUR * abs(self._filter.values[CHARGE] - self._anchor_soc)
+        moved = abs(self._filter.values[CHARGE] - self._anchor_soc)
+        return self.battery.capacity_blur * moved
 
     def _sigma(self, unseen_s: float = 0.0) -> float:
         """Return the standard deviation of the charge, %."""

@@ -19,6 +19,7 @@ HIGH_CUTOFF = 11.6  # V: who stops there means lithium
 CHARGE_HOURS = {"lead": 4.0, "lithium": 2.0}  # of the charge current that is set
 CHARGE_AMPS = 50.0  # where none is told
 CAPACITY = (50.0, 2000.0)  # Ah
+CAPACITY_BLUR = 0.4  # of a capacity that is guessed
 
 AnyRatings = Ratings | RatingsRevo
 _BY_NAME = {"AGM": Chemistry.AGM, "Flooded": Chemistry.FLOODED}

@@ -21,7 +21,8 @@ class BatteryModel:
 
     Voltages in V of the bank. `bulk_v`, `float_v` and `cutoff_v` are the inverter's
     settings (QPIRI), None while unknown. `units` inverters share the bank, and each
-    adds its own rounding. `inverter_efficiency` is that of DC to AC. Raises
+    adds its own rounding. `capacity_blur` is the uncertainty of the capacity, as a part
+    of it. `inverter_efficiency` is that of DC to AC. Raises
     `ConfigError` for what no battery is.
     """
 
@@ -35,6 +36,7 @@ class BatteryModel:
     units: int = 1
     efficiency: float | None = None  # Ah out per Ah in; None: typical, and learned
     inverter_efficiency: float = 0.93
+    capacity_blur: float = 0.05  # nobody knows it better
 
     def __post_init__(self) -> None:
         if self.chemistry not in CELLS:
