@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from mppdbus.alarms import error_code, levels
+from mppdbus.alarms import AlarmState, momentary
 from mppdbus.charge import Charge, own_charge
 from mppdbus.energy.history import History
 from mppdbus.energy.ledger import Counters
@@ -45,8 +45,7 @@ class UnitView:
     unit: Unit
     snapshot: Snapshot = field(default_factory=Snapshot)
     flow: Flow = field(default_factory=Flow)
-    alarms: dict[str, int | None] = field(default_factory=dict)
-    error_code: int | None = None
+    alarm_state: AlarmState = field(default_factory=AlarmState)
     state: State | None = None
     mode: Mode | None = None
     active_input: int | None = None
@@ -61,6 +60,7 @@ class UnitView:
         snapshot: Snapshot,
         *,
         power: Flow | None = None,
+        alarms: AlarmState | None = None,
         charge: Charge | None = None,
         counters: Counters | None = None,
         history: History | None = None,
@@ -73,12 +73,21 @@ class UnitView:
             history=history,
             snapshot=snapshot,
             flow=flow(snapshot) if power is None else power,
-            alarms=levels(snapshot),
-            error_code=error_code(snapshot),
+            alarm_state=momentary(snapshot) if alarms is None else alarms,
             state=state(snapshot),
             mode=mode(snapshot),
             active_input=active_input(snapshot),
         )
+
+    @property
+    def alarms(self) -> dict[str, int | None]:
+        """The level of each alarm path."""
+        return self.alarm_state.levels
+
+    @property
+    def error_code(self) -> int | None:
+        """`/ErrorCode`: 0, or a number of Victron's charger errors."""
+        return self.alarm_state.error_code
 
     @property
     def soc(self) -> float | None:

@@ -1,0 +1,61 @@
+"""Names that come and go, without their flicker. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+# QPIWS comes every 5 to 6 s. Two readings in a row are no glitch; where the second one
+# is lost or polled late, 10 s of not being denied will do. Venus OS makes a new entry
+# of each change, so what has gone must be gone in three readings: 15 s.
+RISE_READINGS = 2
+RISE = 10.0  # s
+FALL = 15.0  # s
+
+
+class Hold:
+    """The names that are on; times in s of the caller's clock."""
+
+    def __init__(self) -> None:
+        self.on: frozenset[str] = frozenset()
+        self._rising: dict[str, tuple[float, int]] = {}  # since when, readings
+        self._falling: dict[str, float] = {}
+
+    def feed(
+        self,
+        seen: AbstractSet[str],
+        now: float,
+        *,
+        fresh: bool,
+        at_once: AbstractSet[str] = frozenset(),
+    ) -> frozenset[str]:
+        """Take what is seen now, and return what is on.
+
+        `fresh` says that this is another reading than the last; what is in `at_once`
+        needs no second one.
+        """
+        rising = {
+            name: self._rising_since(name, now, fresh=fresh) for name in seen - self.on
+        }
+        risen = {
+            name
+            for name, (since, readings) in rising.items()
+            if name in at_once or readings >= RISE_READINGS or now - since >= RISE
+        }
+        falling = {name: self._falling.get(name, now) for name in self.on - seen}
+        fallen = {name for name, since in falling.items() if now - since >= FALL}
+        self._rising = {n: s for n, s in rising.items() if n not in risen}
+        self._falling = {n: s for n, s in falling.items() if n not in fallen}
+        self.on = (self.on | risen) - fallen
+        return self.on
+
+    def resume(self, seen: AbstractSet[str]) -> None:
+        """Go on after a gap: what was on and still is stays, the rest is forgotten."""
+        self.on &= seen
+        self._rising.clear()
+        self._falling.clear()
+
+    def _rising_since(self, name: str, now: float, *, fresh: bool) -> tuple[float, int]:
+        if name not in self._rising:
+            return now, 1
+        since, readings = self._rising[name]
+        return since, readings + fresh
