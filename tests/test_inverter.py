@@ -140,6 +140,29 @@ def test_who_it_is_outlives_a_connection() -> None:
     warped(main)
 
 
+@pytest.mark.parametrize("number", ["NAK", "55355535553555", "12"])
+def test_a_unit_without_a_number_may_be_another_one(number: str) -> None:
+    async def main() -> None:
+        plain = PLAIN | {"QID": number}
+        more = {"QMN": "VMIII-5000", "QPIRI": QPIRI_25, "QGMN": "037"}
+        before = await learn(device(plain | more), "QMN", "QPIRI", "QGMN", "QPIGS")
+        await before.count_trackers()
+        assert before.identity.model == "VMIII-5000"
+        after = await learn(device(plain))
+        after.remember(before)
+        after.refine()
+        assert (after.identity.model, after.identity.serial) == (None, None)
+        assert (after.dialect.name, after.trackers) == ("pi30", None)
+        assert [after.last(query) for query in (*more, "QPIGS")] == [None] * 4
+        # Whose QPIGS it is has to be found out anew, so what depends on it is unknown.
+        await after.read("QPIGS")
+        status = now(after).status
+        assert status is not None
+        assert (status.battery_voltage, status.pv_input_current) == (52.0, None)
+
+    warped(main)
+
+
 def test_the_family_is_not_forgotten_for_less_evidence() -> None:
     async def main() -> list[str]:
         large = QPIGS.replace(" 0500 ", " 10500 ")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar, cast
 
+from .crew import Crew
 from .errors import (
     CorruptReply,
     LinkError,
@@ -18,6 +19,7 @@ from .errors import (
     UnknownLayout,
 )
 from .link import Link, Priority
+from .parallel import phase_of
 from .protocol.commands import decode
 from .protocol.dialects import (
     DIALECTS,
@@ -88,6 +90,8 @@ class Inverter:
         self.identity = Identity()
         self.unsupported: set[str] = set()
         self.trackers: int | None = None
+        self.crew = Crew()
+        self.fault_code: str | None = None  # of QPGS, while it is fresh
         self.identification: Identification | None = None
         self._clock = clock
         self._kept: dict[str, Kept] = {}
@@ -168,6 +172,9 @@ class Inverter:
     def _keep(self, query: str, reading: Reading) -> None:
         """Keep a reading beside what of it is possible; each oddity is said once."""
         now = self._clock()
+        if getattr(reading, "exists", True) is False:  # an empty slot measures nothing
+            self._kept[query] = Kept(reading, reading, now)
+            return
         plausible, remarks = self._filter.check(reading, now)
         for remark in remarks:
             self._note_once(f"{remark.code} {remark.field}", f"{query}: {remark.text}")
@@ -275,10 +282,14 @@ class Inverter:
         return self._fixed is not None or any("QPIRI" in each for each in answered)
 
     def remember(self, before: Inverter) -> None:
-        """Take over what does not change from the last connection to the same unit."""
-        if before.identity.serial == self.identity.serial:
+        """Take over what does not change from the last connection to the same unit.
+
+        Only its number shows that it is the same; without one all is asked anew.
+        """
+        serial = self.identity.serial
+        if serial is not None and serial == before.identity.serial:
             self.identity = replace(before.identity, protocol=self.identity.protocol)
-            self.trackers = before.trackers
+            self.trackers, self.crew = before.trackers, before.crew
             self.dialect, self._confidence = before.dialect, before._confidence
             self._weighed = set(before._weighed)
             self._kept = before._kept | self._kept
@@ -314,14 +325,16 @@ class Inverter:
         mode = self.kept("QMOD", DeviceMode, since("QMOD"))
         if mode is not None and not mode.known:
             text = (
-                f"QMOD: no document explains mode {mode.mode!r}; the state is unknown"
+                f"QMOD: no document explains mode {mode.mode!r}; the state is unknown. "
+                "Please send a recording; step 5 of docs/adding-an-inverter.md names "
+                "the places of a new letter"
             )
             self._complain_once("mode", UnknownLayout(text))
         return Snapshot(
             online=True,
             identity=self.identity,
             status=self._status(since("QPIGS")),
-            battery_fitted=self._battery_fitted,
+            battery_fitted=self.battery_fitted("QPIGS"),
             second=self._second(since("QPIGS2")),
             trackers=self.trackers,
             mode=mode.mode if mode else None,
@@ -329,22 +342,32 @@ class Inverter:
             ratings=self._ratings(since("QPIRI")),
             flags=self.kept("QFLAG", Flags, since("QFLAG")),
             link=self._link_state(),
+            phase=self.phase,
+            fault_code=self.fault_code,
         )
 
     def away(self) -> Snapshot:
         """Return what stays true while the unit cannot be reached."""
         return Snapshot(
-            identity=self.identity, trackers=self.trackers, link=self._link_state()
+            identity=self.identity,
+            trackers=self.trackers,
+            link=self._link_state(),
+            phase=self.phase,
         )
+
+    @property
+    def phase(self) -> int | None:
+        """The phase or leg, 1 to 3, that the unit is set to; None without phases."""
+        return phase_of(getattr(self.last("QPIRI"), "output_mode", None), self.dialect)
 
     def _link_state(self) -> LinkState:
         stats, kept = self.link.stats, self._kept.get("QPIGS")
         age = self._clock() - kept.time if kept else None
         return LinkState(stats.quality, stats.last_exchange, stats.failures, age)
 
-    @property
-    def _battery_fitted(self) -> bool:
-        kept = self._kept.get("QPIGS")
+    def battery_fitted(self, query: str) -> bool:
+        """Tell whether the last reply to `query` shows a battery."""
+        kept = self._kept.get(query)
         return kept is None or "no_battery" not in kept.codes
 
     def _status(self, since: float) -> GeneralStatus | None:
