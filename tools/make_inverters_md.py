@@ -23,6 +23,7 @@ from mppdbus.protocol.dialects import (
     identify,
 )
 from mppdbus.protocol.enums import Names
+from mppdbus.protocol.fields import Reading
 from mppdbus.protocol.identification import MODEL_NAMES
 
 ROOT = Path(__file__).parents[1]
@@ -70,6 +71,7 @@ PROBES = (
     Evidence(model_number="044", ratings=s.Ratings(battery_rating_voltage=24.0)),
     Evidence(model_number="044", ratings=s.Ratings(ac_output_rating_voltage=120.0)),
 )
+COMMON_MODELS = {layout.model for layouts in QUERIES.values() for layout in layouts}
 VARIANTS = ("pi30lv", "pi30max24")  # of the MAX, told by its voltages, said last
 INTRO = f"""\
 # Inverters
@@ -84,6 +86,7 @@ tried by hand on an inverter of ours. `docs/adding-an-inverter.md` says how to a
 LEGEND = f"""\
 {YES} recorded, {PAPER} only on paper, {NO} refused on record, {UNKNOWN} neither; \
 {YES}{NO} some units answer it and others do not.
+*Inverters*: recorded ones; *queries*: how many different ones they answered.
 *Priorities*: names where their codes are proven for the family, else codes.
 """
 
@@ -105,15 +108,15 @@ def _documents() -> str:
 
 
 def _overview(families: dict[str, list[Unit]]) -> str:
-    head = ("dialect", "family", "inverters", "replies", *FEATURES, "priorities")
+    head = ("dialect", "family", "inverters", "queries", *FEATURES, "priorities")
     rows = []
     for name, dialect in DIALECTS.items():
         own = families.get(name, [])
         marks = [_mark(dialect, own, query) for query in FEATURES.values()]
         proven = "names" if dialect.priorities_proven else "codes"
-        replies = sum(len(unit.replies) for unit in own)
         link = f"[{name}](#{name})"
-        rows.append((link, dialect.title, len(own), replies, *marks, proven))
+        answered = _answered(_replies(own))
+        rows.append((link, dialect.title, len(own), answered, *marks, proven))
     return "## At a glance\n\n" + table(head, rows) + "\n" + LEGEND
 
 
@@ -121,7 +124,7 @@ def _mark(dialect: Dialect, own: list[Unit], query: str) -> str:
     """Say whether a family has a query."""
     replies = [r for r in _replies(own) if base_command(r.command) == query]
     row = CAPABILITIES.get(query)
-    seen = any(r.reading() for r in replies) or _in(row, "seen", dialect)
+    seen = any(r.reading(dialect.name) for r in replies) or _in(row, "seen", dialect)
     refused = any(r.refused for r in replies) or _in(row, "refused", dialect)
     if seen or refused:
         return YES * seen + NO * refused
@@ -142,8 +145,9 @@ def _family(dialect: Dialect, own: list[Unit]) -> str:
         _paragraph("Recognised by", _recognised(dialect, own)),
         _seen(own),
         _layouts(own),
-        _paragraph("Refused on record", [", ".join(_refused(own))]),
-        _paragraph("What is its own", _quirks(dialect)),
+        _paragraph("Refused on record", _refused(own)),
+        _paragraph("Warnings on record", [", ".join(_warnings(dialect, own))]),
+        _paragraph("What is its own", [*_quirks(dialect), *_own(dialect, own)]),
         _codes(dialect),
     ]
     return "\n".join(part for part in parts if part)
@@ -181,14 +185,15 @@ def _recognised(dialect: Dialect, own: list[Unit]) -> Iterable[str]:
 def _seen(own: list[Unit]) -> str:
     if not own:
         return "No recording yet: every word of it comes from paper.\n"
-    head = ("recorded inverter", "replies", "alone taken for", "sure", "frames")
+    head = ("recorded inverter", "queries", "alone taken for", "sure", "frames")
     rows = []
     for unit in own:
         taken = unit.taken_for
         ids = [reply.id for reply in unit.replies]
         sure = f"{taken.confidence:.0%}"
         name = unit.model or f"not named, {unit.replies[0].source}"
-        rows.append((name, len(ids), taken.dialect.name, sure, _ids(ids)))
+        answered = _answered(unit.replies)
+        rows.append((name, answered, taken.dialect.name, sure, _ids(ids)))
     return table(head, rows)
 
 
@@ -213,28 +218,47 @@ def _layouts(own: list[Unit]) -> str:
 def _counts(query: str) -> frozenset[int]:
     """Return how many words a reply may have; lists of amps do not count."""
     if query == "QPIWS":
-        return frozenset((31, 32, 36, 38))
+        return frozenset((31, 32, 36, 38))  # more than one, and that is all it tells
     layouts = QUERIES.get(query, ())
     counts = frozenset(count for layout in layouts for count in layout.counts)
     return counts if len(counts) < 10 else frozenset()
 
 
 def _refused(own: list[Unit]) -> Iterable[str]:
+    """Return what was refused by whom; where the same refuse much, that in a line."""
     refused: dict[str, list[str]] = defaultdict(list)
     for reply in _replies(own):
         if reply.refused:
             refused[base_command(reply.command)].append(reply.id)
+    by_whom: dict[str, list[str]] = defaultdict(list)
     for query, ids in sorted(refused.items()):
-        yield f"{query} ({_ids(ids, most=1)})"
+        by_whom[_ids(ids)].append(query)
+    alone = [
+        query for queries in by_whom.values() if not queries[1:] for query in queries
+    ]
+    for whom, queries in by_whom.items():
+        if queries[1:]:
+            yield f"{', '.join(queries)} ({whom})"
+    if alone:
+        yield ", ".join(f"{query} ({_ids(refused[query], most=1)})" for query in alone)
+
+
+def _warnings(dialect: Dialect, own: list[Unit]) -> Iterable[str]:
+    """Return the bits that were set, by the names that the family has for them."""
+    found: dict[int, list[str]] = defaultdict(list)
+    for reply in _replies(own):
+        reading = reply.reading(dialect.name)
+        if isinstance(reading, m.Warnings):
+            for place in reading.set_bits:
+                found[place].append(reply.id)
+    for place, ids in sorted(found.items()):
+        bit = dialect.warnings.get(place)
+        yield f"a{place} {bit.name if bit else 'unknown'} ({_ids(ids, most=1)})"
 
 
 def _quirks(dialect: Dialect) -> Iterable[str]:
     if dialect.phases > 1:
         yield f"{dialect.phases} phases; QPIGS shows the first, QPIGS2 the second"
-    for query, layouts in dialect.queries.items():
-        if layouts != QUERIES.get(query):
-            model = layouts[0].model.__name__
-            yield f"{query} has the places of PI30 with other contents (`{model}`)"
     if dialect.raw_temperature:
         yield "QPIGS 12 is a count of the A/D converter, and no temperature"
     side = dialect.pv_current_is_battery_side
@@ -249,6 +273,33 @@ def _quirks(dialect: Dialect) -> Iterable[str]:
     if digits:
         places = " and ".join(f"a{n}" for n in digits)
         yield f"QPIWS {places} are the digits of a fault code"
+
+
+def _own(dialect: Dialect, own: list[Unit]) -> Iterable[str]:
+    """Return the layouts that extend a common one, and the bits nobody else has."""
+    counts: dict[tuple[str, type[Reading]], set[int]] = defaultdict(set)
+    for query, layouts in dialect.queries.items():
+        if layouts != QUERIES[query]:
+            for layout in layouts:
+                counts[query, layout.model] |= layout.counts
+    for reply in _replies(own):
+        reading = reply.reading(dialect.name)
+        if reading is not None and type(reading).__mro__[1] in COMMON_MODELS:
+            counts[base_command(reply.command), type(reading)].add(reply.words)
+    for (query, model), numbers in counts.items():
+        words = " or ".join(map(str, sorted(numbers)))
+        fields = ", ".join(n for n in model.__annotations__ if n in model.wire_names())
+        if fields:
+            yield f"{query} of {words} words is a `{model.__name__}`: {fields}"
+    others = [row.warnings for row in DIALECTS.values() if row is not dialect]
+    bits = [
+        f"a{place} {bit.name}"
+        for place, bit in dialect.warnings.items()
+        if bit.kind not in ("reserved", "code_digit")
+        and bit.name not in {o[place].name for o in others if place in o}
+    ]
+    if bits:
+        yield f"QPIWS {', '.join(bits)}"
 
 
 def _codes(dialect: Dialect) -> str:
@@ -297,6 +348,11 @@ def _queries() -> str:
 
 def _replies(own: list[Unit]) -> Iterable[Reply]:
     return (reply for unit in own for reply in unit.replies)
+
+
+def _answered(replies: Iterable[Reply]) -> int:
+    """Return how many different queries were answered."""
+    return len({base_command(r.command) for r in replies if not r.refused})
 
 
 def _ids(names: Iterable[str], most: int = IDS) -> str:
