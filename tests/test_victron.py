@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from mppdbus.alarms import error_code, levels
 from mppdbus.snapshot import Snapshot
 from mppdbus.victron import State, active_input, firmware_number, mode, state
 from support_snapshots import online, qpigs
@@ -78,40 +77,3 @@ def test_switch_position_and_active_input() -> None:
 )
 def test_firmware_number(text: str | None, number: int | None) -> None:
     assert firmware_number(text) == number
-
-
-@pytest.mark.parametrize(
-    ("bits", "raised"),
-    [
-        ((), {}),
-        ((0,), {}),  # no PV: every night
-        ((22,), {}),  # no battery connected
-        ((5,), {}),  # no mains
-        ((12,), {"LowVoltage": 1}),
-        ((14,), {"LowVoltage": 2}),
-        ((12, 14), {"LowVoltage": 2}),
-        ((9,), {"HighTemperature": 1}),
-        ((1, 9), {"HighTemperature": 2}),
-        ((16,), {"Overload": 1}),
-        ((1, 16), {"Overload": 2}),
-        ((1, 6), {"ShortCircuit": 2}),
-        ((7,), {"LowVoltageAcOut": 2}),
-        ((8,), {"HighVoltageAcOut": 2}),
-        ((11,), {"HighVoltage": 1}),
-    ],
-)
-def test_alarm_levels(bits: tuple[int, ...], raised: dict[str, int]) -> None:
-    found = levels(online(qpigs(), warned=bits))
-    assert {name: level for name, level in found.items() if level} == raised
-    assert None not in found.values()
-
-
-def test_a_missing_reply_is_no_warning_and_not_all_clear_either() -> None:
-    assert set(levels(Snapshot(online=True)).values()) == {None}
-    assert error_code(Snapshot(online=True)) is None
-
-
-def test_error_code_only_with_a_fault() -> None:
-    assert error_code(online(qpigs(), warned=(18,))) == 0
-    assert error_code(online(qpigs(), warned=(1, 18))) == 18
-    assert error_code(online(qpigs(), "F", warned=(26,))) == 33
