@@ -11,6 +11,8 @@ from .protocol.models_parallel import ParallelStatus
 from .snapshot import Snapshot
 
 SLOTS = range(10)
+# What is asked about other units; they are no witnesses of what the asked one is.
+OTHERS = frozenset(f"{query}{n}" for query in ("QPGS", "QP2GS") for n in range(1, 10))
 RESCAN = 60.0  # s from one slot without a unit to the next
 ROUNDS = 3  # without an answer, after which a unit is away
 NEAR = 0.1  # by which part of itself a value differs from one reading to the next
@@ -45,15 +47,17 @@ class Crew:
     def __init__(self) -> None:
         self.members: dict[int, Member] = {}  # the asked unit included
         self.own: int | None = None  # the slot of the unit that is asked
+        self.fault_code: str | None = None  # of the asked unit, while it is fresh
         self.current_at_battery: bool | None = None  # see `snapshot_of`
-        self.has_second: bool | None = None  # whether QP2GS is known; None: not asked
-        self.half: tuple[int, ParallelStatus] | None = None  # waits for its QP2GS
+        self.has_second = True  # until QP2GS has failed too often
+        self.half: tuple[int, ParallelStatus, Snapshot] | None = None  # wants QP2GS
         self._twin: int | None = None  # shows a unit that another slot shows too
         self._unseen = list(SLOTS)
         self._tried: dict[int, float] = {}
         self._rescanned = 0.0
         self._asked: set[int] = set()  # since the last live poll
         self._shown: dict[str, Snapshot] = {}
+        self._failures = 0  # of QP2GS in a row
 
     # -- what to ask --------------------------------------------------------------
 
@@ -110,11 +114,15 @@ class Crew:
     def missed(self, query: str) -> None:
         """Note that nothing came of a query."""
         slot = int(query[-1])
-        self.half = None
         if slot in self.members:
             self.members[slot].misses += 1
             if self.members[slot].misses >= ROUNDS:
                 self._drop(slot)
+
+    def note_second(self, *, fits: bool) -> None:
+        """Note whether a QP2GS came; nobody asks for ever for what is not known."""
+        self._failures = 0 if fits else self._failures + 1
+        self.has_second = self._failures < ROUNDS
 
     def lost(self) -> None:
         """Note that the unit that is asked has not answered for long."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar, cast
 
-from .crew import Crew
+from .crew import OTHERS, Crew
 from .errors import (
     CorruptReply,
     LinkError,
@@ -91,7 +91,6 @@ class Inverter:
         self.unsupported: set[str] = set()
         self.trackers: int | None = None
         self.crew = Crew()
-        self.fault_code: str | None = None  # of QPGS, while it is fresh
         self.identification: Identification | None = None
         self._clock = clock
         self._kept: dict[str, Kept] = {}
@@ -172,9 +171,6 @@ class Inverter:
     def _keep(self, query: str, reading: Reading) -> None:
         """Keep a reading beside what of it is possible; each oddity is said once."""
         now = self._clock()
-        if getattr(reading, "exists", True) is False:  # an empty slot measures nothing
-            self._kept[query] = Kept(reading, reading, now)
-            return
         plausible, remarks = self._filter.check(reading, now)
         for remark in remarks:
             self._note_once(f"{remark.code} {remark.field}", f"{query}: {remark.text}")
@@ -252,7 +248,8 @@ class Inverter:
         )
 
     def _evidence(self) -> Evidence:
-        readings = {query: kept.reading for query, kept in self._kept.items()}
+        kept = self._kept.items()
+        readings = {query: each.reading for query, each in kept if query not in OTHERS}
         evidence = Evidence.gather(readings, self._payloads.get("QPIGS"))
         return replace(evidence, protocol=self.identity.protocol)
 
@@ -343,16 +340,14 @@ class Inverter:
             flags=self.kept("QFLAG", Flags, since("QFLAG")),
             link=self._link_state(),
             phase=self.phase,
-            fault_code=self.fault_code,
+            fault_code=self.crew.fault_code,
         )
 
     def away(self) -> Snapshot:
         """Return what stays true while the unit cannot be reached."""
+        link = self._link_state()
         return Snapshot(
-            identity=self.identity,
-            trackers=self.trackers,
-            link=self._link_state(),
-            phase=self.phase,
+            identity=self.identity, trackers=self.trackers, phase=self.phase, link=link
         )
 
     @property

@@ -81,6 +81,7 @@ def snapshot_of(
     lead: Snapshot | None = None,
     second: Reading | None = None,
     current_at_battery: bool | None = None,
+    battery_fitted: bool = True,
 ) -> Snapshot:
     """Return what is known of a unit of which another one tells; None is unknown.
 
@@ -101,6 +102,7 @@ def snapshot_of(
         online=True,
         identity=Identity(who.protocol, serial, who.model, dialect=dialect.name),
         status=status,
+        battery_fitted=battery_fitted,
         second=_second(said, second),
         trackers=lead.trackers,
         mode=said.mode,

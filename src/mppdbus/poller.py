@@ -21,6 +21,7 @@ from .errors import (
     ProtocolError,
 )
 from .inverter import Inverter
+from .members import BRIEF, Members
 from .power import mains_present
 from .snapshot import Snapshot
 
@@ -31,7 +32,6 @@ MOST_TRIES = 5  # of a query that is asked once, until it is given up
 LATE = 1.0  # s at which a query goes before the next of those that are asked once
 SILENCES = 3  # silences in a row after which a query counts as not known
 SILENCES_OPTIONAL = 2  # and for one that many units do not know
-BRIEF = 0.5  # of the patience of the line, for such a query
 SILENT_PAUSE = 60.0  # s until such a query is asked again
 FASTEST = 0.6  # s between two live polls when the line sets the pace
 SHORTEST_KEEP = 5.0  # s that a live value is shown at least, over one lost reply
@@ -54,8 +54,10 @@ RECURRING = (
     Cadence("QPIRI", 60.0, 600.0, 0.51),
     Cadence("QFLAG", 300.0, 1800.0, 0.16),
 )
+# One unit of a set, by QPGSn or QP2GSn: which of them, `Members` knows.
+MEMBER = Cadence("QPGSn", 0.0, 0.0, 0.73)
 # What a unit may or may not know; silence there is soon taken for a no.
-OPTIONAL = ("QBEQI", "Q1", "QT", "QET", "QPGS0", "QDOP", "QBATCD", "QVFW2", "QVFW3")
+OPTIONAL = ("QPGS0", "QBEQI", "Q1", "QT", "QET", "QDOP", "QBATCD", "QVFW2", "QVFW3")
 # Asked once after connecting, one between two live polls, in this order.
 ONCE = ("QPIRI", "QPIGS2", "QPIWS", "QMN", "QVFW", "QGMN", "QFLAG", *OPTIONAL)
 ESSENTIAL = frozenset(("QMOD", "QPIWS", "QPIRI"))  # asked again after a NAK
@@ -67,6 +69,7 @@ class Plan:
     """Pure bookkeeping of what is due; times are the caller's clock."""
 
     fast: bool
+    rows: tuple[Cadence, ...] = RECURRING
     once: list[str] = field(default_factory=lambda: list(ONCE))
     due: dict[str, float] = field(default_factory=dict)
     tries: Counter[str] = field(default_factory=Counter)
@@ -81,7 +84,7 @@ class Plan:
         """
         late = [
             (self.due.get(c.query, now) - now, c.query)
-            for c in RECURRING
+            for c in self.rows
             if self.due.get(c.query, now) <= now
             and (free is None or c.typical <= free)
             and c.query not in self.asked
@@ -104,7 +107,7 @@ class Plan:
     def done(self, query: str, now: float, *, pause: float = 0.0) -> None:
         """Note that a query was asked, whatever came of it; `pause` s at least."""
         self.asked.add(query)
-        for cadence in RECURRING:
+        for cadence in self.rows:
             if cadence.query == query:
                 every = cadence.every_fast if self.fast else cadence.every
                 self.due[query] = now + max(every, pause)
@@ -127,7 +130,8 @@ class Poller:
     `interval` is the time between two live polls in s; None is as fast as the line
     allows. `publish` gets a snapshot after every live poll, good or bad, when another
     query brings news, and when the live values get too old. `complain` is told why
-    there are none, once.
+    there are none, once. `publish_others` gets the other units of its set, see
+    `Members`; without it, or without `set_members`, nobody asks for them.
     """
 
     def __init__(
@@ -138,6 +142,8 @@ class Poller:
         *,
         interval: float | None,
         complain: Callable[[MppdbusError], None],
+        publish_others: Callable[[dict[str, Snapshot]], None] | None = None,
+        set_members: bool = True,
     ) -> None:
         self._inverter = inverter
         self._publish = publish
@@ -150,6 +156,9 @@ class Poller:
         self._mains: tuple[object, ...] | None = None
         self._silences: Counter[str] = Counter()
         self._expiry: asyncio.TimerHandle | None = None
+        self._members = None
+        if set_members and publish_others is not None:
+            self._members = Members(inverter, clock, publish_others)
         self._log = logging.getLogger(f"mppdbus.{inverter.name}")
 
     def keep(self, query: str) -> float:
@@ -171,11 +180,22 @@ class Poller:
             while True:
                 await self._between(start)
                 start = self._clock()
-                self._plan.live()
+                self._live_polled()
                 await self._live()
                 self._watch(self._show())
         finally:
             self._expire_at(None)
+            if self._members is not None:
+                self._members.lost()
+
+    def _live_polled(self) -> None:
+        """Note a live poll, and whether there are other units to ask about."""
+        self._plan.live()
+        self._plan.rows = RECURRING
+        if self._members is not None:
+            self._members.live()
+            if self._members.wanted:
+                self._plan.rows = (*RECURRING, MEMBER)
 
     # -- live ---------------------------------------------------------------------
 
@@ -199,6 +219,8 @@ class Poller:
         self._failures += 1
         if self._failures == FAILURES_OFFLINE:
             self._complain(error)
+            if self._members is not None:
+                self._members.lost()
         if self._failures >= FAILURES_REOPEN:
             raise error
         self._show()
@@ -256,7 +278,17 @@ class Poller:
             await self._other(query)
             asked += 1
 
+    async def _member(self) -> None:
+        """Ask about a unit of the set; about another one as well if time is left."""
+        more = self._members is not None and await self._members.ask(self._snapshot())
+        self._plan.done(MEMBER.query, self._clock())
+        if more and self._interval is not None:
+            self._plan.asked.discard(MEMBER.query)
+
     async def _other(self, query: str) -> None:
+        if query == MEMBER.query:
+            await self._member()
+            return
         inverter = self._inverter
         before, trackers = inverter.last(query), inverter.trackers
         attempts = 1 if self._silences[query] else None  # silence takes seconds

@@ -64,6 +64,8 @@ class Plausibility:
 
     def check(self, reading: R, now: float) -> tuple[R, list[Remark]]:
         """Return the reading without what is impossible, and why; `now` in seconds."""
+        if getattr(reading, "exists", True) is False:
+            return reading, []  # of an empty slot nothing is measured
         if isinstance(reading, s.Ratings | s.RatingsRevo):
             remarks = list(self._settings(reading))
             reading = _without(reading, remarks)
