@@ -21,6 +21,7 @@ from mppdbus.protocol.dialects import (
     identify,
     warnings_of,
 )
+from mppdbus.protocol.identification import DECISIVE
 from mppdbus.protocol.models import GeneralStatus, GeneralStatusRevo, Warnings
 from support_frames import BY_ID, devices, evidence
 
@@ -98,7 +99,10 @@ def test_a_name_that_one_family_alone_has_decides() -> None:
     named = identify(replace(OLD_FAMILY, model_name="VMII-NXPW5KW"))
     assert named.dialect is DIALECTS["pi30clone"]
     assert named.reasons[0] == "QMN VMII-NXPW5KW"
-    assert 0.5 < named.confidence < 0.75
+    assert named.confidence >= DECISIVE  # for nobody else, so nobody makes it doubtful
+    tail = replace(OLD_FAMILY, model_name="VMII-NXPW5KW", warning_bits=31)
+    assert DECISIVE <= identify(replace(tail, warnings=None)).confidence < 1
+    assert identify(OLD_FAMILY).confidence < DECISIVE
 
 
 def test_a_name_that_others_use_too_is_weighed() -> None:

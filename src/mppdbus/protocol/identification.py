@@ -23,6 +23,7 @@ from .fields import Reading
 
 NOMINAL = (12, 24, 36, 48)  # V; the batteries that PI30 inverters are made for
 DECISIVE = 0.97  # of a name in QMN; from here on no other evidence counts against it
+SUREST = 0.99  # what is concluded is never certain
 LOW_VOLTAGE = 140.0  # V of AC; below it is a 100 to 127 V unit
 
 
@@ -108,8 +109,10 @@ def identify(evidence: Evidence) -> Identification:
     for clue in clues:
         doubt[clue.dialect] = doubt.get(clue.dialect, 1.0) * (1.0 - clue.weight)
     ranked = sorted(doubt, key=doubt.__getitem__)
-    best = _named(evidence) or ranked[0]
-    rival = min((doubt[name] for name in doubt if name != best), default=1.0)
+    named = _named(evidence)
+    best = named or ranked[0]
+    rivals = () if named else (doubt[name] for name in doubt if name != best)
+    rival = min(rivals, default=1.0)
     own = sorted((c for c in clues if c.dialect == best), key=_by_weight)
     reasons = [clue.reason for clue in own if len(own) == 1 or clue.weight > 0.25]
     nominal = _nominal(evidence)
@@ -117,7 +120,7 @@ def identify(evidence: Evidence) -> Identification:
     confidence = (1.0 - doubt[best]) * (1.0 - (1.0 - rival) / 3)
     return Identification(
         dialect=DIALECTS[name],
-        confidence=round(confidence, 2),
+        confidence=min(round(confidence, 2), SUREST),
         reasons=(*reasons, *why),
         family=_family(evidence, best, DIALECTS[name]),
         nominal_voltage=nominal,
