@@ -1,0 +1,194 @@
+"""TABLES: counters of energy and the history of days, kept by us over restarts.
+
+The counters are few and go with every poll. The history is some three hundred paths
+that change slowly: `history_values` is for once a minute, and for a new day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+from mppdbus.energy.history import DAYS, Day, History, Overall, TrackerDay
+
+from .items import Item, Value
+from .rows import AMP, DC_VOLT, INT, KWH, MINUTES, NUM, VOLT, WATT, Row, rounded
+from .views import UnitView
+
+# -- counters ------------------------------------------------------------------------
+
+
+def _way(name: str, field: str, about: str) -> Row[UnitView]:
+    def source(view: UnitView) -> Value:
+        counters = view.counters
+        return None if counters is None else rounded(getattr(counters.ways, field), 2)
+
+    return Row(f"/Energy/{name}", NUM, source, KWH, about)
+
+
+def _yield(name: str, field: str, about: str) -> Row[UnitView]:
+    def source(view: UnitView) -> Value:
+        counters = view.counters
+        return None if counters is None else rounded(getattr(counters, field), 2)
+
+    return Row(f"/Yield/{name}", NUM, source, KWH, about)
+
+
+_SHARE = "counted by us from load, PV and AC input: "
+
+ENERGY_INVERTER: tuple[Row[UnitView], ...] = (
+    _way("InverterToAcOut", "inverter_to_ac_out", _SHARE + "battery to load"),
+    _way(
+        "OutToInverter", "out_to_inverter", "0: PI30 tells of no source at the output"
+    ),
+    _way("SolarToAcOut", "solar_to_ac_out", _SHARE + "PV to load"),
+    _way("SolarToBattery", "solar_to_battery", _SHARE + "PV to battery"),
+    _yield("User", "yield_user", "PV since the first start; follows QET where it is"),
+    _yield("System", "yield_system", "PV of its lifetime: QET, else as /Yield/User"),
+)
+ENERGY: tuple[Row[UnitView], ...] = (
+    _way("AcIn1ToAcOut", "ac_in1_to_ac_out", _SHARE + "mains to load"),
+    _way("AcIn1ToInverter", "ac_in1_to_inverter", _SHARE + "mains to battery"),
+    _way("InverterToAcIn1", "inverter_to_ac_in1", _SHARE + "battery to mains"),
+    _way(
+        "AcOutToAcIn1", "ac_out_to_ac_in1", "0: PI30 tells of no source at the output"
+    ),
+    _way("SolarToAcIn1", "solar_to_ac_in1", _SHARE + "PV to mains"),
+    *ENERGY_INVERTER,
+)
+
+# -- history -------------------------------------------------------------------------
+
+
+def _of(name: str, digits: int) -> Callable[[object], Value]:
+    """Return a source that reads a field of a day, a tracker's day or the records."""
+    return lambda kept: rounded(getattr(kept, name), digits)
+
+
+DAYS_AVAILABLE: Row[History] = Row(
+    "/History/Overall/DaysAvailable",
+    INT,
+    lambda history: history.available,
+    about="days from the oldest one until today, at most 31",
+)
+OVERALL: tuple[Row[Overall], ...] = (
+    Row(
+        "/History/Overall/MaxPvVoltage",
+        NUM,
+        _of("max_pv_voltage", 1),
+        VOLT,
+        "highest ever, of two readings in a row",
+    ),
+    Row(
+        "/History/Overall/MaxBatteryVoltage",
+        NUM,
+        _of("max_battery_voltage", 2),
+        DC_VOLT,
+        "highest ever, of two readings in a row",
+    ),
+    Row(
+        "/History/Overall/MinBatteryVoltage",
+        NUM,
+        _of("min_battery_voltage", 2),
+        DC_VOLT,
+        "lowest ever, of two readings in a row",
+    ),
+)
+_DAY = "/History/Daily/{day}"
+DAILY: tuple[Row[Day], ...] = (
+    Row(
+        f"{_DAY}/Yield",
+        NUM,
+        lambda day: rounded(day.pv.count, 2),
+        KWH,
+        "PV of the day; follows QED where it is",
+    ),
+    Row(f"{_DAY}/MaxPower", NUM, _of("max_power", 0), WATT, "PV, all trackers"),
+    Row(f"{_DAY}/MaxPvVoltage", NUM, _of("max_pv_voltage", 1), VOLT, "any tracker"),
+    Row(
+        f"{_DAY}/MaxBatteryVoltage",
+        NUM,
+        _of("max_battery_voltage", 2),
+        DC_VOLT,
+        "QPIGS `battery_voltage`",
+    ),
+    Row(
+        f"{_DAY}/MinBatteryVoltage",
+        NUM,
+        _of("min_battery_voltage", 2),
+        DC_VOLT,
+        "QPIGS `battery_voltage`",
+    ),
+    Row(
+        f"{_DAY}/MaxBatteryCurrent", NUM, _of("max_battery_current", 1), AMP, "charging"
+    ),
+    Row(f"{_DAY}/TimeInBulk", NUM, _of("minutes_in_bulk", 0), MINUTES, "QPIGS, QPIRI"),
+    Row(
+        f"{_DAY}/TimeInAbsorption",
+        NUM,
+        _of("minutes_in_absorption", 0),
+        MINUTES,
+        "QPIGS, QPIRI",
+    ),
+    Row(f"{_DAY}/TimeInFloat", NUM, _of("minutes_in_float", 0), MINUTES, "QPIGS"),
+)
+_TRACKER = f"{_DAY}/Pv/{{tracker}}"
+TRACKER: tuple[Row[TrackerDay], ...] = (
+    Row(f"{_TRACKER}/Yield", NUM, _of("count", 2), KWH, "counted by us, per tracker"),
+    Row(f"{_TRACKER}/MaxPower", NUM, _of("max_power", 0), WATT, "per tracker"),
+    Row(f"{_TRACKER}/MaxVoltage", NUM, _of("max_voltage", 1), VOLT, "per tracker"),
+)
+HISTORY: tuple[Row[History] | Row[Overall] | Row[Day] | Row[TrackerDay], ...] = (
+    DAYS_AVAILABLE,
+    *OVERALL,
+    *DAILY,
+    *TRACKER,
+)
+
+
+@cache
+def _daily(age: int) -> tuple[tuple[str, Row[Day]], ...]:
+    return tuple((row.path.replace("{day}", str(age)), row) for row in DAILY)
+
+
+@cache
+def _of_tracker(age: int, tracker: int) -> tuple[tuple[str, Row[TrackerDay]], ...]:
+    def path(row: Row[TrackerDay]) -> str:
+        return row.path.format(day=age, tracker=tracker)
+
+    return tuple((path(row), row) for row in TRACKER)
+
+
+def _shown(trackers: int | None) -> range:
+    """Return the trackers with paths of their own: those of a unit with several."""
+    return range(trackers) if trackers is not None and trackers > 1 else range(0)
+
+
+def history_items(trackers: int | None) -> list[Item]:
+    """Return all leaves of the history of a unit with so many trackers."""
+    items = [DAYS_AVAILABLE.item(1), *(row.item(1) for row in OVERALL)]
+    for age in range(DAYS):
+        items += [row.item_at(path) for path, row in _daily(age)]
+        for tracker in _shown(trackers):
+            items += [row.item_at(path) for path, row in _of_tracker(age, tracker)]
+    return items
+
+
+def history_values(view: UnitView, trackers: int | None) -> dict[str, Value]:
+    """Return a value for each of `history_items(trackers)`; None without history."""
+    history = view.history
+    values: dict[str, Value] = {
+        row.path: None if history is None else row.source(history.overall)
+        for row in OVERALL
+    }
+    values[DAYS_AVAILABLE.path] = None if history is None else history.available
+    for age in range(DAYS):
+        day = None if history is None else history.day(age)
+        for path, row in _daily(age):
+            values[path] = None if day is None else row.source(day)
+        kept = [] if day is None else day.trackers
+        for index in _shown(trackers):
+            for path, column in _of_tracker(age, index):
+                known = index < len(kept)
+                values[path] = column.source(kept[index]) if known else None
+    return values

@@ -1,0 +1,137 @@
+"""TABLES: cards of the GUI beyond Victron's own paths: readings and switches.
+
+Readings (gui-v2 from 1.3.0) take an unknown value for 0, so that a card goes away with
+its value. Switches show the flags of QFLAG; the GUI hides those without a state. They
+are locked: status "disabled", and no write is taken.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mppdbus.protocol.models_settings import FLAGS
+
+from .items import Value
+from .rows import (
+    CELSIUS,
+    INT,
+    NUM,
+    PERCENT,
+    TEXT,
+    VOLT,
+    Row,
+    Text,
+    fixed,
+    on_off_text,
+)
+from .unit_rows import Source, status
+from .views import UnitView
+
+# -- readings ------------------------------------------------------------------------
+
+PLAIN, RANGED, TEMPERATURE = 1, 2, 3  # /Settings/Type of a GenericInput
+SHOWN, HIDDEN = 1, 0  # /Settings/ShowUIInput
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A field of QPIGS as a card: `most` is the end of its scale."""
+
+    id: str
+    name: str
+    field: str
+    type: int
+    unit: str
+    text: Text
+    most: float = 100.0
+
+
+READINGS = (
+    Reading("HeatSink", "Heat sink", "heatsink_temperature", TEMPERATURE, "", CELSIUS),
+    Reading("Load", "Load", "load_percent", RANGED, "%", PERCENT),
+    Reading("BusVoltage", "DC bus", "bus_voltage", PLAIN, "V", VOLT, 600.0),
+)
+
+
+def _if_known(read: Source, known: int, otherwise: int | None) -> Source:
+    return lambda view: otherwise if read(view) is None else known
+
+
+def _card(card: Reading) -> tuple[Row[UnitView], ...]:
+    base, read = f"/GenericInput/{card.id}", status(card.field)
+    unit = "/Temperature" if card.type == TEMPERATURE else card.unit
+    return (
+        Row(f"{base}/Value", NUM, read, card.text, f"QPIGS `{card.field}`"),
+        Row(f"{base}/Status", INT, _if_known(read, 0, None), "", "0 while it is known"),
+        Row(
+            f"{base}/Settings/ShowUIInput",
+            INT,
+            _if_known(read, SHOWN, HIDDEN),
+            about="1 while it is known: the GUI shows the unknown as 0",
+        ),
+        fixed(f"{base}/Name", TEXT, card.name),
+        fixed(f"{base}/Settings/Type", INT, card.type),
+        fixed(f"{base}/Settings/ValidTypes", INT, 1 << card.type),
+        fixed(f"{base}/Settings/PrimaryLabel", TEXT, card.name),
+        fixed(f"{base}/Settings/RangeMin", NUM, 0.0),
+        fixed(f"{base}/Settings/RangeMax", NUM, card.most),
+        fixed(f"{base}/Settings/Unit", TEXT, unit),
+        fixed(f"{base}/Settings/Decimals", INT, 0),
+    )
+
+
+# -- switches ------------------------------------------------------------------------
+
+TOGGLE, MANUAL = 1, 2  # /Settings/Type and /Settings/Function of a SwitchableOutput
+DISABLED = 0x20  # /Status of a switch that the GUI locks
+
+# The letter of a flag and its name in the GUI.
+SWITCHES = {
+    "a": "Buzzer",
+    "b": "Overload bypass",
+    "j": "Power saving",
+    "u": "Restart after overload",
+    "v": "Restart after over-temperature",
+    "x": "Display backlight",
+    "y": "Alarm when the source is lost",
+    "z": "Record fault codes",
+}
+
+
+def switch_id(letter: str) -> str:
+    """Return the id of a flag's switch: OverloadBypass."""
+    return "".join(word.capitalize() for word in FLAGS[letter].split("_"))
+
+
+def _flag(letter: str) -> Source:
+    def source(view: UnitView) -> Value:
+        flags = view.snapshot.flags
+        state = None if flags is None else flags.state(letter)
+        return None if state is None else int(state)
+
+    return source
+
+
+def _switch(letter: str, name: str) -> tuple[Row[UnitView], ...]:
+    base, read = f"/SwitchableOutput/{switch_id(letter)}", _flag(letter)
+    return (
+        Row(f"{base}/State", INT, read, on_off_text, f"QFLAG `{letter}`"),
+        Row(
+            f"{base}/Status",
+            INT,
+            _if_known(read, DISABLED, None),
+            lambda _: "Disabled",
+            "locked: shown, not switched",
+        ),
+        fixed(f"{base}/Name", TEXT, name),
+        fixed(f"{base}/Settings/Type", INT, TOGGLE),
+        fixed(f"{base}/Settings/ValidTypes", INT, 1 << TOGGLE),
+        fixed(f"{base}/Settings/Function", INT, MANUAL),
+        fixed(f"{base}/Settings/ValidFunctions", INT, 1 << MANUAL),
+    )
+
+
+EXTRAS: tuple[Row[UnitView], ...] = (
+    *(row for card in READINGS for row in _card(card)),
+    *(row for letter, name in SWITCHES.items() for row in _switch(letter, name)),
+)

@@ -1,0 +1,46 @@
+"""A unit whose one case feeds two phases, as a view for each of them. Pure.
+
+The rows of a phase can be looked up in each view: `values_of(phased(rows), leg, n)`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mppdbus.legs import Leg, legs
+from mppdbus.power import Flow, Origin
+
+from .views import UnitView
+
+
+def on_legs(view: UnitView) -> tuple[UnitView, ...]:
+    """Return the view of each leg of a unit's output; of most there is one, itself.
+
+    What is taken from the mains is known as a whole only, and stands on the first leg.
+    """
+    first, *others = legs(view.snapshot)
+    if not others:
+        return (view,)
+    load = replace(view.flow, load=first.power)
+    return (replace(view, flow=load), *(_leg(view, leg) for leg in others))
+
+
+def _leg(view: UnitView, leg: Leg) -> UnitView:
+    status = view.snapshot.status
+    if status is not None:
+        status = status.model_copy(
+            update={
+                "ac_output_voltage": leg.voltage,
+                "ac_output_frequency": leg.frequency,
+                "ac_output_active_power": leg.power,
+                "ac_output_apparent_power": leg.apparent,
+                "grid_voltage": None,
+                "grid_frequency": None,
+            }
+        )
+    flow = Flow(
+        load=leg.power,
+        load_origin=Origin.UNKNOWN if leg.power is None else Origin.MEASURED,
+    )
+    snapshot = replace(view.snapshot, status=status, ratings=None)
+    return replace(view, snapshot=snapshot, flow=flow)

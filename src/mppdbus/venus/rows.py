@@ -1,0 +1,161 @@
+"""What a row of a service is, and how its values read as text. Pure.
+
+A row is one path: its type, where its value comes from, its text, and a word about it
+for docs/dbus.md. `source` is a pure, cheap function of a view and returns None for
+unknown, which the bus shows as invalid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from mppdbus.victron import State
+
+from .items import Item, Kind, Value
+
+V = TypeVar("V", contravariant=True)  # noqa: PLC0105 - a row of all fits any view
+Text = str | Callable[[object], str]
+SELF_EVIDENT = "a constant"  # the path says it all
+INT, NUM, TEXT = Kind.INT, Kind.DOUBLE, Kind.TEXT
+
+
+@dataclass(frozen=True, slots=True)
+class Row(Generic[V]):
+    """One path of a service; `{phase}` in it is L1, L2 or L3.
+
+    `about` says where the value comes from. A `fixed` value stays as long as its
+    service is on the bus, so that nobody need look at it again. What is `writable`
+    is decided by the service's writer, within the bounds.
+    """
+
+    path: str
+    kind: Kind
+    source: Callable[[V], Value]
+    text: Text = ""
+    about: str = ""
+    fixed: bool = False
+    writable: bool = False
+    minimum: Value = None
+    maximum: Value = None
+    default: Value = None
+    paths: tuple[str, ...] = field(init=False, repr=False)  # on L1, L2 and L3
+
+    def __post_init__(self) -> None:
+        on_each = (self.path.replace("{phase}", f"L{number}") for number in (1, 2, 3))
+        object.__setattr__(self, "paths", tuple(on_each))
+
+    def item(self, phase: int) -> Item:
+        """Return the leaf on the bus of a unit on `phase`."""
+        return self.item_at(self.path_on(phase))
+
+    def item_at(self, path: str) -> Item:
+        """Return the leaf of this row under the path that was made of its pattern."""
+        return Item(
+            path,
+            self.kind,
+            self.text,
+            self.writable,
+            self.minimum,
+            self.maximum,
+            self.default,
+        )
+
+    def path_on(self, phase: int) -> str:
+        """Return the path with the phase filled in."""
+        return self.paths[phase - 1]
+
+
+def fixed(
+    path: str, kind: Kind, value: Value, text: Text = "", about: str = SELF_EVIDENT
+) -> Row[object]:
+    """Return the row of a value that never changes."""
+    return Row(path, kind, lambda _: value, text, about, fixed=True)
+
+
+def live(rows: tuple[Row[V], ...]) -> tuple[Row[V], ...]:
+    """Return the rows to look at after every poll: all but the fixed ones."""
+    return tuple(row for row in rows if not row.fixed)
+
+
+def phased(rows: tuple[Row[V], ...]) -> tuple[Row[V], ...]:
+    """Return the rows that belong to a phase; the others say something of the unit."""
+    return tuple(row for row in rows if "{phase}" in row.path)
+
+
+def values_of(rows: tuple[Row[V], ...], view: V, phase: int = 1) -> dict[str, Value]:
+    """Return the value of every row, by its path."""
+    place = phase - 1
+    return {row.paths[place]: row.source(view) for row in rows}
+
+
+def rounded(value: float | None, digits: int) -> float | None:
+    """Return `value` rounded; unknown stays unknown."""
+    return None if value is None else round(value, digits)
+
+
+# -- text ----------------------------------------------------------------------------
+
+VOLT = "{:.1f} V"
+DC_VOLT = "{:.2f} V"
+AMP = "{:.1f} A"
+WATT = "{:.0f} W"
+VA = "{:.0f} VA"
+HERTZ = "{:.1f} Hz"
+PERCENT = "{:.0f} %"
+FINE_PERCENT = "{:.1f} %"
+KWH = "{:.2f} kWh"
+MINUTES = "{:.0f} min"
+SECONDS = "{:.0f} s"
+MILLISECONDS = "{:.0f} ms"
+CELSIUS = "{:.0f} °C"
+LEVELS = ("OK", "Warning", "Alarm")
+ALARM_LEVELS = ("Disabled", "Alarms only", "Alarms and warnings")
+STATE_NAMES: dict[object, str] = {
+    State.OFF: "Off",
+    State.LOW_POWER: "Low power",
+    State.FAULT: "Fault",
+    State.BULK: "Bulk",
+    State.ABSORPTION: "Absorption",
+    State.FLOAT: "Float",
+    State.PASSTHRU: "Passthru",
+    State.INVERTING: "Inverting",
+}
+
+
+def hexadecimal(value: object) -> str:
+    """Return 0xBA44."""
+    return f"0x{value:X}" if isinstance(value, int) else "---"
+
+
+def firmware_text(value: object) -> str:
+    """Return 0x7270 as v72.70."""
+    digits = f"{value:04X}" if isinstance(value, int) else ""
+    return f"v{digits[:-2]}.{digits[-2:]}" if digits else "---"
+
+
+def state_text(value: object) -> str:
+    """Return the name of a state."""
+    return STATE_NAMES.get(value, str(value))
+
+
+def level_text(value: object) -> str:
+    """Return the name of an alarm level."""
+    return _nth(LEVELS, value)
+
+
+def alarm_level_text(value: object) -> str:
+    """Return what a setting of an alarm lets through."""
+    return _nth(ALARM_LEVELS, value)
+
+
+def on_off_text(value: object) -> str:
+    """Return On or Off."""
+    return "On" if value else "Off"
+
+
+def _nth(words: tuple[str, ...], value: object) -> str:
+    if isinstance(value, int) and 0 <= value < len(words):
+        return words[value]
+    return str(value)
