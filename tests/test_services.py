@@ -26,7 +26,9 @@ from mppdbus.venus.services import (
     Row,
     live,
     on_legs,
+    part_on,
     phased,
+    phases_of,
     product_name,
     values_of,
 )
@@ -232,6 +234,24 @@ def test_each_leg_of_a_unit_stands_on_its_own_phase() -> None:
     assert values["/Ac/Out/L2/I"] == 3.0
     assert values["/Ac/In/1/L2/P"] is None
     assert all("/L2/" in path for path in values)
+
+
+def test_a_system_has_what_each_leg_does_on_its_phase() -> None:
+    two = replace(online(qpigs(load=500), "L"), second=PI41_SECOND)
+    one = online(qpigs(load=200), "L")
+    both = SystemView(
+        (
+            UnitView.of(UNIT, two),
+            UnitView.of(replace(UNIT, instance=289, phase=2), one),
+        )
+    )
+    assert phases_of(both) == {1, 2}
+    assert values_of(SYSTEM, both)["/Ac/NumberOfPhases"] == 2
+    loads = [
+        values_of(SYSTEM_PHASE, part_on(both, phase), phase)[f"/Ac/Out/L{phase}/P"]
+        for phase in (1, 2, 3)
+    ]
+    assert loads == [500.0, 500.0, None]
 
 
 def test_a_unit_with_one_leg_is_its_only_one() -> None:

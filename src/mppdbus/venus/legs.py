@@ -10,7 +10,7 @@ from dataclasses import replace
 from mppdbus.legs import Leg, legs
 from mppdbus.power import Flow, Origin
 
-from .views import UnitView
+from .views import SystemView, UnitView
 
 
 def on_legs(view: UnitView) -> tuple[UnitView, ...]:
@@ -44,3 +44,25 @@ def _leg(view: UnitView, leg: Leg) -> UnitView:
     )
     snapshot = replace(view.snapshot, status=status, ratings=None)
     return replace(view, snapshot=snapshot, flow=flow)
+
+
+def phases_of(system: SystemView) -> set[int]:
+    """Return the phases, 1 to 3, that have a unit or a leg of one."""
+    return {phase for view in system.units for phase in _phases(view)}
+
+
+def part_on(system: SystemView, phase: int) -> SystemView:
+    """Return what of the system is on one phase: units, or the legs of units."""
+    parts = (
+        leg
+        for view in system.units
+        for number, leg in zip(_phases(view), on_legs(view), strict=True)
+        if number == phase
+    )
+    return replace(system, units=tuple(parts))
+
+
+def _phases(view: UnitView) -> range:
+    """Return the phases of a unit's legs, which follow each other."""
+    first = view.unit.phase
+    return range(first, first + len(legs(view.snapshot)))

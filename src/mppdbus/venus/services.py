@@ -15,7 +15,7 @@ from .energy_rows import (
     history_values,
 )
 from .extra_rows import EXTRAS
-from .legs import on_legs
+from .legs import on_legs, part_on, phases_of
 from .own_rows import OWN, SYSTEM_OWN
 from .rows import STATE_NAMES, Row, V, hexadecimal, live, phased, values_of
 from .system_rows import SYSTEM as SYSTEM_VICTRON
@@ -38,7 +38,9 @@ __all__ = [
     "history_values",
     "live",
     "on_legs",
+    "part_on",
     "phased",
+    "phases_of",
     "product_name",
     "system_name",
     "values_of",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mppdbus.alarms import ALARM_LEVELS
-from mppdbus.legs import legs
 from mppdbus.victron import AcInput, firmware_number
 
 from .items import Value
+from .legs import phases_of
 from .rows import (
     AMP,
     DC_VOLT,
@@ -72,11 +72,6 @@ def _limit_of_phase(system: SystemView) -> Value:
     return system.on_phase(system.lead.unit.phase).total(rated_current)
 
 
-def _phases(system: SystemView) -> int:
-    legs_of = max((len(legs(view.snapshot)) for view in system.units), default=1)
-    return max(len({view.unit.phase for view in system.units}), legs_of)
-
-
 def system_name(system: SystemView) -> str:
     """Name the system after its only unit, or after what it is."""
     if len(system.units) == 1:
@@ -123,7 +118,7 @@ SYSTEM: tuple[Row[SystemView], ...] = (
     Row(
         "/Ac/NumberOfPhases",
         INT,
-        _phases,
+        lambda s: len(phases_of(s)),
         about="how many phases have a unit, or a leg of one",
     ),
     Row("/Ac/In/1/Type", INT, lambda s: int(s.units[0].unit.ac_input), "", _FIRST),
