@@ -41,6 +41,7 @@ class Brief:
     charging: bool
     ac_charging: bool
     charging_to_float: bool
+    grid_input_current: float | None = None
 
 
 @dataclass

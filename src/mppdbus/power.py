@@ -1,18 +1,27 @@
 """Readings → one consistent power flow. Pure.
 
 PI30 measures the load, the battery (in whole amperes) and PV, never what is drawn
-from the mains: that is derived from the balance, without losses, and says so.
+from the mains: that is derived from the balance and says so, with the unit's losses as
+soon as `losses` has learned them, without until then. What was measured stays as it is.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from .protocol.models import MODES, SecondPhase, SecondTracker, SecondTrackerDuo
+from .protocol.models import (
+    MODES,
+    GeneralStatus,
+    SecondPhase,
+    SecondTracker,
+    SecondTrackerDuo,
+)
 from .snapshot import Snapshot
 
 MAINS_MODES = frozenset("LYE")  # line, bypass, ECO
+BATTERY_MODES = frozenset("BH")  # battery, power saving: nothing from the mains
 OUTPUT_OFF_MODES = frozenset("SC")  # standby, charging: on mains only if b0 says so
 MAINS_PRESENT = 30.0  # V; some units show 1.0 V without mains (f0015)
 
@@ -27,51 +36,111 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Losses:
+    """What a unit takes for itself, and how its meters disagree; the default is none.
+
+    `efficiency` is that between DC and AC, `solar_efficiency` that of the sun's way to
+    the DC side, `hidden_a` the A that its battery meter shows too few either way.
+    """
+
+    own_w: float = 0.0
+    efficiency: float = 1.0
+    known: bool = False  # else they are not reckoned with
+    solar_efficiency: float = 1.0
+    hidden_a: float = 0.0
+
+    def battery(self, power: float, current: float, voltage: float) -> float:
+        """Return the likeliest W into the battery for those of the meter."""
+        if current == 0:
+            return power
+        return power + math.copysign(self.hidden_a * voltage, current)
+
+    def to_dc(self, power: float) -> float:
+        """Return the W on the AC side for W needed on the DC side; < 0: given."""
+        return power / self.efficiency if power > 0 else power * self.efficiency
+
+
+LOSSLESS = Losses()
+
+
+@dataclass(frozen=True, slots=True)
 class Flow:
-    """Powers in W, currents in A; battery positive while charging; None = unknown."""
+    """Powers in W, currents in A; battery positive while charging; None = unknown.
+
+    `losses` are own consumption and conversion; `hidden_load` is what the output takes
+    while the load reads 0 on battery: both estimates, None until they can be made.
+    """
 
     load: float | None = None
+    load_origin: Origin = Origin.UNKNOWN
     pv: tuple[float | None, ...] = ()
     pv_total: float | None = None
     pv_origin: Origin = Origin.UNKNOWN
     battery_voltage: float | None = None
     battery_current: float | None = None
     battery_power: float | None = None
+    battery_origin: Origin = Origin.UNKNOWN
     mains_present: bool | None = None
     mains_used: bool | None = None  # the unit is connected to the mains
     mains_power: float | None = None
     mains_current: float | None = None
     mains_origin: Origin = Origin.UNKNOWN
+    mains_current_origin: Origin = Origin.UNKNOWN
+    losses: float | None = None
+    losses_origin: Origin = Origin.UNKNOWN
+    hidden_load: float | None = None
+    hidden_load_origin: Origin = Origin.UNKNOWN
 
 
-def flow(snapshot: Snapshot) -> Flow:
-    """Return the power flow of one unit."""
+def flow(snapshot: Snapshot, losses: Losses | None = None) -> Flow:
+    """Return the power flow of one unit; `losses` count as soon as they are known."""
     status = snapshot.status
     if status is None:
         return Flow()
-    load = _float(status.ac_output_active_power)
     current = _difference(
         status.battery_charging_current, status.battery_discharge_current
     )
-    battery = _product(status.battery_voltage, current)
     pv, origin = _pv(snapshot)
     total = _sum(pv) if snapshot.trackers is not None else None
-    used = mains_used(snapshot)
-    taken = battery if snapshot.battery_fitted else 0.0
-    mains, mains_origin = _mains(used, load, taken, total)
-    return Flow(
+    load = _float(status.ac_output_active_power)
+    battery = _product(status.battery_voltage, current)
+    found = Flow(
         load=load,
+        load_origin=_origin(load),
         pv=pv,
         pv_total=total,
-        pv_origin=origin if total is not None else Origin.UNKNOWN,
+        pv_origin=_origin(total, origin),
         battery_voltage=status.battery_voltage,
         battery_current=current,
         battery_power=battery,
+        battery_origin=_origin(battery),
         mains_present=mains_present(snapshot),
-        mains_used=used,
+        mains_used=mains_used(snapshot),
+    )
+    return _derive(found, snapshot, losses if losses and losses.known else None)
+
+
+def _derive(found: Flow, snapshot: Snapshot, losses: Losses | None) -> Flow:
+    """Add what follows from the measured values; those stay as they are."""
+    status, dc_side = snapshot.status, _dc_side(found, snapshot, losses or LOSSLESS)
+    mains, origin = _mains(found, dc_side, losses or LOSSLESS)
+    current, measured = _quotient(mains, found, status), Origin.DERIVED
+    if status is not None and status.grid_input_current is not None:
+        current, measured = status.grid_input_current, Origin.MEASURED
+    lost = hidden = None
+    if losses is not None and dc_side is not None and found.load is not None:
+        lost = _lost(found, dc_side, losses)
+        hidden = _hidden_load(found, snapshot, dc_side, losses)
+    return replace(
+        found,
         mains_power=mains,
-        mains_current=_quotient(mains, status.grid_voltage),
-        mains_origin=mains_origin,
+        mains_origin=origin,
+        mains_current=current,
+        mains_current_origin=_origin(current, measured),
+        losses=lost,
+        losses_origin=_origin(lost, Origin.ESTIMATED),
+        hidden_load=hidden,
+        hidden_load_origin=_origin(hidden, Origin.ESTIMATED),
     )
 
 
@@ -94,19 +163,64 @@ def mains_used(snapshot: Snapshot) -> bool | None:
     return False
 
 
+def _dc_side(found: Flow, snapshot: Snapshot, losses: Losses) -> float | None:
+    """Return the W that the battery takes beyond what the sun gives; < 0: gives."""
+    if found.pv_total is None:
+        return None
+    sun = found.pv_total * losses.solar_efficiency
+    if not snapshot.battery_fitted:
+        return -sun
+    power, current, volts = (
+        found.battery_power,
+        found.battery_current,
+        found.battery_voltage,
+    )
+    if power is None or current is None or volts is None:
+        return None
+    return losses.battery(power, current, volts) - sun
+
+
 def _mains(
-    used: bool | None,  # noqa: FBT001 - three states, not a switch
-    load: float | None,
-    battery: float | None,
-    pv: float | None,
+    found: Flow, dc_side: float | None, losses: Losses
 ) -> tuple[float | None, Origin]:
-    if used is None:
+    """Return what the mains must give: the load, the DC side's need, the unit's own.
+
+    The load takes it past the converter; only what goes to or comes from the DC side
+    is converted.
+    """
+    if found.mains_used is None:
         return None, Origin.UNKNOWN
-    if not used:
+    if not found.mains_used:
         return 0.0, Origin.DERIVED
-    if load is None or battery is None or pv is None:
+    if found.load is None or dc_side is None:
         return None, Origin.UNKNOWN
-    return max(0.0, load + battery - pv), Origin.DERIVED
+    guessed = found.pv_origin is Origin.ESTIMATED and found.pv_total != 0
+    power = max(0.0, found.load + losses.to_dc(dc_side) + losses.own_w)
+    return power, Origin.ESTIMATED if guessed else Origin.DERIVED
+
+
+def _lost(found: Flow, dc_side: float, losses: Losses) -> float | None:
+    """Return what is converted into heat now; None in a mode that nobody knows."""
+    if found.mains_used is None or found.load is None:
+        return None
+    sun = (found.pv_total or 0.0) * (1 - losses.solar_efficiency)
+    converted = found.load * (1 / losses.efficiency - 1)
+    if found.mains_used:
+        converted = losses.to_dc(dc_side) - dc_side
+    return max(0.0, losses.own_w + sun + converted)
+
+
+def _hidden_load(
+    found: Flow, snapshot: Snapshot, dc_side: float, losses: Losses
+) -> float | None:
+    """Return what the output takes on battery while its load reads 0.
+
+    Only while the battery's meter does not read 0 either: then nobody knows.
+    """
+    seen = bool(found.battery_current) and snapshot.battery_fitted
+    if snapshot.mode not in BATTERY_MODES or found.load != 0 or not seen:
+        return None
+    return max(0.0, -dc_side - losses.own_w) * losses.efficiency
 
 
 def _pv(snapshot: Snapshot) -> tuple[tuple[float | None, ...], Origin]:
@@ -145,10 +259,16 @@ def _product(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one * other
 
 
-def _quotient(power: float | None, voltage: float | None) -> float | None:
-    if power is None or voltage is None:
+def _quotient(
+    power: float | None, found: Flow, status: GeneralStatus | None
+) -> float | None:
+    if power is None or status is None or status.grid_voltage is None:
         return None
-    return power / voltage if voltage >= MAINS_PRESENT else 0.0
+    return power / status.grid_voltage if found.mains_present else 0.0
+
+
+def _origin(value: float | None, origin: Origin = Origin.MEASURED) -> Origin:
+    return Origin.UNKNOWN if value is None else origin
 
 
 def _sum(values: tuple[float | None, ...]) -> float | None:
