@@ -25,6 +25,9 @@ SINGLE = 0  # output mode of a unit without others
 PHASES: Mapping[int, int] = {2: 1, 3: 2, 4: 3}  # output mode → phase of three
 LEGS: Mapping[int, int] = {5: 1, 6: 2, 7: 2}  # of two; PI41 says other things with them
 TELLING = 200.0  # W of PV from which its current shows where it is measured
+ON_BATTERY = "B"  # the mode in which nothing comes from the mains
+EFFICIENCY, OWN = 0.88, 60.0  # from DC to AC, and W: no unit loses more
+WHOLE, TENTH = 0.5, 0.05  # A by which a printed current may be off
 
 # What QPGS says in the words of QPIGS.
 SHARED = (
@@ -95,15 +98,15 @@ def snapshot_of(
     """
     lead = lead or Snapshot()
     side = dialect.pv_current_is_battery_side
-    status = _status(said, current_at_battery if side is None else side, second)
+    sun = _sun(said, second, current_at_battery if side is None else side)
     serial = None if bogus_serial(said.serial) else said.serial
     who = lead.identity
     return Snapshot(
         online=True,
         identity=Identity(who.protocol, serial, who.model, dialect=dialect.name),
-        status=status,
+        status=_status(said, second, sun[0]),
         battery_fitted=battery_fitted,
-        second=_second(said, second),
+        second=_second(said, second, sun[1]),
         trackers=lead.trackers,
         mode=said.mode,
         ratings=_ratings(said, lead.ratings),
@@ -123,9 +126,7 @@ def away(known: Snapshot) -> Snapshot:
 
 
 def _status(
-    said: ParallelStatus,
-    at_battery: bool | None,  # noqa: FBT001 - three states, not a switch
-    second: Reading | None,
+    said: ParallelStatus, second: Reading | None, sun: float | None
 ) -> GeneralStatus:
     """Put a QPGS into the words of a QPIGS; its status bits are those of PI41."""
     status = GeneralStatusSplitPhase(
@@ -133,31 +134,93 @@ def _status(
     )
     if isinstance(second, SecondTrackersParallel):
         return status.model_copy(update={"pv_charging_power": second.pv_power})
-    amps, volts = said.pv_input_current, said.battery_voltage
-    if amps and at_battery is not True:
-        panel = None if at_battery is None else said.pv_input_voltage
-        amps = amps * panel / volts if panel is not None and volts else None
-    measured = {"pv_input_current": amps, "scc_battery_voltage": volts}
-    return status.model_copy(update=measured)
+    volts = said.battery_voltage
+    amps = sun / volts if sun is not None and volts else sun or None
+    estimated = {"pv_input_current": amps, "scc_battery_voltage": volts}
+    return status.model_copy(update=estimated)
 
 
-def _second(said: ParallelStatus, second: Reading | None) -> Second | None:
+def _second(
+    said: ParallelStatus, second: Reading | None, sun: float | None
+) -> Second | None:
     match second:
         case SecondPhaseParallelStatus():
-            return SecondPhase(**_common(second, SecondPhase))
+            leg = SecondPhase(**_common(second, SecondPhase))
+            volts = leg.pv2_voltage
+            amps = sun / volts if sun is not None and volts else sun
+            return leg.model_copy(update={"pv2_current": amps})
         case SecondTrackersParallel():
             return SecondTrackerDuo(**_common(second, SecondTrackerDuo))
-    amps, volts = said.pv2_current, said.pv2_voltage
-    if amps is None or volts is None:
+    if said.pv2_current is None:
         return None
     return SecondTracker(
-        pv2_current=amps, pv2_voltage=volts, pv2_power=round(amps * volts)
+        pv2_current=said.pv2_current,
+        pv2_voltage=said.pv2_voltage,
+        pv2_power=None if sun is None else round(sun),
     )
 
 
 def _common(said: Reading, model: type[Reading]) -> dict[str, float | int | None]:
     names = set(said.wire) & set(model.wire) - {"device_status"}
     return {name: getattr(said, name) for name in names}
+
+
+def _sun(
+    said: ParallelStatus,
+    second: Reading | None,
+    at_battery: bool | None,  # noqa: FBT001 - three states, not a switch
+) -> tuple[float | None, float | None]:
+    """Estimate the W of both trackers.
+
+    Whole amperes of a few hundred volts are coarse. On battery the same power must
+    feed the load and the battery, which tells where between two amperes it is.
+    """
+    two = second if isinstance(second, SecondPhaseParallelStatus) else said
+    printed = (
+        (said.pv_input_current, said.pv_input_voltage),
+        (two.pv2_current, two.pv2_voltage),
+    )
+    power: list[float | None] = []
+    doubt = []  # ± W of the last digit
+    for amps, panel in printed:
+        volts = said.battery_voltage if at_battery else panel
+        if amps is None or volts is None or (amps and at_battery is None):
+            power.append(None)
+            doubt.append(0.0)
+        else:
+            power.append(amps * volts)
+            doubt.append((WHOLE if amps == int(amps) else TENTH) * volts)
+    total, most = sum(p or 0.0 for p in power), sum(doubt)
+    shift = _within(total, most, _need(said, second)) / most if most else 0.0
+    one, other = (
+        None if p is None else max(0.0, p + shift * d)
+        for p, d in zip(power, doubt, strict=True)
+    )
+    return one, other
+
+
+def _within(total: float, doubt: float, need: tuple[float, float] | None) -> float:
+    """Return by how much a sum of `total` ± `doubt` is likely to be off."""
+    if need is None or (total == 0 and need[0] <= 0):
+        return 0.0
+    least, most = max(total - doubt, need[0]), min(total + doubt, need[1])
+    if least > most:
+        return doubt if need[0] > total else -doubt
+    return (least + most) / 2 - total
+
+
+def _need(said: ParallelStatus, second: Reading | None) -> tuple[float, float] | None:
+    """Return the least and the most W of sun with which a unit's powers add up."""
+    load, volts = said.ac_output_active_power, said.battery_voltage
+    charge, discharge = said.battery_charging_current, said.battery_discharge_current
+    if said.mode != ON_BATTERY or load is None or volts is None:
+        return None
+    if charge is None or discharge is None:
+        return None
+    if isinstance(second, SecondPhaseParallelStatus):
+        load += second.ac_output_active_power or 0
+    battery = (charge - discharge) * volts
+    return load + battery - volts, load / EFFICIENCY + OWN + battery + volts
 
 
 def _ratings(

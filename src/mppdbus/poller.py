@@ -196,6 +196,7 @@ class Poller:
             self._members.live()
             if self._members.wanted:
                 self._plan.rows = (*RECURRING, MEMBER)
+                self._plan.due.setdefault(MEMBER.query, self._clock())
 
     # -- live ---------------------------------------------------------------------
 
