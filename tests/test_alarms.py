@@ -401,11 +401,20 @@ def test_what_has_a_path_is_no_notice(day: Day) -> None:
     )
 
 
-def test_the_inverter_profile_has_fewer_paths() -> None:
-    day = Day(AlarmWatch("inverter"))
-    assert raised(day.settle(1, 6))["Overload"] == 2
-    day = Day(AlarmWatch("inverter"))
-    assert day.settle(18).notices == (Notice(Kind.WARNING, "inverter over-current"),)
+def test_an_error_is_in_words_until_it_is_a_fault(day: Day) -> None:
+    state = day.settle(18)
+    assert state.notices == (Notice(Kind.WARNING, "inverter over-current"),)
+    assert state.error_code == 0
+    state = day.settle(1, 18, mode="F")
+    assert (state.error_code, state.notices) == (18, ())
+
+
+@pytest.mark.parametrize(("profile", "level"), [("inverter", 2), ("hybrid", None)])
+def test_a_short_circuit_is_overload_where_it_has_no_path(
+    profile: str, level: int | None
+) -> None:
+    state = Day(AlarmWatch(profile)).settle(1, 6)
+    assert raised(state).get("Overload") == level
 
 
 def test_unknown_bits_are_told_once(day: Day) -> None:

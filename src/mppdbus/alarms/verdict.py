@@ -162,15 +162,9 @@ def fault_text(names: Mapping[str, str], code: int | None, meaning: str | None) 
     return ", ".join(bits) or NAMELESS
 
 
-def noticed_of(names: AbstractSet[str], *, with_errors: bool) -> set[str]:
-    """Return what only words can tell; `with_errors`: nobody watches /ErrorCode."""
-    return {
-        name
-        for name in names
-        if name in EFFECTS
-        and EFFECTS[name].leaf is None
-        and (with_errors or not EFFECTS[name].error)
-    }
+def noticed_of(names: AbstractSet[str]) -> set[str]:
+    """Return what only words can tell, at least while the inverter has no fault."""
+    return {n for n in names if n in EFFECTS and EFFECTS[n].leaf is None}
 
 
 def _level(severity: Severity, *, faulty: bool) -> Level:

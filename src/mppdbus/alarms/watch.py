@@ -17,8 +17,8 @@ NAMING = 10.0  # s that the code of a fault may take to be read
 class AlarmWatch:
     """The alarms of one inverter; times in s of one monotonic clock.
 
-    `profile` "inverter": nobody watches /Alarms/ShortCircuit nor /ErrorCode there, so
-    that a short circuit counts as overload, and errors are told by notices.
+    `profile` "inverter": nobody watches /Alarms/ShortCircuit there, so that a short
+    circuit counts as overload.
     """
 
     def __init__(self, profile: str = "hybrid") -> None:
@@ -104,7 +104,7 @@ class AlarmWatch:
 
     def _warnings(self, words: dict[str, str], *, faulty: bool) -> tuple[Notice, ...]:
         """Return what only words can tell, once; a fault says itself what it is."""
-        names = v.noticed_of(words.keys(), with_errors=self._bare)
+        names = v.noticed_of(words.keys())
         new, self._noticed = names - self._noticed, names
         return tuple(
             Notice(Kind.WARNING, words[name])
