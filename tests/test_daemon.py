@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -12,43 +12,46 @@ from pathlib import Path
 import pytest
 
 from mppdbus import daemon, link, poller
+from mppdbus.bank import BankSettings
 from mppdbus.config import parse
-from mppdbus.daemon import Keeper, _member
+from mppdbus.daemon import Keeper, unit_of
+from mppdbus.installation import Installation
 from mppdbus.simulator.simulator import Simulator
 from mppdbus.snapshot import Snapshot
-from mppdbus.venus.publisher import Publisher
 from support_run import MULTI, Ports, Watcher, eventually
 
 NAME = MULTI + "92932105100123"
 PATH = "/Connected"
 
 
-class Clumsy(Publisher):
+class Clumsy(Installation):
     """Has a defect that shows when the load is 666 W."""
 
-    def publish(self, index: int, snapshot: Snapshot) -> None:
+    def show(self, key: Hashable, snapshot: Snapshot) -> None:
         if snapshot.status and snapshot.status.ac_output_active_power == 666:
             raise ZeroDivisionError
-        super().publish(index, snapshot)
+        super().show(key, snapshot)
 
 
 @asynccontextmanager
 async def kept(
-    folder: Path, address: str, kind: type[Publisher] = Publisher
+    folder: Path, address: str, kind: type[Installation] = Installation
 ) -> AsyncIterator[tuple[Simulator, Watcher]]:
     async with Ports.below(folder) as ports, Watcher.on(address) as watcher:
         simulator = await ports.add("tty", scene="grid off; pv 0; load 500; soc 90")
         config = parse(f"[[inverter]]\n{ports.unit('tty')}", "test").inverter[0]
-        publisher = kind(address, [_member(config)])
-        await publisher.open()
-        task = asyncio.create_task(Keeper(config, 0, publisher).run())
+        installation = kind(
+            address, folder / "state", BankSettings(), expected=1, patience=0.0
+        )
+        await installation.open([unit_of(config)])
+        task = asyncio.create_task(Keeper(config, 0, installation).run())
         try:
             await watcher.wait(NAME, {"/Ac/Out/L1/P": 500.0})
             yield simulator, watcher
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await publisher.close()
+            await installation.close()
 
 
 @pytest.fixture(autouse=True)

@@ -51,13 +51,14 @@ ALLOWED: dict[str, set[str]] = {
     "losses": PURE,
     "parallel": CODEC | {"snapshot"},
     "crew": CODEC | {"snapshot", "parallel"},
-    "site": PURE | {"bank", "energy", "soc", "venus"},
+    "site": PURE | {"bank", "energy", "losses", "venus"},
     "simulator": {"errors", "protocol", "cli", "porturl"},
     "installation": PURE
-    | {"venus", "site", "statefile", "energy", "soc", "localsetting"},
+    | {"venus", "site", "statefile", "energy", "localsetting", "bank", "bankfile"},
     "daemon": PURE
     | LINE
     | {"config", "inverter", "link", "poller", "stranger", "venus", "installation"}
+    | {"bank"}
     | {"statefile"},
     "cli": {"errors", "__init__"},
     "commands": PURE

@@ -6,24 +6,26 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from mppdbus.errors import BusAway, BusError
 from mppdbus.snapshot import Identity, Snapshot
 from mppdbus.venus import publisher as module
-from mppdbus.venus.publisher import Member, Publisher
 from mppdbus.venus.views import Unit
 from support_bus import PrivateBus, serving
+from support_house import House
 from support_run import INVERTER, MULTI, SYSTEM, Watcher
 from support_snapshots import online, qpigs
 
 BARE = "com.victronenergy.inverter"
+BATTERY = "com.victronenergy.battery.mppdbus"  # of several units
 
 
-def unit(number: int, profile: str = "hybrid", bus_name: str = "") -> Member:
+def unit(number: int, profile: str = "hybrid", bus_name: str = "") -> Unit:
     named = Unit(f"unit {number}", f"/dev/ttyUSB{number}", 288 + number)
-    return Member(named, profile, bus_name)
+    return replace(named, profile=profile, bus_name=bus_name)
 
 
 def snapshot(serial: str | None, mode: str = "L") -> Snapshot:
@@ -37,9 +39,9 @@ def away(serial: str) -> Snapshot:
 
 @asynccontextmanager
 async def published(
-    address: str, *members: Member
-) -> AsyncIterator[tuple[Publisher, Watcher]]:
-    publisher = Publisher(address, list(members))
+    address: str, folder: Path, *units: Unit
+) -> AsyncIterator[tuple[House, Watcher]]:
+    publisher = House(address, folder, *units)
     async with Watcher.on(address) as watcher:
         try:
             await publisher.open()
@@ -56,21 +58,25 @@ async def names_become(watcher: Watcher, *names: str) -> None:
     assert await watcher.names() == set(names)
 
 
-async def test_nothing_is_on_the_bus_before_a_unit_is_known(bus_address: str) -> None:
+async def test_nothing_is_on_the_bus_before_a_unit_is_known(
+    bus_address: str, state: Path
+) -> None:
     members = (unit(0), unit(1, "inverter"))
-    async with published(bus_address, *members) as (publisher, watcher):
+    async with published(bus_address, state, *members) as (publisher, watcher):
         assert await watcher.names() == set()
         await publisher.introduce(1, snapshot("1111111"))
-        assert await watcher.names() == {INVERTER + "1111111"}
+        assert await watcher.names() == {INVERTER + "1111111", BATTERY}
         await publisher.introduce(0, snapshot("2222222"))
-        names = {INVERTER + "1111111", MULTI + "2222222", SYSTEM}
+        names = {INVERTER + "1111111", MULTI + "2222222", SYSTEM, BATTERY}
         assert await watcher.names() == names
     async with Watcher.on(bus_address) as watcher:
         assert await watcher.names() == set()
 
 
-async def test_all_is_known_when_the_name_appears(bus_address: str) -> None:
-    async with published(bus_address, unit(0)) as (publisher, watcher):
+async def test_all_is_known_when_the_name_appears(
+    bus_address: str, state: Path
+) -> None:
+    async with published(bus_address, state, unit(0)) as (publisher, watcher):
         seen: list[float] = []
 
         async def first_look() -> None:
@@ -86,15 +92,18 @@ async def test_all_is_known_when_the_name_appears(bus_address: str) -> None:
 
 async def test_a_unit_without_a_number_is_called_after_its_port(
     bus_address: str,
+    state: Path,
 ) -> None:
-    async with published(bus_address, unit(3)) as (publisher, watcher):
+    async with published(bus_address, state, unit(0)) as (publisher, watcher):
         await publisher.introduce(0, snapshot(None))
-        assert await watcher.names() == {MULTI + "ttyUSB3", SYSTEM}
+        assert await watcher.names() == {MULTI + "ttyUSB0", SYSTEM}
 
 
-async def test_units_of_one_system_have_one_active_input(bus_address: str) -> None:
+async def test_units_of_one_system_have_one_active_input(
+    bus_address: str, state: Path
+) -> None:
     """systemcalc takes what the unit with the lowest instance says for all of them."""
-    async with published(bus_address, unit(0), unit(1)) as (publisher, watcher):
+    async with published(bus_address, state, unit(0), unit(1)) as (publisher, watcher):
         await publisher.introduce(0, snapshot("1111111", "B"))
         alone = await watcher.values(MULTI + "1111111")
         assert alone["/Ac/ActiveIn/ActiveInput"] == 240
@@ -108,30 +117,30 @@ async def test_units_of_one_system_have_one_active_input(bus_address: str) -> No
 
 
 async def test_who_stays_away_gives_its_name_back(
-    bus_address: str, monkeypatch: pytest.MonkeyPatch
+    bus_address: str, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "AWAY", 0.1)
     first, second = MULTI + "1111111", MULTI + "2222222"
-    async with published(bus_address, unit(0), unit(1)) as (publisher, watcher):
+    async with published(bus_address, state, unit(0), unit(1)) as (publisher, watcher):
         await publisher.introduce(0, snapshot("1111111"))
         await publisher.introduce(1, snapshot("2222222"))
         publisher.publish(0, away("1111111"))
-        assert await watcher.names() == {first, second, SYSTEM}
-        await names_become(watcher, second, SYSTEM)
+        assert await watcher.names() == {first, second, SYSTEM, BATTERY}
+        await names_become(watcher, second, SYSTEM, BATTERY)
         system = await watcher.wait(SYSTEM, {"/Devices/0/Service": None})
         assert system["/Devices/1/Service"] == second
         publisher.publish(1, away("2222222"))
         await names_become(watcher)
         await publisher.introduce(0, snapshot("1111111"))
-        await names_become(watcher, first, SYSTEM)
+        await names_become(watcher, first, SYSTEM, BATTERY)
         await watcher.wait(SYSTEM, {"/Devices/0/Service": first, "/Connected": 1})
 
 
 async def test_who_comes_back_in_time_keeps_its_name(
-    bus_address: str, monkeypatch: pytest.MonkeyPatch
+    bus_address: str, state: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "AWAY", 0.1)
-    async with published(bus_address, unit(0)) as (publisher, watcher):
+    async with published(bus_address, state, unit(0)) as (publisher, watcher):
         await publisher.introduce(0, snapshot("1111111"))
         publisher.publish(0, away("1111111"))
         publisher.publish(0, snapshot("1111111"))
@@ -141,8 +150,9 @@ async def test_who_comes_back_in_time_keeps_its_name(
 
 async def test_another_unit_on_the_port_takes_a_name_of_its_own(
     bus_address: str,
+    state: Path,
 ) -> None:
-    async with published(bus_address, unit(0)) as (publisher, watcher):
+    async with published(bus_address, state, unit(0)) as (publisher, watcher):
         await publisher.introduce(0, snapshot("1111111"))
         await publisher.introduce(0, snapshot("2222222"))
         await names_become(watcher, MULTI + "2222222", SYSTEM)
@@ -160,25 +170,29 @@ async def test_another_unit_on_the_port_takes_a_name_of_its_own(
     ],
 )
 async def test_a_name_that_is_taken_is_an_error_at_once(
-    bus_address: str, name: str, member: Member
+    bus_address: str, state: Path, name: str, member: Unit
 ) -> None:
     async with serving(bus_address, [], name=name):
         with pytest.raises(BusError, match=f"{name} is taken on this bus by .*pid"):
-            async with published(bus_address, member):
+            async with published(bus_address, state, member):
                 pass
 
 
-async def test_a_name_that_is_taken_later_is_an_error_too(bus_address: str) -> None:
-    async with published(bus_address, unit(0)) as (publisher, watcher):
+async def test_a_name_that_is_taken_later_is_an_error_too(
+    bus_address: str, state: Path
+) -> None:
+    async with published(bus_address, state, unit(0)) as (publisher, watcher):
         async with serving(bus_address, [], name=MULTI + "1111111"):
             with pytest.raises(BusError, match="is taken on this bus by"):
                 await publisher.introduce(0, snapshot("1111111"))
         assert SYSTEM not in await watcher.names()
 
 
-async def test_a_bus_that_is_away_for_a_moment(private_bus: PrivateBus) -> None:
+async def test_a_bus_that_is_away_for_a_moment(
+    private_bus: PrivateBus, state: Path
+) -> None:
     address = private_bus.address
-    publisher = Publisher(address, [unit(0), unit(1)])
+    publisher = House(address, state, unit(0), unit(1))
     await publisher.open()
     try:
         await publisher.introduce(0, snapshot("1111111"))
@@ -189,16 +203,17 @@ async def test_a_bus_that_is_away_for_a_moment(private_bus: PrivateBus) -> None:
                 await publisher.introduce(index, snapshot(f"{index + 1}" * 7, "B"))
         private_bus.start()
         async with Watcher.on(address) as watcher:
-            await names_become(watcher, MULTI + "1111111", SYSTEM)
+            await names_become(watcher, MULTI + "1111111", SYSTEM, BATTERY)
             await publisher.introduce(1, snapshot("2222222"))
-            await names_become(watcher, MULTI + "1111111", MULTI + "2222222", SYSTEM)
+            both = (MULTI + "1111111", MULTI + "2222222")
+            await names_become(watcher, *both, SYSTEM, BATTERY)
             await watcher.wait(MULTI + "1111111", {"/Mppdbus/Mode": "B"})
     finally:
         await publisher.close()
 
 
-async def test_no_bus() -> None:
-    publisher = Publisher("unix:path=/nowhere/bus", [unit(0)])
+async def test_no_bus(state: Path) -> None:
+    publisher = House("unix:path=/nowhere/bus", state, unit(0))
     with pytest.raises(BusError, match="no D-Bus at unix:path=/nowhere/bus"):
         await publisher.open()
     await publisher.close()

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 from mppdbus.snapshot import Identity, Snapshot
-from mppdbus.venus.publisher import Member, Publisher
 from mppdbus.venus.views import Unit
 from support_bus import BusItemClient
+from support_house import House
 from support_processes import names
 
 
-async def test_units_that_come_at_once_with_one_number(bus_address: str) -> None:
+async def test_units_that_come_at_once_with_one_number(
+    bus_address: str, state: Path
+) -> None:
     ports = ("/dev/ttyUSB0", "/dev/ttyUSB1", "/dev/ttyUSB2")
-    members = [Member(Unit(f"unit {n}", port, 288 + n)) for n, port in enumerate(ports)]
-    publisher = Publisher(bus_address, members)
+    units = [Unit(f"unit {n}", port, 288 + n) for n, port in enumerate(ports)]
+    house = House(bus_address, state, *units)
     same = Snapshot(online=True, identity=Identity(serial="55355535553555"))
     client = await BusItemClient.connect(bus_address, "")
-    await publisher.open()
+    await house.open()
     try:
-        await asyncio.gather(*(publisher.introduce(n, same) for n in range(3)))
+        await asyncio.gather(*(house.introduce(n, same) for n in range(3)))
         multi = "com.victronenergy.multi.mppdbus_"
         assert await names(client) == {
             f"{multi}55355535553555",
-            f"{multi}ttyUSB1",
-            f"{multi}ttyUSB2",
+            f"{multi}55355535553555_at_ttyUSB1",
+            f"{multi}55355535553555_at_ttyUSB2",
             "com.victronenergy.acsystem.mppdbus",
+            "com.victronenergy.battery.mppdbus",
         }
     finally:
-        await publisher.close()
+        await house.close()
         await client.close()

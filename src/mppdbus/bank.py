@@ -124,6 +124,11 @@ class Bank:
     # -- out ------------------------------------------------------------------------
 
     @property
+    def wanted(self) -> bool:
+        """Whether the user wants a state of charge of us."""
+        return self._settings.source != "none"
+
+    @property
     def charge(self) -> Charge:
         """How full the battery is, by the last readings."""
         capacity = self._settings.capacity_ah

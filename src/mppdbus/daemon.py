@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+from pathlib import Path
 
+from .bank import BankSettings
 from .config import Config, InverterConfig
 from .errors import BusAway, BusError, LinkError, MppdbusError, OtherProtocol, PortError
+from .host.place import place_of
+from .installation import Installation
 from .inverter import Inverter
 from .link import Link
-from .poller import Poller
+from .poller import FASTEST, Poller
 from .snapshot import Snapshot
+from .statefile import state_directory
 from .stranger import Stranger
 from .transport import open_transport
 from .venus.bus import bus_address
-from .venus.publisher import Member, Publisher
 from .venus.views import Unit
 from .victron import AcInput
 
 BACK_OFF = (1.0, 2.0, 5.0)  # s between attempts to reach a silent or missing inverter
 STRANGER_PAUSE = 60.0  # s before a port that speaks something else is tried again
+VENUS = Path("/opt/victronenergy")  # there on Venus OS
+PATIENCE_SETTINGS = 10.0  # s that localsettings may take to appear there
 PATIENCE = {"serial": 1.0, "hidraw": 1.0, "tcp": 2.5}  # s an inverter may think
 
 AC_INPUTS = {
@@ -28,6 +35,7 @@ AC_INPUTS = {
     "grid": AcInput.GRID,
     "generator": AcInput.GENERATOR,
     "shore": AcInput.SHORE,
+    "setting": AcInput.GRID,  # until that is known
 }
 
 log = logging.getLogger("mppdbus.daemon")
@@ -39,18 +47,23 @@ async def run(config: Config) -> None:
     Raises `BusError` when there is no bus or a name belongs to somebody else; whatever
     happens to one inverter leaves the others alone.
     """
-    publisher = Publisher(
-        bus_address(config.dbus.bus), [_member(c) for c in config.inverter]
-    )
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
+    venus = await asyncio.to_thread(VENUS.exists)
+    installation = Installation(
+        bus_address(config.dbus.bus),
+        state_directory(os.environ, venus=venus),
+        bank_of(config),
+        expected=len(config.inverter),
+        patience=PATIENCE_SETTINGS if venus else 0.0,
+    )
     tasks: list[asyncio.Task[object]] = []
     try:
-        await publisher.open()
+        await installation.open([unit_of(unit) for unit in config.inverter])
         for index, unit in enumerate(config.inverter):
-            keeper = Keeper(unit, index, publisher)
+            keeper = Keeper(unit, index, installation)
             tasks.append(loop.create_task(keeper.run(), name=unit.name))
         tasks.append(loop.create_task(ended.wait(), name="signal"))
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -61,20 +74,32 @@ async def run(config: Config) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await publisher.close()
+        await installation.close()
 
 
-def _member(unit: InverterConfig) -> Member:
-    return Member(
-        unit=Unit(
-            name=unit.name,
-            connection=unit.port.label,
-            instance=unit.instance,
-            phase=unit.phase,
-            ac_input=AC_INPUTS[unit.ac_input],
-        ),
-        profile=unit.profile,
-        bus_name=unit.bus_name,
+def bank_of(config: Config) -> BankSettings:
+    """Return what the config says of the battery."""
+    said = config.battery
+    return BankSettings(
+        source=said.soc,
+        chemistry=None if said.chemistry == "auto" else said.chemistry,
+        capacity_ah=said.capacity_ah or None,
+        cells=said.cells or None,
+        units=len(config.inverter),
+    )
+
+
+def unit_of(config: InverterConfig) -> Unit:
+    """Return the unit that a section of the config describes."""
+    return Unit(
+        name=config.name,
+        connection=config.port.label,
+        instance=config.instance,
+        phase=1 if config.phase == "auto" else config.phase,
+        phase_follows=config.phase == "auto",
+        ac_input=AC_INPUTS[config.ac_input],
+        profile=config.profile,
+        bus_name=config.bus_name,
     )
 
 
@@ -82,11 +107,11 @@ class Keeper:
     """Keeps one inverter connected: opens its port, polls it, and starts over."""
 
     def __init__(
-        self, config: InverterConfig, index: int, publisher: Publisher
+        self, config: InverterConfig, index: int, installation: Installation
     ) -> None:
         self._config = config
         self._index = index
-        self._publisher = publisher
+        self._installation = installation
         self._log = logging.getLogger(f"mppdbus.{config.name}")
         self._told: set[str] = set()  # troubles since the last live value
         self._attempts = 0
@@ -133,18 +158,32 @@ class Keeper:
             if self._known is not None:
                 inverter.remember(self._known)
             self._known = inverter
-            await self._publisher.introduce(self._index, await poller.first())
+            await self._introduce(await poller.first(), interval or FASTEST)
             self._connected(inverter)
             await poller.run()
         finally:
             if self._known is not None:
                 self._show(self._known.away())
+            self._installation.gone(self._index)
             await link.close()
+
+    async def _introduce(self, snapshot: Snapshot, interval: float) -> None:
+        """Put the inverter on the bus."""
+        config, installation = self._config, self._installation
+        port = config.port
+        place = (
+            await asyncio.to_thread(place_of, port.path) if port.path else port.label
+        )
+        await installation.introduce(
+            self._index, unit_of(config), snapshot, place, interval
+        )
+        if config.ac_input == "setting":
+            await installation.follow_ac_input(self._index)
 
     def _show(self, snapshot: Snapshot) -> None:
         if snapshot.status is not None:
             self._told.clear()
-        self._publisher.publish(self._index, snapshot)
+        self._installation.show(self._index, snapshot)
 
     def _check_serial(self, inverter: Inverter) -> None:
         wanted, found = self._config.serial, inverter.identity.serial

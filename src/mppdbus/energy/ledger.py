@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
+from mppdbus.losses import LossState
+
 from .follower import TOTAL_STEP, Follower
 from .history import MOST_A_DAY, History
 from .integrator import LONGEST, Integrator
@@ -14,7 +16,7 @@ from .ways import Amount, Ways
 
 @dataclass(slots=True)
 class Books:
-    """What is kept when the program ends; energies in kWh."""
+    """What is kept of an inverter when the program ends; energies in kWh."""
 
     ways: Ways = field(default_factory=Ways)
     user: Amount = 0.0
@@ -22,6 +24,7 @@ class Books:
     total: Follower = field(default_factory=Follower)
     total_read: date | None = None  # the day of the last look at QET
     history: History = field(default_factory=History)
+    losses: LossState = field(default_factory=LossState)  # learned beside the counting
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from mppdbus.venus.wire import Wire, bus_address
 from mppdbus.venus.writes import ACCEPTED, NOT_WRITABLE, REFUSED, Writer, Writes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 __all__ = [
     "ACCEPTED",
@@ -91,6 +91,11 @@ class VictronService:
         return self._wire.unique_name if self._wire and self._wire.alive else None
 
     # Values
+
+    @property
+    def paths(self) -> Collection[str]:
+        """The paths of all items."""
+        return self._tree.leaves.keys()
 
     def value(self, path: str) -> Value:
         """Return what the bus shows at `path`; raises KeyError for an unknown path."""

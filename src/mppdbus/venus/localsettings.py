@@ -241,7 +241,9 @@ class LocalSettings:
         if self._service is not None:
             log.warning("localsettings has gone; its settings stay as they were")
         self._forget_service()
-        self._deadline = asyncio.get_running_loop().time() + self._patience
+        # One that is there may take its time to answer, whatever our patience is.
+        patience = max(self._patience, self._answer) if owner else self._patience
+        self._deadline = asyncio.get_running_loop().time() + patience
         if owner:
             self._unsynced = self._declared.copy()
             self._heard = SettingsService(

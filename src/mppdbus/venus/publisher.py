@@ -1,4 +1,4 @@
-"""Puts inverters on the bus: which services there are, their names, their life.
+"""Puts an installation on the bus: which services there are, their names, their life.
 
 A service is claimed when the values of its unit are known, keeps its name while the
 unit is away for a short time, and is released when it stays away.
@@ -8,231 +8,350 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
-from dataclasses import dataclass
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
 
-from mppdbus.errors import BusAway, BusError
-from mppdbus.snapshot import Identity, Snapshot
+from mppdbus.alarms import ALARM_LEVELS
+from mppdbus.errors import BusError
 
-from .bus import Item, Kind, Value, VictronService
-from .services import INVERTER, MULTI, SYSTEM, SYSTEM_PHASE, Row, V
-from .views import SystemView, Unit, UnitView
+from .bus import ACCEPTED, REFUSED, Item, Value, Writer
+from .household import Household, Key
+from .localsettings import LocalSettings
+from .preferences import Preferences
+from .presence import Presence
+from .services import (
+    INVERTER,
+    MULTI,
+    Row,
+    history_items,
+    history_values,
+    live,
+    on_legs,
+    phased,
+    values_of,
+)
+from .shared import BATTERY_NAME, SYSTEM_NAME, Battery, System
+from .views import Unit, UnitView
 from .wire import Wire
 
+__all__ = ["BATTERY_NAME", "SYSTEM_NAME", "Publisher", "values_of"]
+
 PREFIX = "com.victronenergy"
-SYSTEM_NAME = f"{PREFIX}.acsystem.mppdbus"
 AWAY = 300.0  # s offline after which a name is released
+HISTORY_EVERY = 60.0  # s
 
 log = logging.getLogger("mppdbus.bus")
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
-    """How one inverter is to appear on the bus."""
+class _Profile:
+    """What a profile publishes of a unit, in which class of services."""
 
-    unit: Unit
-    profile: str = "hybrid"
-    bus_name: str = ""
+    device_class: str
+    rows: tuple[Row[UnitView], ...]
+    live: tuple[Row[UnitView], ...]
+    phased: tuple[Row[UnitView], ...]
+
+    @classmethod
+    def of(cls, device_class: str, rows: tuple[Row[UnitView], ...]) -> _Profile:
+        return cls(device_class, rows, live(rows), phased(rows))
+
+
+PROFILES = {
+    "hybrid": _Profile.of("multi", MULTI),
+    "inverter": _Profile.of("inverter", INVERTER),
+}
+
+
+@dataclass(slots=True)
+class _Shown:
+    """A unit on the bus."""
+
+    presence: Presence
+    kept: Preferences
+    profile: _Profile
+    phases: list[int] = field(default_factory=list)
+    trackers: int | None = None
+    history_at: float = float("-inf")
+    history_day: date | None = None
+    leaving: asyncio.TimerHandle | None = None
 
 
 class Publisher:
     """All services of this process; one bus connection each.
 
-    `publish` never waits for the bus. `introduce` connects and claims, and raises
-    `BusError` when the name belongs to somebody else, `BusAway` while there is no bus.
+    `show` never waits for the bus. `enter` connects and claims, and raises `BusError`
+    when the name belongs to somebody else, `BusAway` while there is no bus.
     """
 
-    def __init__(self, address: str, members: list[Member]) -> None:
+    def __init__(
+        self, address: str, household: Household, settings: LocalSettings
+    ) -> None:
         self._address = address
-        self._members = members
-        self._views = [UnitView.of(m.unit, Snapshot()) for m in members]
-        self._services: dict[int, VictronService] = {}
-        self._system: VictronService | None = None
-        self._leaving: dict[int, asyncio.TimerHandle] = {}
+        self._household = household
+        self._settings = settings
+        self._shown: dict[Key, _Shown] = {}
+        self._system: System | None = None
+        self._battery: Battery | None = None
+        self._monitor: str | None = None  # who else watches the battery
+        self._turn = asyncio.Lock()  # to make what all units share
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def open(self) -> None:
-        """Connect; raises `BusError` when there is no bus, or a name on it is taken.
+    async def open(self, units: Sequence[Unit]) -> None:
+        """Look at the bus; raises `BusError` if there is none, or a name is taken.
 
         Only the names that do not depend on a serial number are known by now.
         """
-        names = {member.bus_name for member in self._members if member.bus_name}
-        if self._hybrids:
+        names = {unit.bus_name for unit in units if unit.bus_name}
+        if any(unit.profile == "hybrid" for unit in units):
             names.add(SYSTEM_NAME)
-        await self._refuse_taken(names)
-        if self._hybrids:
-            items = self._system_items()
-            self._system = VictronService(SYSTEM_NAME, items, address=self._address)
-            await self._system.connect()
-
-    async def introduce(self, index: int, snapshot: Snapshot) -> None:
-        """Put a unit on the bus, with all its values known before its name is."""
-        self._views[index] = UnitView.of(self._members[index].unit, snapshot)
-        service = self._services.get(index)
-        name = self._name(index, snapshot.identity)
-        if service is not None and service.name != name:
-            log.info("%s: another inverter now: %s", service.name, name)
-            await service.close()
-            service = None
-        if service is None:
-            rows, phase = self._rows(index), self._members[index].unit.phase
-            items = [row.item(phase) for row in rows]
-            service = VictronService(name, items, address=self._address)
-            self._services[index] = service  # the name is taken from here on
-        self.publish(index, snapshot)
-        await _enter(service)
-        log.info("%s is on the bus as %s", self._members[index].unit.name, name)
-        if self._system is not None and index in self._hybrids:
-            self._list_device(index, service)
-            await _enter(self._system)
-
-    def publish(self, index: int, snapshot: Snapshot) -> None:
-        """Show a snapshot; only what changed is sent."""
-        member = self._members[index]
-        view = UnitView.of(member.unit, snapshot)
-        self._views[index] = view
-        service = self._services.get(index)
-        if service is not None:
-            values = values_of(self._rows(index), view, member.unit.phase)
-            if index in self._hybrids and len(self._hybrids) > 1:
-                # systemcalc takes the lowest instance's input for all units.
-                values["/Ac/ActiveIn/ActiveInput"] = self._system_view().active_input
-            service.update(values)
-            self._watch_absence(index, online=snapshot.online)
-        if self._system is not None and index in self._hybrids:
-            self._system.update(self._system_values())
-
-    async def close(self) -> None:
-        """Release all names and disconnect."""
-        for timer in self._leaving.values():
-            timer.cancel()
-        services = [*self._services.values()]
-        if self._system is not None:
-            services.append(self._system)
-        await asyncio.gather(*(service.close() for service in services))
-
-    # -- names ------------------------------------------------------------------
-
-    async def _refuse_taken(self, names: set[str]) -> None:
-        """Raise `BusError` that says who has one of `names`; nothing is shown yet."""
         wire = await Wire.open(self._address, lambda _wire, _call: False)
         try:
             taken = [n for n in names if await wire.call("NameHasOwner", "s", n)]
         finally:
             await wire.close()
         for name in taken:
-            service = VictronService(name, (), address=self._address)
+            presence = Presence(name, (), address=self._address)
             try:
-                await _enter(service)
+                await presence.enter()  # which says who has it
             finally:
-                await service.close()
+                await presence.close()
 
-    def _name(self, index: int, identity: Identity) -> str:
-        member = self._members[index]
-        if member.profile == "inverter":
-            return (
-                member.bus_name or f"{PREFIX}.inverter.{self._suffix(index, identity)}"
-            )
-        return f"{PREFIX}.multi.{self._suffix(index, identity)}"
+    async def prepare(self, key: Key, serial: str | None, place: str) -> str:
+        """Learn under which name and instance a unit is to appear; return its uid.
 
-    def _suffix(self, index: int, identity: Identity) -> str:
-        """Name a unit by its serial, or by its port where that is not unique."""
-        port = re.sub(r"[^A-Za-z0-9]+", "_", self._members[index].unit.connection)
-        port = port.removeprefix("_dev_").strip("_")
-        serial = re.sub(r"[^A-Za-z0-9]+", "_", identity.serial or "")
-        others = {s.name for i, s in self._services.items() if i != index}
-        if serial and not any(n.endswith(f".mppdbus_{serial}") for n in others):
-            return f"mppdbus_{serial}"
-        if serial:
-            log.warning("two inverters say that they are number %s", identity.serial)
-        return f"mppdbus_{port}"
+        `place` says where it is plugged in, for units without a number of their own.
+        """
+        uid = await self._settings.unit_id(key, serial, place)
+        unit = self._household.view(key).unit
+        name = _name(unit, uid)
+        shown = self._shown.get(key)
+        if shown is not None and shown.presence.name == name:
+            return uid
+        if shown is not None:
+            log.info("%s: another inverter now: %s", shown.presence.name, name)
+            await self.remove(key)
+        for other, theirs in tuple(self._shown.items()):
+            if theirs.presence.name == name:
+                log.info("%s is at %s now", name, unit.connection)
+                await self.remove(other)
+        profile = PROFILES[unit.profile]
+        kept = self._prefer(uid, ALARM_LEVELS[profile.device_class], key)
+        await kept.load(profile.device_class, unit.instance)
+        self._household.change(key, replace(unit, instance=kept.instance))
+        items = [row.item(unit.phase) for row in profile.rows]
+        presence = self._make(name, items, kept)
+        self._shown[key] = _Shown(presence, kept, profile, [unit.phase])
+        return uid
 
-    # -- the system ----------------------------------------------------------------
+    async def enter(self, key: Key) -> None:
+        """Put a prepared unit on the bus, with all its values known before its name."""
+        shown, view = self._shown[key], self._household.view(key)
+        rows = shown.profile.rows
+        shown.presence.update(values_of(rows, view, shown.phases[0]))
+        self.show(key)
+        new = not shown.presence.there
+        await shown.presence.enter()
+        if new:
+            log.info("%s is on the bus as %s", view.unit.name, shown.presence.name)
+        async with self._turn:
+            if _hybrid(view.unit):
+                await self._enter_system(key, shown)
+            await self._mind_battery()
 
-    @property
-    def _hybrids(self) -> list[int]:
-        return [i for i, m in enumerate(self._members) if m.profile == "hybrid"]
+    def show(self, key: Key) -> None:
+        """Show the last view of a unit; only what changed is sent."""
+        view = self._household.view(key)
+        shown = self._shown.get(key)
+        if shown is not None:
+            shown.presence.update(self._values(shown, view))
+            self._show_history(shown, view)
+            self._watch_absence(key, shown, online=view.snapshot.online)
+        self._show_shared()
 
-    @property
-    def _phases(self) -> list[int]:
-        return sorted({self._members[i].unit.phase for i in self._hybrids})
+    def monitored(self, name: str | None) -> None:
+        """Take note who else watches the battery: ours steps back, or returns."""
+        self._monitor = name
+        self._start(self._mind_battery_later())
+        for key in tuple(self._shown):
+            self.show(key)
 
-    def _rows(self, index: int) -> tuple[Row[UnitView], ...]:
-        return MULTI if self._members[index].profile == "hybrid" else INVERTER
+    async def remove(self, key: Key) -> None:
+        """Take a unit off the bus."""
+        shown = self._shown.pop(key, None)
+        if shown is None:
+            return
+        if shown.leaving is not None:
+            shown.leaving.cancel()
+        shown.kept.forget()
+        if self._system is not None and self._system.lists(key):
+            self._system.list_device(key, None, None)
+        await shown.presence.close()
 
-    def _system_view(self) -> SystemView:
-        return SystemView(tuple(self._views[i] for i in self._hybrids))
+    async def close(self) -> None:
+        """Release all names and disconnect."""
+        for task in self._tasks:
+            task.cancel()
+        for shown in self._shown.values():
+            if shown.leaving is not None:
+                shown.leaving.cancel()
+        all_of_them = [shown.presence for shown in self._shown.values()]
+        all_of_them += [w.presence for w in (self._system, self._battery) if w]
+        await asyncio.gather(*(presence.close() for presence in all_of_them))
 
-    def _system_items(self) -> list[Item]:
-        items = [row.item(1) for row in SYSTEM]
-        for phase in self._phases:
-            items += [row.item(phase) for row in SYSTEM_PHASE]
-        for place, _ in enumerate(self._hybrids):
-            items.append(Item(f"/Devices/{place}/Service", Kind.TEXT))
-            items.append(Item(f"/Devices/{place}/Instance", Kind.INT))
-        return items
+    # -- units ----------------------------------------------------------------------
 
-    def _system_values(self) -> dict[str, Value]:
-        view = self._system_view()
-        values = values_of(SYSTEM, view, 1)
-        for phase in self._phases:
-            values |= values_of(SYSTEM_PHASE, view.on_phase(phase), phase)
-        return values
+    def _values(self, shown: _Shown, view: UnitView) -> dict[str, Value]:
+        first, *others = on_legs(view)
+        phases = [view.unit.phase + leg for leg in range(1 + len(others))]
+        if shown.phases != phases:
+            self._move(shown, phases)
+        values = values_of(shown.profile.live, first, phases[0])
+        for phase, leg in zip(phases[1:], others, strict=True):
+            values |= values_of(shown.profile.phased, leg, phase)
+        if _hybrid(view.unit) and self._household.several:
+            # systemcalc takes the lowest instance's input for all units.
+            system = self._household.system("hybrid")
+            values["/Ac/ActiveIn/ActiveInput"] = system.active_input
+        return values | shown.kept.values()
 
-    def _list_device(self, index: int, service: VictronService | None) -> None:
-        place = self._hybrids.index(index)
-        instance = self._members[index].unit.instance if service else None
-        assert self._system is not None  # noqa: S101 - the caller looked
-        self._system.update(
-            {
-                f"/Devices/{place}/Service": service.name if service else None,
-                f"/Devices/{place}/Instance": instance,
-            }
+    def _move(self, shown: _Shown, phases: list[int]) -> None:
+        """Move the AC paths to the phases that the unit turns out to be on."""
+        rows = shown.profile.phased
+        before = {row.path_on(phase): None for phase in shown.phases for row in rows}
+        shown.presence.update(before)
+        for phase in phases:
+            shown.presence.add(row.item(phase) for row in rows)
+        shown.phases = phases
+        shown.presence.begin_anew()
+
+    def _show_history(self, shown: _Shown, view: UnitView) -> None:
+        """Show the days, now and then and when one begins."""
+        now = asyncio.get_running_loop().time()
+        history, trackers = view.history, view.snapshot.trackers
+        today = history.today.when if history is not None else None
+        fresh = now - shown.history_at < HISTORY_EVERY
+        if fresh and today == shown.history_day and trackers == shown.trackers:
+            return
+        shown.history_at, shown.history_day, shown.trackers = now, today, trackers
+        shown.presence.add(history_items(trackers))
+        shown.presence.update(history_values(view, trackers))
+
+    def _renumber(self, key: Key, shown: _Shown) -> None:
+        """Take what somebody has changed in the settings."""
+        unit, instance = self._household.view(key).unit, shown.kept.instance
+        if instance != unit.instance:
+            self._household.change(key, replace(unit, instance=instance))
+            # Clients keep the instance that they saw when the name came.
+            shown.presence.begin_anew()
+            if self._system is not None and self._system.lists(key):
+                self._system.list_device(key, shown.presence.name, instance)
+        self.show(key)
+
+    # -- what all units share -------------------------------------------------------
+
+    async def _enter_system(self, key: Key, shown: _Shown) -> None:
+        if self._system is None:
+            system = System(self._household, self._make, self._prefer)
+            await system.load()
+            self._system = system
+        self._system.list_device(key, shown.presence.name, shown.kept.instance)
+        self._system.show()
+        await self._system.presence.enter()
+
+    async def _mind_battery(self) -> None:
+        """Have the battery on the bus where it is needed, and nowhere else."""
+        needed = self._household.battery_needed and self._monitor is None
+        if self._battery is None and needed:
+            battery = Battery(self._household, self._make, self._prefer)
+            await battery.load()
+            self._battery = battery
+        if self._battery is None:
+            return
+        if needed and self._household.system().online:
+            self._battery.show()
+            await self._battery.presence.enter()
+        else:
+            self._battery.presence.leave()
+
+    async def _mind_battery_later(self) -> None:
+        try:
+            async with self._turn:
+                await self._mind_battery()
+        except BusError as error:
+            log.warning("%s", error)
+
+    def _show_shared(self) -> None:
+        for whole in (self._system, self._battery):
+            if whole is not None:
+                whole.show()
+
+    # -- absence --------------------------------------------------------------------
+
+    def _watch_absence(self, key: Key, shown: _Shown, *, online: bool) -> None:
+        if online and shown.leaving is not None:
+            shown.leaving.cancel()
+            shown.leaving = None
+        elif not online and shown.leaving is None:
+            loop = asyncio.get_running_loop()
+            shown.leaving = loop.call_later(AWAY, self._leave, key)
+
+    def _leave(self, key: Key) -> None:
+        """Release the name of a unit that stays away; after the last, all names."""
+        shown = self._shown[key]
+        log.warning("%s stays away: its name is released", shown.presence.name)
+        shown.presence.leave()
+        if self._system is not None and self._system.lists(key):
+            self._system.list_device(key, None, None)
+            if not self._household.system("hybrid").online:
+                self._system.presence.leave()
+        if self._battery is not None and not self._household.system().online:
+            self._battery.presence.leave()
+
+    # -- making services --------------------------------------------------------------
+
+    def _make(self, name: str, items: list[Item], kept: Preferences) -> Presence:
+        writer = self._writer(kept)
+        return Presence(name, items, address=self._address, writer=writer)
+
+    def _prefer(
+        self, uid: str, levels: Sequence[str], key: Key | None = None
+    ) -> Preferences:
+        """Return what is kept for the service of a unit, or of all of them."""
+
+        def changed() -> None:
+            if key is not None and key in self._shown:
+                self._renumber(key, self._shown[key])
+            else:
+                self._show_shared()
+
+        name = "" if key is None else self._household.view(key).unit.name
+        return Preferences(
+            self._settings, uid, fallback=name, levels=levels, changed=changed
         )
 
-    # -- absence -------------------------------------------------------------------
+    def _writer(self, kept: Preferences) -> Writer:
+        async def write(path: str, value: Value) -> int:
+            if kept.knows(path):
+                return await kept.write(path, value)
+            if path == "/Soc" and isinstance(value, float):
+                return ACCEPTED if self._household.correct_charge(value) else REFUSED
+            return REFUSED
 
-    def _watch_absence(self, index: int, *, online: bool) -> None:
-        if online:
-            if (timer := self._leaving.pop(index, None)) is not None:
-                timer.cancel()
-        elif index not in self._leaving:
-            loop = asyncio.get_running_loop()
-            self._leaving[index] = loop.call_later(AWAY, self._leave, index)
+        return write
 
-    def _leave(self, index: int) -> None:
-        """Release the name of a unit that stays away; after the last, the system's."""
-        log.warning("%s stays away: its name is released", self._services[index].name)
-        gone = [self._services[index]]
-        if self._system is not None and index in self._hybrids:
-            self._list_device(index, None)
-            if not self._system_view().online:
-                gone.append(self._system)
-        for service in gone:
-            task = asyncio.get_running_loop().create_task(_release(service))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
-async def _enter(service: VictronService) -> None:
-    """Have a service on the bus under its name."""
-    try:
-        await service.connect()
-        await service.claim()
-    except BusError as error:
-        if service.connected:
-            raise
-        raise BusAway(str(error)) from error
+def _hybrid(unit: Unit) -> bool:
+    return unit.profile == "hybrid"
 
 
-async def _release(service: VictronService) -> None:
-    try:
-        await service.release()
-    except BusError as error:
-        log.warning("%s", error)
-
-
-def values_of(rows: tuple[Row[V], ...], view: V, phase: int) -> dict[str, Value]:
-    """Return the value of every row."""
-    place = phase - 1
-    return {row.paths[place]: row.source(view) for row in rows}
+def _name(unit: Unit, uid: str) -> str:
+    if _hybrid(unit):
+        return f"{PREFIX}.multi.{uid}"
+    return unit.bus_name or f"{PREFIX}.inverter.{uid}"

@@ -1,0 +1,134 @@
+"""Everything that the inverters of one installation share: bus, books, battery."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Hashable
+from dataclasses import replace
+from pathlib import Path
+
+from .bank import Bank, BankSettings
+from .bankfile import BankFile
+from .energy.integrator import LONGEST
+from .localsetting import Setting
+from .site import Site
+from .snapshot import Snapshot
+from .statefile import Archive, local_today
+from .venus.batterywatch import BatteryWatch
+from .venus.localsettings import LocalSettings
+from .venus.publisher import BATTERY_NAME, Publisher
+from .venus.views import Unit
+from .victron import AcInput
+
+AC_INPUT = "/Settings/SystemSetup/AcInput1"  # what the GX's own menu edits
+POLLS_APART = 3  # polls between two samples that still count as one stretch
+
+Key = Hashable
+log = logging.getLogger("mppdbus.site")
+
+
+class Installation:
+    """Shows, counts and keeps what the inverters of a site say.
+
+    `directory` is where state is kept, `expected` the number of inverters that will
+    come at least, `patience` the s that localsettings may take to appear. Everything
+    but `open`, `introduce` and `close` returns at once.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        directory: Path,
+        battery: BankSettings,
+        *,
+        expected: int,
+        patience: float,
+    ) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self._archive = Archive(directory)
+        self._bankfile = BankFile(directory)
+        self._battery = battery
+        self._settings = LocalSettings(
+            address, directory / "settings.json", patience=patience
+        )
+        self._followers: set[Key] = set()  # of the GX's setting of the AC input
+        self._watch = BatteryWatch(address, BATTERY_NAME, self._monitored)
+        self.site = Site(Bank(battery), expected=expected)
+        self._publisher = Publisher(address, self.site, self._settings)
+
+    async def open(self, units: list[Unit]) -> None:
+        """Connect to the bus; raises `BusError` if there is none, or a name is taken.
+
+        Only the names that do not depend on a serial number are known by now.
+        """
+        await self._publisher.open(units)
+        await self._settings.open()
+        self.site.bank = await self._bankfile.bank(self._battery)
+        await self._watch.open()
+
+    async def close(self) -> None:
+        """Release all names, and keep everything."""
+        await self._watch.close()
+        await self._publisher.close()
+        await asyncio.gather(
+            self._settings.close(), self._archive.close(), self._bankfile.close()
+        )
+
+    async def introduce(
+        self, key: Key, unit: Unit, snapshot: Snapshot, place: str, interval: float
+    ) -> None:
+        """Put an inverter on the bus; `interval` s is the time between its snapshots.
+
+        `place` says where it is plugged in. Raises `BusError` when its name belongs to
+        somebody else, `BusAway` while there is no bus.
+        """
+        if key not in self.site.keys:
+            self.site.join(key, unit)
+        uid = await self._publisher.prepare(key, snapshot.identity.serial, place)
+        longest = max(LONGEST, POLLS_APART * interval)
+        ledger = await self._archive.ledger(uid, self._clock(), longest=longest)
+        self.site.open_books(key, ledger)
+        self.show(key, snapshot)
+        await self._publisher.enter(key)
+
+    def show(self, key: Key, snapshot: Snapshot) -> None:
+        """Take a snapshot: count it and show it."""
+        if key in self.site.keys:
+            now = self._clock()
+            self.site.see(key, snapshot, now, local_today())
+            self._publisher.show(key)
+            self._archive.tend(now)
+            self._bankfile.tend(now)
+
+    def gone(self, key: Key) -> None:
+        """Take note that a connection ended: its unit may turn up elsewhere."""
+        self._settings.leave(key)
+
+    async def follow_ac_input(self, key: Key) -> None:
+        """Let the type of a unit's AC input be what the GX is set to."""
+        if not self._followers:
+            self._settings.on_change(AC_INPUT, lambda _path, _value: self._follow())
+            grid = Setting(AC_INPUT, int(AcInput.GRID), 0, int(AcInput.SHORE))
+            await self._settings.add([grid])
+        self._followers.add(key)
+        self._follow()
+
+    def _monitored(self, name: str | None) -> None:
+        """Leave the state of charge to whoever measures it."""
+        said = (
+            "nobody else watches the battery now"
+            if name is None
+            else (f"{name} watches the battery: our state of charge steps back")
+        )
+        log.info(said)
+        self.site.bank.step_back(name)
+        self._publisher.monitored(name)
+
+    def _follow(self) -> None:
+        value = self._settings.value(AC_INPUT)
+        kind = AcInput(int(value)) if value is not None else AcInput.GRID
+        for key in self._followers:
+            unit = self.site.view(key).unit
+            self.site.change(key, replace(unit, ac_input=kind))
+            self._publisher.show(key)

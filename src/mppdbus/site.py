@@ -1,0 +1,152 @@
+"""All inverters of an installation and the battery they share: what each one shows.
+
+Stateful, but pure: snapshots and times are passed in, views come out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
+from datetime import date
+
+from .alarms import AlarmWatch
+from .bank import Bank
+from .charge import Charge
+from .energy.ledger import Ledger
+from .energy.sample import Sample
+from .losses import LossLearner
+from .power import Losses, flow
+from .snapshot import Snapshot
+from .venus.views import SystemView, Unit, UnitView
+
+Key = Hashable
+SHARED = Charge(origin="unknown: see the battery that all inverters share")
+
+
+@dataclass(slots=True)
+class _Place:
+    """One inverter: who it is, and what is kept of it between two snapshots."""
+
+    unit: Unit
+    view: UnitView
+    alarms: AlarmWatch
+    learner: LossLearner = field(default_factory=LossLearner)
+    learned: Losses | None = None  # what of the learner the books have
+    ledger: Ledger | None = None
+
+
+class Site:
+    """The inverters by key, in the order in which they came.
+
+    `expected` is the number of units that will come at least; with more than one the
+    battery is that of a service of its own, and no single unit has its charge.
+    """
+
+    def __init__(self, bank: Bank, *, expected: int = 1) -> None:
+        self.bank = bank
+        self._expected = expected
+        self._places: dict[Key, _Place] = {}
+
+    # -- who is there -------------------------------------------------------------
+
+    def join(self, key: Key, unit: Unit) -> None:
+        """Take a unit in, or another one in its place; nothing is known of it."""
+        view = UnitView.of(unit, Snapshot(), charge=SHARED)
+        self._places[key] = _Place(unit, view, AlarmWatch(unit.profile))
+
+    def change(self, key: Key, unit: Unit) -> None:
+        """Give a unit another name, instance, phase or input; its values stay."""
+        place = self._places[key]
+        place.unit = unit
+        place.view = replace(place.view, unit=unit)
+
+    def leave(self, key: Key) -> None:
+        """Forget a unit."""
+        self._places.pop(key, None)
+
+    def open_books(self, key: Key, ledger: Ledger) -> None:
+        """Count this unit in `ledger` from now on."""
+        place = self._places[key]
+        if place.ledger is not ledger:
+            place.ledger = ledger
+            place.learner = LossLearner(ledger.books.losses)
+            place.learned = None
+
+    @property
+    def keys(self) -> tuple[Key, ...]:
+        """All units, the first one first."""
+        return tuple(self._places)
+
+    @property
+    def several(self) -> bool:
+        """Whether units share the battery."""
+        return max(len(self._places), self._expected) > 1
+
+    @property
+    def battery_needed(self) -> bool:
+        """Whether the battery must have a service of its own."""
+        return self.several and self.bank.wanted
+
+    # -- what they show -------------------------------------------------------------
+
+    def view(self, key: Key) -> UnitView:
+        """Return the last view of a unit."""
+        return self._places[key].view
+
+    def see(self, key: Key, snapshot: Snapshot, now: float, today: date) -> UnitView:
+        """Take a snapshot at `now` s of a monotonic clock; `today` is the site's."""
+        place = self._places[key]
+        unit = place.unit
+        if unit.phase_follows and snapshot.phase not in (None, unit.phase):
+            place.unit = replace(unit, phase=snapshot.phase)
+        power = flow(snapshot, place.learner.losses)
+        place.learner.feed(snapshot, power, now)
+        ledger = place.ledger
+        if ledger is not None:
+            ledger.feed(Sample.of(snapshot, power), now, today)
+            self._keep_losses(place, ledger)
+        place.view = UnitView.of(
+            place.unit,
+            snapshot,
+            power=power,
+            alarms=place.alarms.feed(snapshot, now, fault_code=_code(snapshot)),
+            charge=SHARED,
+            counters=ledger.counters if ledger else None,
+            history=ledger.history if ledger else None,
+        )
+        self._charge(key, now)
+        if not self.several:
+            place.view = replace(place.view, charge=self.bank.charge)
+        return place.view
+
+    def system(self, profile: str | None = None) -> SystemView:
+        """Return all units, or those of one profile, as one system."""
+        views = tuple(
+            place.view
+            for place in self._places.values()
+            if profile is None or place.unit.profile == profile
+        )
+        return SystemView(views, self.bank.charge)
+
+    def correct_charge(self, percent: float) -> bool:
+        """Take what the user says of the state of charge; false if that cannot be."""
+        return self.bank.correct(percent)
+
+    def _keep_losses(self, place: _Place, ledger: Ledger) -> None:
+        """Have what was learned in the books, as soon as there is something new."""
+        if place.learned is not place.learner.losses:
+            place.learned = place.learner.losses
+            ledger.books.losses = place.learner.state
+
+    def _charge(self, key: Key, now: float) -> None:
+        """Feed the bank once a round: when the first unit that answers is seen."""
+        views = {each: place.view for each, place in self._places.items()}
+        online = [each for each, view in views.items() if view.snapshot.online]
+        if not online or online[0] == key:
+            self.bank.feed([(v.snapshot, v.flow) for v in views.values()], now)
+
+
+def _code(snapshot: Snapshot) -> int | None:
+    """Return the fault code that QPGS tells; None if it tells none."""
+    code = snapshot.fault_code
+    return int(code) if code is not None and code.isdecimal() else None

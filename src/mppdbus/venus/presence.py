@@ -1,0 +1,116 @@
+"""One service and its life on the bus: it enters, stays, and leaves; one at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine, Iterable, Mapping
+
+from mppdbus.errors import BusAway, BusError
+
+from .bus import Item, Value, VictronService, Writer
+
+log = logging.getLogger("mppdbus.bus")
+
+
+class Presence:
+    """A service whose name comes and goes while its values go on.
+
+    Entering and leaving take time, and what is asked for last counts.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        items: Iterable[Item],
+        *,
+        address: str,
+        writer: Writer | None = None,
+    ) -> None:
+        self.service = VictronService(name, items, address=address, writer=writer)
+        self._turn = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+
+    @property
+    def name(self) -> str:
+        """The name on the bus."""
+        return self.service.name
+
+    @property
+    def there(self) -> bool:
+        """Whether the name is ours now."""
+        return self.service.claimed
+
+    def update(self, values: Mapping[str, Value]) -> None:
+        """Show values; also those that the bus will ask for when the name comes."""
+        self.service.update(values)
+
+    def add(self, items: Iterable[Item]) -> None:
+        """Add leaves that are not there yet."""
+        known = self.service.paths
+        self.service.add_items(item for item in items if item.path not in known)
+
+    async def enter(self) -> None:
+        """Have the service on the bus under its name.
+
+        Raises `BusError` if somebody else has the name, `BusAway` while there is no
+        bus.
+        """
+        async with self._turn:
+            if not self._closed:
+                await self._enter()
+
+    def leave(self) -> None:
+        """Give the name back, in the background."""
+        self._start(self._leave())
+
+    def begin_anew(self) -> None:
+        """Leave and enter again, in the background, if the service is there.
+
+        What clients look at only when a name appears they look at then.
+        """
+        if self.there:
+            self._start(self._anew())
+
+    async def close(self) -> None:
+        """Leave the bus for good."""
+        self._closed = True
+        for task in self._tasks:
+            task.cancel()
+        async with self._turn:
+            await self.service.close()
+
+    async def _enter(self) -> None:
+        try:
+            await self.service.connect()
+            await self.service.claim()
+        except BusError as error:
+            if self.service.connected:
+                raise
+            raise BusAway(str(error)) from error
+
+    async def _leave(self) -> None:
+        async with self._turn:
+            await self._release()
+
+    async def _anew(self) -> None:
+        async with self._turn:
+            if not self.there:
+                return
+            await self._release()
+            try:
+                await self.service.claim()
+            except BusError as error:
+                log.warning("%s", error)
+
+    async def _release(self) -> None:
+        try:
+            await self.service.release()
+        except BusError as error:
+            log.warning("%s", error)
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

@@ -1,0 +1,104 @@
+"""The services over all units: the acsystem, and the battery where units share it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mppdbus.alarms import ALARM_LEVELS, grid_lost
+
+from .battery_rows import BATTERY
+from .bus import Item, Kind, Value
+from .household import Household, Key
+from .preferences import ALARM_LEVEL, Preferences
+from .presence import Presence
+from .services import SYSTEM, SYSTEM_PHASE, live, values_of
+
+SYSTEM_NAME = "com.victronenergy.acsystem.mppdbus"
+BATTERY_NAME = "com.victronenergy.battery.mppdbus"
+SYSTEM_UID, BATTERY_UID = "mppdbus_sys", "mppdbus_bat"
+SYSTEM_INSTANCE = 0  # Victron's programs look at this one only
+BATTERY_INSTANCE = 288
+GRID_LOST = "GridLost"
+
+Make = Callable[[str, list[Item], Preferences], Presence]
+Prefer = Callable[[str, tuple[str, ...]], Preferences]
+
+
+class System:
+    """The acsystem over all inverters of the hybrid profile."""
+
+    def __init__(self, household: Household, make: Make, prefer: Prefer) -> None:
+        self._household = household
+        self._kept = prefer(SYSTEM_UID, ALARM_LEVELS["acsystem"])
+        self._phases: set[int] = set()
+        self._devices: list[Key] = []
+        items = [row.item(1) for row in SYSTEM]
+        self.presence = make(SYSTEM_NAME, items, self._kept)
+
+    async def load(self) -> None:
+        """Learn what is kept, and show all that never changes."""
+        await self._kept.load("acsystem", SYSTEM_INSTANCE)
+        self._show_all()
+
+    def _show_all(self) -> None:
+        self.presence.update(values_of(SYSTEM, self._household.system("hybrid")))
+
+    def show(self) -> None:
+        """Show all units as they are now."""
+        view = self._household.system("hybrid")
+        values = values_of(LIVE_SYSTEM, view)
+        for phase in self._phases | {unit.unit.phase for unit in view.units}:
+            if phase not in self._phases:
+                self._grow(phase)
+            values |= values_of(SYSTEM_PHASE, view.on_phase(phase), phase)
+        kept = self._kept.values()
+        level = kept[ALARM_LEVEL + GRID_LOST]
+        wanted = level if isinstance(level, int) else None
+        values[f"/Alarms/{GRID_LOST}"] = grid_lost(view.alarm(GRID_LOST), wanted)
+        self.presence.update(values | kept)
+
+    def list_device(self, key: Key, name: str | None, instance: int | None) -> None:
+        """Say which service a unit has; None: none at present."""
+        if key not in self._devices:
+            self._devices.append(key)
+            place = self._devices.index(key)
+            service = Item(f"/Devices/{place}/Service", Kind.TEXT)
+            number = Item(f"/Devices/{place}/Instance", Kind.INT)
+            self.presence.add((service, number))
+        place = self._devices.index(key)
+        values: dict[str, Value] = {f"/Devices/{place}/Service": name}
+        values[f"/Devices/{place}/Instance"] = instance
+        self.presence.update(values)
+
+    def lists(self, key: Key) -> bool:
+        """Tell whether a unit has ever been in the list."""
+        return key in self._devices
+
+    def _grow(self, phase: int) -> None:
+        """Add the paths of a phase; clients look for such only at the beginning."""
+        self._phases.add(phase)
+        self.presence.add(row.item(phase) for row in SYSTEM_PHASE)
+        self.presence.begin_anew()
+
+
+class Battery:
+    """The battery that several units share; systemcalc knows no other way."""
+
+    def __init__(self, household: Household, make: Make, prefer: Prefer) -> None:
+        self._household = household
+        self._kept = prefer(BATTERY_UID, ())
+        items = [row.item(1) for row in BATTERY]
+        self.presence = make(BATTERY_NAME, items, self._kept)
+
+    async def load(self) -> None:
+        """Learn what is kept, and show all that never changes."""
+        await self._kept.load("battery", BATTERY_INSTANCE)
+        self.presence.update(values_of(BATTERY, self._household.system()))
+
+    def show(self) -> None:
+        """Show it as it is now."""
+        values = values_of(LIVE_BATTERY, self._household.system())
+        self.presence.update(values | self._kept.values())
+
+
+LIVE_SYSTEM, LIVE_BATTERY = live(SYSTEM), live(BATTERY)

@@ -1,0 +1,38 @@
+"""An installation without inverters: tests say what those would have said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mppdbus.bank import BankSettings
+from mppdbus.installation import Installation
+from mppdbus.snapshot import Snapshot
+from mppdbus.venus.views import Unit
+
+
+class House:
+    """An installation whose units are told by number."""
+
+    def __init__(self, address: str, folder: Path, *units: Unit) -> None:
+        self.units = units
+        self.installation = Installation(
+            address,
+            folder,
+            BankSettings(source="inverter", units=len(units)),
+            expected=len(units),
+            patience=0.0,
+        )
+
+    async def introduce(self, index: int, snapshot: Snapshot) -> None:
+        place = f"ttyUSB{index}"
+        unit = self.units[index]
+        await self.installation.introduce(index, unit, snapshot, place, 1.0)
+
+    def publish(self, index: int, snapshot: Snapshot) -> None:
+        self.installation.show(index, snapshot)
+
+    async def open(self) -> None:
+        await self.installation.open(list(self.units))
+
+    async def close(self) -> None:
+        await self.installation.close()
