@@ -19,7 +19,7 @@ from mppdbus.cli import COMMANDS
 from mppdbus.protocol.framing import encode_reply, encode_request
 from mppdbus.recording import Exchange, Origin, make, write
 from mppdbus.simulator.simulator import simulate
-from support_frames import known_counts
+from support_frames import counts, known_counts
 from support_simulator import inverter_of
 
 ROOT = Path(__file__).parents[1]
@@ -43,8 +43,15 @@ def invented(text: str) -> str:
     return text.replace("SunX", "Invented").replace("d, 26)", f"d, {WORDS})")
 
 
-MODEL, LAYOUTS, ROW = map(
+MODEL, LAYOUTS, OWN_MODEL, ROW, OWN_QUERIES, OWN_WARNINGS = map(
     invented, re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
+)
+FEWER = next(n for n in range(24, 17, -1) if n not in counts("QPIGS"))
+FEWER_MODEL = (  # the guide's model of QPIRI, turned into one of QPIGS
+    OWN_MODEL.replace("Ratings", "GeneralStatus")
+    .replace("QPIRI", "QPIGS")
+    .replace("[:25]", f"[:{FEWER - 1}]")
+    .replace("back_to_grid_charge", "fan_speed")
 )
 
 
@@ -65,7 +72,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def record(path: Path, family: str, scene: str) -> None:
+def record(path: Path, family: str, scene: str, **replies: str) -> None:
     """What `mppdbus record` writes of a unit that nobody has ever seen."""
     inverter = inverter_of(simulate("axpert-5000", scene=scene))
     said = {query: inverter.answer(query) or "" for query in TOLD}
@@ -74,9 +81,21 @@ def record(path: Path, family: str, scene: str) -> None:
     assert len(said["QPIGS"].split()) == WORDS
     exchanges = [
         Exchange(query, encode_request(query), encode_reply(payload))
-        for query, payload in said.items()
+        for query, payload in (said | replies).items()
     ]
     write(path, make(exchanges, Origin("Invented 5 kW", family, "a test")))
+
+
+def odd_replies() -> dict[str, str]:
+    """Fewer words and a tail of its own, a known number that means something else."""
+    inverter = inverter_of(simulate("axpert-5000", scene="scene mains+pv"))
+    status = (inverter.answer("QPIGS") or "").split() + 9 * ["0"]
+    ratings = (inverter.answer("QPIRI") or "").split()[:25]
+    return {
+        "QPIGS": " ".join([*status[: FEWER - 1], "063"]),
+        "QPIRI": " ".join([*ratings, "045"]),
+        "QPIWS": "".join("1" if n == 15 else "0" for n in range(36)),
+    }
 
 
 def run(project: Path, *words: str) -> str:
@@ -106,41 +125,99 @@ def cell(place: str) -> str:
     return invented(row.split("| `")[2].split("`")[0])
 
 
-def test_the_guide_adds_an_inverter(project: Path) -> None:
-    code = project / "src" / "mppdbus"
-    for name, scene in (("sun", "scene mains+pv"), ("battery", "scene bat")):
-        path = project / f"tests/frames/invented-{name}.jsonl"
-        record(path, "pi30invented", scene)
-
-    protocol = code / "protocol"
-    model = MODEL.replace("    battery_temp", f"{UNNAMED}    battery_temp")
-    edit(protocol / "models.py", "class SecondTracker(Reading):\n", f"{model}\n\n")
-    layout = LAYOUTS.splitlines()[-2].strip()
+def layout_of(project: Path, model: str, count: int) -> None:
+    """Put a layout into `commands.py` behind the one that it extends."""
+    path = project / "src/mppdbus/protocol/commands.py"
     old = re.search(
-        r"_layout\(m\.GeneralStatus, [\d, ]+\),",
-        (protocol / "commands.py").read_text(encoding="utf-8"),
+        r"_layout\(m\.GeneralStatus, [\d, ]+\),", path.read_text(encoding="utf-8")
     )
     assert old, "commands.py has no row of GeneralStatus any more"
-    edit(protocol / "commands.py", old[0], layout, behind=True)
+    edit(path, old[0], f" _layout(m.{model}, {count}),", behind=True)
+
+
+def name_the_family(project: Path, row: str) -> None:
+    """Step 6: its row, its clue, its name for the config and no setters."""
+    code = project / "src" / "mppdbus"
+    protocol = code / "protocol"
     last = '    replace(\n        _PI30,\n        name="revo",\n'
-    edit(protocol / "dialect_table.py", last, ROW)
+    edit(protocol / "dialect_table.py", last, row)
     clue = cell("protocol/identification.py")
     edit(protocol / "identification.py", '    (r"VMII-NXPW"', f"    {clue}\n")
-    name = cell("config.py")
-    edit(code / "config.py", '    "revo",\n', f"    {name}\n")
-    kept_out = f"{name} "
-    assert name.strip(",") in cell("protocol/setters.py")
-    edit(
-        protocol / "setters.py", "ALL = frozenset(DIALECTS) - {", kept_out, behind=True
-    )
+    edit(code / "config.py", '    "revo",\n', f"    {cell('config.py')}\n")
+    kept_out = f"    {cell('protocol/setters.py')}\n"
+    edit(protocol / "setters.py", '    "revo",  # writes', kept_out)
 
+
+def holds(project: Path) -> str:
+    """Step 7; return the family's part of docs/inverters.md."""
     assert run(project, "tools/make_inverters_md.py") == ""
-    page = (project / "docs" / "inverters.md").read_text(encoding="utf-8")
-    assert "| [pi30invented](#pi30invented) | Invented, 5 kW | 1 | 18 | ●" in page
     said = run(project, "-m", "pytest", CHECKS[0], *ONLY)
     said += run(project, "-m", "pytest", *CHECKS[1:], *ONLY[:3])
     assert len(re.findall(r"\d+ passed", said)) == 2, said
     assert "failed" not in said
+    page = (project / "docs" / "inverters.md").read_text(encoding="utf-8")
+    line = "| [pi30invented](#pi30invented) | Invented, 5 kW | 1 | 9 | ●"
+    assert line in page
+    return page.split("## pi30invented\n")[1].split("\n## ")[0]
+
+
+def test_the_guide_adds_an_inverter(project: Path) -> None:
+    for name, scene in (("sun", "scene mains+pv"), ("battery", "scene bat")):
+        path = project / f"tests/frames/invented-{name}.jsonl"
+        record(path, "pi30invented", scene)
+
+    model = MODEL.replace("    battery_temp", f"{UNNAMED}    battery_temp")
+    models = project / "src/mppdbus/protocol/models.py"
+    edit(models, "class SecondTracker(Reading):\n", f"{model}\n\n")
+    assert f"_layout(m.GeneralStatusInvented, {WORDS})," in LAYOUTS
+    layout_of(project, "GeneralStatusInvented", WORDS)
+    name_the_family(project, ROW)
+    part = holds(project)
+    assert (
+        f"QPIGS of {WORDS} words is a `GeneralStatusInvented`: unnamed_26" not in part
+    )
+    assert "battery_temperature" in part
+
+
+def test_the_guide_adds_an_inverter_that_ends_otherwise(project: Path) -> None:
+    protocol = project / "src/mppdbus/protocol"
+    path = project / "tests/frames/invented-sun.jsonl"
+    record(path, "pi30invented", "scene mains+pv", **odd_replies())
+    edit(
+        protocol / "models.py", "class SecondTracker(Reading):\n", FEWER_MODEL + "\n\n"
+    )
+    layout_of(project, "GeneralStatusInvented", FEWER)
+    settings = protocol / "models_settings.py"
+    edit(settings, "class RatingsRevo(Reading):\n", OWN_MODEL + "\n\n")
+    if "    Percent,\n" not in settings.read_text(encoding="utf-8"):
+        edit(settings, "    Reading,\n", "    Percent,\n")
+    warnings = protocol / "warning_bits.py"
+    warnings.write_text(warnings.read_text(encoding="utf-8") + OWN_WARNINGS)
+    columns = f"{OWN_QUERIES}        warnings=w.WARNINGS_INVENTED,\n    ),\n"
+    name_the_family(project, ROW.removesuffix("    ),\n") + columns)
+    table = protocol / "dialect_table.py"
+    if "import models_settings as s\n" not in table.read_text(encoding="utf-8"):
+        imports = "from . import models as m\n"
+        edit(table, imports, "from . import models_settings as s\n", behind=True)
+
+    part = holds(project)
+    assert "QPIRI of 26 words is a `RatingsInvented`: back_to_grid_charge" in part
+    assert f"QPIGS of {FEWER} words is a `GeneralStatusInvented`: fan_speed" in part
+    assert "a15 fan_filter_clogged (invented-sun)" in part
+    shown = run(project, "-m", "mppdbus", "decode", str(path))
+    assert re.search(r"back_to_grid_charge +45 %", shown), shown
+    assert re.search(r"fan_speed +63 %", shown)
+    assert "max_constant_voltage_time" not in shown
+
+
+def test_a_tail_that_is_only_appended_is_told_at_once(project: Path) -> None:
+    protocol = project / "src/mppdbus/protocol"
+    appended = FEWER_MODEL.split("\n    @classmethod")[0]
+    edit(protocol / "models.py", "class SecondTracker(Reading):\n", appended + "\n\n")
+    layout_of(project, "GeneralStatusInvented", FEWER)
+    said = run(project, "-m", "pytest", CHECKS[0], *ONLY)
+    told = f"fan_speed of GeneralStatusInvented is never filled by {FEWER} words"
+    assert told in said
 
 
 def test_before_it_is_followed_the_tests_say_what_to_do(project: Path) -> None:
