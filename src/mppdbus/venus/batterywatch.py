@@ -73,7 +73,6 @@ class BatteryWatch:
         self._wire: Wire | None = None
         self._batteries: dict[str, _Battery] = {}
         self._keeper: asyncio.Task[None] | None = None
-
         self.monitor: str | None = None  # what `on_change` was told last
 
     async def open(self) -> None:
@@ -102,6 +101,7 @@ class BatteryWatch:
     # -- who is there ------------------------------------------------------------------
 
     async def _connect(self) -> None:
+        self._forget_all()  # what an attempt before has found
         wire = await Wire.open(self._address, lambda _wire, _call: False, self._hear)
         self._wire = wire
         try:
@@ -155,7 +155,6 @@ class BatteryWatch:
         """Come back after each loss of the connection, until cancelled."""
         while self._wire is not None:
             await self._wire.gone.wait()
-            self._forget_all()
             delay = self._first_delay
             while not self._wire.alive:
                 await asyncio.sleep(delay)
@@ -240,7 +239,6 @@ class BatteryWatch:
         if monitor == self.monitor:
             return
         self.monitor = monitor
-        log.info("the battery is watched by %s", monitor or "nobody else: we estimate")
         try:
             self._on_change(monitor)
         except Exception:  # an error of theirs must not cost us the watch

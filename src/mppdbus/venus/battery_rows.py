@@ -1,0 +1,123 @@
+"""TABLES: the battery that several inverters share, as one service.
+
+No /Info: its mere presence marks a BMS, which DVCC would follow. No alarms: those of
+the inverters would show twice. No /Dc/0/Temperature: nobody measures it.
+"""
+
+from __future__ import annotations
+
+from mppdbus import __version__
+
+from .own_rows import CHARGE
+from .rows import (
+    AMP,
+    DC_VOLT,
+    INT,
+    NUM,
+    PERCENT,
+    TEXT,
+    WATT,
+    Row,
+    fixed,
+    hexadecimal,
+    rounded,
+)
+from .unit_rows import PRODUCT_ID
+from .views import SystemView, UnitView
+
+NAME = "com.victronenergy.battery.mppdbus"
+PRODUCT_NAME = "Battery (mppdbus)"
+AMP_HOURS = "{:.1f} Ah"
+
+
+def _voltage(view: UnitView) -> float | None:
+    return view.flow.battery_voltage if view.snapshot.battery_fitted else None
+
+
+def _current(view: UnitView) -> float | None:
+    return view.flow.battery_current if view.snapshot.battery_fitted else 0.0
+
+
+def _power(view: UnitView) -> float | None:
+    return view.flow.battery_power if view.snapshot.battery_fitted else 0.0
+
+
+def _connection(system: SystemView) -> str:
+    """Name the port of the only unit, or how many there are."""
+    units = system.units
+    return units[0].unit.connection if len(units) == 1 else f"{len(units)} inverters"
+
+
+def _capacity_left(system: SystemView) -> float | None:
+    percent, installed = system.charge.percent, system.charge.capacity
+    if percent is None or installed is None:
+        return None
+    return round(installed * percent / 100, 1)
+
+
+BATTERY: tuple[Row[SystemView], ...] = (
+    fixed("/Mgmt/ProcessName", TEXT, "mppdbus"),
+    fixed("/Mgmt/ProcessVersion", TEXT, __version__, "", "version of mppdbus"),
+    Row("/Mgmt/Connection", TEXT, _connection, "", "how many inverters share it"),
+    Row("/DeviceInstance", INT, lambda _: None, "", "localsettings"),
+    fixed("/ProductId", INT, PRODUCT_ID, hexadecimal),
+    fixed("/ProductName", TEXT, PRODUCT_NAME),
+    Row(
+        "/CustomName",
+        TEXT,
+        lambda _: PRODUCT_NAME,
+        about="what the user has written",
+        writable=True,
+    ),
+    fixed("/FirmwareVersion", TEXT, __version__, "", "version of mppdbus"),
+    fixed("/HardwareVersion", TEXT, None, "", "unknown: there is no such device"),
+    fixed("/Serial", TEXT, None, "", "unknown: there is no such device"),
+    Row("/Connected", INT, lambda s: int(bool(s.online)), "", "1 while any answers"),
+    Row(
+        "/Dc/0/Voltage",
+        NUM,
+        lambda s: rounded(s.mean(_voltage), 2),
+        DC_VOLT,
+        "mean of all units that see a battery",
+    ),
+    Row(
+        "/Dc/0/Current",
+        NUM,
+        lambda s: rounded(s.total(_current), 1),
+        AMP,
+        "sum of all units; positive while charging",
+    ),
+    Row(
+        "/Dc/0/Power",
+        NUM,
+        lambda s: rounded(s.total(_power), 1),
+        WATT,
+        "sum of all units; positive while charging",
+    ),
+    Row(
+        "/Soc",
+        NUM,
+        lambda s: rounded(s.charge.percent, 1),
+        PERCENT,
+        "as `/Mppdbus/Origin/Soc` says; what is written corrects the estimate",
+        writable=True,
+        minimum=0.0,
+        maximum=100.0,
+    ),
+    Row("/Capacity", NUM, _capacity_left, AMP_HOURS, "`/Soc` of `/InstalledCapacity`"),
+    Row(
+        "/InstalledCapacity",
+        NUM,
+        lambda s: s.charge.capacity,
+        AMP_HOURS,
+        "`capacity_ah` in the config",
+    ),
+    *CHARGE,
+    Row(
+        "/Mppdbus/Soc/Offset",
+        NUM,
+        lambda s: rounded(s.charge.offset, 2),
+        "{:.2f} A",
+        "what the meters of all units read too high, as far as learned",
+    ),
+)
