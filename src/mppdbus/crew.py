@@ -17,7 +17,10 @@ RESCAN = 60.0  # s from one slot without a unit to the next
 ROUNDS = 3  # without an answer, after which a unit is away
 NEAR = 0.1  # by which part of itself a value differs from one reading to the next
 # By these a unit is recognised where the serial numbers do not tell.
-TRAITS = ("pv_input_voltage", "ac_output_apparent_power", "battery_charging_current")
+TRAITS = (
+    *("pv_input_voltage", "ac_output_apparent_power"),
+    *("battery_charging_current", "battery_discharge_current"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,7 @@ class Crew:
         self.half: tuple[int, ParallelStatus, Snapshot] | None = None  # wants QP2GS
         self._twin: int | None = None  # shows a unit that another slot shows too
         self._unseen = list(SLOTS)
+        self._settled = False  # `own` was chosen among all slots
         self._tried: dict[int, float] = {}
         self._rescanned = 0.0
         self._asked: set[int] = set()  # since the last live poll
@@ -138,10 +142,12 @@ class Crew:
         members = self.members
         same = [s for s, m in members.items() if m.said.serial == own.serial]
         if self._unseen:
-            self.own = same[0] if len(same) == 1 else self.own
+            sure = len(same) == 1 and not bogus_serial(own.serial)
+            self.own = same[0] if sure else self.own
             return
         candidates = same or list(members)
-        if self.own not in candidates:
+        if self.own not in candidates or not self._settled:
+            self._settled = True
             self.own = min(
                 candidates,
                 key=lambda slot: _unlike(members[slot].said, own.said),

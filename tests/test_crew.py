@@ -1,0 +1,132 @@
+"""Which slot of a set is which unit, when the numbers do not tell."""
+
+from __future__ import annotations
+
+from mppdbus.crew import RESCAN, SLOTS, Crew, Own
+from mppdbus.parallel import snapshot_of
+from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.models import GeneralStatus
+from mppdbus.protocol.models_parallel import ParallelStatus
+
+A, B, C = "92932105100001", "92932105100002", "92932105100003"
+BOGUS = "55355535553555"
+EMPTY = ParallelStatus(exists=False, serial="00000000000000", mode="P")
+
+
+def said(serial: str, load: int = 500) -> ParallelStatus:
+    return ParallelStatus(
+        exists=True, serial=serial, mode="B", ac_output_apparent_power=load
+    )
+
+
+class Told:
+    """A crew that has been told of slots; `own` is the unit that was asked."""
+
+    def __init__(self, serial: str | None, load: int = 500) -> None:
+        self.crew = Crew()
+        self.own = Own(serial, GeneralStatus(ac_output_apparent_power=load))
+        self.now = 0.0
+
+    def round(self, **slots: ParallelStatus) -> list[str]:
+        """Ask whatever is due between two live polls; return the queries."""
+        self.crew.live()
+        asked = []
+        while (query := self.crew.next(self.now)) is not None:
+            asked.append(query)
+            self.crew.asked(query, self.now)
+            self.hear(int(query[-1]), slots.get(f"s{query[-1]}", EMPTY))
+        return asked
+
+    def hear(self, slot: int, reading: ParallelStatus) -> None:
+        snapshot = snapshot_of(reading, DIALECTS["pi30max"])
+        self.crew.heard(slot, reading, snapshot, self.own)
+
+    @property
+    def loads(self) -> dict[str, int | None]:
+        """What is told of the others: VA, None for one that is away."""
+        others = self.crew.others(self.own)
+        return {
+            key: other.status.ac_output_apparent_power if other.status else None
+            for key, other in others.items()
+        }
+
+
+def test_all_slots_first_then_those_with_others_and_seldom_one_of_the_rest() -> None:
+    told = Told(B)
+    slots = {"s0": said(A, 100), "s1": said(B), "s2": said(C, 300)}
+    assert told.round(**slots)[:10] == [f"QPGS{n}" for n in SLOTS]
+    assert told.crew.own == 1
+    assert told.loads == {A: 100, C: 300}
+    assert told.round(**slots) == ["QPGS0", "QPGS2"]
+    told.now = RESCAN
+    assert told.round(**slots) == ["QPGS1", "QPGS0", "QPGS2"]
+    told.now = 2 * RESCAN
+    assert told.round(**slots) == ["QPGS3", "QPGS0", "QPGS2"]
+
+
+def test_nothing_is_told_before_the_asked_unit_is_known_among_them() -> None:
+    told = Told(C)
+    for slot, serial in enumerate((A, B)):
+        told.crew.asked(f"QPGS{slot}", 0.0)
+        told.hear(slot, said(serial))
+        assert told.loads == {}
+    told.crew.asked("QPGS2", 0.0)
+    told.hear(2, said(C))
+    assert told.loads == {A: 500, B: 500}
+
+
+def test_slot_0_is_the_asked_unit_once_more_on_some_firmware() -> None:
+    told = Told(B)
+    told.round(s0=said(B, 510), s1=said(A, 400), s2=said(B, 500))
+    assert told.crew.own in (0, 2)
+    assert told.loads == {A: 400}
+
+
+def test_two_units_with_one_number_are_two() -> None:
+    told = Told(A, load=1000)
+    slots = {"s0": said(A, 200), "s1": said(A, 1000), "s2": said(B, 300)}
+    told.round(**slots)
+    assert told.crew.own == 1  # it measures what QPIGS says
+    assert told.loads == {"slot 0": 200, B: 300}
+    told.round(**slots | {"s0": EMPTY})
+    assert told.loads == {"slot 0": None, B: 300}
+
+
+def test_units_without_numbers() -> None:
+    told = Told(BOGUS, load=700)
+    told.round(s0=said(BOGUS, 100), s1=said(BOGUS, 400), s2=said(BOGUS, 700))
+    assert told.crew.own == 2
+    assert told.loads == {"slot 0": 100, "slot 1": 400}
+
+
+def test_a_unit_whose_number_is_printed_otherwise_is_found_by_what_it_measures() -> (
+    None
+):
+    told = Told("00" + A, load=900)
+    told.round(s0=said(B, 300), s1=said(A, 890))
+    assert told.crew.own == 1
+    assert told.loads == {B: 300}
+
+
+def test_units_keep_their_names_when_the_slots_are_dealt_anew() -> None:
+    told = Told(A)
+    told.round(s0=said(A), s1=said(B, 100), s2=said(C, 200))
+    assert told.loads == {B: 100, C: 200}
+    told.round(s0=said(A), s1=said(C, 210), s2=EMPTY)
+    assert told.loads == {B: None, C: 210}
+    told.round(s0=said(A), s1=said(C, 220), s2=said(B, 110))
+    assert told.loads == {B: 110, C: 220}
+
+
+def test_a_lone_unit_of_a_set_has_no_others() -> None:
+    told = Told(A)
+    told.round(s0=ParallelStatus(exists=False, serial=A, mode="B"))
+    assert told.crew.own == 0
+    assert told.loads == {}
+    assert told.round() == []
+
+
+def test_an_answer_that_fits_nobody_is_survived() -> None:
+    told = Told(BOGUS)
+    told.round()
+    assert (told.crew.own, told.loads) == (None, {})
