@@ -140,7 +140,8 @@ def daemon(folder: Path, address: str, units: Iterable[str]) -> Program:
     tables = "\n".join(f"[[inverter]]\n{unit}" for unit in units)
     config.write_text(f'[dbus]\nbus = "{address}"\n\n{tables}\n')
     argv = [*MPPDBUS, "run", "--config", str(config), "--log-level", "INFO"]
-    return Program(argv, folder / "daemon.log")
+    env = {"MPPDBUS_STATE": str(folder / "state")}
+    return Program(argv, folder / "daemon.log", env=env)
 
 
 async def names(client: BusItemClient) -> set[str]:

@@ -48,7 +48,8 @@ class Daemon(Program):
         tables = "".join(f"[[inverter]]\n{unit}\n" for unit in units)
         config.write_text(f'[dbus]\nbus = "{address}"\n{tables}')
         argv = [*MPPDBUS, "run", "--config", str(config)]
-        super().__init__(argv, folder / f"{name}.log")
+        env = {"MPPDBUS_STATE": str(folder / "state")}
+        super().__init__(argv, folder / f"{name}.log", env=env)
 
     @property
     def pid(self) -> int:

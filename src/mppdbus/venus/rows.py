@@ -108,7 +108,6 @@ FINE_PERCENT = "{:.1f} %"
 KWH = "{:.2f} kWh"
 MINUTES = "{:.0f} min"
 SECONDS = "{:.0f} s"
-MILLISECONDS = "{:.0f} ms"
 CELSIUS = "{:.0f} °C"
 LEVELS = ("OK", "Warning", "Alarm")
 ALARM_LEVELS = ("Disabled", "Alarms only", "Alarms and warnings")

@@ -9,6 +9,7 @@ from mppdbus.alarms import ALARM_LEVELS, grid_lost
 from .battery_rows import BATTERY
 from .bus import Item, Kind, Value
 from .household import Household, Key
+from .legs import part_on, phases_of
 from .preferences import ALARM_LEVEL, Preferences
 from .presence import Presence
 from .services import SYSTEM, SYSTEM_PHASE, live, values_of
@@ -47,10 +48,10 @@ class System:
         """Show all units as they are now."""
         view = self._household.system("hybrid")
         values = values_of(LIVE_SYSTEM, view)
-        for phase in self._phases | {unit.unit.phase for unit in view.units}:
+        for phase in self._phases | phases_of(view):
             if phase not in self._phases:
                 self._grow(phase)
-            values |= values_of(SYSTEM_PHASE, view.on_phase(phase), phase)
+            values |= values_of(SYSTEM_PHASE, part_on(view, phase), phase)
         kept = self._kept.values()
         level = kept[ALARM_LEVEL + GRID_LOST]
         wanted = level if isinstance(level, int) else None
