@@ -17,8 +17,9 @@ from .snapshot import Snapshot
 from .statefile import Archive, local_today
 from .venus.batterywatch import BatteryWatch
 from .venus.localsettings import LocalSettings
+from .venus.notices import Notifier
 from .venus.publisher import BATTERY_NAME, Publisher
-from .venus.views import Unit
+from .venus.views import Unit, UnitView
 from .victron import AcInput
 
 AC_INPUT = "/Settings/SystemSetup/AcInput1"  # what the GX's own menu edits
@@ -54,6 +55,7 @@ class Installation:
         )
         self._followers: set[Key] = set()  # of the GX's setting of the AC input
         self._watch = BatteryWatch(address, BATTERY_NAME, self._monitored)
+        self._notifier = Notifier(address)
         self.site = Site(Bank(battery), expected=expected)
         self._publisher = Publisher(address, self.site, self._settings)
 
@@ -66,13 +68,17 @@ class Installation:
         await self._settings.open()
         self.site.bank = await self._bankfile.bank(self._battery)
         await self._watch.open()
+        await self._notifier.open()
 
     async def close(self) -> None:
         """Release all names, and keep everything."""
         await self._watch.close()
         await self._publisher.close()
         await asyncio.gather(
-            self._settings.close(), self._archive.close(), self._bankfile.close()
+            self._notifier.close(),
+            self._settings.close(),
+            self._archive.close(),
+            self._bankfile.close(),
         )
 
     async def introduce(
@@ -96,8 +102,9 @@ class Installation:
         """Take a snapshot: count it and show it."""
         if key in self.site.keys:
             now = self._clock()
-            self.site.see(key, snapshot, now, local_today())
+            view = self.site.see(key, snapshot, now, local_today())
             self._publisher.show(key)
+            self._tell(view)
             self._archive.tend(now)
             self._bankfile.tend(now)
 
@@ -113,6 +120,15 @@ class Installation:
             await self._settings.add([grid])
         self._followers.add(key)
         self._follow()
+
+    def _tell(self, view: UnitView) -> None:
+        """Pass on what no alarm path says: words, and what no document explains."""
+        state = view.alarm_state
+        for notice in state.notices:
+            self._notifier.notify(view.unit.name, notice)
+        if state.unknown:
+            name, bits = view.unit.name, ", ".join(state.unknown)
+            log.info("%s: QPIWS: no document explains %s", name, bits)
 
     def _monitored(self, name: str | None) -> None:
         """Leave the state of charge to whoever measures it."""

@@ -103,7 +103,7 @@ def flow(snapshot: Snapshot, losses: Losses | None = None) -> Flow:
     )
     pv, origin = _pv(snapshot)
     total = _sum(pv) if snapshot.trackers is not None else None
-    load = _sum(tuple(leg.power for leg in legs(snapshot)))
+    load = _sum(tuple(_float(leg.power) for leg in legs(snapshot)))
     battery = _product(status.battery_voltage, current)
     found = Flow(
         load=load,

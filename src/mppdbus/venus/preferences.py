@@ -51,7 +51,7 @@ class Preferences:
         await self._settings.add(
             Setting(path, DEFAULT_LEVELS[name], 0, int(max(Level)))
             for leaf, path in self._where.items()
-            if (name := leaf.removeprefix(ALARM_LEVEL)) in DEFAULT_LEVELS
+            if (name := leaf.removeprefix(ALARM_LEVEL)) != leaf
         )
 
     def values(self) -> dict[str, Value]:
@@ -61,6 +61,8 @@ class Preferences:
             value = self._settings.value(path)
             if leaf == CUSTOM_NAME:
                 value = value or self._fallback or None
+            elif value is None:  # removed; an invalid level would count as "none"
+                value = DEFAULT_LEVELS[leaf.removeprefix(ALARM_LEVEL)]
             if value is not None:
                 values[leaf] = value
         return values

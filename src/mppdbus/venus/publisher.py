@@ -31,7 +31,7 @@ from .services import (
     phased,
     values_of,
 )
-from .shared import BATTERY_NAME, SYSTEM_NAME, Battery, System
+from .shared import BATTERY_NAME, SYSTEM_NAME, UNIT_LEVELS, Battery, System
 from .views import Unit, UnitView
 from .wire import Wire
 
@@ -240,6 +240,8 @@ class Publisher:
 
     def _renumber(self, key: Key, shown: _Shown) -> None:
         """Take what somebody has changed in the settings."""
+        if self._system is not None and self._system.lists(key):
+            self._system.show_levels(shown.kept.values())
         unit, instance = self._household.view(key).unit, shown.kept.instance
         if instance != unit.instance:
             self._household.change(key, replace(unit, instance=instance))
@@ -257,6 +259,7 @@ class Publisher:
             await system.load()
             self._system = system
         self._system.list_device(key, shown.presence.name, shown.kept.instance)
+        self._system.show_levels(shown.kept.values())
         self._system.show()
         await self._system.presence.enter()
 
@@ -335,6 +338,10 @@ class Publisher:
         async def write(path: str, value: Value) -> int:
             if kept.knows(path):
                 return await kept.write(path, value)
+            if path in UNIT_LEVELS:  # on the page of the whole: for all units
+                units = [s.kept for s in self._shown.values() if s.kept.knows(path)]
+                verdicts = [await unit.write(path, value) for unit in units]
+                return max(verdicts, default=REFUSED)
             if path == "/Soc" and isinstance(value, float):
                 return ACCEPTED if self._household.correct_charge(value) else REFUSED
             return REFUSED

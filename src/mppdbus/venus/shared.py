@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from mppdbus.alarms import ALARM_LEVELS, grid_lost
 
@@ -20,6 +20,7 @@ SYSTEM_UID, BATTERY_UID = "mppdbus_sys", "mppdbus_bat"
 SYSTEM_INSTANCE = 0  # Victron's programs look at this one only
 BATTERY_INSTANCE = 288
 GRID_LOST = "GridLost"
+UNIT_LEVELS = tuple(ALARM_LEVEL + name for name in ALARM_LEVELS["multi"])
 
 Make = Callable[[str, list[Item], Preferences], Presence]
 Prefer = Callable[[str, tuple[str, ...]], Preferences]
@@ -70,6 +71,11 @@ class System:
         values: dict[str, Value] = {f"/Devices/{place}/Service": name}
         values[f"/Devices/{place}/Instance"] = instance
         self.presence.update(values)
+
+    def show_levels(self, kept: Mapping[str, Value]) -> None:
+        """Show the alarm levels of a unit, of which clients change all at once here."""
+        levels = {leaf: kept[leaf] for leaf in UNIT_LEVELS if leaf in kept}
+        self.presence.update(levels)
 
     def lists(self, key: Key) -> bool:
         """Tell whether a unit has ever been in the list."""

@@ -158,6 +158,7 @@ SYSTEM: tuple[Row[SystemView], ...] = (
         "QPIWS `line_fail` of any unit, if /Settings/AlarmLevel/GridLost lets it",
     ),
     *(alarm_level(name) for name in ALARM_LEVELS["acsystem"]),
+    *(alarm_level(name) for name in ALARM_LEVELS["multi"]),  # those of all units
 )
 
 SYSTEM_PHASE: tuple[Row[SystemView], ...] = (
