@@ -136,3 +136,33 @@ class Days:
         result.shown.append(charge.percent)
         result.margins.append(charge.margin)
         result.offsets.append(charge.offset or 0.0)
+
+
+def bank(units: int = 1, percent: float | None = 50.0) -> Bank:
+    """Return a bank of 200 Ah of LFP a unit that was corrected at 0 s."""
+    found = Bank(settings("lithium-lfp", units))
+    if percent is not None:
+        found.feed([seen(52.8, 0)] * units, 0.0)
+        assert found.correct(percent)
+    return found
+
+
+def hold(
+    found: Bank, units: list[Pair], since: float, seconds: float, step: float = 30.0
+) -> float:
+    """Feed the same again and again; return when that ended."""
+    now = since
+    while now < since + seconds:
+        now += step
+        found.feed(units, now)
+    return now
+
+
+def percent(found: Bank) -> float:
+    assert found.charge.percent is not None
+    return found.charge.percent
+
+
+def margin(found: Bank) -> float:
+    assert found.charge.margin is not None
+    return found.charge.margin
