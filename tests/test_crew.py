@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mppdbus.crew import RESCAN, SLOTS, Crew, Own
+from mppdbus.crew import RESCAN, ROUNDS, SLOTS, Crew, Own
 from mppdbus.parallel import snapshot_of
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.models import GeneralStatus
@@ -106,6 +106,53 @@ def test_a_unit_whose_number_is_printed_otherwise_is_found_by_what_it_measures()
     told.round(s0=said(B, 300), s1=said(A, 890))
     assert told.crew.own == 1
     assert told.loads == {B: 300}
+
+
+def test_the_third_round_without_an_answer_is_one_too_many() -> None:
+    told = Told(A)
+    told.round(s0=said(A), s1=said(B))
+    for _ in range(ROUNDS - 1):
+        told.crew.missed("QPGS1")
+        assert told.loads == {B: 500}
+    told.crew.missed("QPGS1")
+    assert told.loads == {B: None}
+    told.round(s0=said(A), s1=said(B, 400))
+    assert told.loads == {B: 400}
+    told.crew.missed("QPGS1")
+    assert told.loads == {B: 400}
+    told.crew.missed("QPGS7")  # where nobody is
+    assert told.loads == {B: 400}
+
+
+def test_an_empty_slot_is_believed_at_once() -> None:
+    told = Told(A)
+    told.round(s0=said(A), s1=said(B))
+    assert told.loads == {B: 500}
+    told.round(s0=said(A))
+    assert told.loads == {B: None}
+
+
+def test_without_the_asked_unit_nobody_is_known() -> None:
+    told = Told(A)
+    told.round(s0=said(A), s1=said(B), s2=said(C))
+    told.crew.lost()
+    assert told.loads == {B: None, C: None}
+    told.round(s0=said(A), s1=said(B), s2=said(C))
+    assert told.loads == {B: 500, C: 500}
+
+
+def test_the_other_half_is_asked_for_next_until_it_never_comes() -> None:
+    told = Told(A)
+    told.round(s0=said(A), s1=said(B))
+    snapshot = told.crew.others(told.own)[B]
+    told.crew.half = 1, said(B), snapshot
+    assert told.crew.next(0.0) == "QP2GS1"
+    for _ in range(ROUNDS):
+        assert told.crew.has_second
+        told.crew.note_second(fits=False)
+    assert not told.crew.has_second
+    told.crew.note_second(fits=True)
+    assert told.crew.has_second
 
 
 def test_units_keep_their_names_when_the_slots_are_dealt_anew() -> None:

@@ -57,6 +57,7 @@ class Crew:
         self._twin: int | None = None  # shows a unit that another slot shows too
         self._unseen = list(SLOTS)
         self._settled = False  # `own` was chosen among all slots
+        self.round: float | None = None  # s from one reading of a unit to the next
         self._tried: dict[int, float] = {}
         self._rescanned = 0.0
         self._asked: set[int] = set()  # since the last live poll
@@ -91,12 +92,16 @@ class Crew:
 
     def asked(self, query: str, now: float) -> None:
         """Note that a query of `next` was sent, whatever will come of it."""
+        if query.startswith("QP2GS"):
+            return  # the other half of what was noted with QPGS
         slot = int(query[-1])
         if slot in self._unseen:
             self._unseen.remove(slot)
             self._rescanned = now
         elif slot not in self.members or slot in (self.own, self._twin):
             self._rescanned = now
+        else:
+            self.round = now - self._tried[slot]
         self._tried[slot] = now
         self._asked.add(slot)
 

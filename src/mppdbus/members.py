@@ -106,7 +106,8 @@ class Members:
 
     def _first(self, slot: int, said: ParallelStatus, lead: Snapshot) -> None:
         crew = self._inverter.crew
-        if said.exists and crew.has_second and self._halved(said):
+        another = said.exists and slot != crew.own
+        if another and crew.has_second and self._halved(said):
             crew.half = slot, said, lead
         else:
             self._take(slot, said, lead, None)

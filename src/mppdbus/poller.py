@@ -165,6 +165,11 @@ class Poller:
         """Return the seconds for which a reading of `query` is true enough to show."""
         return self._keep.get(query, self._keep["QPIGS"])
 
+    @property
+    def others_every(self) -> float | None:
+        """The seconds from one reading of another unit to the next; None: no others."""
+        return self._inverter.crew.round
+
     async def first(self) -> Snapshot:
         """Read what must be known before anything is shown: QMOD, if any, and QPIGS."""
         await self._inverter.probe("QMOD")
