@@ -7,11 +7,12 @@ from typing import cast
 
 import pytest
 
+from mppdbus.charge import Charge
 from mppdbus.power import Origin
 from mppdbus.protocol.commands import decode
 from mppdbus.protocol.models_settings import Flags
 from mppdbus.snapshot import LinkState, Snapshot
-from mppdbus.venus.extra_rows import SWITCHES, switch_id
+from mppdbus.venus.extra_rows import CORRECTION, SWITCHES, switch_id
 from mppdbus.venus.items import Value
 from mppdbus.venus.own_rows import QUANTITIES, age
 from mppdbus.venus.services import MULTI, SYSTEM, values_of
@@ -146,7 +147,7 @@ def test_the_gui_accepts_the_type_of_each_card(kind: str) -> None:
     values = shown(Snapshot())
     bases = {p.rpartition("/Name")[0] for p in values if p.endswith("/Name")}
     bases = {base for base in bases if base.startswith(f"/{kind}/")}
-    assert len(bases) == {"GenericInput": 3, "SwitchableOutput": 8}[kind]
+    assert len(bases) == {"GenericInput": 3, "SwitchableOutput": 9}[kind]
     for base in bases:
         number, allowed = (
             values[f"{base}/Settings/{leaf}"] for leaf in ("Type", "ValidTypes")
@@ -168,8 +169,19 @@ def test_switches_show_the_flags_and_are_locked() -> None:
     for letter, state in states.items():
         status = values[f"/SwitchableOutput/{switch_id(letter)}/Status"]
         assert status == (None if state is None else 0x20)
-    locked = [row for row in MULTI if row.path.startswith("/SwitchableOutput/")]
-    assert not any(row.writable for row in locked)
+    cards = {row.path for row in MULTI if row.path.startswith("/SwitchableOutput/")}
+    writable = {row.path for row in MULTI if row.writable}
+    assert cards & writable == {CORRECTION}
+
+
+def test_the_charge_can_be_corrected_only_where_it_is_estimated() -> None:
+    base = CORRECTION.rpartition("/")[0]
+    estimate = Charge(61.4, "estimated", margin=4.0)
+    for charge, said in ((estimate, 61.0), (Charge(61.4), None), (Charge(), None)):
+        view = UnitView.of(UNIT, online(qpigs(), "L"), charge=charge)
+        values = values_of(MULTI, view)
+        assert values[CORRECTION] == said
+        assert values[f"{base}/Status"] == (None if said is None else 0x09)
 
 
 def test_without_an_answer_to_qflag_no_switch_has_a_state() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Hashable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from .venus.views import Unit, UnitView
 from .victron import AcInput
 
 AC_INPUT = "/Settings/SystemSetup/AcInput1"  # what the GX's own menu edits
+SETTLED = 2.0  # s that other batteries may take to answer at the start
 POLLS_APART = 3  # polls between two samples that still count as one stretch
 
 Key = Hashable
@@ -56,7 +58,9 @@ class Installation:
         self._followers: set[Key] = set()  # of the GX's setting of the AC input
         self._watch = BatteryWatch(address, BATTERY_NAME, self._monitored)
         self._notifier = Notifier(address)
-        self.site = Site(Bank(battery), expected=expected)
+        self.site = Site(
+            Bank(battery), expected=expected, corrected=self._bankfile.hurry
+        )
         self._publisher = Publisher(address, self.site, self._settings)
 
     async def open(self, units: list[Unit]) -> None:
@@ -68,6 +72,9 @@ class Installation:
         await self._settings.open()
         self.site.bank = await self._bankfile.bank(self._battery)
         await self._watch.open()
+        with suppress(TimeoutError):  # lest ours shows beside a BMS for a moment
+            async with asyncio.timeout(SETTLED):
+                await self._watch.settled()
         await self._notifier.open()
 
     async def close(self) -> None:

@@ -5,7 +5,7 @@ Stateful, but pure: snapshots and times are passed in, views come out.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -40,10 +40,18 @@ class Site:
 
     `expected` is the number of units that will come at least; with more than one the
     battery is that of a service of its own, and no single unit has its charge.
+    `corrected` is called when the user has set the state of charge.
     """
 
-    def __init__(self, bank: Bank, *, expected: int = 1) -> None:
+    def __init__(
+        self,
+        bank: Bank,
+        *,
+        expected: int = 1,
+        corrected: Callable[[], None] = lambda: None,
+    ) -> None:
         self.bank = bank
+        self._corrected = corrected
         self._expected = expected
         self._places: dict[Key, _Place] = {}
 
@@ -130,7 +138,10 @@ class Site:
 
     def correct_charge(self, percent: float) -> bool:
         """Take what the user says of the state of charge; false if that cannot be."""
-        return self.bank.correct(percent)
+        taken = self.bank.correct(percent)
+        if taken:
+            self._corrected()
+        return taken
 
     def _keep_losses(self, place: _Place, ledger: Ledger) -> None:
         """Have what was learned in the books, as soon as there is something new."""

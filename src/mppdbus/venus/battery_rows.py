@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from mppdbus import __version__
 
+from .extra_rows import CHARGE_CONTROL
 from .own_rows import CHARGE
 from .rows import (
     AMP,
@@ -113,6 +114,7 @@ BATTERY: tuple[Row[SystemView], ...] = (
         "`capacity_ah` in the config",
     ),
     *CHARGE,
+    *CHARGE_CONTROL,
     Row(
         "/Mppdbus/Soc/Offset",
         NUM,

@@ -8,7 +8,9 @@ are locked: status "disabled", and no write is taken.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
+from mppdbus.charge import Charge
 from mppdbus.protocol.models_settings import FLAGS
 
 from .items import Value
@@ -23,6 +25,7 @@ from .rows import (
     Text,
     fixed,
     on_off_text,
+    rounded,
 )
 from .unit_rows import Source, status
 from .views import UnitView
@@ -131,7 +134,60 @@ def _switch(letter: str, name: str) -> tuple[Row[UnitView], ...]:
     )
 
 
+# -- the state of charge, for whoever knows better -----------------------------------
+
+NUMERIC = 8  # /Settings/Type: a number that can be typed
+READY = 0x09  # /Status of a control that can be used
+_CHARGE = "/SwitchableOutput/StateOfCharge"
+CORRECTION = f"{_CHARGE}/Dimming"
+
+
+class Charged(Protocol):
+    """A view that knows of the battery."""
+
+    @property
+    def charge(self) -> Charge:
+        """How full it is."""
+
+
+def _estimate(view: Charged) -> float | None:
+    """Return the estimate, which alone can be corrected."""
+    charge = view.charge
+    known = charge.percent is not None and charge.margin is not None
+    return rounded(charge.percent, 0) if known else None
+
+
+CHARGE_CONTROL: tuple[Row[Charged], ...] = (
+    Row(
+        CORRECTION,
+        NUM,
+        _estimate,
+        PERCENT,
+        "`/Soc` where it is our estimate; what is written corrects it",
+        writable=True,
+        minimum=0.0,
+        maximum=100.0,
+    ),
+    Row(
+        f"{_CHARGE}/Status",
+        INT,
+        lambda view: None if _estimate(view) is None else READY,
+        about="9 while it can be corrected",
+    ),
+    fixed(f"{_CHARGE}/Name", TEXT, "State of charge"),
+    fixed(f"{_CHARGE}/Settings/Type", INT, NUMERIC),
+    fixed(f"{_CHARGE}/Settings/ValidTypes", INT, 1 << NUMERIC),
+    fixed(f"{_CHARGE}/Settings/Function", INT, MANUAL),
+    fixed(f"{_CHARGE}/Settings/ValidFunctions", INT, 1 << MANUAL),
+    fixed(f"{_CHARGE}/Settings/DimmingMin", NUM, 0.0),
+    fixed(f"{_CHARGE}/Settings/DimmingMax", NUM, 100.0),
+    fixed(f"{_CHARGE}/Settings/StepSize", NUM, 1.0),
+    fixed(f"{_CHARGE}/Settings/Unit", TEXT, "%"),
+    fixed(f"{_CHARGE}/Settings/Decimals", INT, 0),
+)
+
 EXTRAS: tuple[Row[UnitView], ...] = (
+    *CHARGE_CONTROL,
     *(row for card in READINGS for row in _card(card)),
     *(row for letter, name in SWITCHES.items() for row in _switch(letter, name)),
 )

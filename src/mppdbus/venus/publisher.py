@@ -16,6 +16,7 @@ from mppdbus.alarms import ALARM_LEVELS
 from mppdbus.errors import BusError
 
 from .bus import ACCEPTED, REFUSED, Item, Value, Writer
+from .extra_rows import CORRECTION
 from .household import Household, Key
 from .localsettings import LocalSettings
 from .preferences import Preferences
@@ -38,6 +39,7 @@ from .wire import Wire
 __all__ = ["BATTERY_NAME", "SYSTEM_NAME", "Publisher", "values_of"]
 
 PREFIX = "com.victronenergy"
+CORRECTIONS = ("/Soc", CORRECTION)
 AWAY = 300.0  # s offline after which a name is released
 HISTORY_EVERY = 60.0  # s
 
@@ -342,7 +344,7 @@ class Publisher:
                 units = [s.kept for s in self._shown.values() if s.kept.knows(path)]
                 verdicts = [await unit.write(path, value) for unit in units]
                 return max(verdicts, default=REFUSED)
-            if path == "/Soc" and isinstance(value, float):
+            if path in CORRECTIONS and isinstance(value, float):
                 return ACCEPTED if self._household.correct_charge(value) else REFUSED
             return REFUSED
 
