@@ -49,6 +49,13 @@ def agrees(watched: SetWatched, number: int) -> None:
     assert shown.pv_total == pytest.approx(sum(unit.plant.pv_w), rel=0.03)
 
 
+async def read_anew(watched: SetWatched, number: int) -> None:
+    """Wait until a unit has been read that was asked about from now on."""
+    query = f"QPGS{number - 1}"
+    asked = watched.requests[query]
+    await until(lambda: watched.requests[query] >= asked + 2)
+
+
 @pytest.mark.parametrize(
     ("profile", "labels", "phases"),
     [
@@ -79,9 +86,11 @@ async def test_a_unit_drops_out_within_three_rounds_and_comes_back(
         asked = watched.requests["QPGS1"]
         await until(lambda: gone not in watched.online)
         assert watched.requests["QPGS1"] - asked <= 3
+        await read_anew(watched, 3)
         agrees(watched, 3)
         watched.tell("unit 2 on")
         await until(lambda: gone in watched.online)
+        await read_anew(watched, 2)
         agrees(watched, 2)
 
 
