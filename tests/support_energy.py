@@ -42,6 +42,9 @@ class Brief:
     ac_charging: bool
     charging_to_float: bool
     grid_input_current: float | None = None
+    ac_output_voltage: float | None = None
+    ac_output_frequency: float | None = None
+    ac_output_apparent_power: int | None = None
 
 
 @dataclass
