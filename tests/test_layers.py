@@ -55,10 +55,11 @@ ALLOWED: dict[str, set[str]] = {
     "simulator": {"errors", "protocol", "cli", "porturl"},
     "installation": PURE
     | {"venus", "site", "statefile", "energy", "localsetting", "bank", "bankfile"},
+    "others": PURE | {"installation", "venus"},
     "daemon": PURE
     | LINE
     | {"config", "inverter", "link", "poller", "stranger", "venus", "installation"}
-    | {"bank"}
+    | {"bank", "others"}
     | {"statefile"},
     "cli": {"errors", "__init__"},
     "commands": PURE

@@ -15,6 +15,7 @@ from .host.place import place_of
 from .installation import Installation
 from .inverter import Inverter
 from .link import Link
+from .others import Others
 from .poller import FASTEST, Poller
 from .snapshot import Snapshot
 from .statefile import state_directory
@@ -63,7 +64,9 @@ async def run(config: Config) -> None:
     try:
         await installation.open([unit_of(unit) for unit in config.inverter])
         for index, unit in enumerate(config.inverter):
-            keeper = Keeper(unit, index, installation)
+            alone = len(config.inverter) == 1
+            others = alone if unit.others == "auto" else unit.others
+            keeper = Keeper(unit, index, installation, others=others)
             tasks.append(loop.create_task(keeper.run(), name=unit.name))
         tasks.append(loop.create_task(ended.wait(), name="signal"))
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -98,16 +101,25 @@ def unit_of(config: InverterConfig) -> Unit:
         phase=1 if config.phase == "auto" else config.phase,
         phase_follows=config.phase == "auto",
         ac_input=AC_INPUTS[config.ac_input],
+        ac_input_follows=config.ac_input == "setting",
         profile=config.profile,
         bus_name=config.bus_name,
     )
 
 
 class Keeper:
-    """Keeps one inverter connected: opens its port, polls it, and starts over."""
+    """Keeps one inverter connected: opens its port, polls it, and starts over.
+
+    `others`: show the other units of its set, of which it tells, as well.
+    """
 
     def __init__(
-        self, config: InverterConfig, index: int, installation: Installation
+        self,
+        config: InverterConfig,
+        index: int,
+        installation: Installation,
+        *,
+        others: bool = False,
     ) -> None:
         self._config = config
         self._index = index
@@ -117,6 +129,8 @@ class Keeper:
         self._attempts = 0
         self._stranger = Stranger(config.port, config.baud)
         self._known: Inverter | None = None  # of this or the last connection
+        self._with_others = others
+        self._others = Others(installation, index, unit_of(config))
 
     async def run(self) -> None:
         """Run for ever; only `BusError` gets out."""
@@ -152,6 +166,8 @@ class Keeper:
                 clock,
                 interval=interval,
                 complain=self._complain,
+                publish_others=self._others.show,
+                set_members=self._with_others,
             )
             await self._stranger.introduce(inverter)
             self._check_serial(inverter)
@@ -165,20 +181,18 @@ class Keeper:
             if self._known is not None:
                 self._show(self._known.away())
             self._installation.gone(self._index)
+            await self._others.close()
             await link.close()
 
     async def _introduce(self, snapshot: Snapshot, interval: float) -> None:
         """Put the inverter on the bus."""
         config, installation = self._config, self._installation
-        port = config.port
-        place = (
-            await asyncio.to_thread(place_of, port.path) if port.path else port.label
-        )
-        await installation.introduce(
-            self._index, unit_of(config), snapshot, place, interval
-        )
-        if config.ac_input == "setting":
-            await installation.follow_ac_input(self._index)
+        place = config.port.label
+        if path := config.port.path:
+            place = await asyncio.to_thread(place_of, path)
+        self._others.place = place
+        unit = unit_of(config)
+        await installation.introduce(self._index, unit, snapshot, place, interval)
 
     def _show(self, snapshot: Snapshot) -> None:
         if snapshot.status is not None:

@@ -6,12 +6,13 @@ import asyncio
 import logging
 from collections.abc import Hashable
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from .bank import Bank, BankSettings
 from .bankfile import BankFile
 from .energy.integrator import LONGEST
+from .errors import BusError
 from .localsetting import Setting
 from .site import Site
 from .snapshot import Snapshot
@@ -29,6 +30,14 @@ POLLS_APART = 3  # polls between two samples that still count as one stretch
 
 Key = Hashable
 log = logging.getLogger("mppdbus.site")
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The key of a unit of which another one tells: by serial number, or its slot."""
+
+    lead: Key
+    name: str
 
 
 class Installation:
@@ -98,6 +107,9 @@ class Installation:
         """
         if key not in self.site.keys:
             self.site.join(key, unit)
+        await self._make_way(key, snapshot.identity.serial)
+        if unit.ac_input_follows:
+            await self._follow_ac_input(key)
         uid = await self._publisher.prepare(key, snapshot.identity.serial, place)
         longest = max(LONGEST, POLLS_APART * interval)
         ledger = await self._archive.ledger(uid, self._clock(), longest=longest)
@@ -119,14 +131,11 @@ class Installation:
         """Take note that a connection ended: its unit may turn up elsewhere."""
         self._settings.leave(key)
 
-    async def follow_ac_input(self, key: Key) -> None:
-        """Let the type of a unit's AC input be what the GX is set to."""
-        if not self._followers:
-            self._settings.on_change(AC_INPUT, lambda _path, _value: self._follow())
-            grid = Setting(AC_INPUT, int(AcInput.GRID), 0, int(AcInput.SHORE))
-            await self._settings.add([grid])
-        self._followers.add(key)
-        self._follow()
+    async def remove(self, key: Key) -> None:
+        """Take a unit off the bus for good."""
+        await self._publisher.remove(key)
+        self._settings.leave(key)
+        self.site.leave(key)
 
     def _tell(self, view: UnitView) -> None:
         """Pass on what no alarm path says: words, and what no document explains."""
@@ -148,10 +157,38 @@ class Installation:
         self.site.bank.step_back(name)
         self._publisher.monitored(name)
 
+    async def _make_way(self, key: Key, serial: str | None) -> None:
+        """See to it that a unit with a cable of its own is not shown twice.
+
+        Raises `BusError` for a unit of which another one tells, if it has a cable.
+        """
+        same = [
+            other
+            for other in self.site.keys
+            if other != key
+            and serial is not None
+            and self.site.view(other).snapshot.identity.serial == serial
+        ]
+        for other in same:
+            if isinstance(other, Told):
+                await self.remove(other)
+            elif isinstance(key, Told):
+                self.site.leave(key)
+                raise BusError(f"{serial} is on the bus by a cable of its own")
+
+    async def _follow_ac_input(self, key: Key) -> None:
+        """Let the type of a unit's AC input be what the GX is set to."""
+        if not self._followers:
+            self._settings.on_change(AC_INPUT, lambda _path, _value: self._follow())
+            grid = Setting(AC_INPUT, int(AcInput.GRID), 0, int(AcInput.SHORE))
+            await self._settings.add([grid])
+        self._followers.add(key)
+        self._follow()
+
     def _follow(self) -> None:
         value = self._settings.value(AC_INPUT)
         kind = AcInput(int(value)) if value is not None else AcInput.GRID
-        for key in self._followers:
+        for key in self._followers & set(self.site.keys):
             unit = self.site.view(key).unit
             self.site.change(key, replace(unit, ac_input=kind))
             self._publisher.show(key)

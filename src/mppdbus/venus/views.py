@@ -36,6 +36,7 @@ class Unit:
     profile: str = "hybrid"  # or "inverter"
     bus_name: str = ""  # of the profile "inverter", where the user has chosen one
     phase_follows: bool = False  # the unit itself says which phase it is on
+    ac_input_follows: bool = False  # the GX's setting says what its AC input is
 
 
 @dataclass(frozen=True, slots=True)
