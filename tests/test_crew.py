@@ -82,6 +82,24 @@ def test_slot_0_is_the_asked_unit_once_more_on_some_firmware() -> None:
     assert told.loads == {A: 400}
 
 
+def test_who_is_alike_for_a_moment_stays_another() -> None:
+    told = Told(A)
+    told.round(s0=said(A, 500), s1=said(A, 50))
+    assert told.loads == {"slot 1": 50}
+    told.round(s0=said(A, 500), s1=said(A, 500))
+    assert told.loads == {"slot 1": 500}
+
+
+def test_a_newcomer_may_show_who_is_who() -> None:
+    told = Told(A)
+    told.round(s0=said(A, 500), s1=said(A, 500))
+    assert told.loads == {}
+    for _ in SLOTS:
+        told.now += RESCAN
+        told.round(s0=said(A, 500), s1=said(A, 500), s2=said(A, 500))
+    assert len(told.loads) == 2  # three are no unit that shows twice
+
+
 def test_two_units_with_one_number_are_two() -> None:
     told = Told(A, load=1000)
     slots = {"s0": said(A, 200), "s1": said(A, 1000), "s2": said(B, 300)}

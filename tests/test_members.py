@@ -9,8 +9,12 @@ import pytest
 
 from mppdbus.legs import legs
 from mppdbus.power import Flow, Origin, flow
+from mppdbus.protocol.framing import encode_reply
+from mppdbus.simulator.control import Scene
+from mppdbus.simulator.pace import Pace
+from mppdbus.simulator.recording import Recording
 from mppdbus.simulator.replies import grid_v
-from mppdbus.simulator.simulator import simulate
+from mppdbus.simulator.simulator import Simulator, simulate
 from mppdbus.snapshot import Snapshot
 from support_set import SetWatched, fleet_of, watching
 from support_simulator import warped
@@ -115,6 +119,18 @@ def test_nine_units_each_within_a_sensible_cycle(
     warped(main)
 
 
+def test_a_long_pause_is_used_for_several_units() -> None:
+    async def main() -> None:
+        async with watching(fleet_of("max-8000", "9", SUNNY), interval=6.0) as watched:
+            await asyncio.sleep(90)
+            before = watched.requests["QPGS4"]
+            await asyncio.sleep(300)
+            assert 300 / (watched.requests["QPGS4"] - before) < 13
+            assert all(s.status is not None for s in watched.own)
+
+    warped(main)
+
+
 @pytest.mark.parametrize("interval", [2.0, None])
 def test_a_unit_drops_out_and_comes_back(interval: float | None) -> None:
     async def main() -> None:
@@ -207,6 +223,7 @@ def test_the_end_of_a_connection_takes_all_away_and_the_next_knows_them() -> Non
             await asyncio.sleep(1)
             while len(again.online) < 2:
                 await asyncio.sleep(0.1)
+            await asyncio.sleep(KNOWN)
             assert again.requests["QPGS7"] == 1  # only the first has looked there
 
     warped(main)
@@ -245,6 +262,77 @@ def test_units_without_a_number_of_their_own_stay_apart() -> None:
             watched.tell("unit 3 off")
             await asyncio.sleep(ROUND)
             assert watched.online == {"slot 0"}
+
+    warped(main)
+
+
+def test_the_others_are_no_witnesses_of_the_family() -> None:
+    async def main() -> None:
+        async with watching(fleet_of("eg4-6500", "9", SUNNY)) as watched:
+            await asyncio.sleep(90)
+            found = watched.inverter.identification
+            assert found is not None
+            assert len(set(found.reasons)) == len(found.reasons)
+
+    warped(main)
+
+
+OWN = "92932105100123"
+REPLIES = {
+    "QPI": "PI30",
+    "QID": OWN,
+    "QMOD": "B",
+    "QPIGS": "000.0 00.0 230.0 50.0 0500 0450 010 380 52.00 010 080 0035 02.0 150.0 "
+    "00.00 00007 00010110 00 00 00300 110",
+    "QPIRI": "230.0 21.7 230.0 50.0 21.7 5000 5000 48.0 46.0 42.0 56.4 54.0 0 30 060 "
+    "0 0 2 9 01 0 1 54.0 0 1",
+}
+QPGS = (
+    "1 {} B 00 000.0 00.00 230.0 {:05.2f} 0500 0450 010 {:04.1f} 000 080 000.0 000 "
+    "01000 00900 010 00000010 1 2 060 060 30 00 009"
+)
+
+
+def recorded(**more: str) -> Recording:
+    """A unit of a parallel set that answers NAK where no other unit is."""
+    framed = {query: [encode_reply(said)] for query, said in (REPLIES | more).items()}
+    return Recording("recorded", framed, encode_reply("NAK"))
+
+
+def test_what_cannot_have_been_measured_is_unknown() -> None:
+    async def main() -> None:
+        other = "92932105100124"
+        source = recorded(
+            QPGS0=QPGS.format(OWN, 50, 52), QPGS1=QPGS.format(other, 99, 7.5)
+        )
+        simulator = Simulator(source, Scene(None, pace=Pace(think=0.06)))
+        async with watching(simulator) as watched:
+            await asyncio.sleep(KNOWN)
+            told = watched.others[other]
+            assert told.status is not None
+            assert told.status.ac_output_active_power == 450
+            assert told.status.ac_output_frequency is None
+            assert told.status.battery_voltage is None
+            assert flow(told).battery_current is None
+
+    warped(main)
+
+
+def test_where_a_nak_was_a_unit_may_be_another_time() -> None:
+    async def main() -> None:
+        other = "92932105100124"
+        source = recorded(QPGS0=QPGS.format(OWN, 50, 52))
+        simulator = Simulator(source, Scene(None, pace=Pace(think=0.06)))
+        async with watching(simulator) as watched:
+            await asyncio.sleep(KNOWN)
+            assert watched.others == {}
+            assert not {"QPGS1", "QPGS9"} & watched.inverter.unsupported
+            source.replies["QPGS1"] = [encode_reply(QPGS.format(other, 50, 52))]
+            await asyncio.sleep(10 * 61)
+            assert watched.online == {other}
+            del source.replies["QPGS1"]
+            await asyncio.sleep(ROUND)
+            assert watched.online == set()
 
     warped(main)
 

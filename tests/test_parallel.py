@@ -16,6 +16,7 @@ from mppdbus.protocol.models_parallel import (
     SecondTrackersParallel,
 )
 from mppdbus.protocol.models_settings import Ratings
+from mppdbus.protocol.plausibility import Plausibility
 from mppdbus.snapshot import Identity, Snapshot
 from mppdbus.victron import State, state
 from support_frames import BY_ID
@@ -233,6 +234,13 @@ def test_a_unit_that_says_its_power_tells_where_the_current_is_measured(
 def test_a_unit_without_a_number_of_its_own_has_none() -> None:
     told = snapshot_of(sunny(serial="55355535553555"), MAX)
     assert told.identity.serial is None
+
+
+def test_an_empty_slot_has_no_oddities() -> None:
+    empty = ParallelStatus(exists=False, mode="P", battery_voltage=0.0)
+    assert Plausibility().check(empty, 0.0) == (empty, [])
+    there = empty.model_copy(update={"exists": True})
+    assert Plausibility().check(there, 0.0)[1]
 
 
 def test_who_has_dropped_out_keeps_his_name_only() -> None:

@@ -56,7 +56,7 @@ class Crew:
         self.half: tuple[int, ParallelStatus, Snapshot] | None = None  # wants QP2GS
         self._twin: int | None = None  # shows a unit that another slot shows too
         self._unseen = list(SLOTS)
-        self._settled = False  # `own` was chosen among all slots
+        self._settled = False  # who is who was decided among all slots
         self.round: float | None = None  # s from one reading of a unit to the next
         self._tried: dict[int, float] = {}
         self._rescanned = 0.0
@@ -112,10 +112,8 @@ class Crew:
     ) -> None:
         """Take what a slot says; `snapshot` is that of `said`, `own` who was asked."""
         if _is_there(said, own):
-            new = slot not in self.members
+            self._settled &= slot in self.members
             self.members[slot] = Member(said, snapshot)
-            if new and not self._unseen:
-                self._twin = None
         elif slot in self.members:
             self._drop(slot)
         self._find_own(own)
@@ -151,15 +149,15 @@ class Crew:
             self.own = same[0] if sure else self.own
             return
         candidates = same or list(members)
-        if self.own not in candidates or not self._settled:
-            self._settled = True
-            self.own = min(
-                candidates,
-                key=lambda slot: _unlike(members[slot].said, own.said),
-                default=None,
-            )
-        if self._twin is None:
-            self._twin = self._find_twin()
+        if self.own in candidates and self._settled:
+            return
+        self._settled = True
+        self.own = min(
+            candidates,
+            key=lambda slot: _unlike(members[slot].said, own.said),
+            default=None,
+        )
+        self._twin = self._find_twin()
 
     def _find_twin(self) -> int | None:
         """Return the slot that shows a unit for the second time.
