@@ -31,7 +31,8 @@ class Setup:
     calm: str = CALM
     input_type: int = GRID
     poll: str = FULL_LINE
-    phases: tuple[str, ...] = ("L1",)  # that have an output
+    learned: bool = False  # the daemon has known the losses since an earlier day
+    told: int = 0  # units without a cable, of which the first one tells by QPGSn
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,11 @@ BOTH_ON = "unit 1 on; unit 2 on"
 ALL_ON = f"{BOTH_ON}; unit 3 on"
 SETUPS = {
     "one unit": Setup(("--profile", "axpert-5000")),
+    "with losses": Setup(
+        ("--profile", "axpert-5000"),
+        calm=f"losses 0.95 40; {CALM}",
+        learned=True,
+    ),
     "24 V": Setup(("--profile", "ms-3000-17")),  # 17 words: no PV power, no flags
     "two trackers": Setup(("--profile", "max-8000")),
     "generator": Setup(
@@ -70,10 +76,19 @@ SETUPS = {
         calm=f"{BOTH_ON}; {CALM}",
     ),
     "three phases": Setup(
-        ("--profile", "axpert-5000", "--set", "L1,L2,L3"),
+        ("--profile", "mks2-5000", "--set", "L1,L2,L3"),
         ("phase = 1", "phase = 2", "phase = 3"),
         calm=f"{ALL_ON}; {CALM}",
-        phases=("L1", "L2", "L3"),
+    ),
+    "three phases, one cable": Setup(
+        ("--profile", "king-5000", "--set", "L1,L2,L3"),
+        calm=f"{ALL_ON}; {CALM}",
+        told=2,
+    ),
+    "two in parallel, one cable": Setup(
+        ("--profile", "max-8000", "--set", "2"),
+        calm=f"{BOTH_ON}; {CALM}",
+        told=1,
     ),
     "link lost": Setup(("--profile", "axpert-5000"), poll=DEFAULT),
 }
@@ -85,11 +100,11 @@ _ONE_UNIT = (
     ("only the sun charges", "panel PCP03; pv 1500; load 640"),
     ("only the sun may charge, at night", "panel PCP03"),
     ("mains, absorption", "soc 99; step 300"),
+    ("battery first, sun helps", "panel POP02; soc 99; step 300; pv 700; load 1500"),
     ("mains, float", "soc 99.9; step 7200"),
     ("mains, float, sun feeds the load", "soc 99.9; step 7200; pv 800"),
     ("solar first, sun to spare", "panel POP01; pv 3000; load 800"),
     ("solar first, weak sun", "panel POP01; panel PCP03; pv 310; load 800"),
-    ("battery first, sun helps", "panel POP02; soc 99; step 300; pv 700; load 1500"),
     ("battery first, night", "panel POP02; soc 99; step 300; soc 72; load 930"),
     ("battery first, low: mains", "panel POP02; soc 4; step 600; load 930"),
     ("blackout, night", "grid off; load 365"),
@@ -110,10 +125,22 @@ _ONE_UNIT = (
     ("output off, blackout", "output off; grid off"),
     ("power saving, 15 W", "mode H; grid off; load 15"),
     ("bypass", "mode Y; load 900"),
-    ("ECO", "mode E; panel PCP03; load 700"),
     ("fault", "fault 08"),
+    ("ECO", "mode E; panel PCP03; load 700"),
     ("shut down", "mode D"),
     ("no battery", "battery 0 0; pv 300"),
+)
+_LOSSES = (
+    ("mains, bulk", ""),
+    ("mains, heavy load", "panel PCP03; load 4200"),
+    ("mains, small load", "panel PCP03; load 120"),
+    ("mains and sun charge", "pv 1200; load 300"),
+    ("mains, absorption", "soc 99; step 240"),
+    ("mains, float, weak sun", "soc 99.9; step 7200; pv 250"),
+    ("solar first, weak sun", "panel POP01; panel PCP03; pv 310; load 800"),
+    ("output off, mains charge", "output off"),
+    ("blackout, night", "grid off; load 930"),
+    ("blackout, sun charges", "grid off; pv 2500; load 350"),
 )
 _24_VOLTS = (
     ("mains and sun charge", "pv 360; load 200"),
@@ -156,17 +183,19 @@ def _points(setup: str, rows: tuple[tuple[str, str], ...]) -> tuple[Point, ...]:
     return tuple(Point(setup, name, turn) for name, turn in rows)
 
 
-# Without one battery for all, systemcalc takes that of one unit: these wait for it.
-OF_SETS = (
-    *_points("two in parallel", _PARALLEL),
-    *_points("three phases", _THREE_PHASES),
+ONE_CABLE = (
+    *_points("two in parallel, one cable", _PARALLEL),
+    *_points("three phases, one cable", _THREE_PHASES),
 )
 POINTS = (
     *_points("one unit", _ONE_UNIT),
+    *_points("with losses", _LOSSES),
     *_points("24 V", _24_VOLTS),
     *_points("two trackers", _TWO_TRACKERS),
     *_points("generator", _GENERATOR),
     *_points("inverter", _INVERTER),
+    *_points("two in parallel", _PARALLEL),
+    *_points("three phases", _THREE_PHASES),
     Point("link lost", "before", "pv 800"),
     Point("link lost", "silence", "pv 800; fault silence forever", lost=True),
     Point("link lost", "it answers again", "pv 800"),

@@ -7,11 +7,19 @@ import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from mppdbus.atomicfile import AtomicFile
+from mppdbus.energy.codec import document, encode
+from mppdbus.energy.ledger import Books
+from mppdbus.simulator.profiles import PROFILES
+from mppdbus.statefile import file_name
+from mppdbus.venus.uids import candidates
 from points import FULL_LINE, NO_INPUT, SETUPS, Point, Setup
 from support_bus import BusItemClient
+from support_losses import Run
 from support_processes import (
     FAST,
     Program,
@@ -25,7 +33,7 @@ from support_processes import (
 LEAST_W, SHARE = 30.0, 0.03  # an error may be the larger of the two
 SOC_POINTS = 3.0
 REPLY = 0.3  # s that a reading may be older than its request
-LATE = 7.0  # s: a mode that no status bit told of is asked after 6
+LATE = 12.0  # s: so long a unit of a set is missed that is off
 SAME_STAGE_V = 1.0  # V around the bulk voltage where PI30 cannot tell the two stages
 BATTERY = '[battery]\nsoc = "inverter"'  # the simulator's percent is the truth
 TYPES = {1: "Grid", 2: "Genset"}
@@ -219,16 +227,19 @@ class Stage:
 
     async def read(self) -> None:
         """Wait until every unit that is on has been read anew, and that is shown."""
-        truth = await self.truth()
+        on = [bool(unit["on"]) for unit in units_of(await self.truth())]
         await self.simulated.tell("requests clear")
         # By the second the first has been read, by the third it is on the bus too.
         times = 3 if self.setup.poll == FULL_LINE else 2
-        count = times * sum(bool(unit["on"]) for unit in units_of(truth))
+        wanted = {"QPIGS": times * sum(on[: len(self.setup.cables)])}
+        if self.setup.told:
+            wanted |= {f"QPGS{place}": times for place, one in enumerate(on) if one}
+            wanted.pop("QPGS0")
         asked: dict[str, int] = {}
 
         async def often_enough() -> bool:
             asked.update(json.loads(await self.simulated.tell("requests")))
-            return asked.get("QPIGS", 0) >= count
+            return all(asked.get(name, 0) >= most for name, most in wanted.items())
 
         await until(often_enough, lambda: f"only {asked}\n{self.daemon.said}")
 
@@ -248,14 +259,29 @@ async def staged(folder: Path, address: str, setup: Setup) -> AsyncIterator[Stag
             port = _port(simulated.port, place)
             units.append(f'port = "serial:{port}"\npoll = {setup.poll}\n{more}')
         units[-1] += f"\n{BATTERY}"
+        if setup.learned:
+            remember_losses(folder / "state", PROFILES[setup.words[1]].serial)
         programs.append(daemon(folder, address, units))
-        await wait_for_units(client, programs[-1], len(units))
+        await wait_for_units(client, programs[-1], len(units) + setup.told)
         await wait_until_learnt(simulated)
         yield Stage(setup, simulated, programs[-1])
     finally:
         await client.close()
         for program in reversed(programs):
             program.stop()
+
+
+def remember_losses(folder: Path, serial: str) -> None:
+    """Leave in the state what two days of a house have taught of its losses."""
+    house = Run(every=20.0)
+    for _ in house.points(hours=48):
+        pass
+    assert house.learner.losses.known
+    books = encode(Books(losses=house.learner.state))
+    folder.mkdir()
+    uid = candidates(serial, "")[0]
+    file = AtomicFile(folder / file_name(uid))
+    file.save(document(books, uid, datetime(2026, 1, 1, tzinfo=UTC)))
 
 
 def _port(first: Path, place: int) -> Path:
