@@ -76,7 +76,10 @@ class Preferences:
         path = self._where.get(leaf)
         if path is None or not isinstance(value, int | float | str):
             return REFUSED
-        return ACCEPTED if await self._settings.set(path, value) else REFUSED
+        if not await self._settings.set(path, value):
+            return REFUSED
+        self._changed()  # what is kept already is no news, but may show as another
+        return ACCEPTED
 
     def forget(self) -> None:
         """Listen no more."""

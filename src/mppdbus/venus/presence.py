@@ -10,6 +10,8 @@ from mppdbus.errors import BusAway, BusError
 
 from .bus import Item, Value, VictronService, Writer
 
+INSTANCE = "/DeviceInstance"
+
 log = logging.getLogger("mppdbus.bus")
 
 
@@ -31,6 +33,7 @@ class Presence:
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._renewing = False  # soon: whatever else is new is seen then too
 
     @property
     def name(self) -> str:
@@ -43,8 +46,14 @@ class Presence:
         return self.service.claimed
 
     def update(self, values: Mapping[str, Value]) -> None:
-        """Show values; also those that the bus will ask for when the name comes."""
+        """Show values; also those that the bus will ask for when the name comes.
+
+        Clients keep the instance that they saw then, so a new one begins anew.
+        """
+        moved = INSTANCE in values and values[INSTANCE] != self.service.value(INSTANCE)
         self.service.update(values)
+        if moved:
+            self.begin_anew()
 
     def add(self, items: Iterable[Item]) -> None:
         """Add leaves that are not there yet."""
@@ -70,7 +79,8 @@ class Presence:
 
         What clients look at only when a name appears they look at then.
         """
-        if self.there:
+        if self.there and not self._renewing:
+            self._renewing = True
             self._start(self._anew())
 
     async def close(self) -> None:
@@ -96,6 +106,7 @@ class Presence:
 
     async def _anew(self) -> None:
         async with self._turn:
+            self._renewing = False
             if not self.there:
                 return
             await self._release()

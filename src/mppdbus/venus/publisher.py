@@ -150,8 +150,9 @@ class Publisher:
     async def enter(self, key: Key) -> None:
         """Put a prepared unit on the bus, with all its values known before its name."""
         shown, view = self._shown[key], self._household.view(key)
-        rows = shown.profile.rows
-        shown.presence.update(values_of(rows, view, shown.phases[0]))
+        rows, live_values = shown.profile.rows, self._values(shown, view)
+        all_values = values_of(rows, view, shown.phases[0]) | live_values
+        shown.presence.update(all_values)
         self.show(key)
         new = not shown.presence.there
         await shown.presence.enter()
@@ -247,8 +248,6 @@ class Publisher:
         unit, instance = self._household.view(key).unit, shown.kept.instance
         if instance != unit.instance:
             self._household.change(key, replace(unit, instance=instance))
-            # Clients keep the instance that they saw when the name came.
-            shown.presence.begin_anew()
             if self._system is not None and self._system.lists(key):
                 self._system.list_device(key, shown.presence.name, instance)
         self.show(key)
