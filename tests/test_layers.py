@@ -46,7 +46,7 @@ ALLOWED: dict[str, set[str]] = {
     "inverter": LINE | {"link", "snapshot", "parallel", "crew"},
     "stranger": LINE | {"inverter", "link"},
     "members": LINE | {"inverter", "link", "snapshot", "parallel", "crew"},
-    "poller": LINE | {"inverter", "link", "members", "snapshot", "power"},
+    "poller": LINE | {"inverter", "link", "members", "meters", "snapshot", "power"},
     "venus": PURE | {"__init__", "localsetting", "settingsfile", "energy", "soc"},
     "losses": PURE,
     "parallel": CODEC | {"snapshot"},
@@ -55,11 +55,12 @@ ALLOWED: dict[str, set[str]] = {
     "simulator": {"errors", "protocol", "cli", "porturl"},
     "installation": PURE
     | {"venus", "site", "statefile", "energy", "localsetting", "bank", "bankfile"},
+    "meters": LINE | {"inverter", "link", "energy"},
     "others": PURE | {"installation", "venus"},
     "daemon": PURE
     | LINE
     | {"config", "inverter", "link", "poller", "stranger", "venus", "installation"}
-    | {"bank", "others"}
+    | {"bank", "others", "meters"}
     | {"statefile"},
     "cli": {"errors", "__init__"},
     "commands": PURE

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import signal
+from datetime import date
 from pathlib import Path
 
 from .bank import BankSettings
@@ -15,10 +16,11 @@ from .host.place import place_of
 from .installation import Installation
 from .inverter import Inverter
 from .link import Link
+from .meters import Meters
 from .others import Others
 from .poller import FASTEST, Poller
 from .snapshot import Snapshot
-from .statefile import state_directory
+from .statefile import local_now, state_directory
 from .stranger import Stranger
 from .transport import open_transport
 from .venus.bus import bus_address
@@ -168,6 +170,7 @@ class Keeper:
                 complain=self._complain,
                 publish_others=self._others.show,
                 set_members=self._with_others,
+                meters=Meters(inverter, self._meter, local_now),
             )
             await self._stranger.introduce(inverter)
             self._check_serial(inverter)
@@ -193,6 +196,9 @@ class Keeper:
         self._others.place = place
         unit = unit_of(config)
         await installation.introduce(self._index, unit, snapshot, place, interval)
+
+    def _meter(self, day: date | None, wh: float) -> None:
+        self._installation.meter(self._index, day, wh)
 
     def _show(self, snapshot: Snapshot) -> None:
         if snapshot.status is not None:

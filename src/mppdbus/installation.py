@@ -7,6 +7,7 @@ import logging
 from collections.abc import Hashable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from .bank import Bank, BankSettings
@@ -126,6 +127,11 @@ class Installation:
             self._tell(view)
             self._archive.tend(now)
             self._bankfile.tend(now)
+
+    def meter(self, key: Key, day: date | None, wh: float) -> None:
+        """Take what an inverter's own meter says: Wh of PV of a day, or of its life."""
+        if key in self.site.keys:
+            self.site.read_meter(key, day, wh)
 
     def gone(self, key: Key) -> None:
         """Take note that a connection ended: its unit may turn up elsewhere."""

@@ -22,6 +22,7 @@ from .errors import (
 )
 from .inverter import Inverter
 from .members import BRIEF, Members
+from .meters import Meters
 from .power import mains_present
 from .snapshot import Snapshot
 
@@ -56,6 +57,8 @@ RECURRING = (
 )
 # One unit of a set, by QPGSn or QP2GSn: which of them, `Members` knows.
 MEMBER = Cadence("QPGSn", 0.0, 0.0, 0.73)
+# The inverter's own energy meters, one query at a time: `Meters` knows which.
+METER = Cadence("QET", 600.0, 1800.0, 0.2)
 # What a unit may or may not know; silence there is soon taken for a no.
 OPTIONAL = ("QPGS0", "QBEQI", "Q1", "QT", "QET", "QDOP", "QBATCD", "QVFW2", "QVFW3")
 # Asked once after connecting, one between two live polls, in this order.
@@ -131,7 +134,8 @@ class Poller:
     allows. `publish` gets a snapshot after every live poll, good or bad, when another
     query brings news, and when the live values get too old. `complain` is told why
     there are none, once. `publish_others` gets the other units of its set, see
-    `Members`; without it, or without `set_members`, nobody asks for them.
+    `Members`; without it, or without `set_members`, nobody asks for them. `meters` are
+    read now and then.
     """
 
     def __init__(
@@ -144,6 +148,7 @@ class Poller:
         complain: Callable[[MppdbusError], None],
         publish_others: Callable[[dict[str, Snapshot]], None] | None = None,
         set_members: bool = True,
+        meters: Meters | None = None,
     ) -> None:
         self._inverter = inverter
         self._publish = publish
@@ -156,6 +161,7 @@ class Poller:
         self._mains: tuple[object, ...] | None = None
         self._silences: Counter[str] = Counter()
         self._expiry: asyncio.TimerHandle | None = None
+        self._meters = meters
         self._members = None
         if set_members and publish_others is not None:
             self._members = Members(inverter, clock, publish_others)
@@ -194,13 +200,15 @@ class Poller:
                 self._members.lost()
 
     def _live_polled(self) -> None:
-        """Note a live poll, and whether there are other units to ask about."""
+        """Note a live poll, and what else there is to ask for now."""
         self._plan.live()
         self._plan.rows = RECURRING
+        if self._meters is not None and self._meters.there:
+            self._plan.rows = (*RECURRING, METER)
         if self._members is not None:
             self._members.live()
             if self._members.wanted:
-                self._plan.rows = (*RECURRING, MEMBER)
+                self._plan.rows = (*self._plan.rows, MEMBER)
                 self._plan.due.setdefault(MEMBER.query, self._clock())
 
     # -- live ---------------------------------------------------------------------
@@ -291,10 +299,22 @@ class Poller:
         if more and self._interval is not None:
             self._plan.asked.discard(MEMBER.query)
 
+    async def _meter(self, meters: Meters) -> None:
+        """Read one of the inverter's meters; the next follows the next live poll."""
+        more = await meters.ask()
+        self._plan.done(METER.query, self._clock())
+        if more:
+            self._plan.due[METER.query] = self._clock()
+
     async def _other(self, query: str) -> None:
         if query == MEMBER.query:
             await self._member()
-            return
+        elif query == METER.query and self._meters is not None and self._meters.there:
+            await self._meter(self._meters)
+        else:
+            await self._ask(query)
+
+    async def _ask(self, query: str) -> None:
         inverter = self._inverter
         before, trackers = inverter.last(query), inverter.trackers
         attempts = 1 if self._silences[query] else None  # silence takes seconds

@@ -127,6 +127,16 @@ class Site:
             place.view = replace(place.view, charge=self.bank.charge)
         return place.view
 
+    def read_meter(self, key: Key, day: date | None, wh: float) -> None:
+        """Take what a unit's own meter says of PV: of a day, or (None) of its life."""
+        ledger = self._places[key].ledger
+        if ledger is None:
+            return
+        if day is None:
+            ledger.read_total(wh)
+        else:
+            ledger.read_day(day, wh)
+
     def system(self, profile: str | None = None) -> SystemView:
         """Return all units, or those of one profile, as one system."""
         views = tuple(

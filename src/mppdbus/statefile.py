@@ -52,10 +52,15 @@ def file_name(key: str) -> str:
     return f"energy-{plain}.json"
 
 
-def local_today() -> date:
-    """Return the day it is at this site, also after its time zone was changed."""
+def local_now() -> datetime:
+    """Return the time at this site, also after its zone was changed; without zone."""
     time.tzset()
-    return datetime.now(UTC).astimezone().date()
+    return datetime.now(UTC).astimezone().replace(tzinfo=None)
+
+
+def local_today() -> date:
+    """Return the day it is at this site."""
+    return local_now().date()
 
 
 @dataclass(slots=True)

@@ -1,0 +1,91 @@
+"""Reads the inverter's own energy meters, where it has them: QET, and QED by QT."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+from .energy.history import clocks_agree
+from .errors import LinkError, PortLost, ProtocolError
+from .inverter import Inverter
+from .protocol.fields import Reading
+from .protocol.models_rest import Clock, Energy
+
+BRIEF = 0.5  # of the patience of the line, for what need not be answered
+REFUSALS = 2  # of QED in a row, after which it is not asked again
+
+Tell = Callable[[date | None, float], None]
+
+
+class Meters:
+    """Goes round the meters, one query at a time, and tells what each says.
+
+    `tell` gets Wh of a day, or with None the total (QET). `wall` is the site's local
+    time without zone: days of the inverter count only while its clock agrees with it.
+    """
+
+    def __init__(
+        self, inverter: Inverter, tell: Tell, wall: Callable[[], datetime]
+    ) -> None:
+        self._inverter = inverter
+        self._tell = tell
+        self._wall = wall
+        self._left: list[str] = []  # of this round
+        self._closed: date | None = None  # the last day that was read when it was over
+        self._refused = 0
+        self._log = logging.getLogger(f"mppdbus.{inverter.name}")
+
+    @property
+    def there(self) -> bool:
+        """Tell whether this unit has meters: it has answered QET."""
+        return isinstance(self._inverter.last("QET"), Energy)
+
+    async def ask(self) -> bool:
+        """Send the next query; false when that was the last of the round.
+
+        Only `PortLost` gets out.
+        """
+        self._left = self._left or self._round()
+        query = self._left.pop(0)
+        said = await self._read(query)
+        match said:
+            case Clock():
+                self._left += self._days(said.time)
+            case Energy(energy=wh) if wh is not None:
+                self._take(query, float(wh))
+        if query.startswith("QED"):
+            self._refused = 0 if said is not None else self._refused + 1
+        return bool(self._left)
+
+    def _round(self) -> list[str]:
+        dated = isinstance(self._inverter.last("QT"), Clock)
+        return ["QET", "QT"] if dated and self._refused < REFUSALS else ["QET"]
+
+    def _days(self, theirs: datetime) -> list[str]:
+        """Return what to ask of the inverter's days, by its own clock."""
+        if not clocks_agree(theirs, self._wall()):
+            return []
+        today = theirs.date()
+        yesterday = today - timedelta(days=1)
+        days = [today] if self._closed == yesterday else [today, yesterday]
+        return [f"QED{day:%Y%m%d}" for day in days]
+
+    def _take(self, query: str, wh: float) -> None:
+        if query == "QET":
+            self._tell(None, wh)
+            return
+        day = datetime.strptime(query[3:], "%Y%m%d").date()  # noqa: DTZ007 - a day
+        if day != self._wall().date():
+            self._closed = day
+        self._tell(day, wh)
+
+    async def _read(self, query: str) -> Reading | None:
+        patience = BRIEF * self._inverter.link.patience
+        try:
+            return await self._inverter.read(query, attempts=1, patience=patience)
+        except PortLost:
+            raise
+        except (LinkError, ProtocolError) as error:
+            self._log.debug("%s", error)
+            return None
