@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from mppdbus.power import MAINS_MODES, OUTPUT_OFF_MODES
+from mppdbus.power import BATTERY_MODES, MAINS_MODES, OUTPUT_OFF_MODES
 from mppdbus.protocol.models import MODES
+from mppdbus.soc.meter import ISLAND_MODES
 from mppdbus.victron import mode, state
 from support_snapshots import online, qpigs
 
-# Letters with which nothing is taken from the mains; all others are in power.py.
-OFF_MAINS = frozenset("PBFHD")
+NEITHER = frozenset("PFD")  # no power flows: just switched on, fault, shut down
 
 
 @pytest.mark.parametrize("letter", MODES)
@@ -22,11 +22,20 @@ def test_each_known_mode_means_something_here_too(letter: str) -> None:
             "MODE_OF, of src/mppdbus/victron.py what it amounts to",
             pytrace=False,
         )
-    places = [MAINS_MODES, OUTPUT_OFF_MODES, OFF_MAINS]
+    places = [MAINS_MODES, BATTERY_MODES, OUTPUT_OFF_MODES, NEITHER]
     if sum(letter in place for place in places) != 1:
         pytest.fail(
-            f"QMOD {letter}: does it take from the mains? Then MAINS_MODES in "
-            "src/mppdbus/power.py has to know, else OFF_MAINS in "
-            "tests/test_modes.py; OUTPUT_OFF_MODES where only its b0 can tell",
+            f"QMOD {letter}: where does the load's power come from? Say so in "
+            "src/mppdbus/power.py: in MAINS_MODES; in BATTERY_MODES, where nothing "
+            "is taken from the mains; or in OUTPUT_OFF_MODES",
+            pytrace=False,
+        )
+
+
+def test_the_battery_modes_are_those_of_the_state_of_charge() -> None:
+    if ISLAND_MODES != BATTERY_MODES:
+        pytest.fail(
+            "BATTERY_MODES of src/mppdbus/power.py and ISLAND_MODES of "
+            "src/mppdbus/soc/meter.py have to name the same letters",
             pytrace=False,
         )

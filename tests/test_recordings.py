@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
+from mppdbus.protocol import warning_bits
 from mppdbus.protocol.commands import decode
+from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.framing import encode_reply, encode_request
 from mppdbus.recording import Exchange, Origin, make, write
 from mppdbus.simulator.simulator import simulate
@@ -38,6 +40,33 @@ def test_the_page_of_all_inverters_is_current() -> None:
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.fail(done.stdout + done.stderr, pytrace=False)
+
+
+def test_no_layout_and_no_table_of_warnings_is_forgotten() -> None:
+    if unused := forgotten():
+        pytest.fail(
+            f"{unused}: in no layout of commands.py and no row of dialect_table.py; "
+            "see steps 5 and 6 of docs/adding-an-inverter.md",
+            pytrace=False,
+        )
+
+
+def forgotten() -> list[str]:
+    """The models and the tables of warnings that no family uses."""
+    layouts = [own for row in DIALECTS.values() for own in row.queries.values()]
+    used = {layout.model for own in layouts for layout in own}
+    models = {
+        kind.__name__
+        for kind in {kind for model in used for kind in model.__subclasses__()} - used
+        if kind.__module__.startswith("mppdbus.protocol.") and not kind.__subclasses__()
+    }
+    said = {id(row.warnings) for row in DIALECTS.values()}
+    tables = {
+        name
+        for name, table in vars(warning_bits).items()
+        if name.startswith("WARNINGS_") and id(table) not in said
+    }
+    return sorted(models | tables)
 
 
 # -- that the above can fail ---------------------------------------------------------
@@ -89,6 +118,14 @@ def test_a_line_that_was_changed_by_hand_is_told(tmp_path: Path) -> None:
     change(path, 3, id="r0001-qpi-pi30max")
     (problem,) = problems(path)
     assert problem.endswith("two replies have this id")
+
+
+def test_what_no_family_uses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(warning_bits, "WARNINGS_LOST", {}, raising=False)
+    only = DIALECTS["pi30"].queries["QPIRI"][:1]
+    for row in DIALECTS.values():
+        monkeypatch.setitem(row.queries, "QPIRI", only)
+    assert forgotten() == ["RatingsClone", "WARNINGS_LOST"]
 
 
 def test_a_warning_without_a_name_is_told(tmp_path: Path) -> None:
