@@ -331,7 +331,7 @@ def test_where_a_nak_was_a_unit_may_be_another_time() -> None:
             await asyncio.sleep(10 * 61)
             assert watched.online == {other}
             del source.replies["QPGS1"]
-            await asyncio.sleep(ROUND)
+            await asyncio.sleep(4.5)  # a NAK is sure, and no silence
             assert watched.online == set()
 
     warped(main)
@@ -350,6 +350,23 @@ def test_a_lone_unit_is_asked_once(profile: str) -> None:
             assert watched.requests["QPGS0"] == 1
             assert watched.told == []
             assert watched.own[-1].phase is None
+
+    warped(main)
+
+
+def test_a_unit_that_could_have_others_looks_for_them_seldom() -> None:
+    """An LV5048 is never set up as a single one."""
+
+    async def main() -> None:
+        async with watching(simulate("lv5048")) as watched:
+            await asyncio.sleep(60)
+            before = watched.requests.copy()
+            await asyncio.sleep(1200)
+            looked = watched.requests - before
+            assert sum(n for q, n in looked.items() if "QPGS" in q) in (19, 20)
+            assert before["QP2GS0"] <= 1
+            assert looked["QP2GS0"] == 0  # QPIGS2 says it
+            assert watched.others == {}
 
     warped(main)
 
