@@ -392,7 +392,7 @@ def test_what_came_before_it_was_told_to_end_is_kept(tmp_path: Path) -> None:
         argv = [*MPPDBUS, "record", "--port", unit.path, "--output", str(path)]
         with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as recording:
             while "QFLAG" not in unit.tell("requests"):
-                pass
+                assert recording.poll() is None, "it ended by itself"
             recording.send_signal(signal.SIGINT)
             out, _ = recording.communicate(timeout=5)
     assert recording.returncode == 1
