@@ -73,12 +73,17 @@ class Site:
         self._places.pop(key, None)
 
     def open_books(self, key: Key, ledger: Ledger) -> None:
-        """Count this unit in `ledger` from now on."""
+        """Count this unit in `ledger` from now on; no place it had before does."""
         place = self._places[key]
-        if place.ledger is not ledger:
-            place.ledger = ledger
-            place.learner = LossLearner(ledger.books.losses)
-            place.learned = None
+        if place.ledger is ledger:
+            return
+        for other in self._places.values():
+            if other.ledger is ledger:
+                other.ledger = None
+        place.ledger = ledger
+        place.learner = LossLearner(ledger.books.losses)
+        place.learned = None
+        place.alarms = AlarmWatch(place.unit.profile)
 
     @property
     def keys(self) -> tuple[Key, ...]:

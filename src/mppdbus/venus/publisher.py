@@ -98,6 +98,7 @@ class Publisher:
         self._battery: Battery | None = None
         self._monitor: str | None = None  # who else watches the battery
         self._turn = asyncio.Lock()  # to make what all units share
+        self._moving = asyncio.Lock()  # while units change places
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def open(self, units: Sequence[Unit]) -> None:
@@ -131,13 +132,8 @@ class Publisher:
         shown = self._shown.get(key)
         if shown is not None and shown.presence.name == name:
             return uid
-        if shown is not None:
-            log.info("%s: another inverter now: %s", shown.presence.name, name)
-            await self.remove(key)
-        for other, theirs in tuple(self._shown.items()):
-            if theirs.presence.name == name:
-                log.info("%s is at %s now", name, unit.connection)
-                await self.remove(other)
+        async with self._moving:
+            await self._make_room(key, name, unit.connection)
         profile = PROFILES[unit.profile]
         kept = self._prefer(uid, ALARM_LEVELS[profile.device_class], key)
         await kept.load(profile.device_class, unit.instance)
@@ -146,6 +142,16 @@ class Publisher:
         presence = self._make(name, items, kept)
         self._shown[key] = _Shown(presence, kept, profile, [unit.phase])
         return uid
+
+    async def _make_room(self, key: Key, name: str, connection: str) -> None:
+        """Take off the bus whom a unit replaces, and itself where it was before."""
+        if (shown := self._shown.get(key)) is not None:
+            log.info("%s: another inverter now: %s", shown.presence.name, name)
+            await self.remove(key)
+        for other, theirs in tuple(self._shown.items()):
+            if theirs.presence.name == name:
+                log.info("%s is at %s now", name, connection)
+                await self.remove(other)
 
     async def enter(self, key: Key) -> None:
         """Put a prepared unit on the bus, with all its values known before its name."""
