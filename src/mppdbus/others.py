@@ -11,7 +11,7 @@ from .installation import Installation, Key, Told
 from .snapshot import Snapshot
 from .venus.views import Unit
 
-SELDOM = 20.0  # s from one reading of the same unit to the next, of nine on one line
+SELDOM = 60.0  # s from one reading of the same unit to the next, of nine on one line
 
 log = logging.getLogger("mppdbus.set")
 
