@@ -85,8 +85,8 @@ SETUPS = {
         calm=f"{ALL_ON}; {CALM}",
         told=2,
     ),
-    "two in parallel, one cable": Setup(
-        ("--profile", "max-8000", "--set", "2"),
+    "two in parallel, one cable": Setup(  # its QPGS tells tenths of A of the sun
+        ("--profile", "phocos-5000", "--set", "2"),
         calm=f"{BOTH_ON}; {CALM}",
         told=1,
     ),
@@ -183,10 +183,6 @@ def _points(setup: str, rows: tuple[tuple[str, str], ...]) -> tuple[Point, ...]:
     return tuple(Point(setup, name, turn) for name, turn in rows)
 
 
-ONE_CABLE = (
-    *_points("two in parallel, one cable", _PARALLEL),
-    *_points("three phases, one cable", _THREE_PHASES),
-)
 POINTS = (
     *_points("one unit", _ONE_UNIT),
     *_points("with losses", _LOSSES),
@@ -195,7 +191,9 @@ POINTS = (
     *_points("generator", _GENERATOR),
     *_points("inverter", _INVERTER),
     *_points("two in parallel", _PARALLEL),
+    *_points("two in parallel, one cable", _PARALLEL),
     *_points("three phases", _THREE_PHASES),
+    *_points("three phases, one cable", _THREE_PHASES),
     Point("link lost", "before", "pv 800"),
     Point("link lost", "silence", "pv 800; fault silence forever", lost=True),
     Point("link lost", "it answers again", "pv 800"),

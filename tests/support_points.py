@@ -21,17 +21,17 @@ from points import FULL_LINE, NO_INPUT, SETUPS, Point, Setup
 from support_bus import BusItemClient
 from support_losses import Run
 from support_processes import (
-    FAST,
     Program,
     Simulated,
     daemon,
-    until,
     wait_for_units,
     wait_until_learnt,
 )
 
+QUICK_LINE = ("--baud", "57600", "--think", "0.005")
 LEAST_W, SHARE = 30.0, 0.03  # an error may be the larger of the two
 SOC_POINTS = 3.0
+UNREAD = 20.0  # s in which every unit must have been read
 REPLY = 0.3  # s that a reading may be older than its request
 LATE = 12.0  # s: so long a unit of a set is missed that is off
 SAME_STAGE_V = 1.0  # V around the bulk voltage where PI30 cannot tell the two stages
@@ -217,8 +217,7 @@ class Stage:
 
     async def turn(self, lines: str) -> None:
         """Tell the simulator lines parted by ";"."""
-        for line in filter(str.strip, lines.split(";")):
-            await self.simulated.tell(line.strip())
+        await self.simulated.tell(*filter(None, map(str.strip, lines.split(";"))))
 
     async def truth(self) -> Truth:
         """Return what the simulator knows to be true."""
@@ -236,12 +235,11 @@ class Stage:
             wanted |= {f"QPGS{place}": times for place, one in enumerate(on) if one}
             wanted.pop("QPGS0")
         asked: dict[str, int] = {}
-
-        async def often_enough() -> bool:
-            asked.update(json.loads(await self.simulated.tell("requests")))
-            return all(asked.get(name, 0) >= most for name, most in wanted.items())
-
-        await until(often_enough, lambda: f"only {asked}\n{self.daemon.said}")
+        end = asyncio.get_running_loop().time() + UNREAD
+        while any(asked.get(name, 0) < most for name, most in wanted.items()):
+            assert asyncio.get_running_loop().time() < end, f"only {asked}"
+            await asyncio.sleep(0.03)
+            asked = json.loads(await self.simulated.tell("requests"))
 
 
 @asynccontextmanager
@@ -250,7 +248,7 @@ async def staged(folder: Path, address: str, setup: Setup) -> AsyncIterator[Stag
     programs: list[Program] = []
     client = await BusItemClient.connect(address, "")
     try:
-        words = (*setup.words, "--scene", setup.calm, *FAST)
+        words = (*setup.words, "--scene", setup.calm, *QUICK_LINE)
         simulated = Simulated(folder, "tty", *words)
         programs.append(simulated)
         await simulated.ready()

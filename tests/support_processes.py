@@ -100,14 +100,15 @@ class Simulated(Program):
 
         await until(listens, lambda: self.said)
 
-    async def tell(self, line: str) -> str:
-        """Send a control line; return what was answered behind "ok"."""
+    async def tell(self, *lines: str) -> str:
+        """Send control lines, all at once; return the last answer behind "ok"."""
         reader, writer = await asyncio.open_unix_connection(self._control)
-        writer.write(f"{line}\n".encode())
-        answer = (await reader.readline()).decode().strip()
+        writer.write("".join(f"{line}\n" for line in lines).encode())
+        for line in lines:
+            answer = (await reader.readline()).decode().strip()
+            assert answer.startswith("ok"), f"{line}: {answer}"
         writer.close()
         await writer.wait_closed()
-        assert answer.startswith("ok"), answer
         return answer.removeprefix("ok").strip()
 
 
