@@ -32,7 +32,14 @@ from .services import (
     phased,
     values_of,
 )
-from .shared import BATTERY_NAME, SYSTEM_NAME, UNIT_LEVELS, Battery, System
+from .shared import (
+    BATTERY_NAME,
+    BATTERY_UID,
+    SYSTEM_NAME,
+    UNIT_LEVELS,
+    Battery,
+    System,
+)
 from .views import Unit, UnitView
 from .wire import Wire
 
@@ -350,10 +357,17 @@ class Publisher:
                 verdicts = [await unit.write(path, value) for unit in units]
                 return max(verdicts, default=REFUSED)
             if path in CORRECTIONS and isinstance(value, float):
-                return ACCEPTED if self._household.correct_charge(value) else REFUSED
+                fits = self._shows_charge(kept)
+                fits = fits and self._household.correct_charge(value)
+                return ACCEPTED if fits else REFUSED
             return REFUSED
 
         return write
+
+    def _shows_charge(self, kept: Preferences) -> bool:
+        """Tell whether a service shows how full the battery is: one for all does."""
+        of_all = kept.uid == BATTERY_UID
+        return self._monitor is None and of_all == self._household.several
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
