@@ -56,7 +56,8 @@ class System:
         kept = self._kept.values()
         level = kept[ALARM_LEVEL + GRID_LOST]
         wanted = level if isinstance(level, int) else None
-        values[f"/Alarms/{GRID_LOST}"] = grid_lost(view.alarm(GRID_LOST), wanted)
+        lost = view.with_input.alarm(GRID_LOST)
+        values[f"/Alarms/{GRID_LOST}"] = grid_lost(lost, wanted)
         self.presence.update(values | kept)
 
     def list_device(self, key: Key, name: str | None, instance: int | None) -> None:

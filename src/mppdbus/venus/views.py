@@ -118,6 +118,12 @@ class SystemView:
         units = tuple(v for v in self.units if v.unit.phase == phase)
         return SystemView(units, self.charge)
 
+    @property
+    def with_input(self) -> SystemView:
+        """The part of the system that has an AC input, which alone can fail."""
+        units = tuple(v for v in self.units if v.unit.ac_input != AcInput.NONE)
+        return SystemView(units, self.charge)
+
     def total(self, value: Callable[[UnitView], float | None]) -> float | None:
         """Add a value up; None as soon as one online unit does not know it."""
         return _all(value(view) for view in self.online)
