@@ -1,10 +1,12 @@
 """The inverter of the benchmark: a pty at true speed, and a log of what went over it.
 
-    paced.py PTY LOG [--think SECONDS] [--jitter SECONDS]
+    paced.py PTY LOG [--think SECONDS] [--jitter SECONDS] [--day]
 
-Every exchange is a line in LOG: when the request was there, when the last byte of the
-reply was written (CLOCK_MONOTONIC, "-" without a reply), the command, the reply's
-length. SIGUSR1 makes the inverter mute, SIGUSR2 lets it speak again.
+What it says changes with every reply; with --day it lives through the day of the demo
+instead: sun, load and mains change every few seconds. Every exchange is a line in LOG:
+when the request was there, when the last byte of the reply was written
+(CLOCK_MONOTONIC, "-" without a reply), the command, the reply's length. SIGUSR1 makes
+the inverter mute, SIGUSR2 lets it speak again; neither works with --day.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
+from mppdbus.commands.demo import BEGIN, DAY, DAY_LENGTH, PLANT_SPEED, PROFILE
 from mppdbus.protocol.framing import encode_reply
+from mppdbus.simulator.control import Scene
 from mppdbus.simulator.line import Line
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.simulator import Source, simulate
@@ -92,8 +96,14 @@ async def serve(args: argparse.Namespace) -> None:
     )  # our own slave keeps the pty while clients come and go
     tty.setraw(slave)
     os.set_blocking(master, False)
-    simulator = simulate(pace=Pace(think=args.think, jitter=args.jitter))
-    source = simulator.source = Restless(simulator.source)
+    pace = Pace(think=args.think, jitter=args.jitter)
+    simulator = simulate(PROFILE, pace=pace) if args.day else simulate(pace=pace)
+    source = Restless(simulator.source)
+    if args.day:
+        simulator.scene.apply_script(f"speed {PLANT_SPEED}; {BEGIN}")
+        day = loop.create_task(live(simulator.scene))
+    else:
+        simulator.source = source
     ended = asyncio.Event()
     for number, act in (
         (signal.SIGUSR1, lambda: setattr(source, "mute", True)),
@@ -117,6 +127,19 @@ async def serve(args: argparse.Namespace) -> None:
         loop.add_reader(master, readable)
         args.pty.symlink_to(os.ttyname(slave))
         await ended.wait()
+    if args.day:
+        day.cancel()
+
+
+async def live(scene: Scene) -> None:
+    """Play the day over and over."""
+    loop = asyncio.get_running_loop()
+    begin = loop.time()
+    while True:
+        for at, line in DAY:
+            await asyncio.sleep(begin + at - loop.time())
+            scene.apply_script(line)
+        begin += DAY_LENGTH
 
 
 def main() -> int:
@@ -126,6 +149,7 @@ def main() -> int:
     parser.add_argument("log", type=Path)
     parser.add_argument("--think", type=float, default=0.06, metavar="SECONDS")
     parser.add_argument("--jitter", type=float, default=0.0, metavar="SECONDS")
+    parser.add_argument("--day", action="store_true")
     asyncio.run(serve(parser.parse_args()))
     return 0
 

@@ -13,8 +13,10 @@ from decoding import Speed
 from measure import Life
 from results import LIMIT, Row, Scene, speed_ratio
 
+DOCS = Path(__file__).parents[1] / "docs" / "performance.md"
 BEGIN = "<!-- measured: written by bench/run.py, do not edit -->"
 END = "<!-- end of measured -->"
+TRAFFIC = "<!-- traffic: written by bench/traffic.py, do not edit -->"
 HEAD = ("", "mppdbus", "baseline", "ratio", "target", "met")
 MET = {True: "yes", False: "**no**", None: ""}
 
@@ -23,13 +25,13 @@ def table(sections: dict[str, list[Row]], speeds: dict[str, Speed]) -> str:
     """Return all results as Markdown."""
     parts = []
     for title, rows in sections.items():
-        parts += [f"**{title}**", _markdown([HEAD, *map(_cells, rows)])]
+        parts += [f"**{title}**", markdown([HEAD, *map(_cells, rows)])]
     head = ("reply", "mppdbus", "mppsolar", "ratio")
     cells = [
         (name, f"{s.ours:,.0f}/s", f"{s.theirs:,.0f}/s", f"{speed_ratio(s):.0f} ×")
         for name, s in speeds.items()
     ]
-    parts += ["**bytes → values, one core**", _markdown([head, *cells])]
+    parts += ["**bytes → values, one core**", markdown([head, *cells])]
     return "\n\n".join(parts)
 
 
@@ -67,13 +69,13 @@ def everything(
     }
 
 
-def write(path: Path, text: str) -> None:
+def write(path: Path, text: str, begin: str = BEGIN) -> None:
     """Replace what is between the markers of a document."""
-    before, _, rest = path.read_text().partition(BEGIN)
+    before, _, rest = path.read_text().partition(begin)
     _, found, after = rest.partition(END)
     if not found:
-        raise SystemExit(f"{path.name} has no place for the results: {BEGIN} … {END}")
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}")
+        raise SystemExit(f"{path.name} has no place for the results: {begin} … {END}")
+    path.write_text(f"{before}{begin}\n\n{text}\n\n{END}{after}")
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -91,7 +93,8 @@ def _number(value: float, digits: int, unit: str) -> str:
     return "–" if math.isnan(value) else f"{value:.{digits}f} {unit}".rstrip()
 
 
-def _markdown(rows: list[tuple[str, ...]]) -> str:
+def markdown(rows: list[tuple[str, ...]]) -> str:
+    """Return a table; the first row is its head."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     first, *others = widths
     rule = [":" + "-" * (first - 1), *("-" * (width - 1) + ":" for width in others)]

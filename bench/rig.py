@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,12 +92,18 @@ def private_bus(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def inverter(folder: Path, jitter: float = 0.0) -> Iterator[Inverter]:
-    """Run an inverter at 2400 baud that thinks for 60 ms, give or take `jitter`."""
+def inverter(
+    folder: Path, jitter: float = 0.0, *, day: bool = False
+) -> Iterator[Inverter]:
+    """Run an inverter at 2400 baud that thinks for 60 ms, give or take `jitter`.
+
+    Every value changes all the time, or, with `day`, as they do in a house.
+    """
     pty, log = folder / "inverter", folder / "exchanges"
     pty.unlink(missing_ok=True)
     script, jitter_said = str(HERE / "paced.py"), f"--jitter={jitter}"
     command = [sys.executable, script, str(pty), str(log), jitter_said]
+    command += ["--day"] * day
     with _running(command, folder) as it:
         _await(pty)
         yield Inverter(it, pty, log)
@@ -122,6 +128,14 @@ def service(
 
 
 @contextmanager
+def echoes(folder: Path, address: str, services: Iterable[str]) -> Iterator[None]:
+    """Run the publishers that say what `services` say, in other ways."""
+    command = [sys.executable, str(HERE / "perpath.py"), address, *services]
+    with _running(command, folder):
+        yield
+
+
+@contextmanager
 def _running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, env=_environment(folder)
@@ -138,9 +152,9 @@ def _running(command: list[str], folder: Path) -> Iterator[subprocess.Popen[byte
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    """Return ours, with a place for compiled modules."""
+    """Return ours, with places for compiled modules and for what the daemon keeps."""
     own = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder / "pyc")}
-    return {**os.environ, **own}
+    return {**os.environ, **own, "MPPDBUS_STATE": str(folder / "state")}
 
 
 def _await(path: Path) -> None:

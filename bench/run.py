@@ -3,8 +3,9 @@
     python bench/run.py [--quick] [--json FILE] [--no-docs]
 
 Every part is a process of its own: a private bus, an inverter at 2400 baud on a
-pseudo-terminal, the service. The bench is a client of the bus. Writes the table into
-docs/performance.md, unless it was only a quick look.
+pseudo-terminal, the service. The bench is a client of the bus. Writes the tables into
+docs/performance.md, unless it was only a quick look. The traffic on the bus alone
+is measured by traffic.py.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ import decoding
 import report
 import results
 import rig
+import traffic
 from measure import Life, Task, live_through
+from mppdbus.commands.demo import DAY_LENGTH
 from results import SCENES, Scene
 
-DOCS = Path(__file__).parents[1] / "docs" / "performance.md"
 KINDS = ("proto", "mppdbus")
 
 
@@ -39,10 +41,11 @@ class Extent:
     seconds: float  # of looking at each service, a round
     calls: int  # of GetValue, in the first round
     frames: int  # to decode at a time
+    traffic: float  # s of looking at the bus
 
 
-QUICK = Extent(rounds=1, seconds=14.0, calls=200, frames=2000)
-FULL = Extent(rounds=3, seconds=40.0, calls=1000, frames=10000)
+QUICK = Extent(rounds=1, seconds=14.0, calls=200, frames=2000, traffic=30.0)
+FULL = Extent(rounds=3, seconds=40.0, calls=1000, frames=10000, traffic=2 * DAY_LENGTH)
 
 
 def main() -> int:
@@ -56,17 +59,20 @@ def main() -> int:
     loads = [os.getloadavg()[0]]
     speeds = decoding.speeds(extent.frames)
     lives = asyncio.run(_lives(extent, loads))
+    seen = traffic.look(extent.traffic)
     rows = results.rows(lives)
     about = report.about(extent.rounds, extent.seconds, loads)
     text = f"{about}\n\n{report.table(rows, speeds)}"
-    print(text)
+    said = traffic.table(seen)
+    print(f"{text}\n\n**on the bus, in a living house**\n\n{said}")
     if args.json:
         data = report.everything(about, rows, speeds, lives)
         args.json.write_text(json.dumps(data, indent=1))
     if not (args.quick or args.no_docs):
-        report.write(DOCS, text)
+        report.write(report.DOCS, text)
+        report.write(report.DOCS, said, report.TRAFFIC)
     missed = [r.name for section in rows.values() for r in section if r.met is False]
-    return 1 if missed else 0
+    return 1 if missed or not traffic.clean(seen) else 0
 
 
 async def _lives(

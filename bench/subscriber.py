@@ -52,7 +52,7 @@ class Subscriber:
         self = cls(bus)
         bus.add_message_handler(self._take)
         for rule in (_CHANGES, _NAMES):
-            await self._call(DAEMON, "/org/freedesktop/DBus", DAEMON, "AddMatch", rule)
+            await self._bus_call("AddMatch", rule)
         return self
 
     async def close(self) -> None:
@@ -70,6 +70,20 @@ class Subscriber:
         began = time.perf_counter()
         await self._call(self.unit, path, ITEM, "GetValue")
         return time.perf_counter() - began
+
+    async def owner(self, name: str) -> str:
+        """Return the unique name that has `name`."""
+        return str((await self._bus_call("GetNameOwner", name))[0])
+
+    async def connections(self, pid: int) -> list[str]:
+        """Return the unique names of a process."""
+        names = (await self._bus_call("ListNames"))[0]
+        unique = [name for name in names if name.startswith(":")]
+        asked = "GetConnectionUnixProcessID"
+        return [n for n in unique if (await self._bus_call(asked, n))[0] == pid]
+
+    async def _bus_call(self, member: str, *words: str) -> list[Any]:
+        return await self._call(DAEMON, "/org/freedesktop/DBus", DAEMON, member, *words)
 
     async def _call(
         self, to: str, path: str, interface: str, member: str, *words: str

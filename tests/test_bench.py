@@ -92,3 +92,43 @@ def test_the_results_take_the_place_of_the_last_ones(tmp_path: Path) -> None:
     assert text.endswith("after\n")
     assert "new" in text
     assert "old" not in text
+
+
+def test_a_document_has_a_place_for_each_bench(tmp_path: Path) -> None:
+    import report
+
+    document = tmp_path / "performance.md"
+    places = f"{report.BEGIN}\nold\n{report.END}\n{report.TRAFFIC}\n{report.END}\nafter"
+    document.write_text(places)
+    report.write(document, "of the bus", report.TRAFFIC)
+    text = document.read_text()
+    assert "old" in text
+    assert text.index(report.TRAFFIC) < text.index("of the bus") < text.index("after")
+
+
+def test_what_is_said_twice_is_found(measure: ModuleType) -> None:
+    import monitor
+    import traffic
+
+    times = [0.551, 1.103, 1.215, 1.767, 1.769]  # the third after QMOD, the last alone
+    changes = [monitor.Change(at, ":1.2", ("/P",), ()) for at in times]
+    tally = monitor.Tally()
+    seen = traffic.Traffic(60.0, {}, tally, 3, changes, {":1.2": "unit"})
+    traffic.judge(seen, [e for e in exchanges(measure) if e.ended is not None])
+    assert (seen.most, seen.crowded, seen.excused) == (2, 2, 1)
+    assert not traffic.clean(seen)
+
+
+def test_a_value_that_did_not_change_is_found() -> None:
+    from dbus_fast import Variant
+
+    import monitor
+
+    def row(value: float) -> dict[str, Variant]:
+        return {"Value": Variant("d", value)}
+
+    shown = monitor.Shown()
+    shown.read(":1.2", {"/P": row(1.0), "/V": row(2.0)})
+    change = shown.change(0.0, ":1.2", {"/P": row(1.0), "/V": row(2.5), "/I": row(3.0)})
+    assert change.same == ("/P",)
+    assert shown.change(0.0, ":1.2", {"/V": row(2.5)}).same == ("/V",)
