@@ -162,6 +162,17 @@ def test_a_refused_clock_counts_nothing_and_harms_nothing(sunny: Sunny) -> None:
     assert sunny.yields == near(0.01, 0.01, 0.01)
 
 
+def test_one_reading_that_is_shown_twice_makes_no_record() -> None:
+    """A snapshot comes again with the same QPIGS when another query brings news."""
+    ledger = Ledger()
+    steady, spike, borne_out = (online(qpigs(pv=pv)) for pv in (800, 4800, 4700))
+    records = []
+    for now, snapshot in enumerate((steady, steady, spike, spike, borne_out)):
+        ledger.feed(Sample.of(snapshot, flow(snapshot)), float(now), TODAY)
+        records.append(ledger.history.today.max_power)
+    assert records == [None, None, 800.0, 800.0, 4700.0]
+
+
 # -- samples -------------------------------------------------------------------------
 
 

@@ -116,9 +116,10 @@ def test_trackers_have_days_of_their_own() -> None:
 
 
 def test_a_ledger_is_shown_as_it_counts() -> None:
-    snapshot = online(qpigs(grid=0, load=600, pv=1000, charge=7), "B")
-    ledger, power = Ledger(), flow(snapshot)
+    ledger = Ledger()
     for second in range(0, 3601, 10):
+        snapshot = online(qpigs(grid=0, load=600, pv=1000, charge=7), "B")
+        power = flow(snapshot)
         ledger.feed(Sample.of(snapshot, power), float(second), TODAY)
     counted = UnitView.of(
         UNIT, snapshot, counters=ledger.counters, history=ledger.history

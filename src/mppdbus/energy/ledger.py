@@ -48,6 +48,7 @@ class Ledger:
         self.books = books or Books()
         self.integrator = Integrator(longest)
         self._before: Sample | None = None
+        self._witness: Sample | None = None  # the last one of another reading
 
     @property
     def history(self) -> History:
@@ -73,7 +74,10 @@ class Ledger:
         history.turn(today)
         if before is None:
             return
-        history.observe(before, sample)
+        if sample.reading is None or sample.reading is not before.reading:
+            self._witness = before
+        if self._witness is not None:
+            history.observe(self._witness, sample)
         if step is None:
             return
         history.spend(step.seconds, before.stage)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mppdbus.power import Flow
-from mppdbus.protocol.models import SecondPhase, SecondTracker, SecondTrackerDuo
+from mppdbus.protocol.models import (
+    GeneralStatus,
+    SecondPhase,
+    SecondTracker,
+    SecondTrackerDuo,
+)
 from mppdbus.snapshot import Snapshot
 from mppdbus.victron import ABSORPTION_MARGIN, State
 
@@ -15,16 +20,19 @@ class Sample:
     """One moment: the flow, V of each tracker, and how the battery is being charged.
 
     `stage` is bulk, absorption or float; None while not charging, or unknown.
+    `reading` is that which the sample was made of: the same one may come twice.
     """
 
     flow: Flow = field(default_factory=Flow)
     pv_voltages: tuple[float | None, ...] = ()
     stage: State | None = None
+    reading: GeneralStatus | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, snapshot: Snapshot, flow: Flow) -> Sample:
         """Take what is known; `flow` is that of the same snapshot."""
-        return cls(flow, _pv_voltages(snapshot), charge_stage(snapshot))
+        stage = charge_stage(snapshot)
+        return cls(flow, _pv_voltages(snapshot), stage, snapshot.status)
 
 
 def charge_stage(snapshot: Snapshot) -> State | None:
