@@ -174,6 +174,8 @@ def scratch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Where the demo puts its files, and nothing else; short enough for a socket."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         monkeypatch.setenv("TMPDIR", folder)
+        monkeypatch.setenv("XDG_STATE_HOME", folder)  # where ours is, not the demo's
+        monkeypatch.delenv("MPPDBUS_STATE", raising=False)
         monkeypatch.setattr(tempfile, "tempdir", None)
         yield Path(folder)
 
@@ -207,7 +209,7 @@ def test_one_picture_of_the_demo(
 
 
 def test_the_demo_for_some_seconds_in_lines(scratch: Path) -> None:
-    done = cli("demo", "--seconds", "4", "--speed", "8")
+    done = cli("demo", "--seconds", "6", "--speed", "6")
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r"^\d\d:\d\d:\d\d demo: ", done.stdout, re.MULTILINE)) > 2
     assert "grid 230.0 V" in done.stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections import deque
 from collections.abc import AsyncIterator, Callable
@@ -91,11 +92,19 @@ class Child:
 
 
 @asynccontextmanager
-async def running(name: str, *command: str) -> AsyncIterator[Child]:
-    """Run a program as long as the context lasts, apart from our terminal's Ctrl-C."""
+async def running(name: str, *command: str, **environment: str) -> AsyncIterator[Child]:
+    """Run a program as long as the context lasts, apart from our terminal's Ctrl-C.
+
+    `environment` is added to ours.
+    """
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=DEVNULL, stderr=PIPE, start_new_session=True
+            *command,
+            stdin=PIPE,
+            stdout=DEVNULL,
+            stderr=PIPE,
+            start_new_session=True,
+            env={**os.environ, **environment},
         )
     except OSError as error:
         raise ChildDied(f"{name} cannot be started: {error}") from error

@@ -69,9 +69,13 @@ BUS = """\
   </policy>
 </busconfig>
 """
+# The inverter's percent: its hours are minutes, and we count by the real ones.
 CONFIG = """\
 [dbus]
 bus = {bus}
+
+[battery]
+soc = "inverter"
 
 [[inverter]]
 name = "demo"
@@ -196,16 +200,20 @@ async def _stage(progress: Progress, speed: float) -> AsyncIterator[Stage]:
         await simulator.tell(f"speed {PLANT_SPEED * speed:g}")
         for line in BEGIN.split("; "):
             await simulator.tell(line)
-        config = str(folder / "config.toml")
+        words = ("--config", str(folder / "config.toml"), "--log-level", "INFO")
+        state = str(folder / "state")
         driver = await stack.enter_async_context(
-            _ourselves("run", "--config", config, "--log-level", "INFO")
+            _ourselves("run", *words, MPPDBUS_STATE=state)
         )
         yield Stage(port, bus, simulator, (broker, simulator, driver), began)
 
 
-def _ourselves(command: str, *words: str) -> AbstractAsyncContextManager[Child]:
+def _ourselves(
+    command: str, *words: str, **environment: str
+) -> AbstractAsyncContextManager[Child]:
     name = f"mppdbus {command}"
-    return running(name, sys.executable, "-m", "mppdbus", command, *words)
+    argv = (sys.executable, "-m", "mppdbus", command, *words)
+    return running(name, *argv, **environment)
 
 
 def _folder() -> Path:
