@@ -23,6 +23,7 @@ T = TypeVar("T")
 MULTI = "com.victronenergy.multi.mppdbus_"
 INVERTER = "com.victronenergy.inverter.mppdbus_"
 SYSTEM = "com.victronenergy.acsystem.mppdbus"
+BATTERY = "com.victronenergy.battery.mppdbus"
 # A pty has no speed; time-outs are reckoned from the one in the config.
 QUICK = "baud = 115200\ntimeout = 0.2\npoll = 0.5\n"
 ABSENT = "org.freedesktop.DBus.Error.ServiceUnknown"
@@ -42,11 +43,17 @@ class Daemon(Program):
     """`mppdbus run`; `units` are the lines of one `[[inverter]]` each."""
 
     def __init__(
-        self, folder: Path, address: str, units: Iterable[str], name: str = "daemon"
+        self,
+        folder: Path,
+        address: str,
+        units: Iterable[str],
+        name: str = "daemon",
+        *,
+        battery: str = "",
     ) -> None:
         config = folder / f"{name}.toml"
         tables = "".join(f"[[inverter]]\n{unit}\n" for unit in units)
-        config.write_text(f'[dbus]\nbus = "{address}"\n{tables}')
+        config.write_text(f'[dbus]\nbus = "{address}"\n[battery]\n{battery}\n{tables}')
         argv = [*MPPDBUS, "run", "--config", str(config)]
         env = {"MPPDBUS_STATE": str(folder / "state")}
         super().__init__(argv, folder / f"{name}.log", env=env)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -98,11 +97,6 @@ class Served(NamedTuple):
     holder: subprocess.Popen[bytes]
 
 
-def multi(folder: Path, name: str) -> str:
-    """The service of a unit without a number is called after its port."""
-    return MULTI + re.sub(r"[^A-Za-z0-9]+", "_", str(folder / name)).strip("_")
-
-
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Served]:
     """A daemon with all of them, and one good unit whose port another program has."""
@@ -162,7 +156,7 @@ async def test_one_line_says_what_is_wrong_with_a_port(
     await eventually(lambda: tried(served, name) > 1 or name in ("pi18", "pi34"))
     [warning] = warnings_of(served.daemon, name)
     assert ODD[name][1] in warning
-    assert multi(served.folder, name) not in await served.watcher.names()
+    assert MULTI + name not in await served.watcher.names()
 
 
 def tried(served: Served, name: str) -> int:
@@ -179,14 +173,22 @@ def tried(served: Served, name: str) -> int:
 async def test_what_is_strange_but_readable_is_shown_with_one_remark(
     served: Served, name: str
 ) -> None:
-    service = multi(served.folder, name)
-    shown = await served.watcher.wait(service, {"/NrOfTrackers": 1, "/Connected": 1})
+    # A unit without a number is called after its port.
+    shown = await served.watcher.wait(
+        MULTI + name, {"/NrOfTrackers": 1, "/Connected": 1}
+    )
     assert (shown["/Ac/Out/L1/P"], shown["/Dc/0/Current"]) == (450.0, 10.0)
     assert (shown["/State"] is None) == (name in ("letter", "less"))
     assert (shown["/Mode"] is None) == (name == "letter")
     assert (shown["/Ac/In/1/L1/P"] is None) == (name == "letter")
     [warning] = warnings_of(served.daemon, name)
     assert STRANGE[name][1] in warning
+    of_names = warnings_of(served.daemon, "settings")
+    [lasting] = [w for w in of_names if f" {name} " in w]
+    assert lasting == (
+        f"the inverter at {name} has no number: it is known as mppdbus_{name}, and "
+        "only while it is plugged in there"
+    )
 
 
 @module_loop
@@ -202,7 +204,7 @@ async def test_a_layout_that_nobody_knows_is_not_asked_twice_each_time(
 async def test_nothing_of_it_is_fatal_or_a_traceback(served: Served) -> None:
     assert served.daemon.running
     assert "Traceback" not in served.daemon.said
-    names = {*ODD, *STRANGE, "busy"}
+    names = {*ODD, *STRANGE, "busy", "settings"}
     assert {w.split(":")[0] for w in served.daemon.warnings()} == {
         f"mppdbus.{name}" for name in names
     }

@@ -11,6 +11,7 @@ import csv
 import re
 from collections import defaultdict
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,28 +21,70 @@ from dbus_fast import Variant
 
 from mppdbus.simulator.inverter import SimulatedInverter
 from support_bus import PrivateBus
-from support_run import INVERTER, MULTI, SYSTEM, Daemon, Ports, Watcher, eventually
+from support_run import (
+    BATTERY,
+    INVERTER,
+    MULTI,
+    SYSTEM,
+    Daemon,
+    Ports,
+    Watcher,
+    eventually,
+)
 
 MULTI_NAME = MULTI + "96342107100456"
 INVERTER_NAME = INVERTER + "92932105100123"
-SERVICES = {"multi": MULTI_NAME, "acsystem": SYSTEM, "inverter": INVERTER_NAME}
+SERVICES = {
+    "multi": MULTI_NAME,
+    "acsystem": SYSTEM,
+    "inverter": INVERTER_NAME,
+    "battery": BATTERY,
+}
+UNITS = ("multi", "inverter")
 LOST = ("mute", "unplugged")
 
-# What stays known while the inverter is away: who it is, what was configured, and
-# how the line does.
+# What stays known while the inverter is away: who it is, what was configured or set by
+# the user, what was counted, and how the line does.
 LASTING = re.compile(
     r"/Mgmt/.*|/DeviceInstance|/Product.*|/CustomName|/FirmwareVersion|/Serial"
     r"|/Connected|/Status|/ModeIsAdjustable|/IsInverterCharger|/Ac/NumberOf.*"
     r"|/Ac/In/1/Type|/Ac/In/1/CurrentLimitIsAdjustable|/Settings/System/AcPhase"
-    r"|/Capabilities/.*|/Devices/.*|/NrOfTrackers"
-    r"|/Mppdbus/(Origin/.*|Dialect|Link/.*)"
+    r"|/Capabilities/.*|/Devices/.*|/NrOfTrackers|/InstalledCapacity"
+    r"|/Settings/AlarmLevel/.*|/Energy/.*|/Yield/(User|System)|/History/.*"
+    r"|/(GenericInput|SwitchableOutput)/\w+/(Name|Settings/.*)"
+    r"|/Mppdbus/(Origin/.*|Dialect|Link/.*|Soc/Offset)"
 )
-# What these units never say: no such thing, or told otherwise.
-NEVER = {
-    "multi": {"/HardwareVersion", "/Pv/V"},
-    "acsystem": {"/HardwareVersion", "/Devices/1/Service", "/Devices/1/Instance"},
-    "inverter": {"/HardwareVersion", "/Pv/0/V", "/Pv/0/P", "/Pv/1/V", "/Pv/1/P"},
+# Of these, what is not for ever as it was: whether it is there, and what grows.
+MOVING = re.compile(
+    r"/Connected|/Status|/Energy/.*|/Yield/.*|/History/.*|/Mppdbus/(Origin|Link|Soc)/.*"
+    r"|/GenericInput/\w+/Settings/ShowUIInput"
+)
+COUNTED = re.compile(r"/Energy/.*|/Yield/(User|System)")
+
+# What is unknown of each live unit: no such thing, or told otherwise; what is first
+# learned from a night on battery; and the charge, which is that of the battery.
+UNKNOWN = {
+    *("/HardwareVersion", "/Mppdbus/Losses", "/Mppdbus/HiddenLoad"),
+    *("/Soc", "/Mppdbus/Soc/Margin", "/Mppdbus/Soc/Confidence"),
+    *("/SwitchableOutput/StateOfCharge/Dimming",),
+    *("/SwitchableOutput/StateOfCharge/Status",),
 }
+NEVER = {
+    "multi": UNKNOWN | {"/Pv/V"},
+    # GridLost: the user has not asked for it.
+    "acsystem": {"/HardwareVersion", "/Alarms/GridLost"},
+    "inverter": UNKNOWN
+    | {"/Pv/0/V", "/Pv/0/P", "/Pv/1/V", "/Pv/1/P"}
+    # Its QFLAG does not speak of it.
+    | {f"/SwitchableOutput/PowerSaving/{leaf}" for leaf in ("State", "Status")},
+    "battery": {"/HardwareVersion", "/Serial"},
+}
+# Days before the first one; and the records of the first day, which are shown once a
+# minute, as soon as two readings bear them out.
+NOT_YET = re.compile(
+    r"/History/Daily/[1-9]\d?/.*|/History/(Daily/0|Overall)/.*(Max|Min)\w+"
+    r"|/History/Daily/0/Pv/1/Yield"
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -67,7 +110,7 @@ async def life(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Life]:
             ports.unit("inverter", 'profile = "inverter"'),
             ports.unit("nowhere"),
         ]
-        daemon = Daemon(folder, bus.address, units)
+        daemon = Daemon(folder, bus.address, units, battery="capacity_ah = 200")
         try:
             yield await walk(ports, watcher, daemon)
         finally:
@@ -88,10 +131,7 @@ async def walk(ports: Ports, watcher: Watcher, daemon: Daemon) -> Life:
     async def phase(name: str, *, known: bool) -> None:
         for service in SERVICES.values():
             await watcher.wait(service, {"/Connected": int(known)}, 20)
-            if known:
-                wanted = dict.fromkeys(("/State", "/Yield/Power"), ...)
-                await watcher.wait(service, wanted if service != SYSTEM else {})
-        phases[name] = {k: await watcher.raw(n) for k, n in SERVICES.items()}
+        phases[name] = {k: await settled(watcher, k, known=known) for k in SERVICES}
         names[name] = await watcher.names()
 
     await phase("live", known=True)
@@ -115,6 +155,17 @@ async def walk(ports: Ports, watcher: Watcher, daemon: Daemon) -> Life:
     return Life(phases, names, signals, daemon, requests)
 
 
+async def settled(watcher: Watcher, kind: str, *, known: bool) -> dict[str, Variant]:
+    """Return all values of a service, as soon as what must be known is known."""
+    end = asyncio.get_running_loop().time() + 10.0
+    while True:
+        rows = await watcher.raw(SERVICES[kind])
+        late = asyncio.get_running_loop().time() > end
+        if late or not known or not unknown(rows) - NEVER[kind]:
+            return rows
+        await asyncio.sleep(0.05)
+
+
 async def owner(watcher: Watcher, name: str) -> str:
     reply = await watcher.client.call(
         "/org/freedesktop/DBus",
@@ -131,6 +182,11 @@ def is_invalid(value: Variant) -> bool:
     return value.signature == "ai" and value.value == []
 
 
+def unknown(rows: dict[str, Variant]) -> set[str]:
+    """Return what is unknown and would have to be known."""
+    return {p for p in rows if is_invalid(rows[p]) and not NOT_YET.fullmatch(p)}
+
+
 def table() -> dict[str, list[tuple[re.Pattern[str], set[str]]]]:
     """Return service → patterns of paths with the types that Victron has there."""
     found = defaultdict(list)
@@ -144,7 +200,10 @@ def table() -> dict[str, list[tuple[re.Pattern[str], set[str]]]]:
 
 TABLE = table()
 # Of ours, and those that the table has for another service.
-OWN = re.compile(r"/Mppdbus/.*|/ModeIsAdjustable|/Ac/NumberOf.*|/Capabilities/.*")
+OWN = re.compile(
+    r"/Mppdbus/.*|/ModeIsAdjustable|/Ac/NumberOf.*|/Capabilities/.*"
+    r"|/Settings/AlarmLevel/\w+"
+)
 
 
 def types_of(service: str, path: str) -> set[str] | None:
@@ -187,7 +246,17 @@ async def test_the_paths_of_a_service_are_the_same_all_its_life(
 @pytest.mark.parametrize("service", SERVICES)
 async def test_live_everything_is_known(life: Life, service: str, phase: str) -> None:
     rows = life.phases[phase][service]
-    assert {path for path in rows if is_invalid(rows[path])} == NEVER[service]
+    assert unknown(rows) == NEVER[service]
+
+
+@pytest.mark.parametrize("service", UNITS)
+async def test_on_the_first_day_there_is_one_day(life: Life, service: str) -> None:
+    rows = life.phases["again"][service]
+    assert rows["/History/Overall/DaysAvailable"].value == 1
+    assert rows["/History/Daily/0/Yield"].value >= 0.0
+    later = [path for path in rows if re.match(r"/History/Daily/[1-9]", path)]
+    assert len(later) >= 30 * 9
+    assert all(is_invalid(rows[path]) for path in later)
 
 
 @pytest.mark.parametrize("phase", LOST)
@@ -199,17 +268,33 @@ async def test_lost_everything_is_invalid_but_who_it_is(
     for path, value in rows.items():
         if not LASTING.fullmatch(path):
             assert is_invalid(value), (path, value)
-        elif path not in ("/Connected", "/Status") and (
-            not path.startswith(("/Mppdbus/Origin/", "/Mppdbus/Link/"))
-        ):
+        elif not MOVING.fullmatch(path):
             assert value == live[path], path
     assert rows["/Connected"].value == 0
     if service == "inverter":
         assert (rows["/Status"].value, live["/Status"].value) == (0, 1)
+    cards = [path for path in rows if path.endswith("/ShowUIInput")]
+    assert len(cards) == (3 if service in UNITS else 0)
+    for path in cards:  # the GUI would show 0
+        assert (rows[path].value, live[path].value) == (0, 1)
+
+
+@pytest.mark.parametrize("service", UNITS)
+async def test_what_was_counted_stays_and_never_falls(life: Life, service: str) -> None:
+    each = [phase[service] for phase in life.phases.values()]
+    counted = [path for path in each[0] if COUNTED.fullmatch(path)]
+    assert len(counted) == (11 if service == "multi" else 6)
+    for path in counted:
+        seen = [rows[path].value for rows in each]
+        assert seen == sorted(seen), (path, seen)
+    for before, after in pairwise(each):
+        for path in before:
+            if path.startswith("/History/") and not is_invalid(before[path]):
+                assert not is_invalid(after[path]), path
 
 
 async def test_who_it_is_stays_the_same(life: Life) -> None:
-    for service in SERVICES:
+    for service in SERVICES.keys() - {"battery"}:
         for path in ("/Serial", "/ProductName", "/FirmwareVersion", "/CustomName"):
             seen = {str(phase[service][path].value) for phase in life.phases.values()}
             assert len(seen) == 1, (service, path, seen)
