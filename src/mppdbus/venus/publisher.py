@@ -47,6 +47,7 @@ __all__ = ["BATTERY_NAME", "SYSTEM_NAME", "Publisher", "values_of"]
 
 PREFIX = "com.victronenergy"
 CORRECTIONS = ("/Soc", CORRECTION)
+ACTIVE_INPUT = "/Ac/ActiveIn/ActiveInput"
 AWAY = 300.0  # s offline after which a name is released
 HISTORY_EVERY = 60.0  # s
 
@@ -181,8 +182,9 @@ class Publisher:
         view = self._household.view(key)
         shown = self._shown.get(key)
         if shown is not None:
-            shown.presence.update(self._values(shown, view))
-            self._show_history(shown, view)
+            shown.presence.update(
+                self._values(shown, view) | self._history(shown, view)
+            )
             self._watch_absence(key, shown, online=view.snapshot.online)
         self._show_shared()
 
@@ -227,9 +229,7 @@ class Publisher:
         for phase, leg in zip(phases[1:], others, strict=True):
             values |= values_of(shown.profile.phased, leg, phase)
         if _hybrid(view.unit) and self._household.several:
-            # systemcalc takes the lowest instance's input for all units.
-            system = self._household.system("hybrid")
-            values["/Ac/ActiveIn/ActiveInput"] = system.active_input
+            values[ACTIVE_INPUT] = self._household.system("hybrid").active_input
         return values | shown.kept.values()
 
     def _move(self, shown: _Shown, phases: list[int]) -> None:
@@ -242,17 +242,17 @@ class Publisher:
         shown.phases = phases
         shown.presence.begin_anew()
 
-    def _show_history(self, shown: _Shown, view: UnitView) -> None:
-        """Show the days, now and then and when one begins."""
+    def _history(self, shown: _Shown, view: UnitView) -> dict[str, Value]:
+        """Return the days, now and then and when one begins."""
         now = asyncio.get_running_loop().time()
         history, trackers = view.history, view.snapshot.trackers
         today = history.today.when if history is not None else None
         fresh = now - shown.history_at < HISTORY_EVERY
         if fresh and today == shown.history_day and trackers == shown.trackers:
-            return
+            return {}
         shown.history_at, shown.history_day, shown.trackers = now, today, trackers
         shown.presence.add(history_items(trackers))
-        shown.presence.update(history_values(view, trackers))
+        return history_values(view, trackers)
 
     def _renumber(self, key: Key, shown: _Shown) -> None:
         """Take what somebody has changed in the settings."""
@@ -300,9 +300,17 @@ class Publisher:
             log.warning("%s", error)
 
     def _show_shared(self) -> None:
+        if self._household.several:
+            self._show_input(self._household.system("hybrid").active_input)
         for whole in (self._system, self._battery):
             if whole is not None:
                 whole.show()
+
+    def _show_input(self, value: int | None) -> None:
+        """Show one input for all: systemcalc takes that of the lowest instance."""
+        for key, shown in self._shown.items():
+            if _hybrid(self._household.view(key).unit):
+                shown.presence.update({ACTIVE_INPUT: value})
 
     # -- absence --------------------------------------------------------------------
 
