@@ -103,15 +103,19 @@ class SystemView:
     units: tuple[UnitView, ...]
     charge: Charge = field(default_factory=Charge)  # of the battery they share
     online: tuple[UnitView, ...] = field(init=False)  # the units that answer
+    live: tuple[UnitView, ...] = field(init=False)  # of these, who has values to show
 
     def __post_init__(self) -> None:
         online = tuple(view for view in self.units if view.snapshot.online)
+        live = tuple(view for view in online if view.snapshot.status is not None)
         object.__setattr__(self, "online", online)
+        object.__setattr__(self, "live", live)
 
     @property
     def lead(self) -> UnitView | None:
-        """The online unit with the lowest instance, which systemcalc follows too."""
-        return min(self.online, key=lambda view: view.unit.instance, default=None)
+        """The unit with the lowest instance that answers; systemcalc follows it too."""
+        units = self.live or self.online
+        return min(units, key=lambda view: view.unit.instance, default=None)
 
     def on_phase(self, phase: int) -> SystemView:
         """Return the part of the system that is on one phase."""
@@ -125,8 +129,11 @@ class SystemView:
         return SystemView(units, self.charge)
 
     def total(self, value: Callable[[UnitView], float | None]) -> float | None:
-        """Add a value up; None as soon as one online unit does not know it."""
-        return _all(value(view) for view in self.online)
+        """Add a value up; None as soon as one unit of those that are live lacks it.
+
+        Who has just become mute is as good as away: the sums of the others stay.
+        """
+        return _all(value(view) for view in self.live)
 
     def mean(self, value: Callable[[UnitView], float | None]) -> float | None:
         """Average a value that all units share, such as a voltage.
