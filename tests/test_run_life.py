@@ -1,4 +1,4 @@
-"""The life of services: start, live, mute, unplugged, back; and the end.
+"""The life of services: start, live, mute, unplugged, back.
 
 Two units live in one process: a hybrid, with the system over it, and an inverter. A
 third one is configured on a port that is never there.
@@ -19,7 +19,6 @@ import pytest
 import pytest_asyncio
 from dbus_fast import Variant
 
-from mppdbus.simulator.inverter import SimulatedInverter
 from support_bus import PrivateBus
 from support_run import (
     BATTERY,
@@ -29,7 +28,6 @@ from support_run import (
     Daemon,
     Ports,
     Watcher,
-    eventually,
 )
 
 MULTI_NAME = MULTI + "96342107100456"
@@ -319,101 +317,3 @@ async def test_each_trouble_is_logged_once(life: Life) -> None:
 
 async def test_values_turn_invalid_within_three_polls(life: Life) -> None:
     assert 1 <= life.requests_until_invalid <= 3 * 2  # each poll asks twice
-
-
-async def test_one_unit_in_trouble_does_not_touch_the_other(tmp_path: Path) -> None:
-    bus = PrivateBus(tmp_path)
-    bus.start()
-    async with Ports.below(tmp_path) as ports, Watcher.on(bus.address) as watcher:
-        sick = await ports.add("sick", "max-8000")
-        well = await ports.add("well", scene="grid off; pv 0; load 500; soc 90")
-        daemon = Daemon(tmp_path, bus.address, [ports.unit("sick"), ports.unit("well")])
-        try:
-            well_name = MULTI + "92932105100123"
-            for name in (MULTI_NAME, well_name):
-                await watcher.wait(name, {"/Ac/Out/L1/P": ..., "/State": ...})
-            for watts, trouble in enumerate(
-                ("fault silence forever", "fault corrupt forever", "fault disconnect"),
-                start=600,
-            ):
-                sick.scene.apply("fault off")
-                sick.scene.apply(trouble)
-                # Two polls of the healthy one, each with its news.
-                for news in (watts, watts + 100):
-                    well.scene.apply(f"load {news}")
-                    await watcher.wait(well_name, {"/Ac/Out/L1/P": float(news)}, 3)
-            assert (await watcher.values(well_name))["/Connected"] == 1
-            assert not [w for w in daemon.warnings() if ".well: " in w]
-        finally:
-            daemon.stop()
-            bus.stop()
-
-
-async def test_another_unit_on_the_same_port_gets_its_own_name(tmp_path: Path) -> None:
-    bus = PrivateBus(tmp_path)
-    bus.start()
-    async with Ports.below(tmp_path) as ports, Watcher.on(bus.address) as watcher:
-        simulator = await ports.add("tty")
-        daemon = Daemon(tmp_path, bus.address, [ports.unit("tty")])
-        try:
-            first, second = MULTI + "92932105100123", MULTI + "96332211223344"
-            await watcher.wait(first, {"/Ac/Out/L1/P": ...})
-            source = simulator.source
-            assert isinstance(source, SimulatedInverter)
-            source.serial = "96332211223344"
-            simulator.scene.apply("fault disconnect 1 QPIGS 0.3s")
-            shown = await watcher.wait(second, {"/Ac/Out/L1/P": ...})
-            assert shown["/Serial"] == "96332211223344"
-            assert await watcher.names() == {second, SYSTEM}
-            system = await watcher.wait(SYSTEM, {"/Devices/0/Service": second})
-            assert system["/Serial"] == "96332211223344"
-        finally:
-            daemon.stop()
-            bus.stop()
-
-
-async def test_it_survives_a_restart_of_the_bus(tmp_path: Path) -> None:
-    bus = PrivateBus(tmp_path)
-    bus.start()
-    async with Ports.below(tmp_path) as ports:
-        simulator = await ports.add("tty", scene="grid off; pv 0; load 500; soc 90")
-        daemon = Daemon(tmp_path, bus.address, [ports.unit("tty")])
-        name = MULTI + "92932105100123"
-        try:
-            async with Watcher.on(bus.address) as watcher:
-                await watcher.wait(name, {"/Ac/Out/L1/P": 500.0})
-            bus.stop()
-            await daemon.says("lost the bus")
-            # Meanwhile the unit goes and comes: it is introduced while there is no bus.
-            asked = simulator.scene.requests["QPI"]
-            simulator.scene.apply("fault disconnect 1 QPIGS 0.1s")
-            await eventually(lambda: simulator.scene.requests["QPI"] > asked)
-            await asyncio.sleep(0.3)
-            simulator.scene.apply("load 900")
-            bus.start()
-            async with Watcher.on(bus.address) as watcher:
-                await watcher.wait(name, {"/Ac/Out/L1/P": 900.0})
-                await watcher.wait(SYSTEM, {"/Ac/Out/P": 900.0})
-                assert await daemon.terminate() == 0
-        finally:
-            daemon.stop()
-            bus.stop()
-
-
-async def test_it_ends_when_it_is_told_to(tmp_path: Path) -> None:
-    """SIGTERM, while one unit is mute and another port is missing."""
-    bus = PrivateBus(tmp_path)
-    bus.start()
-    async with Ports.below(tmp_path) as ports, Watcher.on(bus.address) as watcher:
-        await ports.add("well")
-        await ports.add("mute", "max-8000", "fault silence forever")
-        names = ("well", "mute", "nowhere")
-        daemon = Daemon(tmp_path, bus.address, [ports.unit(name) for name in names])
-        try:
-            await watcher.wait(SYSTEM, {"/Connected": 1})
-            assert await daemon.terminate() == 0
-            assert await watcher.names() == set()
-            assert "Traceback" not in daemon.said
-        finally:
-            daemon.stop()
-            bus.stop()
