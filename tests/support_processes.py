@@ -135,11 +135,17 @@ class Plant(NamedTuple):
     services: list[str]
 
 
-def daemon(folder: Path, address: str, units: Iterable[str]) -> Program:
-    """Start `mppdbus run`; `units` are the lines of one `[[inverter]]` each."""
+def daemon(
+    folder: Path, address: str, units: Iterable[str], battery: str = ""
+) -> Program:
+    """Start `mppdbus run`; `units` are the lines of one `[[inverter]]` each.
+
+    `battery` are those of `[battery]`.
+    """
     config = folder / "config.toml"
     tables = "\n".join(f"[[inverter]]\n{unit}" for unit in units)
-    config.write_text(f'[dbus]\nbus = "{address}"\n\n{tables}\n')
+    head = f'[dbus]\nbus = "{address}"\n\n[battery]\n{battery}\n'
+    config.write_text(f"{head}\n{tables}\n")
     argv = [*MPPDBUS, "run", "--config", str(config), "--log-level", "INFO"]
     env = {"MPPDBUS_STATE": str(folder / "state")}
     return Program(argv, folder / "daemon.log", env=env)
@@ -176,7 +182,7 @@ async def wait_until_learnt(simulated: Simulated) -> None:
         asked.update(json.loads(await simulated.tell("requests")))
         return asked.keys() >= set(ONCE)
 
-    await until(all_of_them, lambda: f"only {asked}")
+    await until(all_of_them, lambda: f"only {asked}", 40)  # at 2400 baud
     polls = asked["QPIGS"]
 
     async def twice_more() -> bool:
@@ -187,8 +193,13 @@ async def wait_until_learnt(simulated: Simulated) -> None:
 
 
 @asynccontextmanager
-async def running(folder: Path, address: str, *wanted: Wanted) -> AsyncIterator[Plant]:
-    """Simulate inverters and run the daemon on them, all processes of their own."""
+async def running(
+    folder: Path, address: str, *wanted: Wanted, battery: str = ""
+) -> AsyncIterator[Plant]:
+    """Simulate inverters and run the daemon on them, all processes of their own.
+
+    `battery` are the lines of the config's `[battery]`.
+    """
     programs: list[Program] = []
     client = await BusItemClient.connect(address, "")
     try:
@@ -201,7 +212,7 @@ async def running(folder: Path, address: str, *wanted: Wanted) -> AsyncIterator[
             units.append("\n".join([port, "poll = 0.6", *one.lines]))
         for one_of_them in simulated:
             await one_of_them.ready()
-        programs.append(daemon(folder, address, units))
+        programs.append(daemon(folder, address, units, battery))
         services = await wait_for_units(client, programs[-1], len(units))
         for one_of_them in simulated:
             await wait_until_learnt(one_of_them)

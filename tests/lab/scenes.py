@@ -43,11 +43,12 @@ class Scene:
         """Watts from the mains; nothing else may feed what is missing."""
         return self.load + self.battery - self.pv if self.mains else 0.0
 
-    def system(self, *, battery_units: int = 1, units: int = 1) -> dict[str, Any]:
+    def system(self, *, battery_units: int = 0, units: int = 1) -> dict[str, Any]:
         """Return the values of com.victronenergy.system for `units` such inverters.
 
-        `battery_units` says how many of them systemcalc counts as the battery.
+        `battery_units`: so many of them charge the battery, if it is another number.
         """
+        battery_units = battery_units or units
         return {
             "/Ac/Grid/L1/Power": units * self.grid if self.mains else None,
             "/Ac/Consumption/L1/Power": units * self.load,

@@ -15,7 +15,8 @@ from mppdbus.venus.bus import Item, Kind, VictronService
 from support_processes import FAST, Wanted, running, until
 
 OURS = "com.victronenergy.acsystem.mppdbus"
-MEASURED = ("/Ac/In/1/L1/", "/Ac/Out/L1/P", "/Dc/0/", "/Yield/", "/Soc", "/State")
+MEASURED = ("/Ac/In/1/L1/", "/Ac/Out/L1/P", "/Dc/0/", "/Yield/Power", "/Soc", "/State")
+OWN_PERCENT = 'soc = "inverter"'  # the simulator pins the battery, and with it this
 HOLD = 1.3  # s that a right picture must stay right: more than a tick of systemcalc
 
 pytestmark = LAB
@@ -64,7 +65,9 @@ async def serve(
 
 @pytest.mark.parametrize("name", SCENES)
 async def test_a_scene_from_the_start(stack: Stack, tmp_path: Path, name: str) -> None:
-    async with running(tmp_path, stack.address, Wanted(f"scene {name}")):
+    async with running(
+        tmp_path, stack.address, Wanted(f"scene {name}"), battery=OWN_PERCENT
+    ):
         await shows(stack, SCENES[name].system())
 
 
@@ -72,7 +75,7 @@ async def test_a_scene_from_the_start(stack: Stack, tmp_path: Path, name: str) -
 async def test_every_change_of_scene(stack: Stack, tmp_path: Path) -> None:
     around = ["bat", "mains+pv", "bat+pv", "mains", "bat", "bat+pv", "mains+pv"]
     wanted = Wanted("scene mains", (), FAST)
-    async with running(tmp_path, stack.address, wanted) as plant:
+    async with running(tmp_path, stack.address, wanted, battery=OWN_PERCENT) as plant:
         for name in around:
             await plant.simulated[0].tell(f"scene {name}")
             await shows(stack, SCENES[name].system())
@@ -84,7 +87,7 @@ async def test_without_the_acsystem_victrons_overview_lacks_the_input(
     """Why we publish one; and proof that `shows` can fail."""
     scene = SCENES["mains"]
     wanted = Wanted("scene mains", (), FAST)
-    async with running(tmp_path, stack.address, wanted) as plant:
+    async with running(tmp_path, stack.address, wanted, battery=OWN_PERCENT) as plant:
         await shows(stack, scene.system())
         items = await stack.items(plant.services[0])
         plant.daemon.kill()
@@ -116,7 +119,7 @@ async def test_no_watts_stay_behind(stack: Stack, tmp_path: Path, how: str) -> N
         "/Ac/ActiveIn/Source": None if how == "killed" else 240,
     }
     wanted = Wanted("scene mains+pv")
-    async with running(tmp_path, stack.address, wanted) as plant:
+    async with running(tmp_path, stack.address, wanted, battery=OWN_PERCENT) as plant:
         await shows(stack, SCENES["mains+pv"].system())
         match how:
             case "silence":
@@ -165,7 +168,7 @@ async def test_victrons_acsystem_leaves_ours_alone(tmp_path: Path) -> None:
     wanted = Wanted("scene mains+pv")
     async with (
         Stack(tmp_path, acsystem=True) as stack,
-        running(tmp_path, stack.address, wanted) as plant,
+        running(tmp_path, stack.address, wanted, battery=OWN_PERCENT) as plant,
     ):
         await shows(stack, SCENES["mains+pv"].system())
         assert await acsystems(stack) == {OURS}
@@ -189,9 +192,8 @@ async def test_victrons_acsystem_leaves_ours_alone(tmp_path: Path) -> None:
 
 async def test_three_units_add_up(stack: Stack, tmp_path: Path) -> None:
     wanted = [Wanted("scene mains+pv", (), FAST)] * 3
-    async with running(tmp_path, stack.address, *wanted) as plant:
-        # Only the battery watts are one unit's: systemcalc takes one service for the
-        # battery, and there is none of ours yet that adds them up.
+    async with running(tmp_path, stack.address, *wanted, battery=OWN_PERCENT) as plant:
+        # systemcalc takes one service for the battery: ours, which adds them up.
         await shows(stack, SCENES["mains+pv"].system(units=3))
         for simulated in plant.simulated:
             await simulated.tell("scene bat")
@@ -202,20 +204,20 @@ async def test_three_units_add_up(stack: Stack, tmp_path: Path) -> None:
 async def test_three_units_on_three_phases(stack: Stack, tmp_path: Path) -> None:
     wanted = [Wanted("scene mains", (f"phase = {n}",), FAST) for n in (1, 2, 3)]
     scene = SCENES["mains"]
-    async with running(tmp_path, stack.address, *wanted):
+    async with running(tmp_path, stack.address, *wanted, battery=OWN_PERCENT):
         each = {
             f"/Ac/{what}/L{phase}/Power": watts
             for what, watts in (("Grid", scene.grid), ("Consumption", scene.load))
             for phase in (1, 2, 3)
         }
-        await shows(stack, scene.system() | each)
+        await shows(stack, scene.system(units=3) | each)
 
 
 async def test_profile_inverter_has_all_but_the_mains(
     stack: Stack, tmp_path: Path
 ) -> None:
     wanted = Wanted("scene bat+pv", ('profile = "inverter"',), FAST)
-    async with running(tmp_path, stack.address, wanted) as plant:
+    async with running(tmp_path, stack.address, wanted, battery=OWN_PERCENT) as plant:
         no_input = {
             "/Ac/Grid/L1/Power": None,
             "/Ac/ActiveIn/Source": 240,

@@ -50,6 +50,7 @@ CORRECTIONS = ("/Soc", CORRECTION)
 ACTIVE_INPUT = "/Ac/ActiveIn/ActiveInput"
 AWAY = 300.0  # s offline after which a name is released
 HISTORY_EVERY = 60.0  # s
+FIRST_RECORDS = 5.0  # s, instead, until there are any
 
 log = logging.getLogger("mppdbus.bus")
 
@@ -247,7 +248,8 @@ class Publisher:
         now = asyncio.get_running_loop().time()
         history, trackers = view.history, view.snapshot.trackers
         today = history.today.when if history is not None else None
-        fresh = now - shown.history_at < HISTORY_EVERY
+        begun = history is not None and history.today.max_battery_voltage is not None
+        fresh = now - shown.history_at < (HISTORY_EVERY if begun else FIRST_RECORDS)
         if fresh and today == shown.history_day and trackers == shown.trackers:
             return {}
         shown.history_at, shown.history_day, shown.trackers = now, today, trackers
