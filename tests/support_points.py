@@ -35,7 +35,7 @@ UNREAD = 20.0  # s in which every unit must have been read
 REPLY = 0.3  # s that a reading may be older than its request
 LATE = 12.0  # s: so long a unit of a set is missed that is off
 SAME_STAGE_V = 1.0  # V around the bulk voltage where PI30 cannot tell the two stages
-BATTERY = '[battery]\nsoc = "inverter"'  # the simulator's percent is the truth
+OWN_PERCENT = 'soc = "inverter"'  # of the simulator, and so the truth
 TYPES = {1: "Grid", 2: "Genset"}
 OFF, LOW_POWER, FAULT, BULK, ABSORPTION, FLOAT, PASSTHRU, INVERTING = (
     *(0, 1, 2, 3, 4, 5, 8, 9),
@@ -256,10 +256,9 @@ async def staged(folder: Path, address: str, setup: Setup) -> AsyncIterator[Stag
         for place, more in enumerate(setup.cables, 1):
             port = _port(simulated.port, place)
             units.append(f'port = "serial:{port}"\npoll = {setup.poll}\n{more}')
-        units[-1] += f"\n{BATTERY}"
         if setup.learned:
             remember_losses(folder / "state", PROFILES[setup.words[1]].serial)
-        programs.append(daemon(folder, address, units))
+        programs.append(daemon(folder, address, units, OWN_PERCENT))
         await wait_for_units(client, programs[-1], len(units) + setup.told)
         await wait_until_learnt(simulated)
         yield Stage(setup, simulated, programs[-1])

@@ -21,6 +21,17 @@ def test_there_are_enough_points() -> None:
     assert {point.setup for point in POINTS} <= SETUPS.keys()
 
 
+def test_the_lab_has_seen_all_of_them() -> None:
+    text = (Path(__file__).parents[1] / "docs/operating-points.md").read_text()
+    sections = text.split("\n## ")
+    assert f"**{len(POINTS)} points, 0 beyond the bounds.**" in sections[0]
+    for point in POINTS:
+        (section,) = (s for s in sections if s.startswith(f"{point.setup}\n"))
+        turned = f"`{point.turn}`" if point.turn else ""
+        lost = " (lost)" if point.lost else ""
+        assert f"\n| {point.name}{lost} | {turned} |" in section
+
+
 @pytest.mark.parametrize("name", dict.fromkeys(point.setup for point in POINTS))
 async def test_points(bus_address: str, tmp_path: Path, name: str) -> None:
     points = [point for point in POINTS if point.setup == name]

@@ -19,12 +19,20 @@ MPPDBUS_POINTS=docs/operating-points.md pytest tests/lab/test_points.py
 
 An inverter is simulated with its battery, sun, mains and loads (`mppdbus simulate`); its own sums are the truth. The daemon
 reads it over a serial line, and Victron's dbus-systemcalc-py and localsettings run beside it on a private D-Bus. **Shown** is what
-their `com.victronenergy.system` then says. A cell reads *true → shown (error)*; `–` is invalid: nothing is shown, nothing is there.
-Every error must be within 30 W or 3 %, the larger of them, and 3 points of the state of charge. Bulk and absorption count as one
-within 1 V of the bulk voltage, because PI30 does not tell them apart. The battery's own percent is set to be what the inverter says.
+their `com.victronenergy.system` then says. A cell reads *true → shown (error)*, phase by phase; `–` is invalid: nothing is shown.
+Every error must be within 30 W or 3 %, the larger of them, and 3 points of the state of charge, which is set here to be the one that
+the inverter tells. None of Victron's programs may end or write a traceback, and a client of our own, which stands in for systemcalc
+where the lab is not at hand, must show the same at every point.
 
-PI30 tells battery currents in whole amperes: that alone is up to half an ampere an inverter, 29 W at 57 V, in the battery's watts
-and in what is derived from them, the watts of the mains. Where a unit cannot be reached (*lost*), nothing is true that could be shown.
+What cannot be better than the protocol:
+
+- Battery currents are whole amperes: up to half an ampere an inverter, 29 W at 57 V, in the battery's watts and in what is derived
+  from them, the watts of the mains. With learned losses a few watts more can come on top.
+- Bulk and absorption are not told apart: within 1 V of the bulk voltage either of them counts as right.
+- QPGSn, by which one unit tells of the others, has whole amperes of the sun too on most models: 160 W a unit at 320 V while they are
+  on mains. The units *in parallel, one cable* are of a model that tells tenths.
+- `inverter` is the profile of that name. It is only looked at off grid, because systemcalc reads no AC input of such a service.
+- Where a unit is *lost*, it may still run, but nothing is known, so nothing may be shown three polls later.
 """  # noqa: E501 - Markdown
 COLUMNS = ("PV W", "load W", "AC in W", "battery W", "SoC %", "state", "source")
 RULER = "|---|---|" + "---|" * len(COLUMNS)
