@@ -112,7 +112,6 @@ class Installation:
         if unit.ac_input_follows:
             await self._follow_ac_input(key)
         uid = await self._publisher.prepare(key, snapshot.identity.serial, place)
-        await self._watch.settled()  # else our charge shows beside that of a BMS
         longest = max(LONGEST, POLLS_APART * interval)
         ledger = await self._archive.ledger(uid, self._clock(), longest=longest)
         self.site.open_books(key, ledger)
