@@ -15,7 +15,7 @@ from mppdbus.poller import SHORTEST_KEEP
 from mppdbus.simulator.inverter import SimulatedInverter
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.simulator import Simulator, simulate
-from mppdbus.snapshot import Snapshot
+from mppdbus.snapshot import Identity, Snapshot
 from mppdbus.venus.views import Unit
 from support_installation import (
     BATTERY,
@@ -182,6 +182,19 @@ async def test_a_phase_that_the_units_tell(
         assert system["/Ac/Out/L2/P"] == 1200.0
         assert system["/Ac/NumberOfPhases"] == 1
         assert sorted(seen) == sorted((n, True) for n in {*UNITS[:2], SYSTEM, BATTERY})
+
+
+async def test_a_unit_of_two_legs_on_the_last_phase(
+    bus_address: str, state: Path, watcher: Watcher
+) -> None:
+    """L1 follows L3."""
+    async with at_home(bus_address, state, *on_phases(3)) as home:
+        seen = replace(reply(0), identity=Identity(serial=SERIALS[0], dialect="pi41"))
+        await home.meet(0, seen)
+        values, system = await watcher.values(FIRST), await watcher.values(SYSTEM)
+        assert values["/Ac/Out/L3/P"] == system["/Ac/Out/L3/P"] == 500.0
+        assert {"/Ac/Out/L1/P", "/Ac/Out/L3/P"} <= values.keys() & system.keys()
+        assert "/Ac/Out/L2/P" not in values.keys() | system.keys()
 
 
 async def test_a_phase_that_changes(

@@ -12,6 +12,8 @@ from mppdbus.power import Flow, Origin
 
 from .views import SystemView, UnitView
 
+PHASES = 3
+
 
 def on_legs(view: UnitView) -> tuple[UnitView, ...]:
     """Return the view of each leg of a unit's output; of most there is one, itself.
@@ -48,7 +50,7 @@ def _leg(view: UnitView, leg: Leg) -> UnitView:
 
 def phases_of(system: SystemView) -> set[int]:
     """Return the phases, 1 to 3, that have a unit or a leg of one."""
-    return {phase for view in system.units for phase in _phases(view)}
+    return {phase for view in system.units for phase in phases_of_unit(view)}
 
 
 def part_on(system: SystemView, phase: int) -> SystemView:
@@ -56,13 +58,13 @@ def part_on(system: SystemView, phase: int) -> SystemView:
     parts = (
         leg
         for view in system.units
-        for number, leg in zip(_phases(view), on_legs(view), strict=True)
+        for number, leg in zip(phases_of_unit(view), on_legs(view), strict=True)
         if number == phase
     )
     return replace(system, units=tuple(parts))
 
 
-def _phases(view: UnitView) -> range:
-    """Return the phases of a unit's legs, which follow each other."""
-    first = view.unit.phase
-    return range(first, first + len(legs(view.snapshot)))
+def phases_of_unit(view: UnitView) -> list[int]:
+    """Return the phases of a unit's legs, which follow each other; L1 follows L3."""
+    first = view.unit.phase - 1
+    return [(first + leg) % PHASES + 1 for leg in range(len(legs(view.snapshot)))]

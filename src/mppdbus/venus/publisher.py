@@ -18,6 +18,7 @@ from mppdbus.errors import BusError
 from .bus import ACCEPTED, REFUSED, Item, Value, Writer
 from .extra_rows import CORRECTION
 from .household import Household, Key
+from .legs import phases_of_unit
 from .localsettings import LocalSettings
 from .preferences import Preferences
 from .presence import Presence
@@ -223,7 +224,7 @@ class Publisher:
 
     def _values(self, shown: _Shown, view: UnitView) -> dict[str, Value]:
         first, *others = on_legs(view)
-        phases = [view.unit.phase + leg for leg in range(1 + len(others))]
+        phases = phases_of_unit(view)
         if shown.phases != phases:
             self._move(shown, phases)
         values = values_of(shown.profile.live, first, phases[0])
