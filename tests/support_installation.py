@@ -21,7 +21,6 @@ from support_snapshots import online, qpigs
 BATTERY = "com.victronenergy.battery.mppdbus"
 SERIALS = ("1111111", "2222222", "3333333")
 FIRST, SECOND, THIRD = (MULTI + serial for serial in SERIALS)
-SHOWN = 60.0  # s; the history is shown no more often
 
 
 def unit(number: int, **changes: Any) -> Unit:  # noqa: ANN401 - fields of any type
@@ -34,13 +33,12 @@ def said(
     serial: str | None,
     mode: str = "L",
     *,
-    phase: int | None = None,
     warned: tuple[int, ...] = (),
     **status: Any,  # noqa: ANN401
 ) -> Snapshot:
     """Return what a unit says that is online."""
     snapshot = online(qpigs(**status), mode, warned=warned)
-    return replace(snapshot, identity=Identity(serial=serial), phase=phase)
+    return replace(snapshot, identity=Identity(serial=serial))
 
 
 def away(serial: str | None) -> Snapshot:

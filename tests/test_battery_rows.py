@@ -10,6 +10,7 @@ from pathlib import Path
 from mppdbus.snapshot import Snapshot
 from mppdbus.venus.battery_rows import BATTERY, NAME, PRODUCT_NAME
 from mppdbus.venus.bus import Kind, Value
+from mppdbus.venus.extra_rows import CHARGE_CONTROL, CORRECTION
 from mppdbus.venus.rows import values_of
 from mppdbus.venus.views import Charge, SystemView, Unit, UnitView
 from support_bus import serving
@@ -108,8 +109,9 @@ def test_every_path_that_must_or_should_be_there_is_and_of_its_type() -> None:
             allowed = set().union(*(kinds[letter] for letter in letters))
             assert ours[row["path"]] in allowed, row["path"]
     known = {row["path"] for row in rows}
+    slider = {row.path for row in CHARGE_CONTROL}  # any service may have one
     extra = {path for path in ours if not path.startswith("/Mppdbus/")} - known
-    assert extra == set()
+    assert extra - slider == set()
 
 
 def test_nothing_makes_it_look_like_a_bms_or_doubles_an_alarm() -> None:
@@ -141,4 +143,4 @@ async def test_it_reads_on_a_bus_as_victrons_do(bus_address: str) -> None:
 
 def test_name_and_charge_can_be_written_and_nothing_else() -> None:
     writable = {row.path for row in BATTERY if row.writable}
-    assert writable == {"/CustomName", "/Soc"}
+    assert writable == {"/CustomName", "/Soc", CORRECTION}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from mppdbus.venus.extra_rows import CORRECTION
 from support_bms import NAME as BMS
 from support_bms import Bms
 from support_installation import (
@@ -79,8 +80,9 @@ async def test_a_bms_comes_and_goes(
                 values = await watcher.values(service)
                 assert values["/Soc"] is None
                 assert values[ORIGIN] == f"{BMS} watches the battery"
-            assert await write(watcher, FIRST, "/Soc", "d", 20.0) != 0
-            assert (await watcher.values(FIRST))["/Soc"] is None
+            for path in ("/Soc", CORRECTION):
+                assert await write(watcher, FIRST, path, "d", 20.0) != 0
+                assert (await watcher.values(FIRST))[path] is None
             discharge(home, clock, 3600.0)
             await bms.leave()
             await watcher.wait(SYSTEM, {"/Soc": ...})
@@ -137,17 +139,18 @@ async def test_a_bms_that_was_there_first(
 # -- what the user says --------------------------------------------------------------
 
 
+@pytest.mark.parametrize("path", ["/Soc", CORRECTION])
 async def test_a_written_state_of_charge_is_where_the_count_goes_on(
-    bus_address: str, state: Path, watcher: Watcher
+    bus_address: str, state: Path, watcher: Watcher, path: str
 ) -> None:
     async with at_home(bus_address, state, unit(0)) as home:
         clock = await meet_all(home)
-        assert await write(watcher, FIRST, "/Soc", "i", 64) == 0
+        assert await write(watcher, FIRST, path, "i", 64) == 0
         discharge(home, clock, 10.0)
         for service in (FIRST, SYSTEM):
             assert await soc(watcher, service) == pytest.approx(64, abs=0.1)
         for bad in (100.5, 200.0, -1.0):
-            assert await write(watcher, FIRST, "/Soc", "d", bad) != 0
+            assert await write(watcher, FIRST, path, "d", bad) != 0
         discharge(home, clock, 1800.0)
         kept = await soc(watcher, FIRST)
         assert 50 < kept < 63
