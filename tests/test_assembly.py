@@ -9,8 +9,8 @@ from dataclasses import replace
 from itertools import chain, product
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, settings
 
 from mppdbus.errors import MppdbusError
 from mppdbus.protocol.commands import QUERIES, Layout, base_command, decode
@@ -80,6 +80,7 @@ def test_every_recorded_reply(command: str) -> None:
                 assert quick == own
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no defect
 @given(st.data())
 def test_replies_with_changed_words(data: st.DataObject) -> None:
     command, payload = data.draw(st.sampled_from(RECORDED))

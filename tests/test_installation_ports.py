@@ -217,6 +217,43 @@ async def test_ports_that_come_back_exchanged(tmp_path: Path) -> None:
             bus.stop()
 
 
+async def test_plugs_that_are_swapped_behind_their_adapters(tmp_path: Path) -> None:
+    """The ports stay, a few polls are lost, and then the other inverter answers."""
+    bus = PrivateBus(tmp_path)
+    bus.start()
+    east = simulated("axpert-5000", "96342107100001", "grid on; load 700")
+    west = simulated("axpert-5000", "96342107100002", "grid on; load 900")
+    one, two = MULTI + "96342107100001", MULTI + "96342107100002"
+    async with Ports.below(tmp_path) as ports, Watcher.on(bus.address) as watcher:
+        await ports.add("a", east)
+        await ports.add("b", west)
+        daemon = Daemon(tmp_path, bus.address, [ports.unit("a"), ports.unit("b")])
+        try:
+            await watcher.wait(one, {"/Ac/Out/L1/P": 700.0})
+            await watcher.wait(two, {"/Ac/Out/L1/P": 900.0})
+            for plug in (east, west):
+                plug.scene.apply("fault silence 4 QPIGS")
+            east.source, west.source = west.source, east.source
+            await daemon.says("another inverter is here now: 96342107100001")
+            await daemon.says("another inverter is here now: 96342107100002")
+            await watcher.wait(one, {"/Ac/Out/L1/P": 700.0, "/Connected": 1})
+            await watcher.wait(two, {"/Ac/Out/L1/P": 900.0, "/Connected": 1})
+            loads = [
+                (sender, rows["/Ac/Out/L1/P"].value)
+                for sender, rows in watcher.signals
+                if "/Ac/Out/L1/P" in rows and "/DeviceInstance" not in rows
+            ]
+            by_sender = {
+                sender: {w for s, w in loads if s == sender and w != []}
+                for sender, _ in loads
+            }
+            # The acsystem adds up; no service of a unit has ever shown both loads.
+            assert {700.0, 900.0} not in by_sender.values()
+        finally:
+            daemon.stop()
+            bus.stop()
+
+
 async def test_numbers_that_tell_nothing(tmp_path: Path) -> None:
     bus = PrivateBus(tmp_path)
     bus.start()

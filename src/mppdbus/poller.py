@@ -24,6 +24,8 @@ from .inverter import Inverter
 from .members import BRIEF, Members
 from .meters import Meters
 from .power import mains_present
+from .protocol.dialects import bogus_serial
+from .protocol.models_settings import SerialNumber
 from .snapshot import Snapshot
 
 FAILURES_OFFLINE = 3  # failed live polls in a row after which nothing is known
@@ -222,12 +224,26 @@ class Poller:
         except (LinkError, ProtocolError) as error:
             await self._failed(error, self._clock() - began)
             return
+        if self._failures:
+            await self._check_who()
         if self._failures >= FAILURES_OFFLINE:
             self._log.info("answers again after %d failed polls", self._failures)
         self._failures = 0
         self._expire_at(self._clock() + self.keep("QPIGS"))
         if (self._inverter.trackers or 1) > 1:
             await self._inverter.probe("QPIGS2")
+
+    async def _check_who(self) -> None:
+        """Look after an outage who is there: RS232 plugs are swapped in seconds.
+
+        Raises `LinkError` if that is another inverter than before.
+        """
+        known = self._inverter.identity.serial
+        said = await self._inverter.probe("QID") if known else None
+        if not isinstance(said, SerialNumber) or said.serial == known:
+            return
+        if not bogus_serial(said.serial):
+            raise LinkError(f"another inverter is here now: {said.serial}, not {known}")
 
     async def _failed(self, error: MppdbusError, took: float) -> None:
         self._failures += 1
