@@ -93,10 +93,10 @@ async def test_points(stack: Stack, tmp_path: Path, name: str, book: Book) -> No
 
 @pytest.mark.slow
 async def test_a_month(stack: Stack, tmp_path: Path, book: Book) -> None:
-    book.days = Days(f"{DAYS} days, looked at {LOOKS} times")
+    book.days = Days(f"{DAYS} days of a unit with losses, looked at {LOOKS} times")
     days = profile(SEED, days=DAYS, looks=LOOKS)
     async with (
-        staged(tmp_path, stack.address, SETUPS["one unit"]) as stage,
+        staged(tmp_path, stack.address, SETUPS["with losses"]) as stage,
         Overview(stack.address) as own,
     ):
         async for arrival in live_through(stage, days):
