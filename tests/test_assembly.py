@@ -10,7 +10,7 @@ from itertools import chain, product
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mppdbus.errors import MppdbusError
 from mppdbus.protocol.commands import QUERIES, Layout, base_command, decode
