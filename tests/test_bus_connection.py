@@ -297,3 +297,21 @@ def test_an_address_is_itself_and_another_word_is_refused() -> None:
     assert bus_address("tcp:host=10.0.0.1,port=78") == "tcp:host=10.0.0.1,port=78"
     with pytest.raises(BusError, match="'venus' names no D-Bus"):
         bus_address("venus")
+
+
+async def test_a_name_is_renewed_also_if_the_bus_goes_meanwhile(
+    private_bus: PrivateBus,
+) -> None:
+    service = a_service(private_bus.address)
+    await service.connect()
+    await service.claim()
+    await service.renew()
+    assert service.claimed
+    private_bus.stop()
+    await service.wait_lost()
+    await service.renew()
+    assert not service.claimed
+    private_bus.start()
+    async with asyncio.timeout(5):
+        await service.wait_claimed()
+    await service.close()

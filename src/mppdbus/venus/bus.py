@@ -162,6 +162,20 @@ class VictronService:
                 await self._wire.call("ReleaseName", "s", self.name)
         self._claimed.clear()
 
+    async def renew(self) -> None:
+        """Give the name back and take it again, when the bus is back if it goes now.
+
+        Raises BusError that says who has taken it meanwhile.
+        """
+        await self.release()
+        self._wanted = True
+        try:
+            await self._own()
+        except BusError:
+            if self.connected:
+                self._wanted = False
+                raise
+
     async def close(self) -> None:
         """Leave the bus; writes without a verdict are refused first."""
         self._wanted = False

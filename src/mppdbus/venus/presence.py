@@ -109,9 +109,8 @@ class Presence:
             self._renewing = False
             if not self.there:
                 return
-            await self._release()
             try:
-                await self.service.claim()
+                await self.service.renew()
             except BusError as error:
                 log.warning("%s", error)
 
