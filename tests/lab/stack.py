@@ -135,7 +135,8 @@ class Stack:
         return self._client
 
     async def _start(self) -> None:
-        self.bus.start()
+        # velib_reader.py imports every path, each with a rule of its own.
+        self.bus.start(max_match_rules_per_connection=8192)
         self._client = await BusItemClient.connect(self.address, "")
         settings = self.folder / "settings"
         settings.mkdir()

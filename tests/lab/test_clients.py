@@ -20,7 +20,7 @@ WANTED = (
     Wanted("scene mains+pv", (), FAST),
     Wanted("scene mains+pv", ('profile = "inverter"',), FAST),
 )
-QUIET = 15  # looks, 0.1 s apart
+QUIET = 60  # looks, 0.1 s apart: warnings are asked every 5 s
 WHOLE = {
     "uint16": (0, 0xFFFF),
     "int16": (-0x8000, 0x7FFF),
