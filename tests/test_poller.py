@@ -169,6 +169,27 @@ def test_the_mode_is_asked_at_once_when_the_mains_go() -> None:
     warped(main)
 
 
+def test_the_mode_is_asked_at_once_when_the_battery_takes_over() -> None:
+    """No status bit shows that: neither mode charges, and the mains stay."""
+
+    async def main() -> None:
+        scene = "grid on; pv 0; load 800; panel PCP03; soc 90"
+        unit = simulate("max-8000", scene=scene)
+        async with polling(unit, interval=None) as watched:
+            await asyncio.sleep(30.3)
+            assert watched.last.mode == "L"
+            before = watched.last.status
+            for line in ("mode B", "battery 51 -16"):
+                watched.simulator.scene.apply(line)
+            await asyncio.sleep(2 * 0.8 + 0.3)
+            assert watched.last.mode == "B"
+            assert before is not None
+            assert watched.last.status is not None
+            assert watched.last.status.device_status == before.device_status
+
+    warped(main)
+
+
 # -- units that do not answer all -----------------------------------------------------
 
 

@@ -266,10 +266,11 @@ class Poller:
             self._expiry = loop.call_later(wait, self._show)
 
     def _watch(self, shown: Snapshot) -> None:
-        """Ask the mode at once when the mains or the status bits change."""
+        """Ask the mode at once when mains, status bits or the battery's turn change."""
         if shown.status is None:
             return
-        seen = (shown.status.device_status, mains_present(shown))
+        discharging = bool(shown.status.battery_discharge_current)
+        seen = (shown.status.device_status, mains_present(shown), discharging)
         if self._mains is not None and seen != self._mains:
             self._plan.hurry("QMOD")
         self._mains = seen
