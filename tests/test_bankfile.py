@@ -189,7 +189,7 @@ async def test_a_disk_that_takes_nothing_is_told_once_and_when_it_is_back(
     assert kept(folder) is not None
 
 
-GOOD = encode(Kept(SocState(Chemistry.LFP, (50.0,) * 5, (1.0,) * 15), WALL))
+GOOD = encode(Kept(SocState(Chemistry.LFP, (50.0,) * 6, (1.0,) * 21), WALL))
 
 
 def changed(**state: object) -> bytes:
@@ -204,7 +204,7 @@ BAD = {
     "zeros": b"\0" * 300,
     "list": b"[]",
     "foreign": b'{"format": "mppdbus energy", "version": 1}',
-    "newer": GOOD.replace(b'"version":1', b'"version":2'),
+    "newer": GOOD.replace(b'"version":2', b'"version":3'),
     "no state": GOOD.replace(b'"state"', b'"State"'),
     "no time": GOOD.replace(b'"saved"', b'"Saved"'),
     "bad time": GOOD.replace(b'"saved":"', b'"saved":"x'),

@@ -7,62 +7,9 @@ from dataclasses import replace
 import pytest
 
 from mppdbus.errors import ConfigError
-from mppdbus.soc.chemistries import Chemistry
-from mppdbus.soc.estimator import SocEstimator
 from mppdbus.soc.filter import OFFSET, UPPER
-from mppdbus.soc.model import BatteryModel
 from mppdbus.victron import State
-
-LFP = BatteryModel(Chemistry.LFP, 200.0, bulk_v=56.4, float_v=54.0, cutoff_v=44.0)
-LEAD = BatteryModel(Chemistry.AGM, 200.0, bulk_v=56.4, float_v=54.0, cutoff_v=42.0)
-HOUR = 3600.0
-
-
-class Bench:
-    """An estimator and a clock; `hold` shows it the same for some time."""
-
-    def __init__(self, battery: BatteryModel = LFP, soc: float | None = None) -> None:
-        self.soc = SocEstimator(battery)
-        self.now = 1000.0
-        if soc is not None:
-            self.soc.correct(soc)
-
-    def hold(
-        self,
-        volts: float | None,
-        amps: float | None,
-        seconds: float,
-        *,
-        stage: State | None = None,
-        load: float | None = None,
-        pv: float | None = None,
-        mode: str | None = None,
-        under_voltage: bool = False,
-        step: float = 10.0,
-    ) -> None:
-        end = self.now + seconds
-        while self.now < end:
-            self.now += step
-            self.soc.feed(
-                volts,
-                amps,
-                self.now,
-                stage=stage,
-                load_w=load,
-                pv_w=pv,
-                mode=mode,
-                under_voltage=under_voltage,
-            )
-
-    @property
-    def value(self) -> float:
-        assert self.soc.soc is not None
-        return self.soc.soc
-
-    @property
-    def margin(self) -> float:
-        assert self.soc.margin is not None
-        return self.soc.margin
+from support_soc_bench import HOUR, LEAD, LFP, Bench
 
 
 def test_before_the_first_reading_nothing_is_known() -> None:
@@ -76,25 +23,6 @@ def test_before_the_first_reading_nothing_is_known() -> None:
     assert bench.soc.current is None
     assert bench.soc.confidence == 0
     assert "Not known" in bench.soc.why
-
-
-def test_the_first_value_is_a_guess_and_says_so() -> None:
-    bench = Bench(LEAD)
-    bench.hold(49.3, -2, 60)
-    assert 40 < bench.value < 60
-    assert bench.margin > 20
-    assert bench.soc.confidence < 0.6
-    assert "guess by the voltage" in bench.soc.why
-    assert "no full charge seen yet" in bench.soc.why
-
-
-def test_a_guess_on_the_flat_part_or_under_load_is_worth_even_less() -> None:
-    lead, flat, loaded = Bench(LEAD), Bench(LFP), Bench(LEAD)
-    lead.hold(49.3, -2, 10)
-    flat.hold(52.7, -2, 10)
-    loaded.hold(47.0, -50, 10)
-    assert lead.margin < flat.margin
-    assert lead.margin < loaded.margin
 
 
 def test_amperes_are_counted() -> None:
@@ -227,72 +155,6 @@ def test_the_balance_tells_what_whole_amperes_hide() -> None:
     assert 90 - wise.value == pytest.approx(17.0, abs=0.8)
 
 
-def test_the_knee_means_nearly_empty() -> None:
-    bench = Bench(soc=40.0)
-    bench.hold(46.0, -5, 1200)
-    assert bench.value < 6
-    assert "nearly empty" in bench.soc.why
-
-
-def test_a_sag_under_a_heavy_load_does_not() -> None:
-    bench = Bench(soc=40.0)
-    bench.hold(46.0, -60, 1200)
-    assert bench.value == pytest.approx(30.0, abs=0.5)
-
-
-def test_the_warning_for_under_voltage_means_nearly_empty_too() -> None:
-    bench = Bench(soc=60.0)
-    bench.hold(51.0, 0, 1200, under_voltage=True)
-    assert bench.value < 15
-    charging = Bench(soc=60.0)
-    charging.hold(51.0, 10, 1200, under_voltage=True)  # it stays on for a while
-    assert charging.value > 60
-
-
-def test_rest_corrects_lead_but_hardly_the_flat_part_of_lfp() -> None:
-    lead, lfp = Bench(LEAD, soc=90.0), Bench(LFP, soc=90.0)
-    for bench in (lead, lfp):
-        bench.hold(None, None, 12 * HOUR)
-    lead.hold(48.5, -1, 3 * HOUR)
-    lfp.hold(52.7, -1, 3 * HOUR)
-    assert lead.value < 50
-    assert 60 < lfp.value < 75
-    assert lfp.margin > 40
-    assert lead.margin < 25
-
-
-def test_a_good_count_does_not_follow_the_voltage() -> None:
-    for battery in (LEAD, LFP):
-        bench = Bench(battery, soc=90.0)
-        bench.hold(48.5 if battery is LEAD else 52.5, -1, 5 * HOUR)
-        assert bench.value == pytest.approx(87.5, abs=1.0)
-
-
-def test_rest_waits_until_lead_has_settled_after_charging() -> None:
-    bench = Bench(LEAD, soc=40.0)
-    bench.hold(None, None, 12 * HOUR)
-    bench.hold(51.8, 4, 60)
-    begun = bench.value
-    bench.hold(51.8, 4, 3 * HOUR)  # little current, but charging
-    assert bench.value == pytest.approx(begun + 6 * 0.95, abs=0.5)
-    bench.hold(51.5, 0, HOUR)  # still the surface charge
-    assert bench.value == pytest.approx(begun + 6 * 0.95, abs=0.5)
-    bench.hold(51.5, 0, 2 * HOUR)
-    assert bench.value > begun + 8
-
-
-def test_the_resistance_of_a_sagging_battery_is_learned() -> None:
-    bench = Bench(LEAD, soc=60.0)
-    ohms = 0.06
-    for _ in range(60):
-        bench.hold(49.6 - 2 * ohms, -2, 30)
-        bench.hold(49.6 - 42 * ohms, -42, 30)
-    state = bench.soc.state
-    assert state is not None
-    assert state.ohms == pytest.approx(ohms, rel=0.05)
-    assert LEAD.ohms < 0.04
-
-
 def test_a_short_silence_is_bridged_and_a_long_one_is_not() -> None:
     bench = Bench(soc=80.0)
     bench.hold(52.8, -20, 60)
@@ -365,19 +227,3 @@ def test_other_settings_of_the_charger_are_taken_up() -> None:
     assert not bench.soc.full
     bench.hold(57.6, 4, 600)
     assert bench.soc.full
-
-
-def test_more_than_full_is_not_counted_for_long() -> None:
-    bench = Bench(soc=95.0)
-    bench.hold(53.5, 10, 6 * HOUR)  # 30 % into the last 5, and never at bulk voltage
-    assert bench.value == 100
-    bench.hold(53.0, -20, HOUR)
-    assert bench.value < 95
-
-
-def test_less_than_empty_is_not_counted_either() -> None:
-    bench = Bench(soc=5.0)
-    bench.hold(52.0, -10, 6 * HOUR)
-    assert 0 <= bench.value < 10
-    bench.hold(53.0, 20, HOUR)
-    assert bench.value > 8

@@ -22,7 +22,7 @@ from .soc.state import SocState
 NAME = "battery.json"
 INTERVAL = 600.0  # s between two saves; flash wears out
 FORMAT = "mppdbus battery"
-VERSION = 1
+VERSION = 2
 CLOCK_SET = datetime(2024, 1, 1, tzinfo=UTC).timestamp()  # before it, no clock was set
 
 log = logging.getLogger("mppdbus.state")

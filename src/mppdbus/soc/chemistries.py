@@ -1,7 +1,7 @@
 """TABLES: how the cells of each chemistry behave; data only, for 25 °C.
 
 The curves are typical ones of data sheets. A real battery is off by what `blur` says,
-and always to the same side, so no number of looks at it makes them better.
+and mostly to the same side; to its own voltages it comes back as `repeats` says.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Cell:
     nominal_v: float
     curve: tuple[tuple[float, float], ...]  # (state of charge in %, V at rest)
     blur: float  # V: how far a battery and its meter may be off the curve
+    repeats: float  # V: how well it comes back to where it rested with such a charge
     knee_v: float  # below it the curve is steep, whatever the battery
     foot: float  # %: the uncertainty there; for lead empty is a matter of opinion
     full_v: float  # charged at this voltage and more, little current means full
@@ -48,6 +49,7 @@ _AGM = Cell(
     nominal_v=2.0,
     curve=((0, 1.945), (25, 2.0), (50, 2.053), (75, 2.1), (90, 2.128), (100, 2.142)),
     blur=0.022,
+    repeats=0.008,
     knee_v=1.93,
     foot=8.0,
     full_v=2.33,
@@ -76,6 +78,7 @@ CELLS: Mapping[Chemistry, Cell] = {
             (100, 2.122),
         ),
         blur=0.028,
+        repeats=0.01,
         knee_v=1.9,
         foot=8.0,
         full_v=2.36,
@@ -110,6 +113,7 @@ CELLS: Mapping[Chemistry, Cell] = {
             (100, 3.42),
         ),
         blur=0.035,
+        repeats=0.03,
         knee_v=3.1,
         foot=3.0,
         full_v=3.42,
@@ -140,6 +144,7 @@ CELLS: Mapping[Chemistry, Cell] = {
             (100, 4.18),
         ),
         blur=0.03,
+        repeats=0.015,
         knee_v=3.4,
         foot=3.0,
         full_v=4.1,

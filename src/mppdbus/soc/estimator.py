@@ -7,7 +7,7 @@ battery, an empty one, the voltage at rest, and the user.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import replace
 
 from mppdbus.errors import ConfigError
 from mppdbus.victron import State
@@ -19,51 +19,33 @@ from .filter import (
     HIDDEN,
     OFFSET,
     OWN,
-    Filter,
 )
 from .lessons import Lessons
-from .marks import Watch
+from .marks import Smooth, Watch
 from .meter import MOST_A, Amps, Reading, judge, reading, real
 from .model import BatteryModel
-from .state import Anchor, SocState, pack, unpack
+from .priors import START, fresh, grow_old
+from .rest import guess, look
+from .state import Anchor, SocState, Times, pack, unpack
 from .words import FULL, UNKNOWN, explain
 
 LONGEST_S = 150.0  # between two readings that still count as one stretch
-BRIDGED_S = 900.0  # so long things are taken to have gone on as before
-AWAY_S = 3600.0  # after this, what the voltage says is worth a look at once
+AWAY_S = 3600.0  # so long things are taken to have gone on; then the voltage counts
 UNKNOWN_AWAY_S = 86400.0
 LOOK_S = 900.0  # between two looks at the voltage
-HOUR, DAY = 3600.0, 86400.0
+HOUR = 3600.0
 
-START = (50.0, 30.0)  # % and its uncertainty, before anything is known
-OFFSET_SIGMA = 0.8  # A
-OWN_W, OWN_SIGMA = 0.9, 0.5  # W of consumption per V of the battery
-HIDDEN_W, HIDDEN_SIGMA = 25.0, 25.0
-SOC_BOUNDS = (-20.0, 120.0)
 OVER, UNDER = 104.0, 0.0  # %: here the count contradicts itself
+OVER_BLUR = 1.5  # %
 WANDER_H = 1.0  # for so long an error of the current goes on, as a rule
-DRIFT_A2, DRIFT_W2 = 0.004, 25.0  # a day
 UNSEEN = 5.0  # % an hour that a battery may gain or lose unseen
 UNSEEN_MOST = 40.0  # %
+USUAL_S = 1800.0  # over so long what flows is averaged, for when nobody looks
+BRIDGE_BLUR = 0.3  # of what is taken to have flowed unseen
 BY_HAND = 2.0  # %: how well people know
 OVERRULES = 95.0  # %: who says less does not believe in a full battery
-SURE, WILD = 15.0, 30.0  # %: least uncertainty of a first look, at rest and not
 
 _NOTHING = Amps(0.0)
-
-
-@dataclass(slots=True)
-class _Times:
-    """How long ago the count began, how much of it was missed, and the last full."""
-
-    age: float = 0.0
-    unseen: float = 0.0
-    full: float | None = None
-
-    def go_on(self, seconds: float) -> None:
-        self.age += seconds
-        if self.full is not None:
-            self.full += seconds
 
 
 class SocEstimator:
@@ -81,13 +63,14 @@ class SocEstimator:
         away: float | None = None,
     ) -> None:
         self.battery = battery
-        self._filter = _fresh(battery)
+        self._filter = fresh(battery)
         self._anchor, self._anchor_soc = Anchor.GUESS, START[0]
-        self._times = _Times()
+        self._times = Times()
         self._known = False
         self._now: float | None = None
         self._gap_s = 0.0
         self._last = _NOTHING
+        self._usual = Smooth(span_s=USUAL_S)
         self._look_s = self._old_s = 0.0  # since looking at the voltage, growing old
         self._holding = False
         self._overruled = False  # the user does not believe that it is full
@@ -167,6 +150,7 @@ class SocEstimator:
             full_age_s=self._times.full,
             ohms=self._lessons.ohms,
             amps=self._last.amps,
+            mean_amps=self._usual.value,
         )
 
     def use(self, battery: BatteryModel) -> None:
@@ -227,21 +211,42 @@ class SocEstimator:
         likely = judge(at, self.battery.units, self._filter)
         rest_v = at.volts - likely.amps * self._lessons.ohms
         first, self._known = not self._known, True
-        if elapsed <= BRIDGED_S and not first:
+        if elapsed <= LONGEST_S and not first:
             self._count(likely, elapsed)
+        elif elapsed <= AWAY_S and not first:
+            self._bridge(likely, elapsed)
         self._last = likely
         if elapsed > LONGEST_S or first:
             self._miss(elapsed)
         if elapsed > AWAY_S or first:
-            most = 2 * self.battery.cell.rest_current * self.battery.capacity_ah
-            calm = abs(likely.amps) <= most
-            soc, sigma = self.battery.soc_at(rest_v, 2.0)
-            self._look(soc, max(sigma, SURE if calm else WILD), Anchor.GUESS)
+            self._guess(rest_v, likely.amps, first=first)
         seen = elapsed if elapsed <= LONGEST_S and not first else 0.0
+        self._usual.feed(likely.amps, seen)
         self._watch.feed(at.volts, likely.amps, rest_v, seen, stage)
         floating = self._watch.floating and at.volts >= self.battery.float_reached_v
         self._lessons.feed(at, seen, floating=floating)
         self._mark(rest_v, seen, likely.amps, under_voltage=under_voltage)
+
+    def _guess(self, rest_v: float, amps: float, *, first: bool) -> None:
+        """See what the voltage says after a time that nobody saw."""
+        soc, sigma = guess(self.battery, rest_v, amps, self._filter)
+        if not first:
+            self._look(soc, sigma, Anchor.GUESS)
+            return
+        self._filter.settle(soc, sigma)
+        self._begin(Anchor.GUESS)
+
+    def _bridge(self, likely: Amps, seconds: float) -> None:
+        """Let what flows as a rule have flowed for `seconds` that nobody saw.
+
+        The middle one of before, now, and the mean before: a kettle is none of it.
+        """
+        usual = replace(likely, amps=self._usual.value or 0.0)
+        middle = sorted((likely, self._last, usual), key=lambda one: one.amps)[1]
+        self._last = middle
+        self._count(middle, seconds)
+        moved = 100 * middle.amps * seconds / HOUR / self.battery.capacity_ah
+        self._filter.blur(CHARGE, (BRIDGE_BLUR * moved) ** 2, UNSEEN_MOST**2)
 
     def _count(self, likely: Amps, seconds: float) -> None:
         """Let what flowed then and flows now have flowed for `seconds`, in the mean."""
@@ -252,26 +257,33 @@ class SocEstimator:
         per_amp = 100.0 * seconds / HOUR / self.battery.capacity_ah
         gain = per_amp * (kept.values[EFFICIENCY] if amps > 0 else 1.0)
         rest = (gain * slopes[OWN], gain * slopes[HIDDEN])
-        row = (0.0, gain * slopes[OFFSET], per_amp * max(amps, 0.0), *rest)
+        row = (0.0, gain * slopes[OFFSET], per_amp * max(amps, 0.0), *rest, 0.0)
         kept.advance(gain * amps, row)
         drift = per_amp * likely.blur
         kept.blur(CHARGE, 2 * drift**2 * WANDER_H * HOUR / max(seconds, 1.0))
         self._grow_old(seconds)
         if kept.values[CHARGE] > OVER:
-            kept.observe(CHARGE_ROW, 100.0, 1.5)
+            blur = math.hypot(OVER_BLUR, self._capacity_sigma())
+            kept.observe(CHARGE_ROW, 100.0, blur)
         elif kept.values[CHARGE] < UNDER:
-            kept.observe(CHARGE_ROW, 3.0, 3.0)
+            self._count_less_than_none()
+
+    def _count_less_than_none(self) -> None:
+        """Bring back a count below empty: it is wrong, or the capacity."""
+        kept, foot = self._filter, self.battery.cell.foot
+        kept.blur(CHARGE, self._capacity_sigma() ** 2, UNSEEN_MOST**2)
+        blur = math.hypot(foot, 100 * self.battery.capacity_blur)
+        if not kept.hint(CHARGE_ROW, foot / 2, blur):
+            kept.values[CHARGE] = UNDER
+        self._anchor_soc = kept.values[CHARGE]
 
     def _grow_old(self, seconds: float) -> None:
         """Trust the lessons of long ago less; in steps of some minutes."""
         self._old_s += seconds
         if self._old_s < LOOK_S:
             return
-        kept, units = self._filter, self.battery.units
-        days, self._old_s = units**2 * self._old_s / DAY, 0.0
-        kept.blur(OFFSET, DRIFT_A2 * days, (OFFSET_SIGMA * units) ** 2)
-        for unknown in (OWN, HIDDEN):
-            kept.blur(unknown, DRIFT_W2 * days, (HIDDEN_SIGMA * units) ** 2)
+        grow_old(self._filter, self.battery, self._old_s)
+        self._old_s = 0.0
 
     def _doubt(self, missing: float, seconds: float) -> None:
         """Take note that a part of what flowed in the last `seconds` was not seen."""
@@ -307,7 +319,7 @@ class SocEstimator:
             volts = battery.cutoff_v or battery.cell.knee_v * battery.in_series
             self._empty(battery.soc_at(volts, 0.0)[0] + 3.0, 8.0)
         elif watch.rested:
-            self._look(*battery.soc_at(rest_v, 1.0), Anchor.REST)
+            self._rest(rest_v)
         else:
             return
         self._look_s = 0.0
@@ -319,14 +331,16 @@ class SocEstimator:
             least = self.battery.when_floating
             soc, sigma = min(max(self._filter.values[CHARGE], least), 100.0), 1.5
         if not self._holding:
-            self._filter.observe(CHARGE_ROW, soc, sigma)
+            blur = math.hypot(sigma, self._capacity_sigma())
+            self._filter.observe(CHARGE_ROW, soc, blur)
         self._holding = True
         self._filter.settle(soc, sigma)
         self._times.full = 0.0
         self._begin(Anchor.FULL)
 
     def _empty(self, soc: float, sigma: float) -> None:
-        """Take note that there is no more than `soc` in it."""
+        """Take note that there is no more than `soc` in it; none has less than none."""
+        soc = max(soc, sigma / 2)
         above = self._filter.values[CHARGE] - soc
         if above > 2 * sigma:
             self._filter.settle(soc, sigma)
@@ -341,6 +355,17 @@ class SocEstimator:
         self._filter.blur(CHARGE, self._capacity_sigma() ** 2)
         self._filter.observe(CHARGE_ROW, soc, sigma)
         self._begin(anchor)
+
+    def _rest(self, rest_v: float) -> None:
+        """Let the voltage at rest tell of the charge, or learn of it."""
+        kept, rest = self._filter, look(self.battery, rest_v, self._filter)
+        if self._sigma() <= rest.spread:
+            sigma = math.hypot(rest.sigma, self._capacity_sigma())
+            kept.hint(rest.row, rest.value, sigma)
+            return
+        kept.blur(CHARGE, self._capacity_sigma() ** 2)
+        kept.observe(rest.row, rest.value, rest.sigma)
+        self._begin(Anchor.REST)
 
     def _begin(self, anchor: Anchor) -> None:
         self._anchor, self._anchor_soc = anchor, self._filter.values[CHARGE]
@@ -362,39 +387,14 @@ class SocEstimator:
         battery = self.battery
         if (state.chemistry, state.units) != (battery.chemistry, battery.units):
             soc, sigma = self._filter.values[CHARGE], self._filter.sigma(CHARGE)
-            self._filter = _fresh(self.battery)
+            self._filter = fresh(self.battery)
             self._filter.settle(soc, sigma)
         self._anchor, self._anchor_soc = state.anchor, state.anchor_soc
-        self._times = _Times(state.age_s, state.unseen_s, state.full_age_s)
+        self._times = Times(state.age_s, state.unseen_s, state.full_age_s)
         self._last = Amps(state.amps or 0.0)
+        self._usual.value = state.mean_amps
         known = away is not None and math.isfinite(away) and away >= 0
         away = float(away or 0.0) if known else UNKNOWN_AWAY_S
         self._gap_s = max(state.gap_s, 0.0) + away
         self._times.go_on(away)
         self._known = True
-
-
-def _fresh(battery: BatteryModel) -> Filter:
-    """Return a filter that knows what is typical."""
-    mean, sigma = battery.cell.efficiency
-    if battery.efficiency is not None:
-        mean, sigma = battery.efficiency, 0.002
-    own_w, own_sigma = _own(battery)
-    units = battery.units
-    reach = 3 * OFFSET_SIGMA * units
-    return Filter(
-        (START[0], 0.0, mean, own_w, HIDDEN_W * units),
-        (START[1], OFFSET_SIGMA * units, sigma, own_sigma, HIDDEN_SIGMA * units),
-        (
-            SOC_BOUNDS,
-            (-reach, reach),
-            (mean - 4 * sigma, 1.0),
-            (0.0, 5 * own_w),
-            (0.0, 5 * HIDDEN_W * units),
-        ),
-    )
-
-
-def _own(battery: BatteryModel) -> tuple[float, float]:
-    scale = battery.nominal_voltage * battery.units
-    return OWN_W * scale, OWN_SIGMA * scale

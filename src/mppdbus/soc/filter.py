@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from enum import IntEnum
 
-Row = tuple[float, float, float, float, float]  # a factor for each unknown
+Row = tuple[float, float, float, float, float, float]  # a factor for each unknown
 
 
 class Unknown(IntEnum):
@@ -22,12 +22,13 @@ class Unknown(IntEnum):
     EFFICIENCY = 2  # Ah out per Ah in
     OWN = 3  # W that the inverter takes for itself
     HIDDEN = 4  # W that the load takes while it reads 0
+    SHIFT = 5  # V a cell that the battery rests above the curve of its chemistry
 
 
-CHARGE, OFFSET, EFFICIENCY, OWN, HIDDEN = Unknown
+CHARGE, OFFSET, EFFICIENCY, OWN, HIDDEN, SHIFT = Unknown
 SIZE = len(Unknown)
-CHARGE_ROW: Row = (1.0, 0.0, 0.0, 0.0, 0.0)
-OFFSET_ROW: Row = (0.0, 1.0, 0.0, 0.0, 0.0)
+CHARGE_ROW: Row = (1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+OFFSET_ROW: Row = (0.0, 1.0, 0.0, 0.0, 0.0, 0.0)
 UPPER = tuple((i, j) for i in range(SIZE) for j in range(i, SIZE))
 TINY = 1e-9
 
@@ -122,5 +123,6 @@ class Filter:
 
 
 def _dot(one: Sequence[float], other: Sequence[float]) -> float:
-    a, b, c, d, e = one  # written out: this is where the time goes
-    return a * other[0] + b * other[1] + c * other[2] + d * other[3] + e * other[4]
+    a, b, c, d, e, f = one  # written out: this is where the time goes
+    u, v, w, x, y, z = other
+    return a * u + b * v + c * w + d * x + e * y + f * z

@@ -84,7 +84,7 @@ class Lessons:
         )
         if means is not None:
             apart, own, hidden, blur = means
-            row = (0.0, 1.0, 0.0, -own, -hidden)
+            row = (0.0, 1.0, 0.0, -own, -hidden, 0.0)
             rounding = BALANCE_BLUR * self.battery.units
             self._filter.hint(row, apart, math.hypot(rounding, blur))
 
@@ -103,7 +103,7 @@ class Lessons:
         means = self._float_w.feed(seconds, power, at.surplus_blur_w, float(at.hidden))
         if means is not None:
             floor = FLOAT_BLUR_W * battery.units + takes * at.volts
-            row = (0.0, 0.0, 0.0, 1.0, means[2])
+            row = (0.0, 0.0, 0.0, 1.0, means[2], 0.0)
             self._filter.hint(row, means[0], math.hypot(floor, means[1]))
 
     def _learn_ohms(self, at: Reading, seconds: float) -> None:

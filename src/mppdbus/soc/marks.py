@@ -18,16 +18,17 @@ KNEE_CURRENT = 0.2  # of the capacity: with more the sag is not known well enoug
 
 @dataclass(slots=True)
 class Smooth:
-    """A value as an average of about the last minute."""
+    """A value as an average of about the last `span_s`."""
 
     value: float | None = None
+    span_s: float = SMOOTH_S
 
     def feed(self, value: float, seconds: float) -> float:
         """Take `value` as what was for `seconds`."""
         if self.value is None:
             self.value = value
         else:
-            share = 1.0 - math.exp(-seconds / SMOOTH_S)
+            share = 1.0 - math.exp(-seconds / self.span_s)
             self.value += share * (value - self.value)
         return self.value
 

@@ -42,10 +42,10 @@ class Amps:
 
     amps: float
     blur: float = 0.0
-    slopes: Row = (0.0, 0.0, 0.0, 0.0, 0.0)
+    slopes: Row = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
-_AGAINST: Row = (0.0, -1.0, 0.0, 0.0, 0.0)
+_AGAINST: Row = (0.0, -1.0, 0.0, 0.0, 0.0, 0.0)
 
 
 def reading(
@@ -78,12 +78,12 @@ def judge(at: Reading, units: int, kept: Filter) -> Amps:
         if at.zero:
             return Amps(min(max(0.0, low), high), blur)
         return Amps(middle, blur, _AGAINST)
-    row = (0.0, 0.0, 0.0, 1.0, float(at.hidden))
+    row = (0.0, 0.0, 0.0, 1.0, float(at.hidden), 0.0)
     other = math.sqrt(at.surplus_blur_w**2 + kept.variance(row)) / at.volts
     share = blur**2 / (blur**2 + other**2)
     amps = middle + share * ((at.surplus_w - drain(kept, at)) / at.volts - middle)
     per_watt = -share / at.volts
-    slopes = (0.0, share - 1.0, 0.0, per_watt, per_watt * at.hidden)
+    slopes = (0.0, share - 1.0, 0.0, per_watt, per_watt * at.hidden, 0.0)
     # What the unknowns add stands in the slopes already.
     left = math.hypot((1 - share) * blur, share * at.surplus_blur_w / at.volts)
     if low <= amps <= high:

@@ -12,6 +12,7 @@ from mppdbus.errors import ConfigError
 from .chemistries import CELLS, Cell, Chemistry
 
 LEAST_BLUR = 5.0  # %: no voltage tells more than this
+GUESS_BLUR = 2 * math.sqrt(3)  # of a voltage at any time, twice that at rest
 REACHED = 0.002  # of the target voltage: so close to it counts as there
 
 
@@ -131,6 +132,18 @@ class BatteryModel:
         volts, off = voltage / self.in_series, blur * self.cell.blur
         low, soc, high = (self._inverse(v) for v in (volts - off, volts, volts + off))
         return soc, max(high - soc, soc - low, least)
+
+    def first_guess(self, voltage: float) -> tuple[float, float]:
+        """Return (mean, uncertainty) in % of what may be in it, by one voltage.
+
+        The curve is bent, and the battery may not be at rest: so the mean of what the
+        voltages around it say (three points of a Gauss-Hermite quadrature).
+        """
+        volts, off = voltage / self.in_series, GUESS_BLUR * self.cell.blur
+        low, middle, high = (self._inverse(volts + n * off) for n in (-1, 0, 1))
+        mean = (low + 4 * middle + high) / 6
+        squares = ((low - mean) ** 2, 4 * (middle - mean) ** 2, (high - mean) ** 2)
+        return mean, max(math.sqrt(sum(squares) / 6), LEAST_BLUR)
 
     def _inverse(self, volts: float) -> float:
         for (soc0, v0), (soc1, v1) in pairwise(self.cell.curve):

@@ -26,6 +26,21 @@ class Anchor(StrEnum):
 
 
 @dataclass(slots=True)
+class Times:
+    """How long ago the count began, how much of it was missed, and the last full."""
+
+    age: float = 0.0
+    unseen: float = 0.0
+    full: float | None = None
+
+    def go_on(self, seconds: float) -> None:
+        """Let time pass."""
+        self.age += seconds
+        if self.full is not None:
+            self.full += seconds
+
+
+@dataclass(slots=True)
 class SocState:
     """All that is known of one battery; some 500 bytes as JSON.
 
@@ -44,14 +59,16 @@ class SocState:
     full_age_s: float | None = None  # since it was full; None: never seen
     ohms: float | None = None
     amps: float | None = None  # what flowed last
+    mean_amps: float | None = None  # what flowed in the last half hour or so
     units: int = 1  # inverters that it was learned with
 
     @property
     def sound(self) -> bool:
         """Whether it can be gone on with: the right shape, and only sane numbers."""
         numbers = (*self.values, *self.covariance, self.anchor_soc, self.age_s)
-        others = (self.unseen_s, self.gap_s, self.full_age_s, self.ohms, self.amps)
-        numbers += tuple(n for n in others if n is not None)
+        numbers += (self.unseen_s, self.gap_s)
+        some = (self.full_age_s, self.ohms, self.amps, self.mean_amps)
+        numbers += tuple(n for n in some if n is not None)
         shape = len(self.values) == SIZE and len(self.covariance) == len(UPPER)
         sane = all(math.isfinite(n) and abs(n) < INSANE for n in numbers)
         sane = sane and self.units >= 1
