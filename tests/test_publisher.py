@@ -65,7 +65,7 @@ async def test_nothing_is_on_the_bus_before_a_unit_is_known(
     async with published(bus_address, state, *members) as (publisher, watcher):
         assert await watcher.names() == set()
         await publisher.introduce(1, snapshot("1111111"))
-        assert await watcher.names() == {INVERTER + "1111111", BATTERY}
+        await names_become(watcher, INVERTER + "1111111", BATTERY)
         await publisher.introduce(0, snapshot("2222222"))
         names = {INVERTER + "1111111", MULTI + "2222222", SYSTEM, BATTERY}
         assert await watcher.names() == names

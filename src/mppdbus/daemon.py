@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import signal
 from datetime import date
 from pathlib import Path
@@ -174,18 +175,34 @@ class Keeper:
             )
             await self._stranger.introduce(inverter)
             self._check_serial(inverter)
-            if self._known is not None:
-                inverter.remember(self._known)
+            await self._recognise(inverter)
+            first = await poller.first()
             self._known = inverter
-            await self._introduce(await poller.first(), interval or FASTEST)
+            await self._introduce(first, interval or FASTEST)
             self._connected(inverter)
             await poller.run()
         finally:
+            try:
+                await self._end_session()
+            finally:
+                await link.close()
+
+    async def _recognise(self, inverter: Inverter) -> None:
+        """Go on with what is known of this unit; another one tells of other units."""
+        if (before := self._known) is None:
+            return
+        if before.identity.serial != inverter.identity.serial:
+            await self._others.forget()
+        inverter.remember(before)
+
+    async def _end_session(self) -> None:
+        """Show that nothing is known any more, of this one and of those it tells of."""
+        try:
             if self._known is not None:
                 self._show(self._known.away())
+        finally:
             self._installation.gone(self._index)
             await self._others.close()
-            await link.close()
 
     async def _introduce(self, snapshot: Snapshot, interval: float) -> None:
         """Put the inverter on the bus."""
@@ -229,7 +246,9 @@ class Keeper:
 
         Ports differ in what they say. No two damages are alike, so their kind counts.
         """
-        kind = str(error) if isinstance(error, PortError) else type(error).__name__
+        kind = type(error).__name__
+        if isinstance(error, PortError):  # numbers, such as of processes, are no news
+            kind = re.sub(r"[0-9]+", "#", str(error))
         level = logging.DEBUG if kind in self._told else logging.WARNING
         self._log.log(level, "%s", error)
         self._told.add(kind)

@@ -19,6 +19,10 @@ class BusError(MppdbusError, ConnectionError):
     """No D-Bus, or a name on it that is not ours to have."""
 
 
+class ShownAlready(BusError):
+    """The inverter is on the bus by a cable of its own."""
+
+
 class BusAway(BusError):
     """The bus went away while we were on it: it comes back, so try again."""
 

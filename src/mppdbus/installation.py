@@ -13,7 +13,7 @@ from pathlib import Path
 from .bank import Bank, BankSettings
 from .bankfile import BankFile
 from .energy.integrator import LONGEST
-from .errors import BusError
+from .errors import ShownAlready
 from .localsetting import Setting
 from .site import Site
 from .snapshot import Snapshot
@@ -26,6 +26,8 @@ from .venus.views import Unit, UnitView
 from .victron import AcInput
 
 AC_INPUT = "/Settings/SystemSetup/AcInput1"  # what the GX's own menu edits
+OUTWAIT = 10.0  # s at most, to see who of two with one number is still there
+LOOK = 0.1  # s from one look to the next
 SETTLED = 2.0  # s that other batteries may take to answer at the start
 POLLS_APART = 3  # polls between two samples that still count as one stretch
 
@@ -65,6 +67,7 @@ class Installation:
         self._settings = LocalSettings(
             address, directory / "settings.json", patience=patience
         )
+        self._introducing = asyncio.Lock()
         self._followers: set[Key] = set()  # of the GX's setting of the AC input
         self._watch = BatteryWatch(address, BATTERY_NAME, self._monitored)
         self._notifier = Notifier(address)
@@ -88,15 +91,19 @@ class Installation:
         await self._notifier.open()
 
     async def close(self) -> None:
-        """Release all names, and keep everything."""
-        await self._watch.close()
-        await self._publisher.close()
-        await asyncio.gather(
-            self._notifier.close(),
-            self._settings.close(),
+        """Release all names, and keep everything, whatever goes wrong."""
+        done = await asyncio.gather(
             self._archive.close(),
             self._bankfile.close(),
+            self._watch.close(),
+            self._publisher.close(),
+            self._notifier.close(),
+            self._settings.close(),
+            return_exceptions=True,
         )
+        for error in done:
+            if isinstance(error, Exception):
+                log.error("while ending", exc_info=error)
 
     async def introduce(
         self, key: Key, unit: Unit, snapshot: Snapshot, place: str, interval: float
@@ -104,19 +111,55 @@ class Installation:
         """Put an inverter on the bus; `interval` s is the time between its snapshots.
 
         `place` says where it is plugged in. Raises `BusError` when its name belongs to
-        somebody else, `BusAway` while there is no bus.
+        somebody else, `ShownAlready` for a unit of which another one tells and that has
+        a cable, `BusAway` while there is no bus.
         """
-        if key not in self.site.keys:
-            self.site.join(key, unit)
-        await self._make_way(key, snapshot.identity.serial)
-        if unit.ac_input_follows:
-            await self._follow_ac_input(key)
-        uid = await self._publisher.prepare(key, snapshot.identity.serial, place)
-        longest = max(LONGEST, POLLS_APART * interval)
-        ledger = await self._archive.ledger(uid, self._clock(), longest=longest)
-        self.site.open_books(key, ledger)
-        self.show(key, snapshot)
-        await self._publisher.enter(key)
+        serial = snapshot.identity.serial
+        if not isinstance(key, Told):
+            await self._outwait_twins(key, serial, max(OUTWAIT, 2.5 * interval))
+        async with self._introducing:
+            await self._make_way(key, serial)
+            if key not in self.site.keys or self.site.serial(key) != serial:
+                self.site.join(key, unit, serial)
+            if unit.ac_input_follows:
+                await self._follow_ac_input(key)
+            uid = await self._publisher.prepare(key, serial, place)
+            longest = max(LONGEST, POLLS_APART * interval)
+            ledger = await self._archive.ledger(uid, self._clock(), longest=longest)
+            self.site.open_books(key, ledger)
+            self.show(key, snapshot)
+            await self._publisher.enter(key)
+
+    async def _outwait_twins(
+        self, key: Key, serial: str | None, patience: float
+    ) -> None:
+        """Wait until it is clear whether this unit is also where it was before.
+
+        It may have been moved just now, so that its old place does not know yet.
+        """
+        arrived = self._clock()
+        while self._clock() - arrived < patience:
+            doubtful = [
+                twin
+                for twin in self.site.twins(key, serial)
+                if not isinstance(twin, Told)
+                and self.site.view(twin).snapshot.online
+                and self.site.heard(twin) < arrived
+            ]
+            if not doubtful:
+                return
+            await asyncio.sleep(LOOK)
+
+    async def _make_way(self, key: Key, serial: str | None) -> None:
+        """See to it that no unit is shown twice; a cable of its own goes before."""
+        for twin in self.site.twins(key, serial):
+            away = not self.site.view(twin).snapshot.online
+            if isinstance(twin, Told):
+                await self.remove(twin)
+            elif away:
+                self._settings.leave(twin)
+            elif isinstance(key, Told):
+                raise ShownAlready(f"{serial} is on the bus by a cable of its own")
 
     def show(self, key: Key, snapshot: Snapshot) -> None:
         """Take a snapshot: count it and show it."""
@@ -127,6 +170,10 @@ class Installation:
             self._tell(view)
             self._archive.tend(now)
             self._bankfile.tend(now)
+
+    def shows(self, key: Key) -> bool:
+        """Tell whether a unit is one of ours."""
+        return key in self.site.keys
 
     def meter(self, key: Key, day: date | None, wh: float) -> None:
         """Take what an inverter's own meter says: Wh of PV of a day, or of its life."""
@@ -142,6 +189,7 @@ class Installation:
         await self._publisher.remove(key)
         self._settings.leave(key)
         self.site.leave(key)
+        self._publisher.show_shared()
 
     def _tell(self, view: UnitView) -> None:
         """Pass on what no alarm path says: words, and what no document explains."""
@@ -162,25 +210,6 @@ class Installation:
         log.info(said)
         self.site.bank.step_back(name)
         self._publisher.monitored(name)
-
-    async def _make_way(self, key: Key, serial: str | None) -> None:
-        """See to it that a unit with a cable of its own is not shown twice.
-
-        Raises `BusError` for a unit of which another one tells, if it has a cable.
-        """
-        same = [
-            other
-            for other in self.site.keys
-            if other != key
-            and serial is not None
-            and self.site.view(other).snapshot.identity.serial == serial
-        ]
-        for other in same:
-            if isinstance(other, Told):
-                await self.remove(other)
-            elif isinstance(key, Told):
-                self.site.leave(key)
-                raise BusError(f"{serial} is on the bus by a cable of its own")
 
     async def _follow_ac_input(self, key: Key) -> None:
         """Let the type of a unit's AC input be what the GX is set to."""

@@ -30,6 +30,8 @@ class _Place:
     unit: Unit
     view: UnitView
     alarms: AlarmWatch
+    serial: str | None = None
+    heard: float = float("-inf")  # when the last new reading came
     learner: LossLearner = field(default_factory=LossLearner)
     learned: Losses | None = None  # what of the learner the books have
     ledger: Ledger | None = None
@@ -57,10 +59,25 @@ class Site:
 
     # -- who is there -------------------------------------------------------------
 
-    def join(self, key: Key, unit: Unit) -> None:
+    def join(self, key: Key, unit: Unit, serial: str | None = None) -> None:
         """Take a unit in, or another one in its place; nothing is known of it."""
         view = UnitView.of(unit, Snapshot(), charge=SHARED)
-        self._places[key] = _Place(unit, view, AlarmWatch(unit.profile))
+        self._places[key] = _Place(unit, view, AlarmWatch(unit.profile), serial)
+
+    def serial(self, key: Key) -> str | None:
+        """Return the serial number that a unit came with."""
+        return self._places[key].serial
+
+    def twins(self, key: Key, serial: str | None) -> list[Key]:
+        """Return the other places where there is, or was, a unit of this number."""
+        if serial is None:
+            return []
+        others = self._places.items()
+        return [k for k, place in others if k != key and place.serial == serial]
+
+    def heard(self, key: Key) -> float:
+        """Return when the last new reading of a unit came, by the time of `see`."""
+        return self._places[key].heard
 
     def change(self, key: Key, unit: Unit) -> None:
         """Give a unit another name, instance, phase or input; its values stay."""
@@ -112,6 +129,9 @@ class Site:
         unit = place.unit
         if unit.phase_follows and snapshot.phase not in (None, unit.phase):
             place.unit = replace(unit, phase=snapshot.phase)
+        status = snapshot.status
+        if status is not None and status is not place.view.snapshot.status:
+            place.heard = now
         power = flow(snapshot, place.learner.losses)
         place.learner.feed(snapshot, power, now)
         ledger = place.ledger

@@ -12,6 +12,9 @@ from .bus import Item, Value, VictronService, Writer
 
 INSTANCE = "/DeviceInstance"
 
+RETRY = 30.0  # s until a name that somebody else has is tried again
+SOON = 3.0  # s, while there is no bus
+
 log = logging.getLogger("mppdbus.bus")
 
 
@@ -33,6 +36,7 @@ class Presence:
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.wanted = False  # on the bus, or on the way there
         self._renewing = False  # soon: whatever else is new is seen then too
 
     @property
@@ -61,18 +65,29 @@ class Presence:
         self.service.add_items(item for item in items if item.path not in known)
 
     async def enter(self) -> None:
-        """Have the service on the bus under its name.
+        """Have the service on the bus under its name, unless it is to leave meanwhile.
 
         Raises `BusError` if somebody else has the name, `BusAway` while there is no
         bus.
         """
-        async with self._turn:
-            if not self._closed:
-                await self._enter()
+        self.wanted = True
+        try:
+            await self._enter_in_turn()
+        except BaseException:
+            self.wanted = self.service.wanted  # it may come back by itself
+            raise
+
+    def want(self) -> None:
+        """Enter in the background, unless that is so or under way; try until it is."""
+        if not self.wanted and not self._closed:
+            self.wanted = True
+            self._start(self._try())
 
     def leave(self) -> None:
         """Give the name back, in the background."""
-        self._start(self._leave())
+        if self.wanted:
+            self.wanted = False
+            self._start(self._leave())
 
     def begin_anew(self) -> None:
         """Leave and enter again, in the background, if the service is there.
@@ -100,9 +115,28 @@ class Presence:
                 raise
             raise BusAway(str(error)) from error
 
+    async def _try(self) -> None:
+        told = ""
+        while self.wanted and not self._closed:
+            try:
+                await self._enter_in_turn()
+            except BusError as error:
+                if told != str(error):
+                    told = str(error)
+                    log.warning("%s", told)
+                await asyncio.sleep(SOON if isinstance(error, BusAway) else RETRY)
+            else:
+                return
+
+    async def _enter_in_turn(self) -> None:
+        async with self._turn:
+            if self.wanted and not self._closed:
+                await self._enter()
+
     async def _leave(self) -> None:
         async with self._turn:
-            await self._release()
+            if not self.wanted:
+                await self._release()
 
     async def _anew(self) -> None:
         async with self._turn:

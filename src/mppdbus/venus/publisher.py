@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
 from mppdbus.alarms import ALARM_LEVELS
-from mppdbus.errors import BusError
 
 from .bus import ACCEPTED, REFUSED, Item, Value, Writer
+from .commons import Commons
 from .extra_rows import CORRECTION
 from .household import Household, Key
 from .legs import phases_of_unit
@@ -38,8 +38,6 @@ from .shared import (
     BATTERY_UID,
     SYSTEM_NAME,
     UNIT_LEVELS,
-    Battery,
-    System,
 )
 from .views import Unit, UnitView
 from .wire import Wire
@@ -88,6 +86,7 @@ class _Shown:
     history_at: float = float("-inf")
     history_day: date | None = None
     leaving: asyncio.TimerHandle | None = None
+    released: bool = False  # the name, of a unit that stayed away
 
 
 class Publisher:
@@ -104,12 +103,7 @@ class Publisher:
         self._household = household
         self._settings = settings
         self._shown: dict[Key, _Shown] = {}
-        self._system: System | None = None
-        self._battery: Battery | None = None
-        self._monitor: str | None = None  # who else watches the battery
-        self._turn = asyncio.Lock()  # to make what all units share
-        self._moving = asyncio.Lock()  # while units change places
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._commons = Commons(household, self._make, self._prefer)
 
     async def open(self, units: Sequence[Unit]) -> None:
         """Look at the bus; raises `BusError` if there is none, or a name is taken.
@@ -135,18 +129,24 @@ class Publisher:
         """Learn under which name and instance a unit is to appear; return its uid.
 
         `place` says where it is plugged in, for units without a number of their own.
+        One unit at a time: see to it that no other is being prepared.
         """
         uid = await self._settings.unit_id(key, serial, place)
         unit = self._household.view(key).unit
         name = _name(unit, uid)
         shown = self._shown.get(key)
-        if shown is not None and shown.presence.name == name:
+        same = shown is not None and shown.presence.name == name
+        if same and shown is not None and shown.kept.uid == uid:
+            self._household.change(key, replace(unit, instance=shown.kept.instance))
             return uid
-        async with self._moving:
-            await self._make_room(key, name, unit.connection)
+        await self._make_room(key, name, unit.connection)
         profile = PROFILES[unit.profile]
         kept = self._prefer(uid, ALARM_LEVELS[profile.device_class], key)
-        await kept.load(profile.device_class, unit.instance)
+        try:
+            await kept.load(profile.device_class, unit.instance)
+        except BaseException:
+            kept.forget()
+            raise
         self._household.change(key, replace(unit, instance=kept.instance))
         items = [row.item(unit.phase) for row in profile.rows]
         presence = self._make(name, items, kept)
@@ -170,14 +170,14 @@ class Publisher:
         all_values = values_of(rows, view, shown.phases[0]) | live_values
         shown.presence.update(all_values)
         self.show(key)
-        new = not shown.presence.there
+        new, shown.released = not shown.presence.there, False
         await shown.presence.enter()
         if new:
             log.info("%s is on the bus as %s", view.unit.name, shown.presence.name)
-        async with self._turn:
-            if _hybrid(view.unit):
-                await self._enter_system(key, shown)
-            await self._mind_battery()
+        if _hybrid(view.unit):
+            name, instance = shown.presence.name, shown.kept.instance
+            await self._commons.enter(key, name, instance, shown.kept.values())
+        self.show_shared()
 
     def show(self, key: Key) -> None:
         """Show the last view of a unit; only what changed is sent."""
@@ -188,12 +188,11 @@ class Publisher:
                 self._values(shown, view) | self._history(shown, view)
             )
             self._watch_absence(key, shown, online=view.snapshot.online)
-        self._show_shared()
+        self.show_shared()
 
     def monitored(self, name: str | None) -> None:
         """Take note who else watches the battery: ours steps back, or returns."""
-        self._monitor = name
-        self._start(self._mind_battery_later())
+        self._commons.monitor = name
         for key in tuple(self._shown):
             self.show(key)
 
@@ -205,20 +204,16 @@ class Publisher:
         if shown.leaving is not None:
             shown.leaving.cancel()
         shown.kept.forget()
-        if self._system is not None and self._system.lists(key):
-            self._system.list_device(key, None, None)
+        self._commons.list_device(key, None, None)
         await shown.presence.close()
 
     async def close(self) -> None:
         """Release all names and disconnect."""
-        for task in self._tasks:
-            task.cancel()
         for shown in self._shown.values():
             if shown.leaving is not None:
                 shown.leaving.cancel()
-        all_of_them = [shown.presence for shown in self._shown.values()]
-        all_of_them += [w.presence for w in (self._system, self._battery) if w]
-        await asyncio.gather(*(presence.close() for presence in all_of_them))
+        closing = [shown.presence.close() for shown in self._shown.values()]
+        await asyncio.gather(*closing, self._commons.close())
 
     # -- units ----------------------------------------------------------------------
 
@@ -259,55 +254,22 @@ class Publisher:
 
     def _renumber(self, key: Key, shown: _Shown) -> None:
         """Take what somebody has changed in the settings."""
-        if self._system is not None and self._system.lists(key):
-            self._system.show_levels(shown.kept.values())
+        self._commons.show_levels(shown.kept.values())
         unit, instance = self._household.view(key).unit, shown.kept.instance
         if instance != unit.instance:
             self._household.change(key, replace(unit, instance=instance))
-            if self._system is not None and self._system.lists(key):
-                self._system.list_device(key, shown.presence.name, instance)
+            self._commons.list_device(key, shown.presence.name, instance)
         self.show(key)
 
     # -- what all units share -------------------------------------------------------
 
-    async def _enter_system(self, key: Key, shown: _Shown) -> None:
-        if self._system is None:
-            system = System(self._household, self._make, self._prefer)
-            await system.load()
-            self._system = system
-        self._system.list_device(key, shown.presence.name, shown.kept.instance)
-        self._system.show_levels(shown.kept.values())
-        self._system.show()
-        await self._system.presence.enter()
-
-    async def _mind_battery(self) -> None:
-        """Have the battery on the bus where it is needed, and nowhere else."""
-        needed = self._household.battery_needed and self._monitor is None
-        if self._battery is None and needed:
-            battery = Battery(self._household, self._make, self._prefer)
-            await battery.load()
-            self._battery = battery
-        if self._battery is None:
-            return
-        if needed and self._household.system().online:
-            self._battery.show()
-            await self._battery.presence.enter()
-        else:
-            self._battery.presence.leave()
-
-    async def _mind_battery_later(self) -> None:
-        try:
-            async with self._turn:
-                await self._mind_battery()
-        except BusError as error:
-            log.warning("%s", error)
-
-    def _show_shared(self) -> None:
+    def show_shared(self) -> None:
+        """Show what all units make together."""
         if self._household.several:
             self._show_input(self._household.system("hybrid").active_input)
-        for whole in (self._system, self._battery):
-            if whole is not None:
-                whole.show()
+        present = [key for key, shown in self._shown.items() if shown.presence.wanted]
+        hybrids = any(_hybrid(self._household.view(key).unit) for key in present)
+        self._commons.show(hybrids=hybrids, anybody=bool(present))
 
     def _show_input(self, value: int | None) -> None:
         """Show one input for all: systemcalc takes that of the lowest instance."""
@@ -321,21 +283,26 @@ class Publisher:
         if online and shown.leaving is not None:
             shown.leaving.cancel()
             shown.leaving = None
+            if shown.released:
+                self._return(key, shown)
         elif not online and shown.leaving is None:
             loop = asyncio.get_running_loop()
             shown.leaving = loop.call_later(AWAY, self._leave, key)
+
+    def _return(self, key: Key, shown: _Shown) -> None:
+        """Take the name again for a unit that was away for long."""
+        shown.released = False
+        shown.presence.want()
+        self._commons.list_device(key, shown.presence.name, shown.kept.instance)
 
     def _leave(self, key: Key) -> None:
         """Release the name of a unit that stays away; after the last, all names."""
         shown = self._shown[key]
         log.warning("%s stays away: its name is released", shown.presence.name)
+        shown.released = True
         shown.presence.leave()
-        if self._system is not None and self._system.lists(key):
-            self._system.list_device(key, None, None)
-            if not self._household.system("hybrid").online:
-                self._system.presence.leave()
-        if self._battery is not None and not self._household.system().online:
-            self._battery.presence.leave()
+        self._commons.list_device(key, None, None)
+        self.show_shared()
 
     # -- making services --------------------------------------------------------------
 
@@ -352,7 +319,7 @@ class Publisher:
             if key is not None and key in self._shown:
                 self._renumber(key, self._shown[key])
             else:
-                self._show_shared()
+                self.show_shared()
 
         name = "" if key is None else self._household.view(key).unit.name
         return Preferences(
@@ -378,12 +345,7 @@ class Publisher:
     def _shows_charge(self, kept: Preferences) -> bool:
         """Tell whether a service shows how full the battery is: one for all does."""
         of_all = kept.uid == BATTERY_UID
-        return self._monitor is None and of_all == self._household.several
-
-    def _start(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        return self._commons.monitor is None and of_all == self._household.several
 
 
 def _hybrid(unit: Unit) -> bool:

@@ -1,0 +1,92 @@
+"""Keeps what all units share on the bus, as long as there is a unit to show."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from mppdbus.errors import BusError
+
+from .bus import Value
+from .household import Household, Key
+from .shared import Battery, Make, Prefer, System
+
+log = logging.getLogger("mppdbus.bus")
+
+
+class Commons:
+    """The acsystem, and the battery where it needs a service of its own.
+
+    `monitor` is the name of whoever else watches the battery; ours steps back then.
+    """
+
+    def __init__(self, household: Household, make: Make, prefer: Prefer) -> None:
+        self._household = household
+        self._make = make
+        self._prefer = prefer
+        self._system: System | None = None
+        self._battery: Battery | None = None
+        self._making: asyncio.Task[None] | None = None  # the battery
+        self.monitor: str | None = None
+
+    async def enter(
+        self, key: Key, name: str, instance: int, kept: Mapping[str, Value]
+    ) -> None:
+        """Have a unit of the hybrid profile in the acsystem, and that on the bus.
+
+        Raises as `Presence.enter` does. One unit at a time.
+        """
+        if self._system is None:
+            system = System(self._household, self._make, self._prefer)
+            await system.load()
+            self._system = system
+        self._system.list_device(key, name, instance)
+        self._system.show_levels(kept)
+        self._system.show()
+        await self._system.presence.enter()
+
+    def list_device(self, key: Key, name: str | None, instance: int | None) -> None:
+        """Say which service a unit of the acsystem has now; None: none."""
+        if self._system is not None and self._system.lists(key):
+            self._system.list_device(key, name, instance)
+
+    def show_levels(self, kept: Mapping[str, Value]) -> None:
+        """Show the alarm levels of a unit on the page of all."""
+        if self._system is not None:
+            self._system.show_levels(kept)
+
+    def show(self, *, hybrids: bool, anybody: bool) -> None:
+        """Show all as they are; `hybrids`, `anybody`: whether there is one to show."""
+        if self._system is not None:
+            self._system.show()
+            presence = self._system.presence
+            presence.want() if hybrids else presence.leave()
+        needed = self._household.battery_needed and self.monitor is None and anybody
+        if self._battery is not None:
+            self._battery.show()
+            presence = self._battery.presence
+            presence.want() if needed else presence.leave()
+        elif needed and self._making is None:
+            self._making = asyncio.get_running_loop().create_task(self._make_battery())
+
+    async def close(self) -> None:
+        """Leave the bus for good."""
+        if self._making is not None:
+            self._making.cancel()
+            await asyncio.gather(self._making, return_exceptions=True)
+        both = [whole for whole in (self._system, self._battery) if whole is not None]
+        await asyncio.gather(*(whole.presence.close() for whole in both))
+
+    async def _make_battery(self) -> None:
+        battery = Battery(self._household, self._make, self._prefer)
+        try:
+            await battery.load()
+        except BusError as error:
+            log.warning("%s", error)
+        else:
+            self._battery = battery
+            battery.show()
+            battery.presence.want()
+        finally:
+            self._making = None
