@@ -27,6 +27,7 @@ from .victron import AcInput
 
 AC_INPUT = "/Settings/SystemSetup/AcInput1"  # what the GX's own menu edits
 OUTWAIT = 10.0  # s at most, to see who of two with one number is still there
+POLLS_WAITED = 2.5  # polls, if those are more
 LOOK = 0.1  # s from one look to the next
 SETTLED = 2.0  # s that other batteries may take to answer at the start
 POLLS_APART = 3  # polls between two samples that still count as one stretch
@@ -116,7 +117,9 @@ class Installation:
         """
         serial = snapshot.identity.serial
         if not isinstance(key, Told):
-            await self._outwait_twins(key, serial, max(OUTWAIT, 2.5 * interval))
+            await self._outwait_twins(
+                key, serial, max(OUTWAIT, POLLS_WAITED * interval)
+            )
         async with self._introducing:
             await self._make_way(key, serial)
             if key not in self.site.keys or self.site.serial(key) != serial:
