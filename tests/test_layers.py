@@ -46,7 +46,9 @@ ALLOWED: dict[str, set[str]] = {
     "inverter": LINE | {"link", "snapshot", "parallel", "crew"},
     "stranger": LINE | {"inverter", "link"},
     "members": LINE | {"inverter", "link", "snapshot", "parallel", "crew"},
-    "poller": LINE | {"inverter", "link", "members", "meters", "snapshot", "power"},
+    "doubt": CODEC | {"inverter"},
+    "poller": LINE
+    | {"inverter", "link", "members", "meters", "snapshot", "power", "doubt"},
     "venus": PURE | {"__init__", "localsetting", "settingsfile", "energy", "soc"},
     "losses": PURE,
     "parallel": CODEC | {"snapshot"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from mppdbus.poller import ONCE, RECURRING, Plan
+from mppdbus.poller import ONCE, RECURRING, WHO, Plan
 from mppdbus.protocol.commands import QUERIES, base_command
 
 
@@ -13,7 +13,7 @@ def learnt(*, fast: bool) -> Plan:
 
 
 def test_every_query_of_the_tables_has_a_layout() -> None:
-    asked = {*ONCE, *(c.query for c in RECURRING)}
+    asked = {*ONCE, *(c.query for c in (*RECURRING, WHO))}
     assert {base_command(query) for query in asked} <= set(QUERIES)
 
 
@@ -94,4 +94,5 @@ def test_on_a_full_line_the_other_queries_and_all_delays_take_seven_percent() ->
         while (query := plan.next(now, None)) is not None:
             now += cost[query] + 0.003
             plan.done(query, now)
+    now += 600 / WHO.every_fast * (WHO.typical + 0.003)
     assert now / polls < 0.5517 * 1.07

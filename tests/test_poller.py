@@ -117,7 +117,8 @@ def test_at_leisure_each_query_has_its_cadence() -> None:
             assert 190 <= asked["QPIWS"] <= 240
             assert 18 <= asked["QPIRI"] <= 22
             assert 4 <= asked["QFLAG"] <= 6
-            assert {asked[query] for query in ("QPI", "QID", "QMN", "QGMN")} == {1}
+            assert 18 <= asked["QID"] <= 21
+            assert {asked[query] for query in ("QPI", "QMN", "QGMN")} == {1}
             assert watched.link.stats.retries == 0
             assert watched.complaints == []
             assert all(s.status is not None for _, s in watched.shown)
@@ -134,6 +135,7 @@ def test_as_fast_as_the_line_allows() -> None:
             asked = watched.simulator.scene.requests
             assert 600 / asked["QPIGS"] < 0.60
             assert 600 / asked["QMOD"] < 6.5
+            assert asked["QID"] == 2
             assert 600 / asked["QPIWS"] < 6.5
             assert watched.link.stats.retries == 0
             live = [t for t, s in watched.shown if s.status is not None]

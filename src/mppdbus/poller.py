@@ -10,8 +10,9 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from .doubt import Doubt
 from .errors import (
     LinkError,
     MppdbusError,
@@ -24,8 +25,6 @@ from .inverter import Inverter
 from .members import BRIEF, Members
 from .meters import Meters
 from .power import mains_present
-from .protocol.dialects import bogus_serial
-from .protocol.models_settings import SerialNumber
 from .snapshot import Snapshot
 
 FAILURES_OFFLINE = 3  # failed live polls in a row after which nothing is known
@@ -61,6 +60,8 @@ RECURRING = (
 MEMBER = Cadence("QPGSn", 0.0, 0.0, 0.73)
 # The inverter's own energy meters, one query at a time: `Meters` knows which.
 METER = Cadence("QET", 600.0, 1800.0, 0.2)
+# Who is there, at such times and in doubt: see `Doubt`.
+WHO = Cadence("QID", 60.0, 300.0, 0.16)
 # What a unit may or may not know; silence there is soon taken for a no.
 OPTIONAL = ("QPGS0", "QBEQI", "Q1", "QT", "QET", "QDOP", "QBATCD", "QVFW2", "QVFW3")
 # Asked once after connecting, one between two live polls, in this order.
@@ -159,6 +160,8 @@ class Poller:
         self._interval = interval
         self._keep = _keep(interval)
         self._plan = Plan(fast=interval is None)
+        every = WHO.every_fast if interval is None else WHO.every
+        self._doubt = Doubt(inverter, clock, every)
         self._failures = 0
         self._mains: tuple[object, ...] | None = None
         self._silences: Counter[str] = Counter()
@@ -179,7 +182,11 @@ class Poller:
         return self._inverter.crew.round
 
     async def first(self) -> Snapshot:
-        """Read what must be known before anything is shown: QMOD, if any, and QPIGS."""
+        """Read what must be known before anything is shown: QMOD, if any, and QPIGS.
+
+        The unit has just been introduced.
+        """
+        self._doubt.settle()
         await self._inverter.probe("QMOD")
         self._plan.done("QMOD", self._clock())
         await self._inverter.read("QPIGS")
@@ -216,16 +223,18 @@ class Poller:
     # -- live ---------------------------------------------------------------------
 
     async def _live(self) -> None:
-        began = self._clock()
+        began, other = self._clock(), None
         try:
             await self._inverter.read("QPIGS")
+            other = await self._doubt.stranger()
         except PortLost:
             raise
         except (LinkError, ProtocolError) as error:
             await self._failed(error, self._clock() - began)
             return
-        if self._failures:
-            await self._check_who()
+        if other is not None:
+            known = self._inverter.identity.serial
+            raise LinkError(f"another inverter is here now: {other}, not {known}")
         if self._failures >= FAILURES_OFFLINE:
             self._log.info("answers again after %d failed polls", self._failures)
         self._failures = 0
@@ -233,20 +242,9 @@ class Poller:
         if (self._inverter.trackers or 1) > 1:
             await self._inverter.probe("QPIGS2")
 
-    async def _check_who(self) -> None:
-        """Look after an outage who is there: RS232 plugs are swapped in seconds.
-
-        Raises `LinkError` if that is another inverter than before.
-        """
-        known = self._inverter.identity.serial
-        said = await self._inverter.probe("QID") if known else None
-        if not isinstance(said, SerialNumber) or said.serial == known:
-            return
-        if not bogus_serial(said.serial):
-            raise LinkError(f"another inverter is here now: {said.serial}, not {known}")
-
     async def _failed(self, error: MppdbusError, took: float) -> None:
         self._failures += 1
+        self._doubt.suspect()
         if self._failures == FAILURES_OFFLINE:
             self._complain(error)
             if self._members is not None:
@@ -263,7 +261,13 @@ class Poller:
         self._expiry = None
         if time is not None:
             loop, wait = asyncio.get_running_loop(), time - self._clock() + 0.01
-            self._expiry = loop.call_later(wait, self._show)
+            self._expiry = loop.call_later(wait, self._expired)
+
+    def _expired(self) -> None:
+        snapshot = self._snapshot()
+        if self._doubt.cast:  # there is a newer reading, but nobody knows of whom
+            snapshot = replace(snapshot, status=None, second=None)
+        self._publish(snapshot)
 
     def _watch(self, shown: Snapshot) -> None:
         """Ask the mode at once when mains, status bits or the battery's turn change."""
@@ -294,6 +298,7 @@ class Poller:
         end = start + self._interval
         await self._fill(end)
         if (rest := end - self._clock()) > 0:
+            self._doubt.idle(rest)
             await asyncio.sleep(rest)
 
     async def _fill(self, end: float) -> None:
@@ -369,8 +374,10 @@ class Poller:
             self._inverter.trackers = 1
 
     def _show(self) -> Snapshot:
+        """Publish what is known, unless it may be of another unit."""
         snapshot = self._snapshot()
-        self._publish(snapshot)
+        if not (self._doubt.cast and snapshot.online):
+            self._publish(snapshot)
         return snapshot
 
     def _snapshot(self) -> Snapshot:
