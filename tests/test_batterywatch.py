@@ -163,6 +163,36 @@ async def test_one_that_never_answers_holds_nothing_up(bus_address: str) -> None
             assert told.names == [OTHER]
 
 
+async def test_one_that_never_answers_does_not_blind_us_to_the_others(
+    private_bus: PrivateBus,
+) -> None:
+    """The bus counts the replies that we are owed, and at its limit refuses calls."""
+    private_bus.stop()
+    private_bus.start(max_replies_per_connection=3)
+    address = private_bus.address
+    async with running(address) as bms, watching(address) as (_, told):
+        await told.until(NAME)
+        bms.hang()
+        await told.until(NAME, None)
+        for _ in range(5):
+            await several_looks()
+        async with running(address, OTHER):
+            await told.until(NAME, None, OTHER)
+        bms.go_on()
+        await told.until(NAME, None, OTHER, None, NAME)
+
+
+async def test_an_error_is_no_value_that_is_not_there(private_bus: PrivateBus) -> None:
+    """Only without the path `/Connected` a battery counts as connected."""
+    private_bus.stop()
+    private_bus.start(policy='<deny send_path="/Connected"/>')
+    address = private_bus.address
+    async with running(address), watching(address) as (watch, told):
+        await watch.settled()
+        await several_looks()
+        assert told.names == []
+
+
 async def test_a_short_silence_changes_nothing(bus_address: str) -> None:
     async with running(bus_address) as bms, watching(bus_address) as (_, told):
         await told.until(NAME)

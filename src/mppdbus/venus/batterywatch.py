@@ -16,6 +16,7 @@ from mppdbus.errors import BusError
 
 from .namewatch import FIRST_DELAY, LONGEST_DELAY, TIMEOUT
 from .settingsservice import plain
+from .tasks import ended
 from .wire import DAEMON, Wire, to_daemon
 
 PREFIX = "com.victronenergy.battery"
@@ -24,11 +25,15 @@ EARLY = 1.0  # s before the second look; then twice as long each time
 ANSWER = 5.0  # s that a battery may take to answer
 PATIENCE = 2  # so often in a row it may fail to
 
+_ERROR = "org.freedesktop.DBus.Error."
+_ABSENT = {f"{_ERROR}Unknown{what}" for what in ("Object", "Interface", "Method")}
 _ITEM = "com.victronenergy.BusItem"
 _RULE = (
     f"type='signal',sender='{DAEMON}',member='NameOwnerChanged',"
     f"arg0namespace='{PREFIX}'"
 )
+
+_Reply = asyncio.Future[Message | None]
 
 log = logging.getLogger("mppdbus.bus")
 
@@ -44,6 +49,7 @@ class _Battery:
     owner: str
     counts: bool | None = None
     failures: int = 0
+    owed: _Reply | None = None  # the reply to the last call, there or not
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
@@ -90,13 +96,13 @@ class BatteryWatch:
 
     async def close(self) -> None:
         """Leave the bus."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._keeper
-        self._forget_all()
-        if self._wire is not None:
-            await self._wire.close()
+        try:
+            if self._keeper is not None:
+                await ended(self._keeper)
+        finally:
+            self._forget_all()
+            if self._wire is not None:
+                await self._wire.close()
 
     # -- who is there ------------------------------------------------------------------
 
@@ -182,8 +188,8 @@ class BatteryWatch:
 
     async def _look(self, wire: Wire, battery: _Battery) -> None:
         try:
-            connected = await self._value(wire, battery.owner, "/Connected", absent=1)
-            soc = await self._value(wire, battery.owner, "/Soc", absent=None)
+            connected = await self._value(wire, battery, "/Connected", absent=1)
+            soc = await self._value(wire, battery, "/Soc", absent=None)
         except _NoAnswer:
             battery.failures += 1
             if battery.failures >= PATIENCE or battery.counts is None:
@@ -192,39 +198,44 @@ class BatteryWatch:
             battery.failures = 0
             battery.counts = _is(connected, 1) and _is_number(soc)
 
-    async def _value(self, wire: Wire, owner: str, path: str, absent: Any) -> Any:  # noqa: ANN401
-        """Return what is at `path`, `absent` if there is no such path."""
-        call = Message(destination=owner, path=path, interface=_ITEM, member="GetValue")
-        reply = await self._ask(wire, call)
-        if reply.message_type is MessageType.ERROR or len(reply.body) != 1:
-            return absent
-        return plain(reply.body[0])
+    async def _value(
+        self,
+        wire: Wire,
+        battery: _Battery,
+        path: str,
+        absent: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        """Return what is at `path`, `absent` if there is no such path.
+
+        Raises _NoAnswer. Who owes a reply is asked nothing more: the bus counts them,
+        and at its limit refuses all our calls.
+        """
+        if battery.owed is not None:
+            await self._in_time(battery.owed)
+        call = Message(
+            destination=battery.owner, path=path, interface=_ITEM, member="GetValue"
+        )
+        battery.owed = _sent(wire, call)
+        reply = await self._in_time(battery.owed)
+        if reply.message_type is MessageType.ERROR:
+            if reply.error_name in _ABSENT:
+                return absent
+            raise _NoAnswer
+        return plain(reply.body[0]) if len(reply.body) == 1 else absent
 
     async def _is_own(self, wire: Wire, owner: str) -> bool:
         """Tell whether `owner` is a connection of this process, as the bus sees it."""
         process = "GetConnectionUnixProcessID"
-        theirs = await self._ask(wire, to_daemon(process, "s", [owner]))
-        us = await self._ask(wire, to_daemon(process, "s", [wire.unique_name]))
+        theirs = await self._in_time(_sent(wire, to_daemon(process, "s", [owner])))
+        ours = to_daemon(process, "s", [wire.unique_name])
+        us = await self._in_time(_sent(wire, ours))
         known = theirs.message_type is us.message_type is MessageType.METHOD_RETURN
         return known and bool(theirs.body == us.body)
 
-    async def _ask(self, wire: Wire, call: Message) -> Message:
+    async def _in_time(self, owed: _Reply) -> Message:
         """Return the reply, an error too; raises _NoAnswer if there is none in time."""
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Message | None] = loop.create_future()
-
-        def settle(reply: Message | None) -> None:
-            if not answer.done():
-                answer.set_result(reply)
-
-        if not wire.alive:
-            raise _NoAnswer
-        wire.ask(call, settle)
-        try:
-            async with asyncio.timeout(self._answer):
-                reply = await answer
-        except TimeoutError:
-            raise _NoAnswer from None
+        await asyncio.wait({owed}, timeout=self._answer)
+        reply = owed.result() if owed.done() else None
         if reply is None:
             raise _NoAnswer
         return reply
@@ -243,6 +254,15 @@ class BatteryWatch:
             self._on_change(monitor)
         except Exception:  # an error of theirs must not cost us the watch
             log.exception("%s", monitor)
+
+
+def _sent(wire: Wire, call: Message) -> _Reply:
+    """Send a call; its reply, or None once the connection is lost, comes by itself."""
+    owed: _Reply = asyncio.get_running_loop().create_future()
+    if not wire.alive:
+        raise _NoAnswer
+    wire.ask(call, owed.set_result)
+    return owed
 
 
 def _is_battery(name: str) -> bool:

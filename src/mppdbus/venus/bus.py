@@ -15,6 +15,7 @@ from mppdbus.errors import BusError
 from mppdbus.venus.calls import Calls
 from mppdbus.venus.items import Item, Kind, Value
 from mppdbus.venus.outbox import Outbox
+from mppdbus.venus.tasks import ended
 from mppdbus.venus.tree import Tree, introspection_xml
 from mppdbus.venus.wire import Wire, bus_address
 from mppdbus.venus.writes import ACCEPTED, NOT_WRITABLE, REFUSED, Writer, Writes
@@ -84,6 +85,11 @@ class VictronService:
     def claimed(self) -> bool:
         """True while the name is ours."""
         return self._claimed.is_set() and self.connected
+
+    @property
+    def wanted(self) -> bool:
+        """True while the name is ours, or will be when the bus is back."""
+        return self._wanted
 
     @property
     def unique_name(self) -> str | None:
@@ -179,17 +185,19 @@ class VictronService:
     async def close(self) -> None:
         """Leave the bus; writes without a verdict are refused first."""
         self._wanted = False
-        await self._writes.close()
-        if self._keeper is not None:
-            self._keeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._keeper
-            self._keeper = None
-        self._outbox.stop()
-        self._claimed.clear()
-        if self._wire is not None:
-            await self._wire.close()
-            self._wire = None
+        keeper, self._keeper = self._keeper, None
+        try:
+            if keeper is not None:
+                keeper.cancel()
+            await self._writes.close()
+            if keeper is not None:
+                await ended(keeper)
+        finally:
+            self._outbox.stop()
+            self._claimed.clear()
+            if (wire := self._wire) is not None:
+                self._wire = None
+                await wire.close()
 
     async def wait_lost(self) -> None:
         """Return while the connection is lost, or as soon as it is."""

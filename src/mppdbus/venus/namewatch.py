@@ -11,6 +11,7 @@ from dbus_fast import Message
 
 from mppdbus.errors import BusError
 
+from .tasks import ended
 from .wire import DAEMON, Wire
 
 TIMEOUT = 10.0  # s that the bus may take to answer at the start
@@ -52,12 +53,12 @@ class NameWatch:
 
     async def close(self) -> None:
         """Leave the bus."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._keeper
-        if self._wire is not None:
-            await self._wire.close()
+        try:
+            if self._keeper is not None:
+                await ended(self._keeper)
+        finally:
+            if self._wire is not None:
+                await self._wire.close()
 
     async def _connect(self) -> None:
         self._owner = None

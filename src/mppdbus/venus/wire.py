@@ -139,6 +139,10 @@ class Wire:
                 f"no D-Bus at {address}: {error or type(error).__name__}; start the "
                 'bus, or name another one as "bus" under [dbus]'
             ) from error
+        except BaseException:  # cancelled
+            if bus is not None:
+                _dispose(bus)
+            raise
         return cls(bus, on_call, on_signal)
 
     @property
