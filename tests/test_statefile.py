@@ -253,6 +253,21 @@ async def settled(directory: Path) -> list[str]:
     return names(directory) if directory.exists() else []
 
 
+async def test_a_ledger_bridges_what_its_unit_needs_now(tmp_path: Path) -> None:
+    """It is read each minute since it told of itself through another one."""
+    archive = Archive(tmp_path)
+    ledger = await archive.ledger(KEY, 0.0)
+    assert await archive.ledger(KEY, 1.0, longest=180.0) is ledger
+    today, flow = date(2026, 11, 23), Flow(pv=(1000.0,))
+    for now in (0.0, 60.0):
+        ledger.feed(Sample(flow), now, today)
+    assert ledger.counters.trackers == (pytest.approx(1 / 60),)
+    await archive.ledger(KEY, 61.0)
+    ledger.feed(Sample(flow), 120.0, today)
+    assert ledger.integrator.gaps == 1
+    await archive.close()
+
+
 async def test_what_is_counted_is_there_again(tmp_path: Path) -> None:
     archive = Archive(tmp_path)
     ledger = await archive.ledger(KEY, 0.0)

@@ -94,14 +94,15 @@ class Archive:
         """Return the ledger of an inverter: the same one again, or what was stored.
 
         `key` is its serial number or port and `longest` the s that two samples may be
-        apart. Whatever state the files are in, there is a ledger.
+        apart from now on. Whatever state the files are in, there is a ledger.
         """
         if (account := self._accounts.get(key)) is None:
             file = AtomicFile(self._directory / file_name(key))
             loop = asyncio.get_running_loop()
             books, stored = await loop.run_in_executor(self._thread, _open, file)
-            account = _Account(key, file, Ledger(books, longest=longest), now, stored)
+            account = _Account(key, file, Ledger(books), now, stored)
             account = self._accounts.setdefault(key, account)
+        account.ledger.bridge(longest)
         return account.ledger
 
     def tend(self, now: float) -> None:

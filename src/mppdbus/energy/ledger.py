@@ -50,6 +50,10 @@ class Ledger:
         self._before: Sample | None = None
         self._witness: Sample | None = None  # the last one of another reading
 
+    def bridge(self, longest: float) -> None:
+        """Join, from now on, samples that are at most `longest` s apart."""
+        self.integrator.longest = longest
+
     @property
     def history(self) -> History:
         """The days."""
