@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from mppdbus.bank import NO_ANSWER, NO_BATTERY, NO_SETTINGS, Bank, BankSettings
+from mppdbus.charge import INVERTERS_WORD, own_charge
 from mppdbus.protocol.models_settings import Ratings
 from mppdbus.soc import guess
 from mppdbus.soc.chemistries import Chemistry
@@ -16,17 +17,32 @@ from support_bank import AWAY, RATINGS, bank, hold, margin, percent, seen, setti
 HOUR = 3600.0
 
 
-def test_nothing_is_estimated_before_the_settings_of_a_unit_are_read() -> None:
+def test_before_the_settings_of_a_unit_are_read_its_own_percent_stands_in() -> None:
+    """systemcalc looks for a battery but once, when a name appears."""
     found = Bank(BankSettings())
     assert found.charge.origin == NO_ANSWER
     snapshot, flow = seen(52.8, -10)
     found.feed([(replace(snapshot, ratings=None), flow)], 1.0)
-    assert found.charge.percent is None
-    assert found.charge.origin == NO_SETTINGS
+    assert found.charge.percent == own_charge(snapshot).percent
+    assert found.charge.origin.startswith(INVERTERS_WORD)
+    assert found.charge.margin is None
     assert found.state is None
     assert not found.correct(50.0)
     found.feed([(snapshot, flow)], 2.0)
-    assert found.charge.percent is not None
+    assert found.charge.margin is not None
+
+
+def test_before_the_settings_are_read_what_was_kept_stands_in() -> None:
+    earlier = Bank(BankSettings(capacity_ah=200.0))
+    snapshot, flow = seen(52.8, -10)
+    earlier.feed([(snapshot, flow)], 1.0)
+    assert earlier.correct(37.0)
+    earlier.feed([(snapshot, flow)], 2.0)
+    found = Bank(BankSettings(capacity_ah=200.0), earlier.state, 5.0)
+    found.feed([(replace(snapshot, ratings=None), flow)], 1.0)
+    assert found.charge.percent == pytest.approx(37.0, abs=0.1)
+    found.feed([(snapshot, flow)], 2.0)
+    assert found.charge.percent == pytest.approx(37.0, abs=0.2)
 
 
 def test_what_was_not_configured_is_said() -> None:

@@ -168,7 +168,7 @@ def test_describe_tells_what_would_run() -> None:
         "log: INFO",
         (
             "battery: state of charge estimated; chemistry: found by asking, "
-            "capacity: guessed"
+            "capacity: guessed, cells: by the voltages"
         ),
         'inverter "inverter"',
         "  port:    serial:/dev/ttyUSB0, 2400 baud",
@@ -178,6 +178,7 @@ def test_describe_tells_what_would_run() -> None:
         "  poll:    every 2 s",
         "  timeout: automatic",
         "  AC:      phase: found by asking, input: grid",
+        "  others:  those of its set shown if it is alone here",
     ]
 
 

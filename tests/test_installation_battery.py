@@ -86,6 +86,7 @@ async def test_a_bms_comes_and_goes(
             discharge(home, clock, 3600.0)
             await bms.leave()
             await watcher.wait(SYSTEM, {"/Soc": ...})
+            await watcher.wait(FIRST, {"/Soc": ...})  # comes anew with it
             discharge(home, clock, 10.0)
             for service in (FIRST, SYSTEM):
                 assert 40 < await soc(watcher, service) < 78  # was counted meanwhile

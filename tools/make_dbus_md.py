@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from mppdbus.venus.battery_rows import BATTERY
-from mppdbus.venus.extra_rows import READINGS, SWITCHES, switch_id
+from mppdbus.venus.extra_rows import (
+    CHARGE_CONTROL,
+    CORRECTION,
+    READINGS,
+    SWITCHES,
+    switch_id,
+)
 from mppdbus.venus.items import Kind
 from mppdbus.venus.rows import SELF_EVIDENT
 from mppdbus.venus.services import (
@@ -84,6 +90,7 @@ def page() -> str:
     """Return the whole page."""
     first = (f"/GenericInput/{READINGS[0].id}/", f"/SwitchableOutput/{FIRST_SWITCH}/")
     cards = [row for row in MULTI if row.path.startswith(first)]
+    cards += CHARGE_CONTROL
     parts = [
         INTRO,
         ORIGINS,
@@ -124,6 +131,8 @@ def _cards() -> str:
         (f"/SwitchableOutput/{switch_id(letter)}", name, f"QFLAG `{letter}`")
         for letter, name in SWITCHES.items()
     ]
+    what = "our estimate; on the battery's service where units share it"
+    rows.append((CORRECTION.rpartition("/")[0], "State of charge", what))
     return _lines([("card", "name", "where from"), ("---",) * 3, *rows])
 
 

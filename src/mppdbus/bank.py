@@ -6,7 +6,7 @@ Stateful, with the time passed in: readings of all units go in, a `Charge` comes
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from .charge import INVERTERS_WORD, Charge, own_charge
@@ -16,6 +16,7 @@ from .snapshot import Snapshot
 from .soc import guess
 from .soc.chemistries import Chemistry
 from .soc.estimator import SocEstimator
+from .soc.filter import CHARGE
 from .soc.meter import ISLAND_MODES
 from .soc.model import BatteryModel
 from .soc.state import SocState
@@ -33,6 +34,8 @@ STAGES = (State.BULK, State.ABSORPTION, State.FLOAT)  # the lowest first
 NOT_WANTED = "none: the configuration wants no state of charge"
 NO_ANSWER = "unknown: no inverter answers"
 NO_BATTERY = "unknown: the inverter sees no battery"
+KEPT = "what was known when the program ended last"
+UNTIL_THEN = "ours begins when the inverter's settings (QPIRI) are read"
 NO_SETTINGS = "unknown: the inverter's settings (QPIRI) were not read yet"
 
 
@@ -158,7 +161,7 @@ class Bank:
     def _estimated(self, capacity: float | None) -> Charge:
         estimator = self._estimator
         if estimator is None:
-            return _nothing(self._trouble or NO_SETTINGS, capacity)
+            return self._first_word(capacity)
         if estimator.soc is None:
             return _nothing("unknown: no voltage and current were read yet", capacity)
         why = estimator.why.removesuffix(".")
@@ -171,6 +174,18 @@ class Bank:
             offset=estimator.offset,
             capacity=capacity,
         )
+
+    def _first_word(self, capacity: float | None) -> Charge:
+        """Return what is known before QPIRI: who asks for a battery asks but once."""
+        if self._trouble:
+            return _nothing(self._trouble, capacity)
+        if self._kept is not None and self._kept.sound:
+            percent = min(max(self._kept.values[CHARGE], 0.0), 100.0)
+            return Charge(percent, f"estimated: {KEPT}", capacity=capacity)
+        said = self._inverters_word(capacity)
+        if said.percent is None:
+            return _nothing(NO_SETTINGS, capacity)
+        return replace(said, origin=f"{INVERTERS_WORD}; {UNTIL_THEN}")
 
     # -- the battery -----------------------------------------------------------------
 

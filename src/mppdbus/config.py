@@ -355,6 +355,8 @@ def _describe(unit: InverterConfig) -> Iterator[tuple[str, str]]:
     phase = "found by asking" if unit.phase == "auto" else f"L{unit.phase}"
     ac_input = "as set in the GX" if unit.ac_input == "setting" else unit.ac_input
     yield "AC", f"phase: {phase}, input: {ac_input}"
+    told = {True: "shown too", False: "not shown", "auto": "shown if it is alone here"}
+    yield "others", f"those of its set {told[unit.others]}"
 
 
 def _describe_battery(battery: BatteryConfig) -> str:
@@ -365,4 +367,8 @@ def _describe_battery(battery: BatteryConfig) -> str:
             return "no state of charge"
     kind = "found by asking" if battery.chemistry == "auto" else battery.chemistry
     amp_hours = f"{battery.capacity_ah:g} Ah" if battery.capacity_ah else "guessed"
-    return f"state of charge estimated; chemistry: {kind}, capacity: {amp_hours}"
+    cells = f"{battery.cells}" if battery.cells else "by the voltages"
+    return (
+        f"state of charge estimated; chemistry: {kind}, capacity: {amp_hours}, "
+        f"cells: {cells}"
+    )

@@ -211,7 +211,7 @@ class Installation:
             else (f"{name} watches the battery: our state of charge steps back")
         )
         log.info(said)
-        self.site.bank.step_back(name)
+        self.site.step_back(name)
         self._publisher.monitored(name)
 
     async def _follow_ac_input(self, key: Key) -> None:

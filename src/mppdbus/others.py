@@ -31,6 +31,7 @@ class Others:
         self._seen: dict[str, float] = {}  # when they answered last
         self._pauses: dict[str, float] = {}  # not to be introduced before
         self._told: set[str] = set()  # troubles
+        self._online: dict[str, bool] = {}  # as it was told
         self._coming: set[Told] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -44,6 +45,7 @@ class Others:
             if key in self._coming:
                 continue
             if self._installation.shows(key):
+                self._tell(name, online=snapshot.online)
                 self._installation.show(key, snapshot)
                 if now - self._seen.get(name, now) > GIVEN_UP:
                     self._start(self._installation.remove(key))
@@ -85,6 +87,13 @@ class Others:
             raise
         finally:
             self._coming.discard(key)
+
+    def _tell(self, name: str, *, online: bool) -> None:
+        """Say that a unit has dropped out of the set, or is back."""
+        if self._online.get(name, True) != online:
+            what = "answers again" if online else "does not answer any more"
+            log.info("%s %s: %s", self._unit.name, name, what)
+        self._online[name] = online
 
     def _failed(self, unit: str, name: str, error: BusError) -> None:
         """Try again later; what it was is said once."""

@@ -125,7 +125,7 @@ def _derive(found: Flow, snapshot: Snapshot, losses: Losses | None) -> Flow:
     """Add what follows from the measured values; those stay as they are."""
     status, dc_side = snapshot.status, _dc_side(found, snapshot, losses or LOSSLESS)
     mains, origin = _mains(found, dc_side, losses or LOSSLESS)
-    current, measured = _quotient(mains, found, status), Origin.DERIVED
+    current, measured = _quotient(mains, found, status), origin
     if status is not None and status.grid_input_current is not None:
         current, measured = status.grid_input_current, Origin.MEASURED
     lost = hidden = None

@@ -163,13 +163,24 @@ class Site:
             ledger.read_day(day, wh)
 
     def system(self, profile: str | None = None) -> SystemView:
-        """Return all units, or those of one profile, as one system."""
-        views = tuple(
+        """Return all units, or those of one profile, as one system.
+
+        The first one is that with the lowest instance, as for Victron's programs.
+        """
+        views = [
             place.view
             for place in self._places.values()
             if profile is None or place.unit.profile == profile
-        )
-        return SystemView(views, self.bank.charge)
+        ]
+        views.sort(key=lambda view: view.unit.instance)
+        return SystemView(tuple(views), self.bank.charge)
+
+    def step_back(self, monitor: str | None) -> None:
+        """Leave the state of charge to the service `monitor`; None: to nobody."""
+        self.bank.step_back(monitor)
+        if not self.several:
+            for place in self._places.values():
+                place.view = replace(place.view, charge=self.bank.charge)
 
     def correct_charge(self, percent: float) -> bool:
         """Take what the user says of the state of charge; false if that cannot be."""

@@ -230,3 +230,23 @@ async def test_profile_inverter_has_all_but_the_mains(
             await plant.simulated[0].tell(f"scene {name}")
             await shows(stack, scene.system() | no_input)
         assert not await acsystems(stack)
+
+
+@pytest.mark.slow
+async def test_a_lone_unit_is_the_battery_after_every_start(
+    stack: Stack, tmp_path: Path
+) -> None:
+    """systemcalc chooses its battery when a service comes, by a valid /Soc."""
+    wanted = Wanted("grid off; pv 0; load 700", (), ("--profile", "mks-5000", *FAST))
+    battery = {"/Dc/Battery/Soc": None, "/Dc/Battery/Power": None}
+    for start in range(3):
+        folder = tmp_path / str(start)
+        folder.mkdir()
+        async with running(folder, stack.address, wanted):
+            for _ in range(50):
+                shown = await stack.system(battery)
+                if None not in shown.values():
+                    break
+                await asyncio.sleep(0.1)
+            assert shown["/Dc/Battery/Soc"] is not None
+            assert shown["/Dc/Battery/Power"] < 0

@@ -42,6 +42,14 @@ def _if_known(read: Source, origin: Origin) -> Callable[[UnitView], Origin]:
     return lambda view: Origin.UNKNOWN if read(view) is None else origin
 
 
+def _energy(view: UnitView) -> Origin:
+    """Return the origin of what is counted: that of what is counted now."""
+    if view.counters is None:
+        return Origin.UNKNOWN
+    origins = (view.flow.pv_origin, view.flow.mains_origin)
+    return Origin.ESTIMATED if Origin.ESTIMATED in origins else Origin.DERIVED
+
+
 QUANTITIES: tuple[Quantity, ...] = (
     Quantity("AcIn", lambda v: v.flow.mains_origin, "/Ac/In/1/*/P"),
     Quantity("AcInCurrent", lambda v: v.flow.mains_current_origin, "/Ac/In/1/*/I"),
@@ -75,7 +83,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     ),
     Quantity(
         "Energy",
-        lambda v: Origin.UNKNOWN if v.counters is None else Origin.DERIVED,
+        _energy,
         "/Energy/*, /Yield/User and System, /History/*",
     ),
     Quantity(

@@ -87,6 +87,7 @@ class _Shown:
     history_day: date | None = None
     leaving: asyncio.TimerHandle | None = None
     released: bool = False  # the name, of a unit that stayed away
+    charged: bool | None = None  # whether its charge is known; None: unit is away
 
 
 class Publisher:
@@ -188,6 +189,7 @@ class Publisher:
                 self._values(shown, view) | self._history(shown, view)
             )
             self._watch_absence(key, shown, online=view.snapshot.online)
+            self._watch_charge(shown, view)
         self.show_shared()
 
     def monitored(self, name: str | None) -> None:
@@ -288,6 +290,13 @@ class Publisher:
         elif not online and shown.leaving is None:
             loop = asyncio.get_running_loop()
             shown.leaving = loop.call_later(AWAY, self._leave, key)
+
+    def _watch_charge(self, shown: _Shown, view: UnitView) -> None:
+        """Come anew with a charge: systemcalc looks for one only at such moments."""
+        before = shown.charged
+        shown.charged = view.soc is not None if view.snapshot.online else None
+        if shown.charged and before is False:
+            shown.presence.begin_anew()
 
     def _return(self, key: Key, shown: _Shown) -> None:
         """Take the name again for a unit that was away for long."""

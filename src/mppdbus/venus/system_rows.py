@@ -69,7 +69,7 @@ def _limit_of_phase(system: SystemView) -> Value:
     """Add up the ratings of the units on one phase, which the GUI shows for each."""
     if system.lead is None:
         return None
-    return system.on_phase(system.lead.unit.phase).total(rated_current)
+    return rounded(system.on_phase(system.lead.unit.phase).total(rated_current), 1)
 
 
 def system_name(system: SystemView) -> str:
