@@ -237,6 +237,7 @@ class Bank:
             assumed.append(f"capacity not configured, taken as {amp_hours:.0f} Ah")
         if not settings.chemistry:
             assumed.append(f"chemistry not configured, taken as {kind}")
+        doubt = 0.0 if settings.chemistry else guess.CHEMISTRY_BLUR
         self._assumed = tuple(assumed)
         return BatteryModel(
             Chemistry(kind),
@@ -248,6 +249,7 @@ class Bank:
             cutoff_v=ratings.battery_under_voltage,
             units=self._units,
             capacity_blur=blur,
+            voltage_blur=doubt,
         )
 
     def _use(self, battery: BatteryModel, now: float) -> None:

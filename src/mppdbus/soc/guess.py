@@ -20,6 +20,7 @@ CHARGE_HOURS = {"lead": 4.0, "lithium": 2.0}  # of the charge current that is se
 CHARGE_AMPS = 50.0  # where none is told
 CAPACITY = (50.0, 2000.0)  # Ah
 CAPACITY_BLUR = 0.4  # of a capacity that is guessed
+CHEMISTRY_BLUR = 20.0  # %: what a voltage says of a battery of another kind
 
 AnyRatings = Ratings | RatingsRevo
 _BY_NAME = {"AGM": Chemistry.AGM, "Flooded": Chemistry.FLOODED}

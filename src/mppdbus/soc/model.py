@@ -38,6 +38,7 @@ class BatteryModel:
     efficiency: float | None = None  # Ah out per Ah in; None: typical, and learned
     inverter_efficiency: float = 0.93
     capacity_blur: float = 0.05  # nobody knows it better
+    voltage_blur: float = 0.0  # %: how far voltages mislead if it is another chemistry
 
     def __post_init__(self) -> None:
         if self.chemistry not in CELLS:
@@ -131,7 +132,8 @@ class BatteryModel:
         """
         volts, off = voltage / self.in_series, blur * self.cell.blur
         low, soc, high = (self._inverse(v) for v in (volts - off, volts, volts + off))
-        return soc, max(high - soc, soc - low, least)
+        sigma = max(high - soc, soc - low, least)
+        return soc, math.hypot(sigma, self.voltage_blur)
 
     def first_guess(self, voltage: float) -> tuple[float, float]:
         """Return (mean, uncertainty) in % of what may be in it, by one voltage.
@@ -143,7 +145,8 @@ class BatteryModel:
         low, middle, high = (self._inverse(volts + n * off) for n in (-1, 0, 1))
         mean = (low + 4 * middle + high) / 6
         squares = ((low - mean) ** 2, 4 * (middle - mean) ** 2, (high - mean) ** 2)
-        return mean, max(math.sqrt(sum(squares) / 6), LEAST_BLUR)
+        sigma = max(math.sqrt(sum(squares) / 6), LEAST_BLUR)
+        return mean, math.hypot(sigma, self.voltage_blur)
 
     def _inverse(self, volts: float) -> float:
         for (soc0, v0), (soc1, v1) in pairwise(self.cell.curve):
