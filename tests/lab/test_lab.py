@@ -250,3 +250,31 @@ async def test_a_lone_unit_is_the_battery_after_every_start(
                 await asyncio.sleep(0.1)
             assert shown["/Dc/Battery/Soc"] is not None
             assert shown["/Dc/Battery/Power"] < 0
+
+
+@pytest.mark.slow
+async def test_a_bms_takes_over_and_gives_back(stack: Stack, tmp_path: Path) -> None:
+    wanted = Wanted("grid off; pv 0; load 700", (), ("--profile", "mks-5000", *FAST))
+    values: dict[str, float | str] = {
+        "/DeviceInstance": 300,
+        "/ProductName": "BMS",
+        "/Mgmt/Connection": "CAN",
+        "/Connected": 1,
+        "/Soc": 42.0,
+        "/Dc/0/Voltage": 52.0,
+        "/Dc/0/Current": -9.0,
+        "/Dc/0/Power": -468.0,
+    }
+    battery = {"/Dc/Battery/Soc": None, "/Dc/Battery/Power": None}
+    async with running(tmp_path, stack.address, wanted):
+
+        async def ours() -> bool:
+            shown = await stack.system(battery)
+            return None not in shown.values() and shown["/Dc/Battery/Power"] < -600
+
+        await until(ours, lambda: "systemcalc has no battery", 10)
+        name = "com.victronenergy.battery.bms"
+        bms = await serve(stack, name, values)
+        await shows(stack, {"/Dc/Battery/Soc": 42.0, "/Dc/Battery/Power": -468.0})
+        await bms.close()
+        await until(ours, lambda: "systemcalc lost our battery", 15)
