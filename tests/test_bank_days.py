@@ -9,6 +9,8 @@ import pytest
 from support_bank import Days
 from support_soc import CASES, RESTARTS, Meter, errors_by_part, truth
 
+pytestmark = pytest.mark.slow  # all of them together take long
+
 WITHIN = 5.0  # %
 
 
@@ -27,7 +29,6 @@ async def follow(
     return errors
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ["LFP", "lead"])
 @pytest.mark.parametrize("offsets", [(1.0,), (-1.0,), (-1.0, -1.0, -1.0)], ids=str)
 async def test_it_stays_within_five_percent_over_thirty_days_and_five_restarts(
@@ -39,7 +40,6 @@ async def test_it_stays_within_five_percent_over_thirty_days_and_five_restarts(
     assert dull <= WITHIN
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.parametrize("offsets", [(1.0,), (-1.0,), (1.0, -0.4, 0.7)], ids=str)
 async def test_kills_and_unlike_meters_cost_little_more(

@@ -23,6 +23,8 @@ from mppdbus.simulator import physics
 from mppdbus.simulator.settings import OutputPriority
 from support_energy import PEAK, START, Account, Site, counted, polls, sampled, true
 
+pytestmark = pytest.mark.slow  # all of them together take long
+
 DAYS, POLL, SAVE = 60, 60.0, 600.0
 WIDE = 0.5  # %, of what is counted; and of each day with meters
 TRICKLE = 2.0  # W of a full battery that whole amperes do not show
@@ -168,7 +170,6 @@ def within(percent: float, counted: float, truth: float, slack: float = 0.0) -> 
     return abs(counted - truth) <= percent / 100 * truth + slack
 
 
-@pytest.mark.slow
 def test_sources_and_sinks_without_meters(outcome: Outcome) -> None:
     found, truth = counted(outcome.plain.ledger), true(outcome.site.plant)
     print({name: f"{error:+.3f} %" for name, error in found.errors(truth).items()})
@@ -186,7 +187,6 @@ def test_sources_and_sinks_without_meters(outcome: Outcome) -> None:
     assert counters.trackers == pytest.approx((found.pv,))
 
 
-@pytest.mark.slow
 def test_days_without_meters(outcome: Outcome) -> None:
     history = outcome.plain.ledger.history
     last = local(outcome.site.plant.clock).date()
@@ -205,7 +205,6 @@ def test_days_without_meters(outcome: Outcome) -> None:
     assert within(WIDE, total, truth)
 
 
-@pytest.mark.slow
 def test_yields_with_the_inverters_meters(outcome: Outcome) -> None:
     ledger, truth = outcome.metered.ledger, true(outcome.site.plant)
     seen = counted(ledger).pv
@@ -216,7 +215,6 @@ def test_yields_with_the_inverters_meters(outcome: Outcome) -> None:
     assert counters.yield_system - counters.yield_user == pytest.approx(AGE, abs=1e-6)
 
 
-@pytest.mark.slow
 def test_days_with_the_inverters_meters(outcome: Outcome) -> None:
     history = outcome.metered.ledger.history
     last = local(outcome.site.plant.clock).date()

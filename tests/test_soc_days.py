@@ -25,6 +25,8 @@ from support_soc import (
     truth,
 )
 
+pytestmark = pytest.mark.slow  # all of them together take long
+
 WITHIN = 5.0  # %, as promised after the first full charge
 
 
@@ -86,7 +88,6 @@ def test_the_offset_of_the_sensor_is_learned(name: str, offset: float) -> None:
     assert result.offsets[-1] == pytest.approx(offset, abs=0.35)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("seed", [11, 12, 13])
 @cases
 def test_other_weather_and_other_loads_change_nothing(name: str, seed: int) -> None:
