@@ -6,7 +6,6 @@ import pytest
 
 from mppdbus.power import BATTERY_MODES, MAINS_MODES, OUTPUT_OFF_MODES
 from mppdbus.protocol.models import MODES
-from mppdbus.soc.meter import ISLAND_MODES
 from mppdbus.victron import mode, state
 from support_snapshots import online, qpigs
 
@@ -28,14 +27,5 @@ def test_each_known_mode_means_something_here_too(letter: str) -> None:
             f"QMOD {letter}: where does the load's power come from? Say so in "
             "src/mppdbus/power.py: in MAINS_MODES; in BATTERY_MODES, where nothing "
             "is taken from the mains; or in OUTPUT_OFF_MODES",
-            pytrace=False,
-        )
-
-
-def test_the_battery_modes_are_those_of_the_state_of_charge() -> None:
-    if ISLAND_MODES != BATTERY_MODES:
-        pytest.fail(
-            "BATTERY_MODES of src/mppdbus/power.py and ISLAND_MODES of "
-            "src/mppdbus/soc/meter.py have to name the same letters",
             pytrace=False,
         )

@@ -32,6 +32,7 @@ class AtomicFile:
         self.previous = path.with_name(f"{path.name}.previous")
         self._new = path.with_name(f"{path.name}.new")
         self._damaged = False
+        self._trouble = ""  # of the last attempt to keep something
         self._unsafe: set[Path] = set()  # unreadable, and could not be set aside
 
     def read(self, decode: Callable[[bytes], T]) -> T | None:
@@ -68,6 +69,23 @@ class AtomicFile:
             self.path.rename(self.previous)
         self._new.rename(self.path)
         _sync(self.path.parent)
+
+    def try_save(self, data: bytes) -> str:
+        """Save; return what went wrong, "" for nothing."""
+        try:
+            self.save(data)
+        except (OSError, StateError) as error:
+            return str(error) or type(error).__name__
+        return ""
+
+    def keep(self, data: bytes) -> bool:
+        """Save, and tell whether it worked; a trouble and its end are logged once."""
+        before, self._trouble = self._trouble, self.try_save(data)
+        if self._trouble not in ("", before):
+            log.warning("%s: not stored: %s", self.path, self._trouble)
+        elif before and not self._trouble:
+            log.info("%s: can be stored again", self.path)
+        return not self._trouble
 
     def _decoded(self, path: Path, decode: Callable[[bytes], T]) -> T | None:
         try:

@@ -11,13 +11,12 @@ from typing import Literal, TypeAlias
 
 from .charge import INVERTERS_WORD, Charge, own_charge
 from .errors import ConfigError
-from .power import Flow
+from .power import BATTERY_MODES, Flow
 from .snapshot import Snapshot
 from .soc import guess
 from .soc.chemistries import Chemistry
 from .soc.estimator import SocEstimator
 from .soc.filter import CHARGE
-from .soc.meter import ISLAND_MODES
 from .soc.model import BatteryModel
 from .soc.state import SocState
 from .victron import State, charge_stage
@@ -310,7 +309,7 @@ def _mode(snapshots: Iterable[Snapshot]) -> str | None:
     modes = {snapshot.mode for snapshot in snapshots}
     if len(modes) == 1:
         return modes.pop()
-    return "B" if modes and modes <= ISLAND_MODES else None
+    return "B" if modes and modes <= BATTERY_MODES else None
 
 
 def _under_voltage(snapshot: Snapshot) -> bool:

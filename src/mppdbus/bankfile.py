@@ -55,7 +55,6 @@ class BankFile:
         self._tried: float | None = None  # s, when it was last saved, or should be
         self._stored: SocState | None = None
         self._saving: asyncio.Task[None] | None = None
-        self._trouble = ""
         self._closed = False
 
     async def bank(self, settings: BankSettings) -> Bank:
@@ -102,15 +101,10 @@ class BankFile:
             self._saving = asyncio.create_task(self._write(state, data))
 
     async def _write(self, state: SocState, data: bytes) -> None:
-        trouble = await asyncio.to_thread(_try, self._file, data)
+        stored = await asyncio.to_thread(self._file.keep, data)
         self._saving = None
-        if not trouble:
+        if stored:
             self._stored = state
-            if self._trouble:
-                log.info("%s: can be stored again", self._file.path)
-        elif trouble != self._trouble:
-            log.warning("%s: not stored: %s", self._file.path, trouble)
-        self._trouble = trouble
 
 
 def away(saved: float, now: float) -> float | None:
@@ -152,12 +146,3 @@ def decode(data: bytes) -> Kept:
 @cache
 def _adapter() -> TypeAdapter[SocState]:
     return TypeAdapter(SocState)
-
-
-def _try(file: AtomicFile, data: bytes) -> str:
-    """Save; return what went wrong."""
-    try:
-        file.save(data)
-    except (OSError, StateError) as error:
-        return str(error) or type(error).__name__
-    return ""

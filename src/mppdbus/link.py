@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 LONGEST_REPLY = 150  # bytes; QPGS of the MAX has 143
 LATE = 0.5  # s for which a reply may still come after its time
+BRIEF = 0.5  # of the patience, for what need not be answered
 SETTLE = 0.2  # s of silence before a retry, so that a late reply has passed
 
 
@@ -103,6 +104,7 @@ class Link:
         self.stats = LinkStats()
         self.lost: asyncio.Event = asyncio.Event()
         self.patience = patience
+        self.brief = BRIEF * patience  # for what need not be answered
         self._attempts = attempts
         self._transport: Transport | None = None
         self._error: Exception | None = None

@@ -20,7 +20,6 @@ from .protocol.models_settings import SerialNumber
 from .snapshot import Snapshot
 
 FAULT_HOLDS = 30.0  # s for which a fault code counts after it was read
-BRIEF = 0.5  # of the patience of the line, for what need not be answered
 FAULT = "F"  # the mode in which a unit's own fault code is of interest
 
 
@@ -92,7 +91,7 @@ class Members:
     async def _read(self, query: str) -> Reading | None:
         """Return what came, an empty slot for NAK, or None."""
         inverter = self._inverter
-        patience = BRIEF * inverter.link.patience
+        patience = inverter.link.brief
         try:
             return await inverter.read(query, attempts=1, patience=patience)
         except PortLost:

@@ -12,7 +12,6 @@ from .inverter import Inverter
 from .protocol.fields import Reading
 from .protocol.models_rest import Clock, Energy
 
-BRIEF = 0.5  # of the patience of the line, for what need not be answered
 REFUSALS = 2  # of QED in a row, after which it is not asked again
 
 Tell = Callable[[date | None, float], None]
@@ -81,7 +80,7 @@ class Meters:
         self._tell(day, wh)
 
     async def _read(self, query: str) -> Reading | None:
-        patience = BRIEF * self._inverter.link.patience
+        patience = self._inverter.link.brief
         try:
             return await self._inverter.read(query, attempts=1, patience=patience)
         except PortLost:

@@ -22,7 +22,7 @@ from .errors import (
     ProtocolError,
 )
 from .inverter import Inverter
-from .members import BRIEF, Members
+from .members import Members
 from .meters import Meters
 from .power import mains_present
 from .snapshot import Snapshot
@@ -342,7 +342,7 @@ class Poller:
         attempts = 1 if self._silences[query] else None  # silence takes seconds
         patience = None
         if query in OPTIONAL:
-            attempts, patience = 1, BRIEF * inverter.link.patience
+            attempts, patience = 1, inverter.link.brief
         try:
             if query == "QPIGS2":
                 await inverter.count_trackers(attempts=attempts)

@@ -101,7 +101,7 @@ class SettingsFile:
 
     async def _save(self, values: dict[str, SettingValue]) -> bool:
         """Write the file; tell whether it worked."""
-        trouble = await asyncio.to_thread(_try, self._file, encode(values))
+        trouble = await asyncio.to_thread(self._file.try_save, encode(values))
         if trouble and trouble != self._trouble:
             log.warning("%s: settings are not stored: %s", self.path, trouble)
         elif self._trouble and not trouble:
@@ -132,12 +132,3 @@ def decode(data: bytes) -> dict[str, SettingValue]:
 
 def _is_value(value: object) -> bool:
     return isinstance(value, int | float | str) and not isinstance(value, bool)
-
-
-def _try(file: AtomicFile, data: bytes) -> str:
-    """Save; return what went wrong."""
-    try:
-        file.save(data)
-    except (OSError, StateError) as error:
-        return str(error) or type(error).__name__
-    return ""

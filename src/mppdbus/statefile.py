@@ -17,7 +17,6 @@ from .atomicfile import AtomicFile
 from .energy.codec import decode, document, encode
 from .energy.integrator import LONGEST
 from .energy.ledger import Books, Ledger
-from .errors import StateError
 
 INTERVAL = 600.0  # s between two saves; flash wears out
 NO_HOMES = {"", "/", "/root", "/nonexistent"}  # where services "live"
@@ -72,7 +71,6 @@ class _Account:
     ledger: Ledger
     tried: float  # s, when it was last saved, or should have been
     stored: str = ""
-    trouble: str = ""
     saving: asyncio.Future[None] | None = None
 
 
@@ -134,32 +132,18 @@ class Archive:
             return
         data = document(state, account.key, datetime.now(UTC))
         loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._thread, _try, account.file, data)
+        work = loop.run_in_executor(self._thread, account.file.keep, data)
         account.saving = asyncio.ensure_future(_finish(account, state, work))
 
 
-async def _finish(account: _Account, state: str, work: asyncio.Future[str]) -> None:
-    trouble = await work
+async def _finish(account: _Account, state: str, work: asyncio.Future[bool]) -> None:
+    stored = await work
     account.saving = None
-    if not trouble:
+    if stored:
         account.stored = state
-        if account.trouble:
-            log.info("%s: can be stored again", account.file.path)
-    elif trouble != account.trouble:
-        log.warning("%s: not stored: %s", account.file.path, trouble)
-    account.trouble = trouble
 
 
 def _open(file: AtomicFile) -> tuple[Books, str]:
     """Read the books, or begin new ones; return them also as they are stored."""
     books = file.read(decode) or Books()
     return books, encode(books)
-
-
-def _try(file: AtomicFile, data: bytes) -> str:
-    """Save; return what went wrong."""
-    try:
-        file.save(data)
-    except (OSError, StateError) as error:
-        return str(error) or type(error).__name__
-    return ""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from mppdbus.power import BATTERY_MODES
+
 from .filter import HIDDEN, OFFSET, OWN, Filter, Row
 from .model import BatteryModel
 
@@ -17,7 +19,6 @@ ROUNDING = 0.29  # A: standard deviation of what whole amperes hide
 MOST_A, MOST_W = 1000.0, 100_000.0  # of one unit: more is no reading
 BLIND_W = 130.0  # a smaller discharge reads 0 on several units
 POWER_BLUR = 0.03  # of the powers of sun and load: errors of meters and efficiency
-ISLAND_MODES = frozenset("BH")  # on battery: what the sun does not give, it gives
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ def reading(
 ) -> Reading:
     """Return the reading, with the balance of powers where there is one."""
     most = MOST_W * battery.units
-    if mode not in ISLAND_MODES or not (real(load_w, most) and real(pv_w, most)):
+    if mode not in BATTERY_MODES or not (real(load_w, most) and real(pv_w, most)):
         return Reading(volts, amps)
     load, sun = max(load_w or 0.0, 0.0), max(pv_w or 0.0, 0.0)
     surplus = sun - load / battery.inverter_efficiency

@@ -14,6 +14,7 @@ from datetime import date
 
 from mppdbus.alarms import ALARM_LEVELS
 
+from .battery_rows import NAME as BATTERY_NAME
 from .bus import ACCEPTED, REFUSED, Item, Value, Writer
 from .commons import Commons
 from .extra_rows import CORRECTION
@@ -34,7 +35,6 @@ from .services import (
     values_of,
 )
 from .shared import (
-    BATTERY_NAME,
     BATTERY_UID,
     SYSTEM_NAME,
     UNIT_LEVELS,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from mppdbus.alarms import ALARM_LEVELS, grid_lost
 
-from .battery_rows import BATTERY
+from .battery_rows import BATTERY, NAME
 from .bus import Item, Kind, Value
 from .household import Household, Key
 from .legs import part_on, phases_of
@@ -15,7 +15,6 @@ from .presence import Presence
 from .services import SYSTEM, SYSTEM_PHASE, live, values_of
 
 SYSTEM_NAME = "com.victronenergy.acsystem.mppdbus"
-BATTERY_NAME = "com.victronenergy.battery.mppdbus"
 SYSTEM_UID, BATTERY_UID = "mppdbus_sys", "mppdbus_bat"
 SYSTEM_INSTANCE = 0  # Victron's programs look at this one only
 BATTERY_INSTANCE = 288
@@ -96,7 +95,7 @@ class Battery:
         self._household = household
         self._kept = prefer(BATTERY_UID, ())
         items = [row.item(1) for row in BATTERY]
-        self.presence = make(BATTERY_NAME, items, self._kept)
+        self.presence = make(NAME, items, self._kept)
 
     async def load(self) -> None:
         """Learn what is kept, and show all that never changes."""
