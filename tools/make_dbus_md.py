@@ -1,6 +1,6 @@
 """Writes docs/dbus.md from the tables of the services; with --check it compares."""
 
-# ruff: noqa: INP001, T201 - tools are no package, and they speak
+# ruff: noqa: INP001 - tools are no package, and they speak
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ from mppdbus.venus.services import (
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests"))
 
+from pages import write_or_check  # noqa: E402
 from support_paths import pattern, readers  # noqa: E402
 
 PAGE = ROOT / "docs" / "dbus.md"
@@ -186,14 +187,7 @@ def _written(row: Row[Any]) -> str:
 
 def main(words: list[str]) -> int:
     """Write the page, or with --check tell whether it is current."""
-    text = page()
-    if "--check" not in words:
-        PAGE.write_text(text, encoding="utf-8")
-        return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    print("docs/dbus.md is not current: run python tools/make_dbus_md.py")
-    return 1
+    return write_or_check(PAGE, page(), words)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Writes docs/inverters.md from tables and recordings; with --check it compares."""
 
-# ruff: noqa: INP001, T201 - tools are no package, and they speak
+# ruff: noqa: INP001 - tools are no package, and they speak
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ from mppdbus.protocol.identification import MODEL_NAMES
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests"))
 
+from pages import write_or_check  # noqa: E402
 from support_corpus import MAIN, Reply, Unit, by_family, units  # noqa: E402
 
 PAGE = ROOT / "docs" / "inverters.md"
@@ -377,14 +378,7 @@ def table(head: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
 
 def main(words: list[str]) -> int:
     """Write the page, or with --check tell whether it is current."""
-    text = page()
-    if "--check" not in words:
-        PAGE.write_text(text, encoding="utf-8")
-        return 0
-    if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == text:
-        return 0
-    print("docs/inverters.md is not current: run python tools/make_inverters_md.py")
-    return 1
+    return write_or_check(PAGE, page(), words)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,18 @@
+"""Writes a generated page, or tells whether the one in docs/ is current."""
+
+# ruff: noqa: INP001, T201 - tools are no package, and they speak
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def write_or_check(page: Path, text: str, words: list[str]) -> int:
+    """Write `text` to `page`; with --check only compare, and return 1 if it is not."""
+    if "--check" not in words:
+        page.write_text(text, encoding="utf-8")
+        return 0
+    if page.is_file() and page.read_text(encoding="utf-8") == text:
+        return 0
+    print(f"docs/{page.name} is not current: run python tools/make_{page.stem}_md.py")
+    return 1
