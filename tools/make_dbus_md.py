@@ -1,7 +1,5 @@
 """Writes docs/dbus.md from the tables of the services; with --check it compares."""
 
-# ruff: noqa: INP001 - tools are no package, and they speak
-
 from __future__ import annotations
 
 import sys

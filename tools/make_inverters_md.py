@@ -1,7 +1,5 @@
 """Writes docs/inverters.md from tables and recordings; with --check it compares."""
 
-# ruff: noqa: INP001 - tools are no package, and they speak
-
 from __future__ import annotations
 
 import re

@@ -1,6 +1,6 @@
 """Writes a generated page, or tells whether the one in docs/ is current."""
 
-# ruff: noqa: INP001, T201 - tools are no package, and they speak
+# ruff: noqa: T201 - tools speak
 
 from __future__ import annotations
 

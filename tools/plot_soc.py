@@ -1,6 +1,6 @@
 """Writes the plots and the table of docs/state-of-charge.md from simulated weeks."""
 
-# ruff: noqa: INP001, T201 - tools are no package, and they speak
+# ruff: noqa: T201 - tools speak
 
 from __future__ import annotations
 
