@@ -7,7 +7,7 @@ import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.errors import DBusError
@@ -57,6 +57,12 @@ class Daemon(Program):
         argv = [*MPPDBUS, "run", "--config", str(config)]
         env = {"MPPDBUS_STATE": str(folder / "state")}
         super().__init__(argv, folder / f"{name}.log", env=env)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     @property
     def pid(self) -> int:

@@ -12,7 +12,6 @@ import pytest
 from mppdbus.simulator.inverter import SimulatedInverter
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.simulator import Simulator, simulate
-from support_bus import PrivateBus
 from support_installation import (
     BATTERY,
     FIRST,
@@ -178,6 +177,9 @@ async def test_equal_numbers(
 # -- with ports, lines and the daemon as they are -----------------------------------
 
 
+EAST, WEST = "96342107100001", "96342107100002"
+
+
 def simulated(profile: str, serial: str, scene: str) -> Simulator:
     simulator = simulate(profile, pace=Pace.instant(), scene=scene)
     assert isinstance(simulator.source, SimulatedInverter)
@@ -185,19 +187,16 @@ def simulated(profile: str, serial: str, scene: str) -> Simulator:
     return simulator
 
 
-async def test_ports_that_come_back_exchanged(tmp_path: Path) -> None:
-    bus = PrivateBus(tmp_path)
-    bus.start()
-    east = simulated("axpert-5000", "96342107100001", "grid on; load 700")
-    west = simulated("axpert-5000", "96342107100002", "grid on; load 900")
-    one, two = MULTI + "96342107100001", MULTI + "96342107100002"
+async def test_ports_that_come_back_exchanged(tmp_path: Path, bus_address: str) -> None:
+    east = simulated("axpert-5000", EAST, "grid on; load 700")
+    west = simulated("axpert-5000", WEST, "grid on; load 900")
+    one, two = MULTI + EAST, MULTI + WEST
     loads = {one: 700.0, two: 900.0}
-    async with Ports.below(tmp_path) as ports, Watcher.on(bus.address) as watcher:
+    async with Ports.below(tmp_path) as ports, Watcher.on(bus_address) as watcher:
         await ports.add("a", east)
         await ports.add("b", west)
         units = [ports.unit("a"), ports.unit("b")]
-        daemon = Daemon(tmp_path, bus.address, units)
-        try:
+        with Daemon(tmp_path, bus_address, units) as daemon:
             for name, load in loads.items():
                 await watcher.wait(name, {"/Ac/Out/L1/P": load})
             assert await write(watcher, one, NAME, "s", "East") == 0
@@ -215,30 +214,28 @@ async def test_ports_that_come_back_exchanged(tmp_path: Path) -> None:
             await names_become(watcher, one, two, SYSTEM, BATTERY)
             assert not re.search("Traceback|unexpected", daemon.said), daemon.said
             assert daemon.running, daemon.said
-        finally:
-            daemon.stop()
-            bus.stop()
 
 
-async def test_plugs_that_are_swapped_behind_their_adapters(tmp_path: Path) -> None:
+async def test_plugs_that_are_swapped_behind_their_adapters(
+    tmp_path: Path, bus_address: str
+) -> None:
     """The ports stay, a few polls are lost, and then the other inverter answers."""
-    bus = PrivateBus(tmp_path)
-    bus.start()
-    east = simulated("axpert-5000", "96342107100001", "grid on; load 700")
-    west = simulated("axpert-5000", "96342107100002", "grid on; load 900")
-    one, two = MULTI + "96342107100001", MULTI + "96342107100002"
-    async with Ports.below(tmp_path) as ports, Watcher.on(bus.address) as watcher:
+    east = simulated("axpert-5000", EAST, "grid on; load 700")
+    west = simulated("axpert-5000", WEST, "grid on; load 900")
+    one, two = MULTI + EAST, MULTI + WEST
+    async with Ports.below(tmp_path) as ports, Watcher.on(bus_address) as watcher:
         await ports.add("a", east)
         await ports.add("b", west)
-        daemon = Daemon(tmp_path, bus.address, [ports.unit("a"), ports.unit("b")])
-        try:
+        with Daemon(
+            tmp_path, bus_address, [ports.unit("a"), ports.unit("b")]
+        ) as daemon:
             await watcher.wait(one, {"/Ac/Out/L1/P": 700.0})
             await watcher.wait(two, {"/Ac/Out/L1/P": 900.0})
             for plug in (east, west):
                 plug.scene.apply("fault silence 4 QPIGS")
             east.source, west.source = west.source, east.source
-            await daemon.says("another inverter is here now: 96342107100001")
-            await daemon.says("another inverter is here now: 96342107100002")
+            await daemon.says(f"another inverter is here now: {EAST}")
+            await daemon.says(f"another inverter is here now: {WEST}")
             await watcher.wait(one, {"/Ac/Out/L1/P": 700.0, "/Connected": 1})
             await watcher.wait(two, {"/Ac/Out/L1/P": 900.0, "/Connected": 1})
             loads = [
@@ -252,29 +249,19 @@ async def test_plugs_that_are_swapped_behind_their_adapters(tmp_path: Path) -> N
             }
             # The acsystem adds up; no service of a unit has ever shown both loads.
             assert {700.0, 900.0} not in by_sender.values()
-        finally:
-            daemon.stop()
-            bus.stop()
 
 
-async def test_numbers_that_tell_nothing(tmp_path: Path) -> None:
-    bus = PrivateBus(tmp_path)
-    bus.start()
+async def test_numbers_that_tell_nothing(tmp_path: Path, bus_address: str) -> None:
     bogus = "55355535553555"
     one, two = MULTI + "a", MULTI + "b"
-    async with Ports.below(tmp_path) as ports, Watcher.on(bus.address) as watcher:
+    async with Ports.below(tmp_path) as ports, Watcher.on(bus_address) as watcher:
         await ports.add("a", simulated("axpert-5000", bogus, "grid on; load 700"))
         await ports.add("b", simulated("axpert-5000", bogus, "grid on; load 900"))
         units = [ports.unit("a"), ports.unit("b")]
-        try:
-            for _ in range(2):
-                daemon = Daemon(tmp_path, bus.address, units)
+        for _ in range(2):
+            with Daemon(tmp_path, bus_address, units) as daemon:
                 await watcher.wait(one, {"/Ac/Out/L1/P": 700.0, "/DeviceInstance": 288})
                 await watcher.wait(two, {"/Ac/Out/L1/P": 900.0, "/DeviceInstance": 289})
                 await names_become(watcher, one, two, SYSTEM, BATTERY)
                 assert daemon.said.count("has no number") == 2  # one each
-                daemon.stop()
-                daemon.log.unlink()
-        finally:
-            daemon.stop()
-            bus.stop()
+            daemon.log.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,10 +57,12 @@ def check(estimator: SocEstimator) -> None:
     assert "nan" not in estimator.why
 
 
-@settings(max_examples=120, deadline=None)
-@given(batteries, st.lists(feeds, max_size=25))
-def test_it_is_never_nonsense(battery: BatteryModel, readings: list[tuple]) -> None:  # type: ignore[type-arg]
-    estimator, now = SocEstimator(battery), 0.0
+def live_through(
+    estimator: SocEstimator,
+    readings: list[tuple],  # type: ignore[type-arg]
+) -> Iterator[tuple[float, float | None]]:
+    """Feed and check; yield the s that passed, and what the user then says."""
+    now = 0.0
     for v, a, seconds, stage, load, pv, mode, low, said in readings:
         now += seconds
         estimator.feed(
@@ -71,6 +74,14 @@ def test_it_is_never_nonsense(battery: BatteryModel, readings: list[tuple]) -> N
             under_voltage=low,
         )
         check(estimator)
+        yield seconds, said
+
+
+@settings(max_examples=120, deadline=None)
+@given(batteries, st.lists(feeds, max_size=25))
+def test_it_is_never_nonsense(battery: BatteryModel, readings: list[tuple]) -> None:  # type: ignore[type-arg]
+    estimator = SocEstimator(battery)
+    for seconds, said in live_through(estimator, readings):
         if said is not None and seconds == 800.0:
             estimator.correct(said)
             assert estimator.soc == said
@@ -137,19 +148,10 @@ def test_no_state_whatever_makes_it_nonsense(
     away: float | None,
     readings: list[tuple],  # type: ignore[type-arg]
 ) -> None:
-    estimator, now = SocEstimator(battery, state, away=away), 0.0
+    estimator = SocEstimator(battery, state, away=away)
     check(estimator)
-    for v, a, seconds, stage, load, pv, mode, low, _ in readings:
-        now += seconds
-        estimator.feed(
-            *(v, a, now),
-            stage=stage,
-            load_w=load,
-            pv_w=pv,
-            mode=mode,
-            under_voltage=low,
-        )
-        check(estimator)
+    for _ in live_through(estimator, readings):
+        pass
 
 
 @settings(max_examples=40, deadline=None)
