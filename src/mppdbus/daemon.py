@@ -8,12 +8,12 @@ import os
 import re
 import signal
 from datetime import date
-from pathlib import Path
 
 from .bank import BankSettings
 from .config import Config, InverterConfig
 from .errors import BusAway, BusError, LinkError, MppdbusError, OtherProtocol, PortError
 from .host.place import place_of
+from .host.system import on_venus
 from .installation import Installation
 from .inverter import Inverter
 from .link import Link
@@ -30,8 +30,7 @@ from .victron import AcInput
 
 BACK_OFF = (1.0, 2.0, 5.0)  # s between attempts to reach a silent or missing inverter
 STRANGER_PAUSE = 60.0  # s before a port that speaks something else is tried again
-VENUS = Path("/opt/victronenergy")  # there on Venus OS
-PATIENCE_SETTINGS = 10.0  # s that localsettings may take to appear there
+PATIENCE_SETTINGS = 10.0  # s that localsettings may take to appear on Venus OS
 PATIENCE = {"serial": 1.0, "hidraw": 1.0, "tcp": 2.5}  # s an inverter may think
 
 AC_INPUTS = {
@@ -55,7 +54,7 @@ async def run(config: Config) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    venus = await asyncio.to_thread(VENUS.exists)
+    venus = await asyncio.to_thread(on_venus)
     installation = Installation(
         bus_address(config.dbus.bus),
         state_directory(os.environ, venus=venus),
