@@ -97,14 +97,34 @@ def _zone() -> Iterator[None]:
     time.tzset()
 
 
+NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC).timestamp()
+
+
 @pytest.mark.usefixtures("_zone")
-def test_the_day_of_the_site_follows_its_time_zone() -> None:
-    days = set()
-    for zone in ("UTC+12", "UTC-14"):  # of which one is always a day ahead
+def test_the_day_of_the_site_follows_its_time_zone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    days = []
+    for minutes, zone in enumerate(("UTC+13", "UTC-13", "UTC+13")):
         os.environ["TZ"] = zone
-        days.add(local_today())
-    assert len(days) == 2
-    assert date.today() in days  # noqa: DTZ011 - what the C library says
+        monkeypatch.setattr(time, "time", lambda at=NOON + 60 * minutes: at)
+        days.append(local_today().day)
+    assert days == [28, 2, 28]
+
+
+@pytest.mark.usefixtures("_zone")
+@pytest.mark.parametrize("zone", ["UTC", "IST-5:30", "NPT-5:45", "<-0330>3:30"])
+def test_the_day_begins_at_midnight_to_the_second(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.environ["TZ"] = zone
+    time.tzset()
+    midnight = datetime(2026, 3, 2).timestamp()  # noqa: DTZ001 - at the site
+    days = []
+    for at in (midnight - 59, midnight - 0.001, midnight, midnight - 1):
+        monkeypatch.setattr(time, "time", lambda at=at: at)
+        days.append(local_today().day)
+    assert days == [1, 1, 2, 1]  # the last: a clock that was set back
 
 
 # -- one file -------------------------------------------------------------------------

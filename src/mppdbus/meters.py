@@ -74,7 +74,7 @@ class Meters:
         if query == "QET":
             self._tell(None, wh)
             return
-        day = datetime.strptime(query[3:], "%Y%m%d").date()  # noqa: DTZ007 - a day
+        day = date.fromisoformat(query[3:])
         if day != self._wall().date():
             self._closed = day
         self._tell(day, wh)

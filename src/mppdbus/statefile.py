@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import binascii
 import logging
 import re
 import time
-import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 
 from .atomicfile import AtomicFile
@@ -47,7 +48,7 @@ def file_name(key: str) -> str:
     """Return a file name of its own for every key, whatever is in it."""
     plain = re.sub(r"[^A-Za-z0-9_-]", "_", key)[:64]
     if plain != key:
-        plain += f"-{zlib.crc32(key.encode()):08x}"
+        plain += f"-{binascii.crc32(key.encode()):08x}"
     return f"energy-{plain}.json"
 
 
@@ -58,8 +59,15 @@ def local_now() -> datetime:
 
 
 def local_today() -> date:
-    """Return the day it is at this site."""
-    return local_now().date()
+    """Return the day it is at this site; another zone shows within a minute."""
+    return _day_of(int(time.time() // 60))
+
+
+@lru_cache(maxsize=1)  # so the zone is read once a minute, and not at every poll
+def _day_of(minute: int) -> date:
+    """Return the day of a whole minute of UTC, such as midnight is in every zone."""
+    time.tzset()
+    return date.fromtimestamp(60 * minute)  # noqa: DTZ012 - at this site
 
 
 @dataclass(slots=True)

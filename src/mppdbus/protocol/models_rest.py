@@ -131,7 +131,7 @@ class Clock(Reading):
     def from_payload(cls, payload: bytes) -> Self:
         """Take fourteen digits."""
         word = one_word(r"([0-9]{14})", payload, "YYYYMMDDHHMMSS")
-        return cls(time=datetime.strptime(word, "%Y%m%d%H%M%S"))  # noqa: DTZ007 - its own zone
+        return cls(time=datetime.fromisoformat(f"{word[:8]}T{word[8:]}"))
 
     @field_serializer("time")
     def _as_text(self, time: datetime) -> str:
