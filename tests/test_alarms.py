@@ -223,3 +223,26 @@ def test_what_went_during_a_gap_does_not_come_back(day: Day) -> None:
     day.settle(9)
     day.see(Snapshot(online=True))
     assert raised(day.see(told())) == {}
+
+
+def test_polls_between_two_readings_show_what_the_reading_says(day: Day) -> None:
+    """Nothing is told twice, and time alone lets an alarm rise and fall."""
+    polled = told(9, 13)
+    states = [day.see(polled, after=0.5) for _ in range(30)]
+    assert [raised(state) for state in states[::10]] == [{}, {}, raised(states[-1])]
+    assert raised(states[-1])["HighTemperature"] == 1
+    assert sum(len(state.unknown) for state in states) == 1
+    gone = [day.see(told(), after=0.1)]
+    gone += [day.see(told(), after=5.0) for _ in range(4)]
+    assert raised(gone[0]) == raised(states[-1])
+    assert raised(gone[-1]) == {}
+
+
+def test_what_a_reading_says_follows_the_mode(day: Day) -> None:
+    warned = told(9)
+    for _ in range(30):
+        day.see(warned, after=0.5)
+    faulty = replace(warned, mode="F")
+    assert raised(day.see(faulty, after=0.5))["HighTemperature"] == 2
+    assert day.see(faulty, after=10.0).notices  # by then its code would be known
+    assert day.see(faulty, after=0.5).notices == ()

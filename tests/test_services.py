@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from dataclasses import replace
@@ -11,6 +12,7 @@ from typing import Any, cast
 import pytest
 
 from mppdbus.charge import Charge
+from mppdbus.energy.ledger import Books, Ledger
 from mppdbus.protocol.commands import decode
 from mppdbus.protocol.models import SecondPhase
 from mppdbus.protocol.models_settings import Flags
@@ -23,6 +25,7 @@ from mppdbus.venus.services import (
     MULTI,
     SYSTEM,
     SYSTEM_PHASE,
+    News,
     Row,
     live,
     on_legs,
@@ -33,6 +36,7 @@ from mppdbus.venus.services import (
     values_of,
 )
 from mppdbus.venus.views import SystemView, Unit, UnitView
+from mppdbus.victron import AcInput
 from support_paths import NEEDS, OWN, known
 from support_snapshots import online, qpigs
 
@@ -143,6 +147,18 @@ SNAPSHOTS = {
     "flags": replace(online(qpigs(), "L"), flags=FLAGS),
 }
 VIEWS = {name: UnitView.of(UNIT, snapshot) for name, snapshot in SNAPSHOTS.items()}
+OTHER_UNIT = replace(UNIT, name="shed", connection="tcp", ac_input=AcInput.NONE)
+NAMED = replace(
+    SNAPSHOTS["line"],
+    identity=Identity(serial="2", model="X", firmware="00072.70", dialect="pi30max"),
+)
+COUNTED = Ledger(Books(user=1.5)).counters
+STATES = (
+    *VIEWS.values(),
+    replace(VIEWS["line"], unit=OTHER_UNIT),
+    UnitView.of(UNIT, NAMED),
+    replace(VIEWS["line"], counters=COUNTED),
+)
 
 
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS.keys())
@@ -150,6 +166,47 @@ def test_values_have_their_type_or_are_unknown(view: UnitView) -> None:
     check_types(MULTI, view)
     check_types(INVERTER, view)
     check_types(TABLES["acsystem"], SystemView((view,)))
+
+
+@pytest.mark.parametrize("rows", [MULTI, INVERTER], ids=["multi", "inverter"])
+def test_what_is_not_looked_at_again_has_not_changed(
+    rows: tuple[Row[UnitView], ...],
+) -> None:
+    """From every view to every other one."""
+    for before, after in itertools.permutations(STATES, 2):
+        news = News(live(rows))
+        shown = news.values(before) | news.values(after)
+        assert shown == values_of(live(rows), after)
+
+
+@pytest.mark.parametrize("rows", [SYSTEM, BATTERY], ids=["acsystem", "battery"])
+def test_nor_has_what_all_units_show(rows: tuple[Row[SystemView], ...]) -> None:
+    pairs = [SystemView(pair) for pair in itertools.product(STATES[::2], STATES[1::3])]
+    systems = [SystemView((view,)) for view in STATES] + pairs
+    for before, after in itertools.permutations(systems, 2):
+        news = News(live(rows))
+        shown = news.values(before) | news.values(after)
+        assert shown == values_of(live(rows), after)
+
+
+def test_a_row_is_not_looked_at_while_its_part_is_the_same() -> None:
+    looks = []
+
+    def look(view: UnitView) -> str | None:
+        looks.append(view)
+        return view.snapshot.identity.serial
+
+    def who(view: UnitView) -> object:
+        return view.snapshot.identity
+
+    row = Row("/A", Kind.TEXT, look, part=who)
+    written = Row("/B", Kind.TEXT, look, part=who, writable=True)
+    news = News((row, written))
+    serial = VIEWS["line"].snapshot.identity.serial
+    assert news.values(VIEWS["line"]) == {"/A": serial, "/B": serial}
+    assert news.values(VIEWS["battery"]) == {"/B": serial}
+    assert news.values(VIEWS["offline"]) == {"/A": None, "/B": None}
+    assert len(looks) == 5
 
 
 def test_what_is_fixed_is_the_same_in_every_view() -> None:

@@ -165,14 +165,24 @@ class Installation:
                 raise ShownAlready(f"{serial} is on the bus by a cable of its own")
 
     def show(self, key: Key, snapshot: Snapshot) -> None:
-        """Take a snapshot: count it and show it."""
-        if key in self.site.keys:
-            now = self._clock()
-            view = self.site.see(key, snapshot, now, local_today())
+        """Take a snapshot: show it and count it.
+
+        While values go on they are shown first, with the counters and the charge of the
+        last one. Where they come or go the count is first: nothing may be left behind.
+        """
+        site, now, today = self.site, self._clock(), local_today()
+        if key not in site.keys:
+            return
+        if site.goes_on(key, snapshot, today):
+            view = site.look(key, snapshot, now)
             self._publisher.show(key)
-            self._tell(view)
-            self._archive.tend(now)
-            self._bankfile.tend(now)
+            site.count(key, now, today)
+        else:
+            view = site.see(key, snapshot, now, today)
+            self._publisher.show(key)
+        self._tell(view)
+        self._archive.tend(now)
+        self._bankfile.tend(now)
 
     def shows(self, key: Key) -> bool:
         """Tell whether a unit is one of ours."""

@@ -28,9 +28,15 @@ def legs(snapshot: Snapshot) -> tuple[Leg, ...]:
     first = _leg(snapshot.status)
     if isinstance(snapshot.second, SecondPhase):
         return first, _leg(snapshot.second)
+    return (first, *[Leg()] * (leg_count(snapshot) - 1))
+
+
+def leg_count(snapshot: Snapshot) -> int:
+    """Return how many legs a unit's output has."""
+    if isinstance(snapshot.second, SecondPhase):
+        return 2
     dialect = DIALECTS.get(snapshot.identity.dialect or "")
-    missing = dialect.phases - 1 if dialect else 0
-    return (first, *[Leg()] * missing)
+    return dialect.phases if dialect else 1
 
 
 def _leg(said: GeneralStatus | SecondPhase | None) -> Leg:

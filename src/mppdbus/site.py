@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import TypedDict
 
 from .alarms import AlarmWatch
 from .bank import Bank
 from .charge import Charge
-from .energy.ledger import Ledger
+from .energy.history import History
+from .energy.ledger import Counters, Ledger
 from .energy.sample import Sample
 from .losses import LossLearner
 from .power import Losses, flow
@@ -37,6 +39,14 @@ class _Place:
     ledger: Ledger | None = None
 
 
+class _Counted(TypedDict):
+    """What of a view comes from counting."""
+
+    charge: Charge
+    counters: Counters | None
+    history: History | None
+
+
 class Site:
     """The inverters by key, in the order in which they came.
 
@@ -52,10 +62,27 @@ class Site:
         expected: int = 1,
         corrected: Callable[[], None] = lambda: None,
     ) -> None:
-        self.bank = bank
+        self._bank = bank
+        self._charge_now: Charge | None = None  # of the bank, once somebody has asked
         self._corrected = corrected
         self._expected = expected
         self._places: dict[Key, _Place] = {}
+
+    @property
+    def bank(self) -> Bank:
+        """The battery that all inverters share."""
+        return self._bank
+
+    @bank.setter
+    def bank(self, bank: Bank) -> None:
+        self._bank, self._charge_now = bank, None
+
+    @property
+    def charge(self) -> Charge:
+        """How full it is, by the last count."""
+        if self._charge_now is None:
+            self._charge_now = self._bank.charge
+        return self._charge_now
 
     # -- who is there -------------------------------------------------------------
 
@@ -123,8 +150,28 @@ class Site:
         """Return the last view of a unit."""
         return self._places[key].view
 
+    def goes_on(self, key: Key, snapshot: Snapshot, today: date) -> bool:
+        """Tell whether a snapshot has live values, battery and day as the last one."""
+        place = self._places[key]
+        before, ledger = place.view.snapshot, place.ledger
+        both_live = before.status is not None and snapshot.status is not None
+        same_battery = before.battery_fitted == snapshot.battery_fitted
+        same_day = ledger is None or ledger.history.today.when == today
+        return both_live and same_battery and same_day
+
     def see(self, key: Key, snapshot: Snapshot, now: float, today: date) -> UnitView:
         """Take a snapshot at `now` s of a monotonic clock; `today` is the site's."""
+        self.look(key, snapshot, now)
+        self.count(key, now, today)
+        place = self._places[key]
+        place.view = replace(place.view, **self._counted(place))
+        return place.view
+
+    def look(self, key: Key, snapshot: Snapshot, now: float) -> UnitView:
+        """Take a snapshot without counting it: `count` must follow, with this `now`.
+
+        Counters and charge are as they stood; all else is as with `see`.
+        """
         place = self._places[key]
         unit = place.unit
         if unit.phase_follows and snapshot.phase not in (None, unit.phase):
@@ -133,24 +180,33 @@ class Site:
         if status is not None and status is not place.view.snapshot.status:
             place.heard = now
         power = flow(snapshot, place.learner.losses)
-        place.learner.feed(snapshot, power, now)
-        ledger = place.ledger
-        if ledger is not None:
-            ledger.feed(Sample.of(snapshot, power), now, today)
-            self._keep_losses(place, ledger)
         place.view = UnitView.of(
             place.unit,
             snapshot,
             power=power,
             alarms=place.alarms.feed(snapshot, now, fault_code=_code(snapshot)),
-            charge=SHARED,
+            **self._counted(place),
+        )
+        return place.view
+
+    def count(self, key: Key, now: float, today: date) -> None:
+        """Count the snapshot that was looked at last."""
+        place = self._places[key]
+        snapshot, power, ledger = place.view.snapshot, place.view.flow, place.ledger
+        place.learner.feed(snapshot, power, now)
+        if ledger is not None:
+            ledger.feed(Sample.of(snapshot, power), now, today)
+            self._keep_losses(place, ledger)
+        self._feed_bank(key, now)
+
+    def _counted(self, place: _Place) -> _Counted:
+        """Return what the counters of a unit show."""
+        ledger = place.ledger
+        return _Counted(
+            charge=SHARED if self.several else self.charge,
             counters=ledger.counters if ledger else None,
             history=ledger.history if ledger else None,
         )
-        self._charge(key, now)
-        if not self.several:
-            place.view = replace(place.view, charge=self.bank.charge)
-        return place.view
 
     def read_meter(self, key: Key, day: date | None, wh: float) -> None:
         """Take what a unit's own meter says of PV: of a day, or (None) of its life."""
@@ -173,18 +229,20 @@ class Site:
             if profile is None or place.unit.profile == profile
         ]
         views.sort(key=lambda view: view.unit.instance)
-        return SystemView(tuple(views), self.bank.charge)
+        return SystemView(tuple(views), self.charge)
 
     def step_back(self, monitor: str | None) -> None:
         """Leave the state of charge to the service `monitor`; None: to nobody."""
         self.bank.step_back(monitor)
+        self._charge_now = None
         if not self.several:
             for place in self._places.values():
-                place.view = replace(place.view, charge=self.bank.charge)
+                place.view = replace(place.view, charge=self.charge)
 
     def correct_charge(self, percent: float) -> bool:
         """Take what the user says of the state of charge; false if that cannot be."""
         taken = self.bank.correct(percent)
+        self._charge_now = None
         if taken:
             self._corrected()
         return taken
@@ -195,12 +253,13 @@ class Site:
             place.learned = place.learner.losses
             ledger.books.losses = place.learner.state
 
-    def _charge(self, key: Key, now: float) -> None:
+    def _feed_bank(self, key: Key, now: float) -> None:
         """Feed the bank once a round: when the first unit that answers is seen."""
         views = {each: place.view for each, place in self._places.items()}
         online = [each for each, view in views.items() if view.snapshot.online]
         if not online or online[0] == key:
             self.bank.feed([(v.snapshot, v.flow) for v in views.values()], now)
+            self._charge_now = None
 
 
 def _code(snapshot: Snapshot) -> int | None:

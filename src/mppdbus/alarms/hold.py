@@ -20,6 +20,11 @@ class Hold:
         self._rising: dict[str, tuple[float, int]] = {}  # since when, readings
         self._falling: dict[str, float] = {}
 
+    @property
+    def settled(self) -> bool:
+        """Whether nothing comes or goes as long as the same is seen."""
+        return not (self._rising or self._falling)
+
     def feed(
         self,
         seen: AbstractSet[str],

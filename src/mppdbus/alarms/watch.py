@@ -31,6 +31,8 @@ class AlarmWatch:
         self._noticed: set[str] = set()
         self._explained: set[str] = set()  # the unknown positions that were told
         self._fault = _Fault()
+        self._looked: tuple[object, ...] = ()  # all that the last verdict rests on
+        self._verdict: AlarmState | None = None  # None: time alone may change it
 
     def feed(
         self, snapshot: Snapshot, now: float, *, fault_code: int | None = None
@@ -48,8 +50,23 @@ class AlarmWatch:
         if snapshot.warnings is None:
             self._reading = None
             return self._by_mode(snapshot, fault_code, now)
+        battery = self._had_battery or v.has_battery(snapshot)
+        looked = (snapshot.mode, snapshot.identity.dialect, fault_code, battery)
+        same = snapshot.warnings is self._reading and looked == self._looked
+        if same and self._verdict is not None:
+            return self._verdict
+        state = self._judge(snapshot, snapshot.warnings, fault_code, now)
+        told = state.fault or state.notices or state.unknown
+        self._looked = looked
+        self._verdict = state if self._hold.settled and not told else None
+        return state
+
+    def _judge(
+        self, snapshot: Snapshot, warnings: Warnings, fault_code: int | None, now: float
+    ) -> AlarmState:
+        """Return what to show of a reading; what is new in it is told once."""
         seen = Seen.of(snapshot, had_battery=self._had_battery)
-        on = self._settle(snapshot.warnings, seen, now)
+        on = self._settle(warnings, seen, now)
         words = {name: text for name, text in self._words.items() if name in on}
         faulty = v.is_faulty(on)
         fault = self._fault if faulty else _Fault()

@@ -120,6 +120,9 @@ class VictronService:
         try:
             for path, given in values.items():
                 leaf = leaves[path]
+                known = leaf.value
+                if type(given) is type(known) and given == known and not leaf.pending:
+                    continue  # most are those of the last poll, and were checked then
                 value = None if given is None else leaf.check(given)
                 if value != leaf.value or leaf.pending is not None:
                     changed.append((leaf, value))

@@ -18,12 +18,16 @@ from .views import UnitView
 # -- counters ------------------------------------------------------------------------
 
 
+def _counters(view: UnitView) -> object:
+    return view.counters
+
+
 def _way(name: str, field: str, about: str) -> Row[UnitView]:
     def source(view: UnitView) -> Value:
         counters = view.counters
         return None if counters is None else rounded(getattr(counters.ways, field), 2)
 
-    return Row(f"/Energy/{name}", NUM, source, KWH, about)
+    return Row(f"/Energy/{name}", NUM, source, KWH, about, part=_counters)
 
 
 def _yield(name: str, field: str, about: str) -> Row[UnitView]:
@@ -31,7 +35,7 @@ def _yield(name: str, field: str, about: str) -> Row[UnitView]:
         counters = view.counters
         return None if counters is None else rounded(getattr(counters, field), 2)
 
-    return Row(f"/Yield/{name}", NUM, source, KWH, about)
+    return Row(f"/Yield/{name}", NUM, source, KWH, about, part=_counters)
 
 
 _SHARE = "counted by us from load, PV and AC input: "

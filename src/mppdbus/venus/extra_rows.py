@@ -106,6 +106,10 @@ def switch_id(letter: str) -> str:
     return "".join(word.capitalize() for word in FLAGS[letter].split("_"))
 
 
+def _flags(view: UnitView) -> object:
+    return view.snapshot.flags
+
+
 def _flag(letter: str) -> Source:
     def source(view: UnitView) -> Value:
         flags = view.snapshot.flags
@@ -118,13 +122,14 @@ def _flag(letter: str) -> Source:
 def _switch(letter: str, name: str) -> tuple[Row[UnitView], ...]:
     base, read = f"/SwitchableOutput/{switch_id(letter)}", _flag(letter)
     return (
-        Row(f"{base}/State", INT, read, on_off_text, f"QFLAG `{letter}`"),
+        Row(f"{base}/State", INT, read, on_off_text, f"QFLAG `{letter}`", part=_flags),
         Row(
             f"{base}/Status",
             INT,
             _if_known(read, DISABLED, None),
             lambda _: "Disabled",
             "locked: shown, not switched",
+            part=_flags,
         ),
         fixed(f"{base}/Name", TEXT, name),
         fixed(f"{base}/Settings/Type", INT, TOGGLE),

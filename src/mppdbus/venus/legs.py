@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mppdbus.legs import Leg, legs
+from mppdbus.legs import Leg, leg_count, legs
 from mppdbus.power import Flow, Origin
 
 from .views import SystemView, UnitView
@@ -20,9 +20,9 @@ def on_legs(view: UnitView) -> tuple[UnitView, ...]:
 
     What is taken from the mains is known as a whole only, and stands on the first leg.
     """
-    first, *others = legs(view.snapshot)
-    if not others:
+    if leg_count(view.snapshot) == 1:
         return (view,)
+    first, *others = legs(view.snapshot)
     load = replace(view.flow, load=first.power)
     return (replace(view, flow=load), *(_leg(view, leg) for leg in others))
 
@@ -55,16 +55,16 @@ def phases_of(system: SystemView) -> set[int]:
 
 def part_on(system: SystemView, phase: int) -> SystemView:
     """Return what of the system is on one phase: units, or the legs of units."""
-    parts = (
+    parts = tuple(
         leg
         for view in system.units
         for number, leg in zip(phases_of_unit(view), on_legs(view), strict=True)
         if number == phase
     )
-    return replace(system, units=tuple(parts))
+    return system if parts == system.units else replace(system, units=parts)
 
 
 def phases_of_unit(view: UnitView) -> list[int]:
     """Return the phases of a unit's legs, which follow each other; L1 follows L3."""
     first = view.unit.phase - 1
-    return [(first + leg) % PHASES + 1 for leg in range(len(legs(view.snapshot)))]
+    return [(first + leg) % PHASES + 1 for leg in range(leg_count(view.snapshot))]

@@ -23,8 +23,8 @@ from .rows import (
     Row,
     rounded,
 )
-from .unit_rows import Source, flow, mains, output_current, status
-from .views import SystemView, UnitView
+from .unit_rows import Source, alarms, flow, mains, output_current, status, who
+from .views import SystemView, UnitView, joined
 
 # -- origins -------------------------------------------------------------------------
 
@@ -96,6 +96,10 @@ _ORDER = (Origin.MEASURED, Origin.DERIVED, Origin.ESTIMATED, Origin.UNKNOWN)
 _RANK = {origin: rank for rank, origin in enumerate(_ORDER)}
 
 
+def _least_certain(origins: list[Origin]) -> Origin:
+    return max(origins, key=_RANK.__getitem__, default=Origin.UNKNOWN)
+
+
 def _row(quantity: Quantity) -> Row[UnitView]:
     origin = quantity.origin
     return Row(
@@ -111,8 +115,7 @@ def _system_row(quantity: Quantity) -> Row[SystemView]:
     origin = quantity.origin
 
     def source(system: SystemView) -> Value:
-        found = (origin(view) for view in system.online)
-        return max(found, key=_RANK.__getitem__, default=Origin.UNKNOWN).value
+        return joined(system.online, origin, _least_certain).value
 
     return Row(
         f"/Mppdbus/Origin/{quantity.name}",
@@ -201,7 +204,14 @@ def _words(view: UnitView, text: str | None) -> Value:
 # -- tables --------------------------------------------------------------------------
 
 OWN: tuple[Row[UnitView], ...] = (
-    Row("/Mppdbus/Dialect", TEXT, lambda v: v.snapshot.identity.dialect, "", "family"),
+    Row(
+        "/Mppdbus/Dialect",
+        TEXT,
+        lambda v: v.snapshot.identity.dialect,
+        "",
+        "family",
+        part=who,
+    ),
     Row("/Mppdbus/Mode", TEXT, lambda v: v.snapshot.mode, "", "QMOD, the letter"),
     Row(
         "/Mppdbus/Load",
@@ -211,9 +221,19 @@ OWN: tuple[Row[UnitView], ...] = (
         "QPIGS `load_percent`",
     ),
     Row(
-        "/Mppdbus/Fault", TEXT, _fault, "", "what stopped it, in words; empty: nothing"
+        "/Mppdbus/Fault",
+        TEXT,
+        _fault,
+        about="what stopped it, in words; empty: nothing",
+        part=alarms,
     ),
-    Row("/Mppdbus/Warnings", TEXT, _warnings, "", "QPIWS, in words; empty: none"),
+    Row(
+        "/Mppdbus/Warnings",
+        TEXT,
+        _warnings,
+        about="QPIWS, in words; empty: none",
+        part=alarms,
+    ),
     Row(
         "/Mppdbus/Losses",
         NUM,

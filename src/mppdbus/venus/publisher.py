@@ -26,6 +26,7 @@ from .presence import Presence
 from .services import (
     INVERTER,
     MULTI,
+    News,
     Row,
     history_items,
     history_values,
@@ -81,6 +82,7 @@ class _Shown:
     presence: Presence
     kept: Preferences
     profile: _Profile
+    news: News[UnitView]
     phases: list[int] = field(default_factory=list)
     trackers: int | None = None
     history_at: float = float("-inf")
@@ -151,7 +153,9 @@ class Publisher:
         self._household.change(key, replace(unit, instance=kept.instance))
         items = [row.item(unit.phase) for row in profile.rows]
         presence = self._make(name, items, kept)
-        self._shown[key] = _Shown(presence, kept, profile, [unit.phase])
+        self._shown[key] = _Shown(
+            presence, kept, profile, News(profile.live), [unit.phase]
+        )
         return uid
 
     async def _make_room(self, key: Key, name: str, connection: str) -> None:
@@ -224,7 +228,7 @@ class Publisher:
         phases = phases_of_unit(view)
         if shown.phases != phases:
             self._move(shown, phases)
-        values = values_of(shown.profile.live, first, phases[0])
+        values = shown.news.values(first, phases[0])
         for phase, leg in zip(phases[1:], others, strict=True):
             values |= values_of(shown.profile.phased, leg, phase)
         if _hybrid(view.unit) and self._household.several:
@@ -239,6 +243,7 @@ class Publisher:
         for phase in phases:
             shown.presence.add(row.item(phase) for row in rows)
         shown.phases = phases
+        shown.news = News(shown.profile.live)
         shown.presence.begin_anew()
 
     def _history(self, shown: _Shown, view: UnitView) -> dict[str, Value]:

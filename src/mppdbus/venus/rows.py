@@ -7,7 +7,7 @@ unknown, which the bus shows as invalid.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -40,6 +40,7 @@ class Row(Generic[V]):
     minimum: Value = None
     maximum: Value = None
     default: Value = None
+    part: Callable[[V], object] | None = None  # all that `source` looks at, see `News`
     paths: tuple[str, ...] = field(init=False, repr=False)  # on L1, L2 and L3
 
     def __post_init__(self) -> None:
@@ -88,6 +89,32 @@ def values_of(rows: tuple[Row[V], ...], view: V, phase: int = 1) -> dict[str, Va
     """Return the value of every row, by its path."""
     place = phase - 1
     return {row.paths[place]: row.source(view) for row in rows}
+
+
+class News(Generic[V]):
+    """The values of rows that may be others than at the last look.
+
+    Rows that name the same `part` of a view are evaluated when that is another one; all
+    others, and what clients may have written to, every time.
+    """
+
+    def __init__(self, rows: Iterable[Row[V]]) -> None:
+        groups: dict[Callable[[V], object] | None, list[Row[V]]] = {None: []}
+        for row in rows:
+            groups.setdefault(None if row.writable else row.part, []).append(row)
+        self._always = tuple(groups[None])
+        self._groups = [(part, tuple(of)) for part, of in groups.items() if part]
+        self._seen: dict[Callable[[V], object], object] = {}
+
+    def values(self, view: V, phase: int = 1) -> dict[str, Value]:
+        """Look at a view and return the values by their paths."""
+        values = values_of(self._always, view, phase)
+        for part, rows in self._groups:
+            now = part(view)
+            if part not in self._seen or now != self._seen[part]:
+                self._seen[part] = now
+                values |= values_of(rows, view, phase)
+        return values
 
 
 def rounded(value: float | None, digits: int) -> float | None:

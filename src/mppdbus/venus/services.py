@@ -17,7 +17,7 @@ from .energy_rows import (
 from .extra_rows import EXTRAS
 from .legs import on_legs, part_on, phases_of
 from .own_rows import OWN, SYSTEM_OWN
-from .rows import STATE_NAMES, Row, V, hexadecimal, live, phased, values_of
+from .rows import STATE_NAMES, News, Row, V, hexadecimal, live, phased, values_of
 from .system_rows import SYSTEM as SYSTEM_VICTRON
 from .system_rows import SYSTEM_PHASE, system_name
 from .unit_rows import AC_INPUT, PRODUCT_ID, STATUS, UNIT, product_name
@@ -31,6 +31,7 @@ __all__ = [
     "STATE_NAMES",
     "SYSTEM",
     "SYSTEM_PHASE",
+    "News",
     "Row",
     "V",
     "hexadecimal",

@@ -12,7 +12,7 @@ from .household import Household, Key
 from .legs import part_on, phases_of
 from .preferences import ALARM_LEVEL, Preferences
 from .presence import Presence
-from .services import SYSTEM, SYSTEM_PHASE, live, values_of
+from .services import SYSTEM, SYSTEM_PHASE, News, live, values_of
 
 SYSTEM_NAME = "com.victronenergy.acsystem.mppdbus"
 SYSTEM_UID, BATTERY_UID = "mppdbus_sys", "mppdbus_bat"
@@ -33,6 +33,7 @@ class System:
         self._kept = prefer(SYSTEM_UID, ALARM_LEVELS["acsystem"])
         self._phases: set[int] = set()
         self._devices: list[Key] = []
+        self._news = News(live(SYSTEM))
         items = [row.item(1) for row in SYSTEM]
         self.presence = make(SYSTEM_NAME, items, self._kept)
 
@@ -47,7 +48,7 @@ class System:
     def show(self) -> None:
         """Show all units as they are now."""
         view = self._household.system("hybrid")
-        values = values_of(LIVE_SYSTEM, view)
+        values = self._news.values(view)
         for phase in self._phases | phases_of(view):
             if phase not in self._phases:
                 self._grow(phase)
@@ -94,6 +95,7 @@ class Battery:
     def __init__(self, household: Household, make: Make, prefer: Prefer) -> None:
         self._household = household
         self._kept = prefer(BATTERY_UID, ())
+        self._news = News(live(BATTERY))
         items = [row.item(1) for row in BATTERY]
         self.presence = make(NAME, items, self._kept)
 
@@ -104,8 +106,5 @@ class Battery:
 
     def show(self) -> None:
         """Show it as it is now."""
-        values = values_of(LIVE_BATTERY, self._household.system())
+        values = self._news.values(self._household.system())
         self.presence.update(values | self._kept.values())
-
-
-LIVE_SYSTEM, LIVE_BATTERY = live(SYSTEM), live(BATTERY)

@@ -55,6 +55,18 @@ def _mean(read: Source, digits: int = 1) -> SystemSource:
     return lambda s: rounded(s.mean(number), digits)
 
 
+def _who(system: SystemView) -> object:
+    return [(view.unit, view.snapshot.identity) for view in system.units]
+
+
+def _alarms(system: SystemView) -> object:
+    return [view.alarm_state for view in system.online]
+
+
+def _ratings(system: SystemView) -> object:
+    return [(view.unit, view.snapshot.ratings) for view in system.live]
+
+
 def _alarm(name: str) -> Row[SystemView]:
     return Row(
         f"/Alarms/{name}",
@@ -62,6 +74,7 @@ def _alarm(name: str) -> Row[SystemView]:
         lambda s: s.alarm(name),
         level_text,
         "the highest level of all units",
+        part=_alarms,
     )
 
 
@@ -86,9 +99,21 @@ _EACH = "mean of all units"
 
 SYSTEM: tuple[Row[SystemView], ...] = (
     *PROCESS,
-    Row("/Mgmt/Connection", TEXT, lambda s: s.units[0].unit.connection, "", _FIRST),
+    Row(
+        "/Mgmt/Connection",
+        TEXT,
+        lambda s: s.units[0].unit.connection,
+        about=_FIRST,
+        part=_who,
+    ),
     fixed("/DeviceInstance", INT, 0, "", "generator start/stop looks there"),
-    Row("/ProductName", TEXT, lambda s: product_name(s.units[0].snapshot), "", _FIRST),
+    Row(
+        "/ProductName",
+        TEXT,
+        lambda s: product_name(s.units[0].snapshot),
+        about=_FIRST,
+        part=_who,
+    ),
     Row(
         "/CustomName",
         TEXT,
@@ -102,10 +127,17 @@ SYSTEM: tuple[Row[SystemView], ...] = (
         lambda s: firmware_number(s.units[0].snapshot.identity.firmware),
         firmware_text,
         _FIRST,
+        part=_who,
     ),
-    Row("/Serial", TEXT, lambda s: s.units[0].snapshot.identity.serial, "", _FIRST),
+    Row(
+        "/Serial",
+        TEXT,
+        lambda s: s.units[0].snapshot.identity.serial,
+        about=_FIRST,
+        part=_who,
+    ),
     Row("/Connected", INT, lambda s: int(bool(s.online)), "", "1 while any answers"),
-    Row("/Mode", INT, lambda s: s.lead.mode if s.lead else None, "", _LEAD),
+    Row("/Mode", INT, lambda s: s.mode, "", _LEAD),
     Row("/State", INT, lambda s: s.state, state_text, f"2 if any has a fault; {_LEAD}"),
     fixed("/Capabilities/HasAcPassthroughSupport", INT, 0),
     fixed("/Capabilities/HasDynamicEssSupport", INT, 0),
@@ -114,6 +146,7 @@ SYSTEM: tuple[Row[SystemView], ...] = (
         INT,
         lambda s: int(s.units[0].unit.ac_input != AcInput.NONE),
         about=_FIRST,
+        part=_who,
     ),
     Row(
         "/Ac/NumberOfPhases",
@@ -121,7 +154,13 @@ SYSTEM: tuple[Row[SystemView], ...] = (
         lambda s: len(phases_of(s)),
         about="how many phases have a unit, or a leg of one",
     ),
-    Row("/Ac/In/1/Type", INT, lambda s: int(s.units[0].unit.ac_input), "", _FIRST),
+    Row(
+        "/Ac/In/1/Type",
+        INT,
+        lambda s: int(s.units[0].unit.ac_input),
+        about=_FIRST,
+        part=_who,
+    ),
     Row("/Ac/In/1/P", NUM, _sum("mains_power"), WATT, _ALL),
     Row(
         "/Ac/In/1/CurrentLimit",
@@ -129,6 +168,7 @@ SYSTEM: tuple[Row[SystemView], ...] = (
         _limit_of_phase,
         AMP,
         "sum of the units on one phase",
+        part=_ratings,
     ),
     fixed("/Ac/In/1/CurrentLimitIsAdjustable", INT, 0),
     Row(

@@ -128,7 +128,8 @@ class Leaf:
 
     def entry(self) -> dict[str, Variant]:
         """Return the row of this item in GetItems and in ItemsChanged."""
-        row = {"Value": self.variant(), "Text": self.text_variant()}
+        text = Variant(_TEXT, self.text(), verify=False)
+        row = {"Value": self.as_variant(self.value), "Text": text}
         if self._extras:
             row.update(self._extras)
         return row

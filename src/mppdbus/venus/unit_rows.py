@@ -10,7 +10,7 @@ from collections.abc import Callable
 from mppdbus import __version__
 from mppdbus.alarms import ALARM_LEVELS, DEFAULT_LEVELS
 from mppdbus.alarms.table import SHOW_ALL, SHOW_NONE
-from mppdbus.legs import legs
+from mppdbus.legs import leg_count
 from mppdbus.protocol.dialects import MODEL_NUMBERS
 from mppdbus.snapshot import Snapshot
 from mppdbus.victron import AcInput, firmware_number
@@ -124,6 +124,24 @@ def _pv_power(tracker: int) -> Source:
     return source
 
 
+# -- parts: what seldom changes ------------------------------------------------------
+
+
+def who(view: UnitView) -> object:
+    """Return all that says who a unit is."""
+    return view.unit, view.snapshot.identity
+
+
+def alarms(view: UnitView) -> object:
+    """Return all that a unit complains of."""
+    return view.alarm_state
+
+
+def ratings(view: UnitView) -> object:
+    """Return what a unit is made for and set to."""
+    return view.snapshot.ratings
+
+
 # -- rows of a kind ------------------------------------------------------------------
 
 
@@ -138,6 +156,7 @@ def _alarm(name: str) -> Row[UnitView]:
         lambda view: view.alarms.get(name),
         level_text,
         "QPIWS, the fault code and QMOD, held for a moment",
+        part=alarms,
     )
 
 
@@ -176,9 +195,17 @@ PROCESS: tuple[Row[object], ...] = (
 )
 WHO: tuple[Row[UnitView], ...] = (
     *PROCESS,
-    Row("/Mgmt/Connection", TEXT, lambda v: v.unit.connection, "", "the port"),
+    Row(
+        "/Mgmt/Connection", TEXT, lambda v: v.unit.connection, "", "the port", part=who
+    ),
     Row("/DeviceInstance", INT, lambda v: v.unit.instance, "", "localsettings"),
-    Row("/ProductName", TEXT, lambda v: product_name(v.snapshot), "", "QMN, else QGMN"),
+    Row(
+        "/ProductName",
+        TEXT,
+        lambda v: product_name(v.snapshot),
+        about="QMN, else QGMN",
+        part=who,
+    ),
     Row(
         "/CustomName",
         TEXT,
@@ -192,8 +219,9 @@ WHO: tuple[Row[UnitView], ...] = (
         lambda v: firmware_number(v.snapshot.identity.firmware),
         firmware_text,
         "QVFW; 0x7270 stands for 72.70",
+        part=who,
     ),
-    Row("/Serial", TEXT, lambda v: v.snapshot.identity.serial, "", "QID"),
+    Row("/Serial", TEXT, lambda v: v.snapshot.identity.serial, "", "QID", part=who),
     Row("/Connected", INT, lambda v: int(v.snapshot.online), "", "1 while it answers"),
     fixed("/IsInverterCharger", INT, 1),
 )
@@ -203,7 +231,7 @@ LIVE: tuple[Row[UnitView], ...] = (
     Row(
         "/Ac/NumberOfPhases",
         INT,
-        lambda v: len(legs(v.snapshot)),
+        lambda v: leg_count(v.snapshot),
         about="1, or the 2 legs of a PI41; /Settings/System/AcPhase says which one",
     ),
     _qpigs("/Ac/Out/{phase}/V", "ac_output_voltage", VOLT),
@@ -222,6 +250,7 @@ LIVE: tuple[Row[UnitView], ...] = (
         INT,
         lambda v: v.unit.phase - 1,
         about="the config, else what the unit says of itself (QPIRI, QPGS)",
+        part=who,
     ),
     Row(
         "/Dc/0/Voltage",
@@ -266,6 +295,7 @@ LIVE: tuple[Row[UnitView], ...] = (
         INT,
         lambda v: v.error_code,
         about="the nearest of Victron's charger errors to a fault; 0 is none",
+        part=alarms,
     ),
 )
 UNIT: tuple[Row[UnitView], ...] = (
@@ -301,13 +331,14 @@ AC_INPUT: tuple[Row[UnitView], ...] = (
         AMP,
         "derived: W / V; measured by the few units that tell it",
     ),
-    Row("/Ac/In/1/Type", INT, lambda v: int(v.unit.ac_input), "", _INPUT),
+    Row("/Ac/In/1/Type", INT, lambda v: int(v.unit.ac_input), "", _INPUT, part=who),
     Row(
         "/Ac/In/1/CurrentLimit",
         NUM,
         rated_current,
         AMP,
         "QPIRI `grid_rating_current`: what it is made for",
+        part=ratings,
     ),
     fixed("/Ac/In/1/CurrentLimitIsAdjustable", INT, 0),
     Row(
@@ -321,6 +352,7 @@ AC_INPUT: tuple[Row[UnitView], ...] = (
         INT,
         lambda v: int(v.unit.ac_input != AcInput.NONE),
         about=_INPUT,
+        part=who,
     ),
     Row(
         "/Ac/Out/{phase}/NominalInverterPower",
@@ -328,6 +360,7 @@ AC_INPUT: tuple[Row[UnitView], ...] = (
         _rated_power,
         WATT,
         "QPIRI `ac_output_rating_active_power`",
+        part=ratings,
     ),
     *(_alarm(name) for name in _MORE_ALARMS),
     *(alarm_level(name) for name in _MORE_ALARMS),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from mppdbus.alarms import AlarmState, momentary
 from mppdbus.charge import Charge, own_charge
@@ -20,6 +21,8 @@ from mppdbus.victron import (
     mode,
     state,
 )
+
+T = TypeVar("T")
 
 __all__ = ["Charge", "SystemView", "Unit", "UnitView", "own_charge"]
 
@@ -115,6 +118,8 @@ class SystemView:
     def lead(self) -> UnitView | None:
         """The unit with the lowest instance that answers; systemcalc follows it too."""
         units = self.live or self.online
+        if len(units) == 1:
+            return units[0]
         return min(units, key=lambda view: view.unit.instance, default=None)
 
     def on_phase(self, phase: int) -> SystemView:
@@ -133,16 +138,14 @@ class SystemView:
 
         Who has just become mute is as good as away: the sums of the others stay.
         """
-        return _all(value(view) for view in self.live)
+        return joined(self.live, value, _sum)
 
     def mean(self, value: Callable[[UnitView], float | None]) -> float | None:
         """Average a value that all units share, such as a voltage.
 
         A unit whose output is off has none of it, as long as another one has.
         """
-        known = [x for view in self.online if (x := value(view)) is not None]
-        values = [x for x in known if x] or known
-        return sum(values) / len(values) if values else None
+        return joined(self.online, value, _mean)
 
     @property
     def active_input(self) -> int | None:
@@ -155,9 +158,16 @@ class SystemView:
     @property
     def state(self) -> State | None:
         """Fault as soon as one unit has one, else the state of the leading unit."""
-        if any(view.state is State.FAULT for view in self.online):
+        if State.FAULT in [view.state for view in self.online]:
             return State.FAULT
-        return self.lead.state if self.lead else None
+        lead = self.lead
+        return lead.state if lead else None
+
+    @property
+    def mode(self) -> Mode | None:
+        """The mode of the leading unit."""
+        lead = self.lead
+        return lead.mode if lead else None
 
     def alarm(self, name: str) -> int | None:
         """Return the highest level of an alarm."""
@@ -165,10 +175,23 @@ class SystemView:
         return max(known, default=None)
 
 
-def _all(values: Iterable[float | None]) -> float | None:
-    total, some = 0.0, False
-    for value in values:
-        if value is None:
-            return None
-        total, some = total + value, True
-    return total if some else None
+def joined(
+    views: Sequence[UnitView],
+    read: Callable[[UnitView], T],
+    join: Callable[[list[T]], T],
+) -> T:
+    """Make one of what each unit says; what the only one says is what all say."""
+    if len(views) == 1:
+        return read(views[0])
+    return join([read(view) for view in views])
+
+
+def _sum(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    some = [value for value in known if value] or known
+    return sum(some) / len(some) if some else None
