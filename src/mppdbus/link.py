@@ -10,8 +10,8 @@ import asyncio
 import heapq
 import itertools
 import logging
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TypeVar
@@ -172,23 +172,38 @@ class Link:
         attempts failed. Setters pass ``attempts=1``: they are never repeated blindly.
         `patience` in s replaces that of the link, for what need not be answered.
         """
-        last = attempts or self._attempts
-        async with self._turn(priority):
-            self.stats.exchanges += 1
-            for number in range(1, last + 1):
-                try:
-                    return accept(await self._attempt(command, number, patience))
-                except PortLost:
+        if self._busy:
+            await self._await_turn(priority)
+        self._busy = True
+        try:
+            most = attempts or self._attempts
+            return await self._exchange(command, accept, most, patience)
+        finally:
+            self._pass_on()
+
+    async def _exchange(
+        self,
+        command: str,
+        accept: Callable[[bytes], T],
+        most: int,
+        patience: float | None,
+    ) -> T:
+        """Make up to `most` attempts."""
+        self.stats.exchanges += 1
+        for number in range(1, most + 1):
+            try:
+                return accept(await self._attempt(command, number, patience))
+            except PortLost:
+                self.stats.failures += 1
+                raise
+            except (LinkError, UnknownLayout) as error:
+                self._count(error)
+                if number == most:
                     self.stats.failures += 1
                     raise
-                except (LinkError, UnknownLayout) as error:
-                    self._count(error)
-                    if number == last:
-                        self.stats.failures += 1
-                        raise
-                    self.stats.retries += 1
-                    wire_log.debug("%s: %s; attempt %d", self.name, error, number)
-                    await asyncio.sleep(SETTLE)
+                self.stats.retries += 1
+                wire_log.debug("%s: %s; attempt %d", self.name, error, number)
+                await asyncio.sleep(SETTLE)
         raise AssertionError  # the loop returns or raises
 
     # -- one attempt ----------------------------------------------------------
@@ -331,22 +346,15 @@ class Link:
 
     # -- turns --------------------------------------------------------------------
 
-    @asynccontextmanager
-    async def _turn(self, priority: Priority) -> AsyncIterator[None]:
-        if self._busy:
-            turn = asyncio.get_running_loop().create_future()
-            heapq.heappush(self._queue, (priority, next(self._order), turn))
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if turn.done() and not turn.cancelled():
-                    self._pass_on()
-                raise
-        self._busy = True
+    async def _await_turn(self, priority: Priority) -> None:
+        turn = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._queue, (priority, next(self._order), turn))
         try:
-            yield
-        finally:
-            self._pass_on()
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._pass_on()
+            raise
 
     def _pass_on(self) -> None:
         """Give the line to whoever waits with the highest priority."""

@@ -131,7 +131,8 @@ class SystemView:
     def with_input(self) -> SystemView:
         """The part of the system that has an AC input, which alone can fail."""
         units = tuple(v for v in self.units if v.unit.ac_input != AcInput.NONE)
-        return SystemView(units, self.charge)
+        same = len(units) == len(self.units)
+        return self if same else SystemView(units, self.charge)
 
     def total(self, value: Callable[[UnitView], float | None]) -> float | None:
         """Add a value up; None as soon as one unit of those that are live lacks it.
