@@ -157,6 +157,15 @@ def test_a_second_unit_keeps_what_is_known_of_the_charge() -> None:
 # -- who says so -----------------------------------------------------------------------
 
 
+def test_a_full_battery_takes_a_trickle_from_each_unit() -> None:
+    found = Bank(settings("lead-agm", 2))
+    assert found.trickle == 0
+    now = hold(found, [seen(54.0, 20, stage=State.BULK)] * 2, 0.0, 600)
+    assert found.trickle == 0
+    hold(found, [seen(54.0, 0, stage=State.FLOAT)] * 2, now, 900)
+    assert found.trickle == pytest.approx(0.2)  # a thousandth of 200 Ah a unit
+
+
 def test_the_inverters_own_percent_only_if_the_user_asks() -> None:
     found = Bank(settings("lithium-lfp", 3, "inverter"))
     pairs = [seen(52.0, -10, percent=each) for each in (60, 70, None)]

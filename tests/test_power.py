@@ -90,6 +90,18 @@ def test_mains_are_used_by_mode(
     assert (result.mains_power == 0.0) is not used
 
 
+def test_what_a_full_battery_takes_unseen_comes_from_the_mains() -> None:
+    quiet = online(qpigs(load=500, volts=54.0), "L")
+    assert flow(quiet).mains_power == 500
+    assert flow(quiet, trickle=0.2).mains_power == pytest.approx(510.8)
+    assert flow(quiet, trickle=2.0).mains_power == pytest.approx(521.6)  # or it showed
+    assert flow(quiet, trickle=0.2).battery_power == 0  # measured values stay
+    charging = online(qpigs(load=500, volts=54.0, charge=1), "L")
+    assert flow(charging, trickle=0.2) == flow(charging)
+    alone = online(qpigs(grid=0, load=500, volts=54.0, pv=500), "B")
+    assert flow(alone, trickle=0.2) == flow(alone)
+
+
 def test_mains_power_is_never_negative() -> None:
     assert flow(online(qpigs(load=100, pv=900), "L")).mains_power == 0.0
 

@@ -90,25 +90,27 @@ def test_full_teaches_the_offset_of_the_sensor() -> None:
     assert "too high" in _later(bench)
 
 
-def test_an_idle_full_battery_shows_the_offset_at_once() -> None:
+def test_an_idle_full_battery_shows_the_offset_once_its_tail_is_over() -> None:
     for amps in (1, -1):
         bench = Bench(soc=90.0)
         bench.hold(54.0, amps, HOUR, stage=State.FLOAT)
+        assert abs(bench.soc.offset) < 0.1
+        bench.hold(54.0, amps, HOUR / 2, stage=State.FLOAT)
         assert bench.soc.offset == pytest.approx(amps, abs=0.3)
 
 
 def test_a_zero_while_floating_proves_nothing_since_it_may_hide_a_discharge() -> None:
     shown, silent = Bench(soc=90.0), Bench(soc=90.0)
     before = offset_variance(silent)
-    shown.hold(54.0, 1, HOUR, stage=State.FLOAT)
-    silent.hold(54.0, 0, HOUR, stage=State.FLOAT)
+    shown.hold(54.0, 1, 2 * HOUR, stage=State.FLOAT)
+    silent.hold(54.0, 0, 2 * HOUR, stage=State.FLOAT)
     assert offset_variance(silent) == before
     assert offset_variance(shown) < before / 3
 
 
 def test_a_lesson_of_long_ago_is_trusted_less() -> None:
     bench = Bench(soc=90.0)
-    bench.hold(54.0, 1, HOUR, stage=State.FLOAT)
+    bench.hold(54.0, 1, 2 * HOUR, stage=State.FLOAT)
     learned = offset_variance(bench)
     bench.hold(53.4, 0, 30 * 24 * HOUR, mode="L", step=140.0)
     assert offset_variance(bench) > learned + 0.08

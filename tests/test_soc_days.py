@@ -8,6 +8,7 @@ from functools import cache
 import pytest
 
 from mppdbus.simulator.settings import OutputPriority
+from mppdbus.soc.estimator import SocEstimator
 from support_soc import (
     CAPACITY,
     CASES,
@@ -17,6 +18,7 @@ from support_soc import (
     Meter,
     Restart,
     Result,
+    Sample,
     Scene,
     errors_by_part,
     follow,
@@ -99,6 +101,26 @@ def test_other_weather_and_other_loads_change_nothing(name: str, seed: int) -> N
     assert clear <= WITHIN
     assert dull <= WITHIN
     assert result.covered() >= 0.98
+
+
+@pytest.mark.parametrize("seed", [12, 15])
+@signs
+def test_the_tail_of_the_first_charge_teaches_no_offset(
+    offset: float, seed: int
+) -> None:
+    """From the user's word to a full battery whose current still falls as it floats."""
+    told: list[float] = []
+
+    def tell(estimator: SocEstimator, at: Sample) -> None:
+        if not told:
+            told.append(round(at.soc))
+            estimator.correct(told[0])
+
+    scene = replace(CASES["LFP"].scene, days=2, first=30.0, seed=seed)
+    result = follow(truth(scene), model("lithium-lfp"), Meter(offset=offset), each=tell)
+    assert result.first_full is not None
+    assert result.worst() <= WITHIN
+    assert result.offsets[-1] == pytest.approx(offset, abs=0.45)
 
 
 @pytest.mark.parametrize("first", [20.0, 40.0, 70.0, 90.0])

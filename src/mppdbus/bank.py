@@ -147,6 +147,14 @@ class Bank:
         return self._estimated(capacity)
 
     @property
+    def trickle(self) -> float:
+        """A that a full battery takes for good, from each inverter; 0 unless full."""
+        if self._estimator is None or not self._estimator.full:
+            return 0.0
+        battery = self._estimator.battery
+        return battery.cell.floating * battery.capacity_ah / battery.units
+
+    @property
     def state(self) -> SocState | None:
         """What to keep; None while there is nothing better than what was kept."""
         return self._estimator.state if self._estimator is not None else None

@@ -24,6 +24,7 @@ from .snapshot import Snapshot
 MAINS_MODES = frozenset("LYE")  # line, bypass, ECO
 BATTERY_MODES = frozenset("BH")  # battery, power saving: nothing from the mains
 OUTPUT_OFF_MODES = frozenset("SC")  # standby, charging: on mains only if b0 says so
+UNSHOWN = 0.4  # A at most that a meter of whole amperes may show as 0
 MAINS_PRESENT = 30.0  # V; some units show 1.0 V without mains (f0015)
 
 
@@ -93,8 +94,13 @@ class Flow:
     hidden_load_origin: Origin = Origin.UNKNOWN
 
 
-def flow(snapshot: Snapshot, losses: Losses | None = None) -> Flow:
-    """Return the power flow of one unit; `losses` count as soon as they are known."""
+def flow(
+    snapshot: Snapshot, losses: Losses | None = None, *, trickle: float = 0.0
+) -> Flow:
+    """Return the power flow of one unit; `losses` count as soon as they are known.
+
+    `trickle` are the A that the battery takes from it where the meter shows 0 on mains.
+    """
     status = snapshot.status
     if status is None:
         return Flow()
@@ -118,12 +124,16 @@ def flow(snapshot: Snapshot, losses: Losses | None = None) -> Flow:
         mains_present=mains_present(snapshot),
         mains_used=mains_used(snapshot),
     )
-    return _derive(found, snapshot, losses if losses and losses.known else None)
+    known = losses if losses and losses.known else None
+    return _derive(found, snapshot, known, min(trickle, UNSHOWN))
 
 
-def _derive(found: Flow, snapshot: Snapshot, losses: Losses | None) -> Flow:
+def _derive(
+    found: Flow, snapshot: Snapshot, losses: Losses | None, trickle: float
+) -> Flow:
     """Add what follows from the measured values; those stay as they are."""
-    status, dc_side = snapshot.status, _dc_side(found, snapshot, losses or LOSSLESS)
+    status = snapshot.status
+    dc_side = _dc_side(found, snapshot, losses or LOSSLESS, trickle)
     mains, origin = _mains(found, dc_side, losses or LOSSLESS)
     current, measured = _quotient(mains, found, status), origin
     if status is not None and status.grid_input_current is not None:
@@ -164,7 +174,9 @@ def mains_used(snapshot: Snapshot) -> bool | None:
     return False
 
 
-def _dc_side(found: Flow, snapshot: Snapshot, losses: Losses) -> float | None:
+def _dc_side(
+    found: Flow, snapshot: Snapshot, losses: Losses, trickle: float
+) -> float | None:
     """Return the W that the battery takes beyond what the sun gives; < 0: gives."""
     if found.pv_total is None:
         return None
@@ -178,6 +190,8 @@ def _dc_side(found: Flow, snapshot: Snapshot, losses: Losses) -> float | None:
     )
     if power is None or current is None or volts is None:
         return None
+    if current == 0 and found.mains_used:
+        return trickle * volts - sun
     return losses.battery(power, current, volts) - sun
 
 

@@ -179,7 +179,7 @@ class Site:
         status = snapshot.status
         if status is not None and status is not place.view.snapshot.status:
             place.heard = now
-        power = flow(snapshot, place.learner.losses)
+        power = flow(snapshot, place.learner.losses, trickle=self.bank.trickle)
         place.view = UnitView.of(
             place.unit,
             snapshot,

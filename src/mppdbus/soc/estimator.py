@@ -223,8 +223,8 @@ class SocEstimator:
         seen = elapsed if elapsed <= LONGEST_S and not first else 0.0
         self._usual.feed(likely.amps, seen)
         self._watch.feed(at.volts, likely.amps, rest_v, seen, stage)
-        floating = self._watch.floating and at.volts >= self.battery.float_reached_v
-        self._lessons.feed(at, seen, floating=floating)
+        settled = self._watch.settled and at.volts >= self.battery.float_reached_v
+        self._lessons.feed(at, seen, floating=settled)
         self._mark(rest_v, seen, likely.amps, under_voltage=under_voltage)
 
     def _guess(self, rest_v: float, amps: float, *, first: bool) -> None:

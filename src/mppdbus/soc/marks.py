@@ -12,6 +12,7 @@ from .model import BatteryModel
 SMOOTH_S = 60.0
 FULL_S = 120.0  # at bulk voltage with little current
 FLOAT_S = 300.0  # the same at float voltage
+SETTLED_S = 3600.0  # of floating: until then what it takes still falls
 KNEE_S = 120.0
 KNEE_CURRENT = 0.2  # of the capacity: with more the sag is not known well enough
 
@@ -51,6 +52,11 @@ class Watch:
     def floating(self) -> bool:
         """Whether it takes hardly anything at float voltage."""
         return self._float_s >= FLOAT_S
+
+    @property
+    def settled(self) -> bool:
+        """Whether it has floated for so long that it takes no more than for good."""
+        return self._float_s >= SETTLED_S
 
     @property
     def rested(self) -> bool:
