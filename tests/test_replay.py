@@ -142,12 +142,11 @@ async def published(folder: Path, address: str, port: str) -> dict[str, Any]:
     client = await BusItemClient.connect(address, "")
     try:
         await wait_for_units(client, program)
-        services = sorted(await names(client))
         seen: list[dict[str, Any]] = []
 
         async def settled() -> bool:
             seen.append({})
-            for service in services:
+            for service in sorted(await names(client)):  # one comes after the other
                 items = await BusItemClient(client.bus, service).get_items()
                 for path, item in items.items():
                     if not OF_THE_LINE.fullmatch(path):
