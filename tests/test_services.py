@@ -293,6 +293,14 @@ def test_each_leg_of_a_unit_stands_on_its_own_phase() -> None:
     assert all("/L2/" in path for path in values)
 
 
+def test_off_the_mains_no_leg_takes_anything_from_it() -> None:
+    two = replace(online(qpigs(grid=0, load=500), "B"), second=PI41_SECOND)
+    for phase, leg in enumerate(on_legs(UnitView.of(UNIT, two)), 1):
+        values = values_of(phased(MULTI), leg, phase)
+        assert values[f"/Ac/In/1/L{phase}/P"] == 0
+        assert values[f"/Ac/In/1/L{phase}/I"] == 0
+
+
 def test_a_system_has_what_each_leg_does_on_its_phase() -> None:
     two = replace(online(qpigs(load=500), "L"), second=PI41_SECOND)
     one = online(qpigs(load=200), "L")

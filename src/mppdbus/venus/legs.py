@@ -18,7 +18,8 @@ PHASES = 3
 def on_legs(view: UnitView) -> tuple[UnitView, ...]:
     """Return the view of each leg of a unit's output; of most there is one, itself.
 
-    What is taken from the mains is known as a whole only, and stands on the first leg.
+    What is taken from the mains is known as a whole only, and stands on the first leg;
+    nothing is nothing on each.
     """
     if leg_count(view.snapshot) == 1:
         return (view,)
@@ -40,9 +41,12 @@ def _leg(view: UnitView, leg: Leg) -> UnitView:
                 "grid_frequency": None,
             }
         )
+    nothing = None if view.flow.mains_used is not False else 0.0
     flow = Flow(
         load=leg.power,
         load_origin=Origin.UNKNOWN if leg.power is None else Origin.MEASURED,
+        mains_power=nothing,
+        mains_current=nothing,
     )
     snapshot = replace(view.snapshot, status=status, ratings=None)
     return replace(view, snapshot=snapshot, flow=flow)
