@@ -8,7 +8,8 @@ import pytest
 
 from mppdbus.doubt import SWAP
 from mppdbus.errors import LinkError, NoReply
-from mppdbus.poller import FAILURES_OFFLINE, FAILURES_REOPEN, SHORTEST_KEEP, WHO
+from mppdbus.plan import SHORTEST_KEEP, WHO
+from mppdbus.poller import FAILURES_OFFLINE, FAILURES_REOPEN
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.simulator import Simulator, simulate
 from support_simulator import inverter_of, warped

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mppdbus.poller import SHORTEST_KEEP
+from mppdbus.plan import SHORTEST_KEEP
 from mppdbus.simulator.inverter import SimulatedInverter
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.simulator import Simulator, simulate

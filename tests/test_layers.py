@@ -47,8 +47,9 @@ ALLOWED: dict[str, set[str]] = {
     "stranger": LINE | {"inverter", "link"},
     "members": LINE | {"inverter", "link", "snapshot", "parallel", "crew"},
     "doubt": CODEC | {"inverter"},
+    "plan": set(),
     "poller": LINE
-    | {"inverter", "link", "members", "meters", "snapshot", "power", "doubt"},
+    | {"inverter", "link", "members", "meters", "snapshot", "power", "doubt", "plan"},
     "venus": PURE | {"__init__", "localsetting", "settingsfile", "energy", "soc"},
     "losses": PURE,
     "parallel": CODEC | {"snapshot"},
@@ -61,20 +62,21 @@ ALLOWED: dict[str, set[str]] = {
     "others": PURE | {"installation", "venus"},
     "daemon": PURE
     | LINE
-    | {"config", "inverter", "link", "poller", "stranger", "venus", "installation"}
+    | {"config", "inverter", "link", "plan", "poller", "stranger", "venus"}
+    | {"installation"}
     | {"bank", "others", "meters"}
     | {"statefile"},
     "cli": {"errors", "__init__"},
     "commands": PURE
     | LINE
-    | {"cli", "config", "legacy_config", "daemon", "inverter", "link", "poller"}
-    | {"venus", "simulator", "recording", "probing", "stranger", "__init__"},
+    | {"cli", "config", "legacy_config", "daemon", "inverter", "link", "plan"}
+    | {"poller", "venus", "simulator", "recording", "probing", "stranger", "__init__"},
 }
 IO_MODULES = {"asyncio", "logging", "os", "time", "socket", "subprocess", "threading"}
 MUST_BE_PURE = {
     *CODEC,
     *("snapshot", "power", "victron", "alarms", "pace", "energy", "soc"),
-    *("charge", "bank", "legs", "parallel", "crew"),
+    *("charge", "bank", "legs", "parallel", "crew", "plan"),
 }
 # What Venus OS leaves out of its standard library.
 NOT_ON_VENUS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from mppdbus.poller import ONCE, RECURRING, WHO, Plan
+from mppdbus.plan import ONCE, RECURRING, WHO, Plan
 from mppdbus.protocol.commands import QUERIES, base_command
 
 

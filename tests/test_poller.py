@@ -19,15 +19,8 @@ from mppdbus.errors import (
     Refused,
 )
 from mppdbus.inverter import Inverter
-from mppdbus.poller import (
-    FAILED_EVERY,
-    FAILURES_OFFLINE,
-    FAILURES_REOPEN,
-    ONCE,
-    OPTIONAL,
-    SHORTEST_KEEP,
-    Poller,
-)
+from mppdbus.plan import ONCE, OPTIONAL, SHORTEST_KEEP
+from mppdbus.poller import FAILED_EVERY, FAILURES_OFFLINE, FAILURES_REOPEN, Poller
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.control import Scene
 from mppdbus.simulator.pace import Pace

@@ -19,7 +19,8 @@ from .inverter import Inverter
 from .link import Link
 from .meters import Meters
 from .others import Others
-from .poller import FASTEST, Poller
+from .plan import FASTEST
+from .poller import Poller
 from .snapshot import Snapshot
 from .statefile import local_now, state_directory
 from .stranger import Stranger

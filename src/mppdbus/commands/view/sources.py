@@ -10,7 +10,8 @@ from mppdbus.commands.target import Target, connected
 from mppdbus.daemon import AC_INPUTS, BACK_OFF
 from mppdbus.errors import MppdbusError, OtherProtocol
 from mppdbus.inverter import Inverter
-from mppdbus.poller import ONCE, Poller
+from mppdbus.plan import ONCE
+from mppdbus.poller import Poller
 from mppdbus.snapshot import Snapshot
 from mppdbus.venus.views import Unit, UnitView
 

@@ -1,0 +1,115 @@
+"""TABLES of which query is asked how often, and what is due next. Pure.
+
+At 2400 baud nothing is free: the numbers say what each query costs of the line.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+MOST_TRIES = 5  # of a query that is asked once, until it is given up
+LATE = 1.0  # s at which a query goes before the next of those that are asked once
+FASTEST = 0.6  # s between two live polls when the line sets the pace
+SHORTEST_KEEP = 5.0  # s that a live value is shown at least, over one lost reply
+
+
+@dataclass(frozen=True, slots=True)
+class Cadence:
+    """How often a query is asked, in seconds: at leisure, and on a full line."""
+
+    query: str
+    every: float
+    every_fast: float
+    typical: float  # s on the wire with think time, to see whether it still fits
+
+
+# On a full line QMOD and QPIWS follow every eleventh QPIGS: 7 % of the line, no more.
+RECURRING = (
+    Cadence("QMOD", 0.0, 6.0, 0.11),
+    Cadence("QPIWS", 5.0, 6.0, 0.26),
+    Cadence("QPIRI", 60.0, 600.0, 0.51),
+    Cadence("QFLAG", 300.0, 1800.0, 0.16),
+)
+# One unit of a set, by QPGSn or QP2GSn: which of them, `Members` knows.
+MEMBER = Cadence("QPGSn", 0.0, 0.0, 0.73)
+# The inverter's own energy meters, one query at a time: `Meters` knows which.
+METER = Cadence("QET", 600.0, 1800.0, 0.2)
+# Who is there, at such times and in doubt: see `Doubt`.
+WHO = Cadence("QID", 60.0, 300.0, 0.16)
+# What a unit may or may not know; silence there is soon taken for a no.
+OPTIONAL = ("QPGS0", "QBEQI", "Q1", "QT", "QET", "QDOP", "QBATCD", "QVFW2", "QVFW3")
+# Asked once after connecting, one between two live polls, in this order.
+ONCE = ("QPIRI", "QPIGS2", "QPIWS", "QMN", "QVFW", "QGMN", "QFLAG", *OPTIONAL)
+ESSENTIAL = frozenset(("QMOD", "QPIWS", "QPIRI"))  # asked again after a NAK
+IDENTIFYING = frozenset(("QPIRI", "QMN", "QVFW", "QGMN", *OPTIONAL))
+
+
+@dataclass(slots=True)
+class Plan:
+    """Pure bookkeeping of what is due; times are the caller's clock."""
+
+    fast: bool
+    rows: tuple[Cadence, ...] = RECURRING
+    once: list[str] = field(default_factory=lambda: list(ONCE))
+    due: dict[str, float] = field(default_factory=dict)
+    tries: Counter[str] = field(default_factory=Counter)
+    asked: set[str] = field(default_factory=set)  # since the last live poll
+    learning: bool = False  # what was asked last was something that is asked once
+
+    def next(self, now: float, free: float | None) -> str | None:
+        """Return the most overdue query that fits into `free` seconds (None: any).
+
+        What is asked once goes first, but not twice in a row when something else is
+        late: to learn all of it takes long enough for the mode to be forgotten.
+        """
+        late = [
+            (self.due.get(c.query, now) - now, c.query)
+            for c in self.rows
+            if self.due.get(c.query, now) <= now
+            and (free is None or c.typical <= free)
+            and c.query not in self.asked
+        ]
+        wait, query = min(late, default=(0.0, None))
+        if self.learning and wait < -LATE:
+            self.learning = False
+            return query
+        for first in self.once:
+            if first not in self.asked:
+                self.once.remove(first)
+                self.learning = True
+                return first
+        return query
+
+    def live(self) -> None:
+        """Note a live poll: from now on each query may be asked once more."""
+        self.asked.clear()
+
+    def done(self, query: str, now: float, *, pause: float = 0.0) -> None:
+        """Note that a query was asked, whatever came of it; `pause` s at least."""
+        self.asked.add(query)
+        for cadence in self.rows:
+            if cadence.query == query:
+                every = cadence.every_fast if self.fast else cadence.every
+                self.due[query] = now + max(every, pause)
+
+    def again(self, query: str) -> None:
+        """Ask once more what is asked once, but not for ever."""
+        self.tries[query] += 1
+        if query in ONCE and self.tries[query] < MOST_TRIES:
+            self.once.append(query)
+
+    def hurry(self, query: str) -> None:
+        """Make a query due at once."""
+        self.due[query] = float("-inf")
+        self.asked.discard(query)
+
+
+def keep_times(interval: float | None) -> dict[str, float]:
+    """Return how long readings hold: three times the cadence of their query."""
+    live = FASTEST if interval is None else interval
+    every = {"QPIGS": live}
+    for cadence in RECURRING:
+        own = cadence.every_fast if interval is None else cadence.every
+        every[cadence.query] = max(live, own)
+    return {query: max(SHORTEST_KEEP, 3 * time) for query, time in every.items()}
