@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mppdbus.commands.view.picture import Picture, Tracker, of_service, of_unit
 from mppdbus.commands.view.render import number, render, render_all, seconds, summary
-from mppdbus.commands.view.screen import HIDE, SHOW, Screen
+from mppdbus.commands.view.screen import HIDE, SHOW, PlainLines, Screen
 from mppdbus.commands.view.widgets import (
     Style,
     bar,
@@ -237,6 +237,21 @@ def test_the_summary_of_a_poll() -> None:
     assert summary(picture(SUNNY).gone(5, "no reply")) == (
         "garage: no answer since 5.0 s (no reply)"
     )
+
+
+def test_a_pipe_gets_a_line_only_for_what_reads_otherwise(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines, sunny = PlainLines(), picture(SUNNY)
+    lines.show([sunny], news=True)
+    lines.show([sunny], news=True)
+    lines.show([picture(MAINS)], news=True)
+    lines.show([picture(MAINS).gone(5, "no reply")], news=False)
+    said = capsys.readouterr().out.splitlines()
+    assert [line.partition(" ")[2] for line in said] == [
+        summary(sunny),
+        summary(picture(MAINS)),
+    ]
 
 
 # -- the same picture from the bus -----------------------------------------------------

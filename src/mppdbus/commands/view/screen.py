@@ -71,11 +71,18 @@ class JsonLines(_Plain):
 class PlainLines(_Plain):
     """One line a picture, with the time of day."""
 
+    def __init__(self) -> None:
+        self._said: list[str] = []
+
     def show(self, pictures: Sequence[Picture], *, news: bool) -> None:
-        """Print what is new."""
+        """Print what reads otherwise than the last time."""
+        if not news:
+            return
+        before, self._said = self._said, [summary(picture) for picture in pictures]
         now = time.strftime("%H:%M:%S")
-        for picture in pictures if news else ():
-            _print(f"{now} {summary(picture)}")
+        for line in self._said:
+            if line not in before:
+                _print(f"{now} {line}")
 
 
 class Block(_Plain):
