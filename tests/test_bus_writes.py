@@ -157,6 +157,15 @@ async def test_what_is_so_already_is_accepted_and_written_nowhere(
     assert not client.changes
 
 
+async def test_a_confirmation_of_what_is_shown_is_written(served: Served) -> None:
+    service, client, inverter = served
+    service.add_items([Item("/Soc", Kind.DOUBLE, writable=True, confirmable=True)])
+    service.update({"/Soc": 98.9})
+    assert await client.set_value("/Soc", "d", 98.9) == ACCEPTED
+    assert inverter.written == [("/Soc", 98.9)]
+    assert service.value("/Soc") == 98.9
+
+
 async def test_the_default_is_written_like_any_value(served: Served) -> None:
     service, client, inverter = served
     reply = await client.call("/Mode", "SetDefault")

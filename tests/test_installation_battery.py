@@ -54,6 +54,12 @@ async def soc(watcher: Watcher, service: str) -> float:
     return value
 
 
+async def margin(watcher: Watcher) -> float:
+    value = (await watcher.values(FIRST))["/Mppdbus/Soc/Margin"]
+    assert isinstance(value, float)
+    return value
+
+
 async def meet_all(home: Home) -> Clock:
     clock = Clock()
     home.set_clock(clock)
@@ -153,6 +159,11 @@ async def test_a_written_state_of_charge_is_where_the_count_goes_on(
         for bad in (100.5, 200.0, -1.0):
             assert await write(watcher, FIRST, path, "d", bad) != 0
         discharge(home, clock, 1800.0)
+        assert await margin(watcher) > 4.2
+        shown = (await watcher.values(FIRST))[path]
+        assert await write(watcher, FIRST, path, "d", shown) == 0  # "that is so"
+        discharge(home, clock, 10.0)
+        assert await margin(watcher) == pytest.approx(4.0, abs=0.1)
         kept = await soc(watcher, FIRST)
         assert 50 < kept < 63
     async with at_home(bus_address, state, unit(0)) as home:

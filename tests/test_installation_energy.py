@@ -64,6 +64,7 @@ def calendar(monkeypatch: pytest.MonkeyPatch) -> Calendar:
     calendar = Calendar()
     monkeypatch.setattr(module, "local_today", calendar)
     monkeypatch.setattr(publisher, "HISTORY_EVERY", 0.0)
+    monkeypatch.setattr(publisher, "FIRST_RECORDS", 0.0)
     return calendar
 
 
@@ -267,6 +268,8 @@ async def test_a_new_day_shows_at_once(
         clock = await meet(home)
         live(home, clock, 60, SUN)
         assert await kwh(watcher, DAY.format(0)) == 0.0
+        records = (await watcher.values(FIRST))["/History/Daily/0/MaxPower"]
+        assert records is not None  # the first ones are not waited for so long
         calendar.day += timedelta(days=1)
         live(home, clock, POLL / 60, SUN)
         assert await kwh(watcher, DAY.format(1)) == pytest.approx(1.6, abs=0.02)

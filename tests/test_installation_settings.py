@@ -173,6 +173,31 @@ async def test_levels_of_all_units_are_set_on_the_page_of_the_system(
         assert await rig.user.get_value(kept) == 0
 
 
+async def test_the_page_of_the_system_shows_the_least_level_and_sets_all(
+    bus_address: str, state: Path, watcher: Watcher
+) -> None:
+    path = LEVELS + "LowVoltage"
+    async with at_home(bus_address, state, unit(0), unit(1)) as home:
+        await all_meet(home)
+        for service, level in ((SECOND, 1), (FIRST, 0), (SECOND, 2)):
+            assert await write(watcher, service, path, "i", level) == 0
+        assert (await watcher.values(SYSTEM))[path] == 0
+        assert await write(watcher, SYSTEM, path, "i", 0) == 0  # what it shows
+        for service in (FIRST, SECOND, SYSTEM):
+            assert (await watcher.values(service))[path] == 0
+
+
+async def test_the_only_unit_gives_the_system_its_name(
+    bus_address: str, state: Path, watcher: Watcher
+) -> None:
+    for name in ("unit 0", "Shed"):  # as the config says, and as kept
+        async with at_home(bus_address, state, unit(0)) as home:
+            await all_meet(home)
+            assert (await watcher.values(SYSTEM))[NAME] == name
+            assert await write(watcher, FIRST, NAME, "s", "Shed") == 0
+            await watcher.wait(SYSTEM, {NAME: "Shed"})
+
+
 # -- instances -----------------------------------------------------------------------
 
 
@@ -226,6 +251,28 @@ async def test_an_instance_that_is_changed_while_running(
             home.hear(0, said(SERIALS[0], load=700))
             await watcher.wait(FIRST, {"/Ac/Out/L1/P": 700.0, "/DeviceInstance": 5})
             assert len(seen) == 2
+
+
+async def test_a_unit_that_is_away_is_not_listed_for_its_new_instance(
+    rig: Rig, state: Path, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mppdbus.venus.publisher.AWAY", 0.05)
+    await rig.service.start()
+    async with at_home(rig.address, state, unit(0), unit(1), patience=5) as home:
+        await all_meet(home)
+        home.unplug(0, SERIALS[0])
+        await watcher.wait(SYSTEM, {"/Devices/0/Service": None})
+        await rig.user.set_value(PLACE.format("1111111"), "s", "multi:5")
+        for _ in range(3):
+            await asyncio.sleep(0.05)
+            home.hear(1, said(SERIALS[1]))
+            values = await watcher.values(SYSTEM)
+            assert values["/Devices/0/Service"] is None
+            assert values["/Devices/0/Instance"] is None
+        await home.meet(0, said(SERIALS[0]))
+        await watcher.wait(
+            SYSTEM, {"/Devices/0/Service": FIRST, "/Devices/0/Instance": 5}
+        )
 
 
 @pytest.mark.parametrize("service", SHARED)

@@ -221,6 +221,11 @@ async def test_a_phase_that_changes(
             assert sorted(seen) == sorted(again)
         values = await watcher.values(SECOND)
         assert values["/Settings/System/AcPhase"] == 2
+        home.hear(1, replace(reply(1), ratings=None))  # not known is no news
+        assert (await watcher.values(SECOND))["/Settings/System/AcPhase"] == 2
+        home.hear(1, reply(1))  # set up to be alone
+        await watcher.wait(SECOND, {"/Ac/Out/L3/P": None, "/Ac/Out/L1/P": 700.0})
+        assert (await watcher.values(SECOND))["/Settings/System/AcPhase"] == 0
 
 
 # -- with lines as they are ----------------------------------------------------------

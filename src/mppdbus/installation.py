@@ -208,7 +208,7 @@ class Installation:
         """Pass on what no alarm path says: words, and what no document explains."""
         state = view.alarm_state
         for notice in state.notices:
-            self._notifier.notify(view.unit.name, notice)
+            self._notifier.notify(view.unit.called, notice)
         if state.unknown:
             name, bits = view.unit.name, ", ".join(state.unknown)
             log.info("%s: QPIWS: no document explains %s", name, bits)

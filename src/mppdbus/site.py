@@ -174,8 +174,9 @@ class Site:
         """
         place = self._places[key]
         unit = place.unit
-        if unit.phase_follows and snapshot.phase not in (None, unit.phase):
-            place.unit = replace(unit, phase=snapshot.phase)
+        phase = _phase(snapshot)
+        if unit.phase_follows and phase not in (None, unit.phase):
+            place.unit = replace(unit, phase=phase)
         status = snapshot.status
         if status is not None and status is not place.view.snapshot.status:
             place.heard = now
@@ -260,6 +261,15 @@ class Site:
         if not online or online[0] == key:
             self.bank.feed([(v.snapshot, v.flow) for v in views.values()], now)
             self._charge_now = None
+
+
+def _phase(snapshot: Snapshot) -> int | None:
+    """Return the phase that a unit is on by its settings; None while they are unknown.
+
+    One that is set up alone, or in parallel on one phase, names none: it is the first.
+    """
+    set_up = getattr(snapshot.ratings, "output_mode", None) is not None
+    return 1 if snapshot.phase is None and set_up else snapshot.phase
 
 
 def _code(snapshot: Snapshot) -> int | None:

@@ -102,6 +102,7 @@ BATTERY: tuple[Row[SystemView], ...] = (
         PERCENT,
         "as `/Mppdbus/Origin/Soc` says; what is written corrects the estimate",
         writable=True,
+        confirmable=True,
         minimum=0.0,
         maximum=100.0,
     ),

@@ -31,7 +31,7 @@ class Commons:
         self.monitor: str | None = None
 
     async def enter(
-        self, key: Key, name: str, instance: int, kept: Mapping[str, Value]
+        self, key: Key, name: str, instance: int, levels: Mapping[str, Value]
     ) -> None:
         """Have a unit of the hybrid profile in the acsystem, and that on the bus.
 
@@ -42,7 +42,7 @@ class Commons:
             await system.load()
             self._system = system
         self._system.list_device(key, name, instance)
-        self._system.show_levels(kept)
+        self._system.show_levels(levels)
         self._system.show()
         await self._system.presence.enter()
 
@@ -51,10 +51,10 @@ class Commons:
         if self._system is not None and self._system.lists(key):
             self._system.list_device(key, name, instance)
 
-    def show_levels(self, kept: Mapping[str, Value]) -> None:
-        """Show the alarm levels of a unit on the page of all."""
+    def show_levels(self, levels: Mapping[str, Value]) -> None:
+        """Show the alarm levels of the units on the page of all."""
         if self._system is not None:
-            self._system.show_levels(kept)
+            self._system.show_levels(levels)
 
     def show(self, *, hybrids: bool, anybody: bool) -> None:
         """Show all as they are; `hybrids`, `anybody`: whether there is one to show."""

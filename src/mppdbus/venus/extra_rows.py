@@ -170,6 +170,7 @@ CHARGE_CONTROL: tuple[Row[Charged], ...] = (
         PERCENT,
         "`/Soc` where it is our estimate; what is written corrects it",
         writable=True,
+        confirmable=True,
         minimum=0.0,
         maximum=100.0,
     ),

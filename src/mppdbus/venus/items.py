@@ -106,7 +106,8 @@ class Item:
 
     `text` is a format string ("{:.0f} W") or a function of the value; unknown is "---".
     `minimum`, `maximum` and `default` are offered to clients where they are not None,
-    and what a client writes is held between the bounds.
+    and what a client writes is held between the bounds. Where it is `confirmable` the
+    writer is asked even if that is shown already: "yes, it is full" is news too.
     Raises ValueError for a malformed path, TypeError for bounds of another type.
     """
 
@@ -117,6 +118,7 @@ class Item:
     minimum: Value = None
     maximum: Value = None
     default: Value = None
+    confirmable: bool = False
 
     def __post_init__(self) -> None:
         if not _PATH.fullmatch(self.path):

@@ -54,6 +54,11 @@ class Preferences:
             if (name := leaf.removeprefix(ALARM_LEVEL)) != leaf
         )
 
+    @property
+    def name(self) -> str:
+        """The name that the user has given; "" if none."""
+        return str(self._settings.value(self._where[CUSTOM_NAME]) or "")
+
     def values(self) -> dict[str, Value]:
         """Return what the leaves show; no name where there is none to show."""
         values: dict[str, Value] = {"/DeviceInstance": self.instance}

@@ -87,6 +87,7 @@ class _Shown:
     trackers: int | None = None
     history_at: float = float("-inf")
     history_day: date | None = None
+    history_begun: bool = False  # there was something to show
     leaving: asyncio.TimerHandle | None = None
     released: bool = False  # the name, of a unit that stayed away
     charged: bool | None = None  # whether its charge is known; None: unit is away
@@ -140,7 +141,7 @@ class Publisher:
         shown = self._shown.get(key)
         same = shown is not None and shown.presence.name == name
         if same and shown is not None and shown.kept.uid == uid:
-            self._household.change(key, replace(unit, instance=shown.kept.instance))
+            self._household.change(key, _as_kept(unit, shown.kept))
             return uid
         await self._make_room(key, name, unit.connection)
         profile = PROFILES[unit.profile]
@@ -150,7 +151,7 @@ class Publisher:
         except BaseException:
             kept.forget()
             raise
-        self._household.change(key, replace(unit, instance=kept.instance))
+        self._household.change(key, _as_kept(unit, kept))
         items = [row.item(unit.phase) for row in profile.rows]
         presence = self._make(name, items, kept)
         self._shown[key] = _Shown(
@@ -181,7 +182,7 @@ class Publisher:
             log.info("%s is on the bus as %s", view.unit.name, shown.presence.name)
         if _hybrid(view.unit):
             name, instance = shown.presence.name, shown.kept.instance
-            await self._commons.enter(key, name, instance, shown.kept.values())
+            await self._commons.enter(key, name, instance, self._levels())
         self.show_shared()
 
     def show(self, key: Key) -> None:
@@ -211,6 +212,7 @@ class Publisher:
             shown.leaving.cancel()
         shown.kept.forget()
         self._commons.list_device(key, None, None)
+        self._commons.show_levels(self._levels())
         await shown.presence.close()
 
     async def close(self) -> None:
@@ -251,22 +253,36 @@ class Publisher:
         now = asyncio.get_running_loop().time()
         history, trackers = view.history, view.snapshot.trackers
         today = history.today.when if history is not None else None
-        begun = history is not None and history.today.max_battery_voltage is not None
-        fresh = now - shown.history_at < (HISTORY_EVERY if begun else FIRST_RECORDS)
+        every = HISTORY_EVERY if shown.history_begun else FIRST_RECORDS
+        fresh = now - shown.history_at < every
         if fresh and today == shown.history_day and trackers == shown.trackers:
             return {}
+        records = history.today.max_battery_voltage if history is not None else None
+        shown.history_begun = records is not None
         shown.history_at, shown.history_day, shown.trackers = now, today, trackers
         shown.presence.add(history_items(trackers))
         return history_values(view, trackers)
 
     def _renumber(self, key: Key, shown: _Shown) -> None:
         """Take what somebody has changed in the settings."""
-        self._commons.show_levels(shown.kept.values())
-        unit, instance = self._household.view(key).unit, shown.kept.instance
-        if instance != unit.instance:
-            self._household.change(key, replace(unit, instance=instance))
-            self._commons.list_device(key, shown.presence.name, instance)
+        self._commons.show_levels(self._levels())
+        before = self._household.view(key).unit
+        unit = _as_kept(before, shown.kept)
+        if unit != before:
+            self._household.change(key, unit)
+        if unit.instance != before.instance and not shown.released:
+            self._commons.list_device(key, shown.presence.name, unit.instance)
         self.show(key)
+
+    def _levels(self) -> dict[str, Value]:
+        """Return the alarm levels of all units: the least of each, if they differ."""
+        kept = [s.kept.values() for s in self._shown.values()]
+        levels: dict[str, Value] = {}
+        for leaf in UNIT_LEVELS:
+            found = [level for of in kept if isinstance(level := of.get(leaf), int)]
+            if found:
+                levels[leaf] = min(found)
+        return levels
 
     # -- what all units share -------------------------------------------------------
 
@@ -360,6 +376,11 @@ class Publisher:
         """Tell whether a service shows how full the battery is: one for all does."""
         of_all = kept.uid == BATTERY_UID
         return self._commons.monitor is None and of_all == self._household.several
+
+
+def _as_kept(unit: Unit, kept: Preferences) -> Unit:
+    """Return a unit with the instance and the name that are kept for it."""
+    return replace(unit, instance=kept.instance, given=kept.name)
 
 
 def _hybrid(unit: Unit) -> bool:

@@ -40,6 +40,7 @@ class Row(Generic[V]):
     minimum: Value = None
     maximum: Value = None
     default: Value = None
+    confirmable: bool = False  # see `Item`
     part: Callable[[V], object] | None = None  # all that `source` looks at, see `News`
     paths: tuple[str, ...] = field(init=False, repr=False)  # on L1, L2 and L3
 
@@ -61,6 +62,7 @@ class Row(Generic[V]):
             self.minimum,
             self.maximum,
             self.default,
+            self.confirmable,
         )
 
     def path_on(self, phase: int) -> str:

@@ -73,9 +73,8 @@ class System:
         values[f"/Devices/{place}/Instance"] = instance
         self.presence.update(values)
 
-    def show_levels(self, kept: Mapping[str, Value]) -> None:
-        """Show the alarm levels of a unit, of which clients change all at once here."""
-        levels = {leaf: kept[leaf] for leaf in UNIT_LEVELS if leaf in kept}
+    def show_levels(self, levels: Mapping[str, Value]) -> None:
+        """Show the alarm levels of the units, all of which clients change here."""
         self.presence.update(levels)
 
     def lists(self, key: Key) -> bool:

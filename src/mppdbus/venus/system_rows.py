@@ -88,7 +88,7 @@ def _limit_of_phase(system: SystemView) -> Value:
 def system_name(system: SystemView) -> str:
     """Name the system after its only unit, or after what it is."""
     if len(system.units) == 1:
-        return system.units[0].unit.name
+        return system.units[0].unit.called
     return f"{len(system.units)} inverters"
 
 

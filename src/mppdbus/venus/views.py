@@ -40,6 +40,12 @@ class Unit:
     bus_name: str = ""  # of the profile "inverter", where the user has chosen one
     phase_follows: bool = False  # the unit itself says which phase it is on
     ac_input_follows: bool = False  # the GX's setting says what its AC input is
+    given: str = ""  # the name that its user has given it since
+
+    @property
+    def called(self) -> str:
+        """The name that people know it by."""
+        return self.given or self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,7 @@ class Writes:
             self._log.info("refused: %s", error)
             answer(REFUSED)
             return
-        if value == leaf.value:
+        if value == leaf.value and not item.confirmable:
             answer(ACCEPTED)
         elif self._writer is None:
             self._show(leaf, value)
