@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
-from .errors import StateError
+from mppdbus.errors import StateError
 
 LARGEST = 1 << 20  # bytes; a file of ours has a fiftieth of that
 

@@ -9,17 +9,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from .charge import INVERTERS_WORD, Charge, own_charge
-from .errors import ConfigError
-from .power import BATTERY_MODES, Flow
-from .snapshot import Snapshot
-from .soc import guess
-from .soc.chemistries import Chemistry
-from .soc.estimator import SocEstimator
-from .soc.filter import CHARGE
-from .soc.model import BatteryModel
-from .soc.state import SocState
-from .victron import State, charge_stage
+from mppdbus.charge import INVERTERS_WORD, Charge, own_charge
+from mppdbus.errors import ConfigError
+from mppdbus.power import BATTERY_MODES, Flow
+from mppdbus.snapshot import Snapshot
+from mppdbus.soc import guess
+from mppdbus.soc.chemistries import Chemistry
+from mppdbus.soc.estimator import SocEstimator
+from mppdbus.soc.filter import CHARGE
+from mppdbus.soc.model import BatteryModel
+from mppdbus.soc.state import SocState
+from mppdbus.victron import State, charge_stage
 
 Source: TypeAlias = Literal["estimate", "inverter", "none"]
 Units: TypeAlias = Sequence[tuple[Snapshot, Flow]]

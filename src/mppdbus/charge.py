@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .snapshot import Snapshot
+from mppdbus.snapshot import Snapshot
 
 INVERTERS_WORD = "estimated: the inverter's own percent, from battery voltage"
 

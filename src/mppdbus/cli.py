@@ -17,8 +17,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Protocol, cast
 
-from . import __version__
-from .errors import BusError, ConfigError, LinkError, MppdbusError, ProtocolError
+from mppdbus import __version__
+from mppdbus.errors import BusError, ConfigError, LinkError, MppdbusError, ProtocolError
 
 DONE, SAID_NO, USAGE, NO_DEVICE = 0, 1, 2, 3
 

@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from .config_words import (
+from mppdbus.config_words import (
     any_of,
     bad_syntax,
     bad_value,
@@ -32,8 +32,8 @@ from .config_words import (
     show,
     unknown_key,
 )
-from .errors import ConfigError
-from .porturl import FORMS, PortUrl, parse_port
+from mppdbus.errors import ConfigError
+from mppdbus.porturl import FORMS, PortUrl, parse_port
 
 Dialect: TypeAlias = Literal[
     "auto",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .parallel import away
-from .protocol.dialects import bogus_serial
-from .protocol.fields import Reading
-from .protocol.models_parallel import ParallelStatus
-from .snapshot import Snapshot
+from mppdbus.parallel import away
+from mppdbus.protocol.dialects import bogus_serial
+from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.models_parallel import ParallelStatus
+from mppdbus.snapshot import Snapshot
 
 SLOTS = range(10)
 # What is asked about other units; they are no witnesses of what the asked one is.

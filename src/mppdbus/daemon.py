@@ -9,25 +9,32 @@ import re
 import signal
 from datetime import date
 
-from .bank import BankSettings
-from .config import Config, InverterConfig
-from .errors import BusAway, BusError, LinkError, MppdbusError, OtherProtocol, PortError
-from .host.place import place_of
-from .host.system import on_venus
-from .installation import Installation
-from .inverter import Inverter
-from .link import Link
-from .meters import Meters
-from .others import Others
-from .plan import FASTEST
-from .poller import Poller
-from .snapshot import Snapshot
-from .statefile import local_now, state_directory
-from .stranger import Stranger
-from .transport import open_transport
-from .venus.bus import bus_address
-from .venus.views import Unit
-from .victron import AcInput
+from mppdbus.bank import BankSettings
+from mppdbus.config import Config, InverterConfig
+from mppdbus.errors import (
+    BusAway,
+    BusError,
+    LinkError,
+    MppdbusError,
+    OtherProtocol,
+    PortError,
+)
+from mppdbus.host.place import place_of
+from mppdbus.host.system import on_venus
+from mppdbus.installation import Installation
+from mppdbus.inverter import Inverter
+from mppdbus.link import Link
+from mppdbus.meters import Meters
+from mppdbus.others import Others
+from mppdbus.plan import FASTEST
+from mppdbus.poller import Poller
+from mppdbus.snapshot import Snapshot
+from mppdbus.statefile import local_now, state_directory
+from mppdbus.stranger import Stranger
+from mppdbus.transport import open_transport
+from mppdbus.venus.bus import bus_address
+from mppdbus.venus.views import Unit
+from mppdbus.victron import AcInput
 
 BACK_OFF = (1.0, 2.0, 5.0)  # s between attempts to reach a silent or missing inverter
 STRANGER_PAUSE = 60.0  # s before a port that speaks something else is tried again

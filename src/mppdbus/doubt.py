@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .errors import LinkError
-from .inverter import Inverter
-from .protocol.dialects import bogus_serial
-from .protocol.models_settings import SerialNumber
+from mppdbus.errors import LinkError
+from mppdbus.inverter import Inverter
+from mppdbus.protocol.dialects import bogus_serial
+from mppdbus.protocol.models_settings import SerialNumber
 
 SWAP = 3.0  # s without a question in which a plug may be swapped unnoticed
 

@@ -10,20 +10,20 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from .bank import Bank, BankSettings
-from .bankfile import BankFile
-from .energy.integrator import LONGEST
-from .errors import ShownAlready
-from .localsetting import Setting
-from .site import Site
-from .snapshot import Snapshot
-from .statefile import Archive, local_today
-from .venus.batterywatch import BatteryWatch
-from .venus.localsettings import LocalSettings
-from .venus.notices import Notifier
-from .venus.publisher import BATTERY_NAME, Publisher
-from .venus.views import Unit, UnitView
-from .victron import AcInput
+from mppdbus.bank import Bank, BankSettings
+from mppdbus.bankfile import BankFile
+from mppdbus.energy.integrator import LONGEST
+from mppdbus.errors import ShownAlready
+from mppdbus.localsetting import Setting
+from mppdbus.site import Site
+from mppdbus.snapshot import Snapshot
+from mppdbus.statefile import Archive, local_today
+from mppdbus.venus.batterywatch import BatteryWatch
+from mppdbus.venus.localsettings import LocalSettings
+from mppdbus.venus.notices import Notifier
+from mppdbus.venus.publisher import BATTERY_NAME, Publisher
+from mppdbus.venus.views import Unit, UnitView
+from mppdbus.victron import AcInput
 
 AC_INPUT = "/Settings/SystemSetup/AcInput1"  # what the GX's own menu edits
 OUTWAIT = 10.0  # s at most, to see who of two with one number is still there

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar, cast
 
-from .crew import OTHERS, Crew
-from .errors import (
+from mppdbus.crew import OTHERS, Crew
+from mppdbus.errors import (
     CorruptReply,
     LinkError,
     PortLost,
@@ -18,10 +18,10 @@ from .errors import (
     Refused,
     UnknownLayout,
 )
-from .link import Link, Priority
-from .parallel import phase_of
-from .protocol.commands import decode
-from .protocol.dialects import (
+from mppdbus.link import Link, Priority
+from mppdbus.parallel import phase_of
+from mppdbus.protocol.commands import decode
+from mppdbus.protocol.dialects import (
     DIALECTS,
     Dialect,
     Evidence,
@@ -29,8 +29,8 @@ from .protocol.dialects import (
     bogus_serial,
     identify,
 )
-from .protocol.fields import Reading
-from .protocol.models import (
+from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.models import (
     DeviceMode,
     GeneralStatus,
     GeneralStatusRevo,
@@ -39,15 +39,15 @@ from .protocol.models import (
     SecondTrackerDuo,
     Warnings,
 )
-from .protocol.models_settings import (
+from mppdbus.protocol.models_settings import (
     Flags,
     ProtocolId,
     Ratings,
     RatingsRevo,
     SerialNumber,
 )
-from .protocol.plausibility import Plausibility
-from .snapshot import Identity, LinkState, Second, Snapshot
+from mppdbus.protocol.plausibility import Plausibility
+from mppdbus.snapshot import Identity, LinkState, Second, Snapshot
 
 R = TypeVar("R", bound=Reading)
 

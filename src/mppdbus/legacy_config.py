@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from math import isfinite
 from textwrap import wrap
 
-from .config import BARE_BUS_NAME, BAUDS, BUS_NAME, NAME, InverterConfig
-from .config_words import any_of, in_toml, plain, show
-from .errors import ConfigError
-from .porturl import parse_port
+from mppdbus.config import BARE_BUS_NAME, BAUDS, BUS_NAME, NAME, InverterConfig
+from mppdbus.config_words import any_of, in_toml, plain, show
+from mppdbus.errors import ConfigError
+from mppdbus.porturl import parse_port
 
 
 @dataclass(frozen=True, slots=True)

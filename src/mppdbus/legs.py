@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .protocol.dialects import DIALECTS
-from .protocol.models import GeneralStatus, SecondPhase
-from .snapshot import Snapshot
+from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.models import GeneralStatus, SecondPhase
+from mppdbus.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)

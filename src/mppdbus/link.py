@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import TypeVar
 
-from .errors import (
+from mppdbus.errors import (
     CorruptReply,
     EchoedRequest,
     LinkError,
@@ -25,10 +25,10 @@ from .errors import (
     PortLost,
     UnknownLayout,
 )
-from .pace import Pace
-from .protocol.foreign import foreign
-from .protocol.framing import Flaw, Frame, ResponseFramer, encode_request
-from .transport import Transport
+from mppdbus.pace import Pace
+from mppdbus.protocol.foreign import foreign
+from mppdbus.protocol.framing import Flaw, Frame, ResponseFramer, encode_request
+from mppdbus.transport import Transport
 
 wire_log = logging.getLogger("mppdbus.wire")
 

@@ -13,8 +13,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .power import BATTERY_MODES, Flow, Losses, Origin
-from .snapshot import Snapshot
+from mppdbus.power import BATTERY_MODES, Flow, Losses, Origin
+from mppdbus.snapshot import Snapshot
 
 Row = tuple[float, float, float, float]  # W, of load, of the sun, V of A not shown
 

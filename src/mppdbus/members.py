@@ -5,19 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from .crew import Own
-from .errors import LinkError, PortLost, ProtocolError, Refused
-from .inverter import Inverter
-from .parallel import TELLING, at_the_battery, fault_code, in_a_set, snapshot_of
-from .protocol.fields import Reading
-from .protocol.models import GeneralStatus
-from .protocol.models_parallel import (
+from mppdbus.crew import Own
+from mppdbus.errors import LinkError, PortLost, ProtocolError, Refused
+from mppdbus.inverter import Inverter
+from mppdbus.parallel import TELLING, at_the_battery, fault_code, in_a_set, snapshot_of
+from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.models import GeneralStatus
+from mppdbus.protocol.models_parallel import (
     ParallelStatus,
     SecondPhaseParallelStatus,
     SecondTrackersParallel,
 )
-from .protocol.models_settings import SerialNumber
-from .snapshot import Snapshot
+from mppdbus.protocol.models_settings import SerialNumber
+from mppdbus.snapshot import Snapshot
 
 FAULT_HOLDS = 30.0  # s for which a fault code counts after it was read
 FAULT = "F"  # the mode in which a unit's own fault code is of interest

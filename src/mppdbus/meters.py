@@ -6,11 +6,11 @@ import logging
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
-from .energy.history import clocks_agree
-from .errors import LinkError, PortLost, ProtocolError
-from .inverter import Inverter
-from .protocol.fields import Reading
-from .protocol.models_rest import Clock, Energy
+from mppdbus.energy.history import clocks_agree
+from mppdbus.errors import LinkError, PortLost, ProtocolError
+from mppdbus.inverter import Inverter
+from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.models_rest import Clock, Energy
 
 REFUSALS = 2  # of QED in a row, after which it is not asked again
 

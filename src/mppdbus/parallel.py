@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .protocol.dialects import Dialect, bogus_serial
-from .protocol.fields import Reading
-from .protocol.models import (
+from mppdbus.protocol.dialects import Dialect, bogus_serial
+from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.models import (
     GeneralStatus,
     GeneralStatusSplitPhase,
     SecondPhase,
     SecondTracker,
     SecondTrackerDuo,
 )
-from .protocol.models_parallel import (
+from mppdbus.protocol.models_parallel import (
     ParallelStatus,
     SecondPhaseParallelStatus,
     SecondTrackersParallel,
 )
-from .protocol.models_settings import Ratings, RatingsRevo
-from .snapshot import Identity, Second, Snapshot
+from mppdbus.protocol.models_settings import Ratings, RatingsRevo
+from mppdbus.snapshot import Identity, Second, Snapshot
 
 SINGLE = 0  # output mode of a unit without others
 PHASES: Mapping[int, int] = {2: 1, 3: 2, 4: 3}  # output mode → phase of three

@@ -12,8 +12,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-from .doubt import Doubt
-from .errors import (
+from mppdbus.doubt import Doubt
+from mppdbus.errors import (
     LinkError,
     MppdbusError,
     NoReply,
@@ -21,10 +21,10 @@ from .errors import (
     PortLost,
     ProtocolError,
 )
-from .inverter import Inverter
-from .members import Members
-from .meters import Meters
-from .plan import (
+from mppdbus.inverter import Inverter
+from mppdbus.members import Members
+from mppdbus.meters import Meters
+from mppdbus.plan import (
     ESSENTIAL,
     IDENTIFYING,
     MEMBER,
@@ -35,8 +35,8 @@ from .plan import (
     Plan,
     keep_times,
 )
-from .power import mains_present
-from .snapshot import Snapshot
+from mppdbus.power import mains_present
+from mppdbus.snapshot import Snapshot
 
 FAILURES_OFFLINE = 3  # failed live polls in a row after which nothing is known
 FAILURES_REOPEN = 8  # after which the port is opened anew

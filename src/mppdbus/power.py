@@ -11,15 +11,15 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from .legs import legs
-from .protocol.models import (
+from mppdbus.legs import legs
+from mppdbus.protocol.models import (
     MODES,
     GeneralStatus,
     SecondPhase,
     SecondTracker,
     SecondTrackerDuo,
 )
-from .snapshot import Snapshot
+from mppdbus.snapshot import Snapshot
 
 MAINS_MODES = frozenset("LYE")  # line, bypass, ECO
 BATTERY_MODES = frozenset("BH")  # battery, power saving: nothing from the mains

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 
-from .errors import CorruptReply, EchoedRequest, NoReply, Refused, UnknownLayout
-from .protocol.capabilities import (
+from mppdbus.errors import CorruptReply, EchoedRequest, NoReply, Refused, UnknownLayout
+from mppdbus.protocol.capabilities import (
     CAPABILITIES,
     Capabilities,
     Capability,
     Outcome,
 )
-from .protocol.fields import Reading
-from .protocol.models_rest import Clock
+from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.models_rest import Clock
 
 # Asks one query, waits at most so many seconds for its reply, and never repeats it.
 Ask = Callable[[str, float], Awaitable[Reading]]

@@ -13,9 +13,9 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from .atomicfile import AtomicFile
-from .errors import StateError
-from .localsetting import ClassInstance, Setting, SettingValue, device_of
+from mppdbus.atomicfile import AtomicFile
+from mppdbus.errors import StateError
+from mppdbus.localsetting import ClassInstance, Setting, SettingValue, device_of
 
 FORMAT = 1
 

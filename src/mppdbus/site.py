@@ -10,16 +10,16 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import TypedDict
 
-from .alarms import AlarmWatch
-from .bank import Bank
-from .charge import Charge
-from .energy.history import History
-from .energy.ledger import Counters, Ledger
-from .energy.sample import Sample
-from .losses import LossLearner
-from .power import Losses, flow
-from .snapshot import Snapshot
-from .venus.views import SystemView, Unit, UnitView
+from mppdbus.alarms import AlarmWatch
+from mppdbus.bank import Bank
+from mppdbus.charge import Charge
+from mppdbus.energy.history import History
+from mppdbus.energy.ledger import Counters, Ledger
+from mppdbus.energy.sample import Sample
+from mppdbus.losses import LossLearner
+from mppdbus.power import Losses, flow
+from mppdbus.snapshot import Snapshot
+from mppdbus.venus.views import SystemView, Unit, UnitView
 
 Key = Hashable
 SHARED = Charge(origin="unknown: see the battery that all inverters share")

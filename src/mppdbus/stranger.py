@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 
-from .errors import NoReply, OtherProtocol
-from .inverter import Inverter
-from .porturl import PortUrl
-from .protocol.modbus import QUESTIONS, Question, answers, encode_read
-from .transport import Transport, open_transport
+from mppdbus.errors import NoReply, OtherProtocol
+from mppdbus.inverter import Inverter
+from mppdbus.porturl import PortUrl
+from mppdbus.protocol.modbus import QUESTIONS, Question, answers, encode_read
+from mppdbus.transport import Transport, open_transport
 
 WAIT = {"serial": 0.25, "tcp": 0.8}  # s that a station may think
 SETTLE = 0.2  # s in which the NAK to a bare CR has come and gone

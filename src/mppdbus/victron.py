@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from .power import mains_used
-from .protocol.models import MODES
-from .snapshot import Snapshot
+from mppdbus.power import mains_used
+from mppdbus.protocol.models import MODES
+from mppdbus.snapshot import Snapshot
 
 DISCONNECTED = 240  # ActiveInput: none of them
 ABSORPTION_MARGIN = 0.2  # V below the bulk voltage that still count as reached

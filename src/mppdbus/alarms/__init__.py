@@ -7,9 +7,9 @@ without a battery.
 
 from __future__ import annotations
 
-from .table import ALARM_LEVELS, DEFAULT_LEVELS, LEAVES, Level
-from .verdict import AlarmState, Kind, Notice, grid_lost, momentary
-from .watch import AlarmWatch
+from mppdbus.alarms.table import ALARM_LEVELS, DEFAULT_LEVELS, LEAVES, Level
+from mppdbus.alarms.verdict import AlarmState, Kind, Notice, grid_lost, momentary
+from mppdbus.alarms.watch import AlarmWatch
 
 __all__ = [
     "ALARM_LEVELS",

@@ -7,10 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from mppdbus.protocol.dialects import DIALECTS, Dialect, fault_code_of
-from mppdbus.snapshot import Snapshot
-
-from .table import (
+from mppdbus.alarms.table import (
     BATTERY_OPEN,
     EFFECTS,
     FAULT_EFFECTS,
@@ -24,6 +21,8 @@ from .table import (
     Level,
     Severity,
 )
+from mppdbus.protocol.dialects import DIALECTS, Dialect, fault_code_of
+from mppdbus.snapshot import Snapshot
 
 FAULT_MODE = "mode_fault"  # QMOD F, beside the names of the bits
 NAMELESS = "inverter fault"

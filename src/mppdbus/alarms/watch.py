@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from mppdbus.alarms import verdict as v
+from mppdbus.alarms.hold import Hold
+from mppdbus.alarms.table import EFFECTS, INVERTER_FAULT
+from mppdbus.alarms.verdict import FAULT_MODE, AlarmState, Kind, Notice, Seen
 from mppdbus.protocol.models import Warnings
 from mppdbus.snapshot import Snapshot
-
-from . import verdict as v
-from .hold import Hold
-from .table import EFFECTS, INVERTER_FAULT
-from .verdict import FAULT_MODE, AlarmState, Kind, Notice, Seen
 
 BATTERY_SURE = 60.0  # s with voltage after which there has been a battery
 NAMING = 10.0  # s that the code of a fault may take to be read

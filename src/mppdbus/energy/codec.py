@@ -15,9 +15,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from mppdbus.energy.ledger import Books
 from mppdbus.errors import StateError
-
-from .ledger import Books
 
 FORMAT = "mppdbus energy"
 VERSION = 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .ways import Amount
+from mppdbus.energy.ways import Amount
 
 TOTAL_STEP = 0.1  # kWh that QET may move at once
 DAY_STEP = 0.001  # kWh that QED may move at once

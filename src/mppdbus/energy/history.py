@@ -19,13 +19,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from mppdbus.energy.follower import DAY_STEP, Follower
+from mppdbus.energy.integrator import Step
+from mppdbus.energy.sample import Sample
+from mppdbus.energy.ways import Amount
 from mppdbus.power import Flow
 from mppdbus.victron import State
-
-from .follower import DAY_STEP, Follower
-from .integrator import Step
-from .sample import Sample
-from .ways import Amount
 
 DAYS = 31
 FIRST_DATE = date(2024, 1, 1)

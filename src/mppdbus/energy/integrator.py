@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import zip_longest
 
+from mppdbus.energy.ways import Ways, split
 from mppdbus.power import Flow
-
-from .ways import Ways, split
 
 LONGEST = 30.0  # s between two samples that still count as one stretch
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
+from mppdbus.energy.follower import TOTAL_STEP, Follower
+from mppdbus.energy.history import MOST_A_DAY, History
+from mppdbus.energy.integrator import LONGEST, Integrator
+from mppdbus.energy.sample import Sample
+from mppdbus.energy.ways import Amount, Ways
 from mppdbus.losses import LossState
-
-from .follower import TOTAL_STEP, Follower
-from .history import MOST_A_DAY, History
-from .integrator import LONGEST, Integrator
-from .sample import Sample
-from .ways import Amount, Ways
 
 
 @dataclass(slots=True)

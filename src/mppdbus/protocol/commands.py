@@ -10,14 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mppdbus.errors import CorruptReply, OtherProtocol, Refused, UnknownLayout
-
-from . import models as m
-from . import models_charge as q
-from . import models_parallel as p
-from . import models_rest as r
-from . import models_settings as s
-from .fields import NUMERIC, Reading, without_one
-from .partial import salvage
+from mppdbus.protocol import models as m
+from mppdbus.protocol import models_charge as q
+from mppdbus.protocol import models_parallel as p
+from mppdbus.protocol import models_rest as r
+from mppdbus.protocol import models_settings as s
+from mppdbus.protocol.fields import NUMERIC, Reading, without_one
+from mppdbus.protocol.partial import salvage
 
 _ONE_WORD = frozenset((1,))  # such replies may hold blanks
 SPOKEN = frozenset(("PI30", "PI41"))  # PI41 is PI30 with two phases

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from . import enums as e
-from . import models as m
-from . import warning_bits as w
-from .commands import QUERIES, Layout
+from mppdbus.protocol import enums as e
+from mppdbus.protocol import models as m
+from mppdbus.protocol import warning_bits as w
+from mppdbus.protocol.commands import QUERIES, Layout
 
 Queries = dict[str, tuple[Layout, ...]]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .dialect_table import DIALECTS, MODEL_NUMBERS, Dialect, Model
-from .explain import explain, fault_code_of, warnings_of
-from .identification import Evidence, Identification, identify
+from mppdbus.protocol.dialect_table import DIALECTS, MODEL_NUMBERS, Dialect, Model
+from mppdbus.protocol.explain import explain, fault_code_of, warnings_of
+from mppdbus.protocol.identification import Evidence, Identification, identify
 
 __all__ = [
     "DIALECTS",

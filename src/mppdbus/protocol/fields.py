@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from .assembly import assembler
+from mppdbus.protocol.assembly import assembler
 
 NUMERIC = b"0123456789. "
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from mppdbus.errors import OtherProtocol, ProtocolError, UnknownLayout
-
-from .framing import Flaw, Frame
+from mppdbus.protocol.framing import Flaw, Frame
 
 QALL_WORDS = 18  # document I; a damaged PI30 reply fits the sum once in 500 times
 

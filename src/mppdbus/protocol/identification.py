@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from . import models as m
-from . import models_charge as q
-from . import models_parallel as p
-from . import models_rest as r
-from . import models_settings as s
-from .dialect_table import DIALECTS, MODEL_NUMBERS, Dialect
-from .fields import Reading
+from mppdbus.protocol import models as m
+from mppdbus.protocol import models_charge as q
+from mppdbus.protocol import models_parallel as p
+from mppdbus.protocol import models_rest as r
+from mppdbus.protocol import models_settings as s
+from mppdbus.protocol.dialect_table import DIALECTS, MODEL_NUMBERS, Dialect
+from mppdbus.protocol.fields import Reading
 
 NOMINAL = (12, 24, 36, 48)  # V; the batteries that PI30 inverters are made for
 DECISIVE = 0.97  # of a name in QMN; from here on no other evidence counts against it

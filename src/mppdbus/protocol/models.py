@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from .fields import (
+from mppdbus.protocol.fields import (
     Amps,
     Celsius,
     Code,

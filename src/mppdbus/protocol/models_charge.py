@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .fields import (
+from mppdbus.protocol.fields import (
     Amps,
     Celsius,
     Code,

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
-from .fields import (
+from mppdbus.protocol.fields import (
     Amps,
     Bool,
     Code,
@@ -20,7 +20,7 @@ from .fields import (
     WholeAmps,
     is_number,
 )
-from .models import Status8
+from mppdbus.protocol.models import Status8
 
 
 class _Unit(Reading):

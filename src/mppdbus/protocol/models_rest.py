@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, field_serializer
 
-from .fields import (
+from mppdbus.protocol.fields import (
     Amps,
     Bool,
     Code,

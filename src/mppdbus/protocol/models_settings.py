@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
-from .fields import (
+from mppdbus.protocol.fields import (
     Amps,
     Code,
     Days,

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from . import models as m
-from . import models_parallel as p
-from . import models_settings as s
-from .fields import UNKNOWN_WORDS, Reading, is_number
+from mppdbus.protocol import models as m
+from mppdbus.protocol import models_parallel as p
+from mppdbus.protocol import models_settings as s
+from mppdbus.protocol.fields import UNKNOWN_WORDS, Reading, is_number
 
 MAX_UNPARSED = 0.25  # of the words; above it the layout is another one
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from . import models as m
-from . import models_settings as s
-from .fields import Reading
-from .identification import NOMINAL, Identification
-from .limits import BATTERY, FIELDS, MAXIMUM, SET_POINTS, Limit
+from mppdbus.protocol import models as m
+from mppdbus.protocol import models_settings as s
+from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.identification import NOMINAL, Identification
+from mppdbus.protocol.limits import BATTERY, FIELDS, MAXIMUM, SET_POINTS, Limit
 
 R = TypeVar("R", bound=Reading)
 

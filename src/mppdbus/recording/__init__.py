@@ -6,11 +6,11 @@ Nothing here knows a clock or a port.
 
 from __future__ import annotations
 
-from .journal import Entry, parse, read, write
-from .judging import Crc, Exchange, Quality, Verdict, judge
-from .making import Origin, make
-from .masking import Masker
-from .telling import evidence_of, replies_of
+from mppdbus.recording.journal import Entry, parse, read, write
+from mppdbus.recording.judging import Crc, Exchange, Quality, Verdict, judge
+from mppdbus.recording.making import Origin, make
+from mppdbus.recording.masking import Masker
+from mppdbus.recording.telling import evidence_of, replies_of
 
 __all__ = [
     "Crc",

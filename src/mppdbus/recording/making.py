@@ -6,10 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from mppdbus.protocol.framing import ResponseFramer, encode_reply, encode_request
-
-from .journal import Entry
-from .judging import Crc, Exchange, Quality, Verdict, judge
-from .masking import Masker, made_up
+from mppdbus.recording.journal import Entry
+from mppdbus.recording.judging import Crc, Exchange, Quality, Verdict, judge
+from mppdbus.recording.masking import Masker, made_up
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,7 @@ from mppdbus.errors import MppdbusError, UnknownLayout
 from mppdbus.protocol.commands import base_command, decode
 from mppdbus.protocol.dialects import Evidence
 from mppdbus.protocol.fields import Reading
-
-from .judging import Exchange, Quality, judge
+from mppdbus.recording.judging import Exchange, Quality, judge
 
 
 def evidence_of(replies: Iterable[tuple[str, bytes]]) -> Evidence:

@@ -10,9 +10,7 @@ import math
 from dataclasses import replace
 
 from mppdbus.errors import ConfigError
-from mppdbus.victron import State
-
-from .filter import (
+from mppdbus.soc.filter import (
     CHARGE,
     CHARGE_ROW,
     EFFICIENCY,
@@ -20,14 +18,15 @@ from .filter import (
     OFFSET,
     OWN,
 )
-from .lessons import Lessons
-from .marks import Smooth, Watch
-from .meter import MOST_A, Amps, Reading, judge, reading, real
-from .model import BatteryModel
-from .priors import START, fresh, grow_old
-from .rest import guess, look
-from .state import Anchor, SocState, Times, pack, unpack
-from .words import FULL, UNKNOWN, explain
+from mppdbus.soc.lessons import Lessons
+from mppdbus.soc.marks import Smooth, Watch
+from mppdbus.soc.meter import MOST_A, Amps, Reading, judge, reading, real
+from mppdbus.soc.model import BatteryModel
+from mppdbus.soc.priors import START, fresh, grow_old
+from mppdbus.soc.rest import guess, look
+from mppdbus.soc.state import Anchor, SocState, Times, pack, unpack
+from mppdbus.soc.words import FULL, UNKNOWN, explain
+from mppdbus.victron import State
 
 LONGEST_S = 150.0  # between two readings that still count as one stretch
 AWAY_S = 3600.0  # so long things are taken to have gone on; then the voltage counts

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.models_settings import Ratings, RatingsRevo
-
-from .chemistries import Chemistry
+from mppdbus.soc.chemistries import Chemistry
 
 NOMINAL = (12.0, 24.0, 36.0, 48.0)
 BLOCK = 12.0  # V: the voltages below are those of so much

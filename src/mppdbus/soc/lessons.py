@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from .filter import OFFSET_ROW, Filter
-from .meter import Reading
-from .model import BatteryModel
+from mppdbus.soc.filter import OFFSET_ROW, Filter
+from mppdbus.soc.meter import Reading
+from mppdbus.soc.model import BatteryModel
 
 WINDOW_S = 600.0
 BALANCE_BLUR = 0.3  # A, besides the errors of the powers

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from mppdbus.soc.model import BatteryModel
 from mppdbus.victron import State
-
-from .model import BatteryModel
 
 SMOOTH_S = 60.0
 FULL_S = 120.0  # at bulk voltage with little current

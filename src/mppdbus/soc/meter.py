@@ -11,9 +11,8 @@ import math
 from dataclasses import dataclass
 
 from mppdbus.power import BATTERY_MODES
-
-from .filter import HIDDEN, OFFSET, OWN, Filter, Row
-from .model import BatteryModel
+from mppdbus.soc.filter import HIDDEN, OFFSET, OWN, Filter, Row
+from mppdbus.soc.model import BatteryModel
 
 ROUNDING = 0.29  # A: standard deviation of what whole amperes hide
 MOST_A, MOST_W = 1000.0, 100_000.0  # of one unit: more is no reading

@@ -8,8 +8,7 @@ from functools import cached_property
 from itertools import pairwise
 
 from mppdbus.errors import ConfigError
-
-from .chemistries import CELLS, Cell, Chemistry
+from mppdbus.soc.chemistries import CELLS, Cell, Chemistry
 
 LEAST_BLUR = 5.0  # %: no voltage tells more than this
 GUESS_BLUR = 2 * math.sqrt(3)  # of a voltage at any time, twice that at rest

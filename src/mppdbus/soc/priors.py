@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from .chemistries import Cell
-from .filter import HIDDEN, OFFSET, OWN, SHIFT, Filter
-from .model import BatteryModel
+from mppdbus.soc.chemistries import Cell
+from mppdbus.soc.filter import HIDDEN, OFFSET, OWN, SHIFT, Filter
+from mppdbus.soc.model import BatteryModel
 
 START = (50.0, 30.0)  # % and its uncertainty, before anything is known
 OFFSET_SIGMA = 0.8  # A

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from .filter import SHIFT, Filter, Row
-from .model import BatteryModel
+from mppdbus.soc.filter import SHIFT, Filter, Row
+from mppdbus.soc.model import BatteryModel
 
 LEAST_BLUR = 3.0  # %: no voltage tells more than this
 NEAR_EMPTY = 25.0  # %: from here down, empty is a matter of opinion

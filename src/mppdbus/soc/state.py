@@ -9,8 +9,8 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .chemistries import Chemistry
-from .filter import SIZE, UPPER, Filter
+from mppdbus.soc.chemistries import Chemistry
+from mppdbus.soc.filter import SIZE, UPPER, Filter
 
 INSANE = 1e10
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .state import Anchor
+from mppdbus.soc.state import Anchor
 
 SINCE = {
     Anchor.GUESS: "a guess by the voltage",

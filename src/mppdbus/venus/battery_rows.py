@@ -7,10 +7,9 @@ the inverters would show twice. No /Dc/0/Temperature: nobody measures it.
 from __future__ import annotations
 
 from mppdbus import __version__
-
-from .extra_rows import CHARGE_CONTROL
-from .own_rows import CHARGE
-from .rows import (
+from mppdbus.venus.extra_rows import CHARGE_CONTROL
+from mppdbus.venus.own_rows import CHARGE
+from mppdbus.venus.rows import (
     AMP,
     DC_VOLT,
     INT,
@@ -23,8 +22,8 @@ from .rows import (
     hexadecimal,
     rounded,
 )
-from .unit_rows import PRODUCT_ID
-from .views import SystemView, UnitView
+from mppdbus.venus.unit_rows import PRODUCT_ID
+from mppdbus.venus.views import SystemView, UnitView
 
 NAME = "com.victronenergy.battery.mppdbus"
 PRODUCT_NAME = "Battery (mppdbus)"

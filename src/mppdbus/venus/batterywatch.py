@@ -13,11 +13,10 @@ from typing import Any
 from dbus_fast import Message, MessageType
 
 from mppdbus.errors import BusError
-
-from .namewatch import FIRST_DELAY, LONGEST_DELAY, TIMEOUT
-from .settingsservice import plain
-from .tasks import ended
-from .wire import DAEMON, Wire, to_daemon
+from mppdbus.venus.namewatch import FIRST_DELAY, LONGEST_DELAY, TIMEOUT
+from mppdbus.venus.settingsservice import plain
+from mppdbus.venus.tasks import ended
+from mppdbus.venus.wire import DAEMON, Wire, to_daemon
 
 PREFIX = "com.victronenergy.battery"
 REPEAT = 30.0  # s between two looks at a battery

@@ -7,10 +7,9 @@ import logging
 from collections.abc import Mapping
 
 from mppdbus.errors import BusError
-
-from .bus import Value
-from .household import Household, Key
-from .shared import Battery, Make, Prefer, System
+from mppdbus.venus.bus import Value
+from mppdbus.venus.household import Household, Key
+from mppdbus.venus.shared import Battery, Make, Prefer, System
 
 log = logging.getLogger("mppdbus.bus")
 

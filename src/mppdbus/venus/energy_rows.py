@@ -10,10 +10,20 @@ from collections.abc import Callable
 from functools import cache
 
 from mppdbus.energy.history import DAYS, Day, History, Overall, TrackerDay
-
-from .items import Item, Value
-from .rows import AMP, DC_VOLT, INT, KWH, MINUTES, NUM, VOLT, WATT, Row, rounded
-from .views import UnitView
+from mppdbus.venus.items import Item, Value
+from mppdbus.venus.rows import (
+    AMP,
+    DC_VOLT,
+    INT,
+    KWH,
+    MINUTES,
+    NUM,
+    VOLT,
+    WATT,
+    Row,
+    rounded,
+)
+from mppdbus.venus.views import UnitView
 
 # -- counters ------------------------------------------------------------------------
 

@@ -12,9 +12,8 @@ from typing import Protocol
 
 from mppdbus.charge import Charge
 from mppdbus.protocol.models_settings import FLAGS
-
-from .items import Value
-from .rows import (
+from mppdbus.venus.items import Value
+from mppdbus.venus.rows import (
     CELSIUS,
     INT,
     NUM,
@@ -27,8 +26,8 @@ from .rows import (
     on_off_text,
     rounded,
 )
-from .unit_rows import Source, status
-from .views import UnitView
+from mppdbus.venus.unit_rows import Source, status
+from mppdbus.venus.views import UnitView
 
 # -- readings ------------------------------------------------------------------------
 

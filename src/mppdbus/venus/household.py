@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Protocol
 
-from .views import SystemView, Unit, UnitView
+from mppdbus.venus.views import SystemView, Unit, UnitView
 
 Key = Hashable
 

@@ -9,8 +9,7 @@ from dataclasses import replace
 
 from mppdbus.legs import Leg, leg_count, legs
 from mppdbus.power import Flow, Origin
-
-from .views import SystemView, UnitView
+from mppdbus.venus.views import SystemView, UnitView
 
 PHASES = 3
 

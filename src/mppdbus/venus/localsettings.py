@@ -28,11 +28,10 @@ from mppdbus.localsetting import (
     is_below,
 )
 from mppdbus.settingsfile import SettingsFile
-
-from .namewatch import FIRST_DELAY, NameWatch
-from .settingsservice import NAME, SettingsService
-from .uids import Uids, candidates
-from .wire import Wire
+from mppdbus.venus.namewatch import FIRST_DELAY, NameWatch
+from mppdbus.venus.settingsservice import NAME, SettingsService
+from mppdbus.venus.uids import Uids, candidates
+from mppdbus.venus.wire import Wire
 
 __all__ = ["DeviceSettings", "LocalSettings", "Setting", "SettingValue"]
 

@@ -10,9 +10,8 @@ from contextlib import suppress
 from dbus_fast import Message
 
 from mppdbus.errors import BusError
-
-from .tasks import ended
-from .wire import DAEMON, Wire
+from mppdbus.venus.tasks import ended
+from mppdbus.venus.wire import DAEMON, Wire
 
 TIMEOUT = 10.0  # s that the bus may take to answer at the start
 FIRST_DELAY = 0.5  # s before the first attempt to come back

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from dbus_fast import Message, MessageType, Variant
 
 from mppdbus.alarms import Notice
-
-from .namewatch import FIRST_DELAY, NameWatch
-from .wire import Wire
+from mppdbus.venus.namewatch import FIRST_DELAY, NameWatch
+from mppdbus.venus.wire import Wire
 
 PLATFORM = "com.victronenergy.platform"
 INJECT = "/Notifications/Inject"

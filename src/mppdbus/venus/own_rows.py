@@ -10,9 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from mppdbus.power import Origin
-
-from .items import Value
-from .rows import (
+from mppdbus.venus.items import Value
+from mppdbus.venus.rows import (
     FINE_PERCENT,
     INT,
     NUM,
@@ -23,8 +22,16 @@ from .rows import (
     Row,
     rounded,
 )
-from .unit_rows import Source, alarms, flow, mains, output_current, status, who
-from .views import SystemView, UnitView, joined
+from mppdbus.venus.unit_rows import (
+    Source,
+    alarms,
+    flow,
+    mains,
+    output_current,
+    status,
+    who,
+)
+from mppdbus.venus.views import SystemView, UnitView, joined
 
 # -- origins -------------------------------------------------------------------------
 

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable
 
 from mppdbus.alarms import DEFAULT_LEVELS, Level
 from mppdbus.localsetting import DEVICES, custom_name_path
-
-from .bus import ACCEPTED, REFUSED, Value
-from .localsettings import LocalSettings, Setting
+from mppdbus.venus.bus import ACCEPTED, REFUSED, Value
+from mppdbus.venus.localsettings import LocalSettings, Setting
 
 CUSTOM_NAME = "/CustomName"
 ALARM_LEVEL = "/Settings/AlarmLevel/"

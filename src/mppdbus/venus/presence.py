@@ -7,8 +7,7 @@ import logging
 from collections.abc import Coroutine, Iterable, Mapping
 
 from mppdbus.errors import BusAway, BusError
-
-from .bus import Item, Value, VictronService, Writer
+from mppdbus.venus.bus import Item, Value, VictronService, Writer
 
 INSTANCE = "/DeviceInstance"
 

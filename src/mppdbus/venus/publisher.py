@@ -13,17 +13,16 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from mppdbus.alarms import ALARM_LEVELS
-
-from .battery_rows import NAME as BATTERY_NAME
-from .bus import ACCEPTED, REFUSED, Item, Value, Writer
-from .commons import Commons
-from .extra_rows import CORRECTION
-from .household import Household, Key
-from .legs import phases_of_unit
-from .localsettings import LocalSettings
-from .preferences import Preferences
-from .presence import Presence
-from .services import (
+from mppdbus.venus.battery_rows import NAME as BATTERY_NAME
+from mppdbus.venus.bus import ACCEPTED, REFUSED, Item, Value, Writer
+from mppdbus.venus.commons import Commons
+from mppdbus.venus.extra_rows import CORRECTION
+from mppdbus.venus.household import Household, Key
+from mppdbus.venus.legs import phases_of_unit
+from mppdbus.venus.localsettings import LocalSettings
+from mppdbus.venus.preferences import Preferences
+from mppdbus.venus.presence import Presence
+from mppdbus.venus.services import (
     INVERTER,
     MULTI,
     News,
@@ -35,13 +34,13 @@ from .services import (
     phased,
     values_of,
 )
-from .shared import (
+from mppdbus.venus.shared import (
     BATTERY_UID,
     SYSTEM_NAME,
     UNIT_LEVELS,
 )
-from .views import Unit, UnitView
-from .wire import Wire
+from mppdbus.venus.views import Unit, UnitView
+from mppdbus.venus.wire import Wire
 
 __all__ = ["BATTERY_NAME", "SYSTEM_NAME", "Publisher", "values_of"]
 

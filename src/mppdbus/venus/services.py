@@ -7,21 +7,30 @@ apart, see `energy_rows`.
 
 from __future__ import annotations
 
-from .energy_rows import (
+from mppdbus.venus.energy_rows import (
     ENERGY,
     ENERGY_INVERTER,
     HISTORY,
     history_items,
     history_values,
 )
-from .extra_rows import EXTRAS
-from .legs import on_legs, part_on, phases_of
-from .own_rows import OWN, SYSTEM_OWN
-from .rows import STATE_NAMES, News, Row, V, hexadecimal, live, phased, values_of
-from .system_rows import SYSTEM as SYSTEM_VICTRON
-from .system_rows import SYSTEM_PHASE, system_name
-from .unit_rows import AC_INPUT, PRODUCT_ID, STATUS, UNIT, product_name
-from .views import SystemView, UnitView
+from mppdbus.venus.extra_rows import EXTRAS
+from mppdbus.venus.legs import on_legs, part_on, phases_of
+from mppdbus.venus.own_rows import OWN, SYSTEM_OWN
+from mppdbus.venus.rows import (
+    STATE_NAMES,
+    News,
+    Row,
+    V,
+    hexadecimal,
+    live,
+    phased,
+    values_of,
+)
+from mppdbus.venus.system_rows import SYSTEM as SYSTEM_VICTRON
+from mppdbus.venus.system_rows import SYSTEM_PHASE, system_name
+from mppdbus.venus.unit_rows import AC_INPUT, PRODUCT_ID, STATUS, UNIT, product_name
+from mppdbus.venus.views import SystemView, UnitView
 
 __all__ = [
     "HISTORY",

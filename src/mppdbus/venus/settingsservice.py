@@ -12,8 +12,7 @@ from dbus_fast import Message, MessageType, Variant
 
 from mppdbus.errors import BusError
 from mppdbus.localsetting import DEVICES, Setting, SettingValue
-
-from .wire import Wire
+from mppdbus.venus.wire import Wire
 
 NAME = "com.victronenergy.settings"
 

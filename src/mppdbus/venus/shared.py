@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from mppdbus.alarms import ALARM_LEVELS, grid_lost
-
-from .battery_rows import BATTERY, NAME
-from .bus import Item, Kind, Value
-from .household import Household, Key
-from .legs import part_on, phases_of
-from .preferences import ALARM_LEVEL, Preferences
-from .presence import Presence
-from .services import SYSTEM, SYSTEM_PHASE, News, live, values_of
+from mppdbus.venus.battery_rows import BATTERY, NAME
+from mppdbus.venus.bus import Item, Kind, Value
+from mppdbus.venus.household import Household, Key
+from mppdbus.venus.legs import part_on, phases_of
+from mppdbus.venus.preferences import ALARM_LEVEL, Preferences
+from mppdbus.venus.presence import Presence
+from mppdbus.venus.services import SYSTEM, SYSTEM_PHASE, News, live, values_of
 
 SYSTEM_NAME = "com.victronenergy.acsystem.mppdbus"
 SYSTEM_UID, BATTERY_UID = "mppdbus_sys", "mppdbus_bat"

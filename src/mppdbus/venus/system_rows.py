@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mppdbus.alarms import ALARM_LEVELS
-from mppdbus.victron import AcInput, firmware_number
-
-from .items import Value
-from .legs import phases_of
-from .rows import (
+from mppdbus.venus.items import Value
+from mppdbus.venus.legs import phases_of
+from mppdbus.venus.rows import (
     AMP,
     DC_VOLT,
     HERTZ,
@@ -26,7 +24,7 @@ from .rows import (
     rounded,
     state_text,
 )
-from .unit_rows import (
+from mppdbus.venus.unit_rows import (
     PROCESS,
     Source,
     alarm_level,
@@ -37,7 +35,8 @@ from .unit_rows import (
     rated_current,
     status,
 )
-from .views import SystemView, UnitView
+from mppdbus.venus.views import SystemView, UnitView
+from mppdbus.victron import AcInput, firmware_number
 
 SystemSource = Callable[[SystemView], Value]
 

@@ -13,10 +13,8 @@ from mppdbus.alarms.table import SHOW_ALL, SHOW_NONE
 from mppdbus.legs import leg_count
 from mppdbus.protocol.dialects import MODEL_NUMBERS
 from mppdbus.snapshot import Snapshot
-from mppdbus.victron import AcInput, firmware_number
-
-from .items import Value
-from .rows import (
+from mppdbus.venus.items import Value
+from mppdbus.venus.rows import (
     AMP,
     DC_VOLT,
     HERTZ,
@@ -37,7 +35,8 @@ from .rows import (
     rounded,
     state_text,
 )
-from .views import UnitView
+from mppdbus.venus.views import UnitView
+from mppdbus.victron import AcInput, firmware_number
 
 PRODUCT_ID = 0xBA44  # free of Victron's own ranges
 FALLBACK_PRODUCT = "PI30 inverter"

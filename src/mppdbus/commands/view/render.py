@@ -9,8 +9,18 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Sequence
 
-from .picture import Picture
-from .widgets import Style, bar, bare, beside, box, centre, fit, paint, spread
+from mppdbus.commands.view.picture import Picture
+from mppdbus.commands.view.widgets import (
+    Style,
+    bar,
+    bare,
+    beside,
+    box,
+    centre,
+    fit,
+    paint,
+    spread,
+)
 
 UNKNOWN = "--"
 WIDE = 72  # columns that the boxes need

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Protocol, Self, TextIO
 
-from .picture import Picture
-from .render import render_all, summary
+from mppdbus.commands.view.picture import Picture
+from mppdbus.commands.view.render import render_all, summary
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 TO_END_OF_LINE, TO_END, HOME = "\x1b[K", "\x1b[J", "\x1b[H"

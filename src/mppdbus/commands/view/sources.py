@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from mppdbus.commands.target import Target, connected
+from mppdbus.commands.view.picture import Picture, of_service, of_unit
 from mppdbus.daemon import AC_INPUTS, BACK_OFF
 from mppdbus.errors import MppdbusError, OtherProtocol
 from mppdbus.inverter import Inverter
@@ -14,8 +15,6 @@ from mppdbus.plan import ONCE
 from mppdbus.poller import Poller
 from mppdbus.snapshot import Snapshot
 from mppdbus.venus.views import Unit, UnitView
-
-from .picture import Picture, of_service, of_unit
 
 if TYPE_CHECKING:
     from mppdbus.venus.client import BusWatcher
