@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from foreign_decoder import VERSION, Foreign
-from mppdbus.protocol.commands import decode
 from mppdbus.protocol.framing import ResponseFramer, encode_reply
+from mppdbus.protocol.queries import decode
 from mppsolar_points import ROOT, Found, Point, Tally, compare
 from mppsolar_verdicts import VERDICTS, Right, Verdict
 from support_corpus import units

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from mppsolar.protocols.pi30 import pi30
 
-from mppdbus.protocol.commands import decode
 from mppdbus.protocol.framing import ResponseFramer, encode_reply
+from mppdbus.protocol.queries import decode
 from stats import median
 
 REPLIES = {

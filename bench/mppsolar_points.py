@@ -12,11 +12,11 @@ from pathlib import Path
 
 from foreign_decoder import BITS, Foreign, Said, Word
 from mppdbus.errors import MppdbusError, Refused
-from mppdbus.protocol.commands import base_command, decode
 from mppdbus.protocol.dialects import DIALECTS, Dialect, explain, warnings_of
-from mppdbus.protocol.fields import Reading
 from mppdbus.protocol.framing import ResponseFramer, encode_reply
-from mppdbus.protocol.models_settings import FLAGS, CurrentChoices
+from mppdbus.protocol.queries import base_command, decode
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.settings import FLAGS, CurrentChoices
 from mppsolar_verdicts import CODES, SAME, protocols_for
 
 ROOT = Path(__file__).parents[1]

@@ -11,7 +11,7 @@ from typing import cast
 from mppdbus.bank import Bank, BankSettings
 from mppdbus.bankfile import BankFile
 from mppdbus.power import Flow
-from mppdbus.protocol.models import GeneralStatus
+from mppdbus.protocol.replies.status import GeneralStatus
 from mppdbus.snapshot import Identity, Snapshot
 from mppdbus.victron import State
 from support_snapshots import ratings

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mppdbus.errors import MppdbusError
-from mppdbus.protocol.commands import decode
 from mppdbus.protocol.dialects import (
     DIALECTS,
     Evidence,
@@ -16,8 +15,9 @@ from mppdbus.protocol.dialects import (
     bogus_serial,
     identify,
 )
-from mppdbus.protocol.fields import Reading
-from mppdbus.protocol.identification import DECISIVE, Clue, clues_of
+from mppdbus.protocol.dialects.identification import DECISIVE, Clue, clues_of
+from mppdbus.protocol.queries import decode
+from mppdbus.protocol.replies.fields import Reading
 from mppdbus.recording import Entry, evidence_of, judge, read
 from mppdbus.recording.masking import made_up, serial_in
 
@@ -27,14 +27,14 @@ SURE = 0.5  # of the family, when all replies of an inverter speak
 FALLBACK = "pi30"  # where nothing tells more, nothing is sure
 LAYOUT = (
     "If its words mean what they mean elsewhere, add their number to QUERIES in "
-    "src/mppdbus/protocol/commands.py; else add a model for them, too: step 5 of "
+    "src/mppdbus/protocol/queries.py; else add a model for them, too: step 5 of "
     "docs/adding-an-inverter.md"
 )
 BITS = (
-    "name it in a table of src/mppdbus/protocol/warning_bits.py, RESERVED if nobody "
-    "knows it: step 6 of docs/adding-an-inverter.md"
+    "name it in a table of src/mppdbus/protocol/dialects/warning_bits.py, RESERVED "
+    "if nobody knows it: step 6 of docs/adding-an-inverter.md"
 )
-CLUES = "src/mppdbus/protocol/identification.py"
+CLUES = "src/mppdbus/protocol/dialects/identification.py"
 CLUE = f"Add a clue to {CLUES}"
 HEAVIER = f"Make its clues heavier in {CLUES}; in MODEL_NAMES, {DECISIVE} decides alone"
 SEEN = ("good", "nak")  # the qualities that prove what an inverter says

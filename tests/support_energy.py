@@ -11,8 +11,8 @@ from typing import cast
 from mppdbus.energy.ledger import Ledger
 from mppdbus.energy.sample import Sample
 from mppdbus.power import flow
-from mppdbus.protocol.commands import decode
-from mppdbus.protocol.models import GeneralStatus
+from mppdbus.protocol.queries import decode
+from mppdbus.protocol.replies.status import GeneralStatus
 from mppdbus.simulator import replies
 from mppdbus.simulator.battery import Battery, Phase
 from mppdbus.simulator.physics import LINE_MODES, Plant

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from mppdbus.errors import MppdbusError
-from mppdbus.protocol.commands import QUERIES, base_command, decode
 from mppdbus.protocol.dialects import Evidence
-from mppdbus.protocol.fields import Reading
 from mppdbus.protocol.framing import Frame, ResponseFramer
+from mppdbus.protocol.queries import QUERIES, base_command, decode
+from mppdbus.protocol.replies.fields import Reading
 
 PATH = Path(__file__).parent / "frames" / "frames.jsonl"
 

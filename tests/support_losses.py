@@ -10,7 +10,7 @@ from mppdbus.energy.ledger import Ledger
 from mppdbus.energy.sample import Sample
 from mppdbus.losses import LossLearner
 from mppdbus.power import Flow, flow
-from mppdbus.protocol.models import GeneralStatus
+from mppdbus.protocol.replies.status import GeneralStatus
 from mppdbus.simulator.flow import Machine
 from mppdbus.simulator.physics import Plant
 from mppdbus.simulator.settings import OutputPriority

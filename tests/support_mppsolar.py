@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mppdbus.protocol.fields import Reading
-from mppdbus.protocol.models import DeviceMode, GeneralStatus, Warnings
-from mppdbus.protocol.models_settings import FLAGS, Flags
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.settings import FLAGS, Flags
+from mppdbus.protocol.replies.status import DeviceMode, GeneralStatus, Warnings
 
 QUERIES = ("QPI", "QID", "QMOD", "QPIGS", "QPIRI", "QPIWS", "QFLAG")
 Value = str | float | bool | None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import cast
 
-from mppdbus.protocol.commands import decode
-from mppdbus.protocol.models import GeneralStatus, SecondTracker, Warnings
-from mppdbus.protocol.models_settings import Ratings
+from mppdbus.protocol.queries import decode
+from mppdbus.protocol.replies.settings import Ratings
+from mppdbus.protocol.replies.status import GeneralStatus, SecondTracker, Warnings
 from mppdbus.snapshot import Identity, Snapshot
 
 RATINGS = (

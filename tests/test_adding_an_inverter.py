@@ -127,7 +127,7 @@ def cell(place: str) -> str:
 
 def layout_of(project: Path, model: str, count: int) -> None:
     """Put a layout into `commands.py` behind the one that it extends."""
-    path = project / "src/mppdbus/protocol/commands.py"
+    path = project / "src/mppdbus/protocol/queries.py"
     old = re.search(
         r"_layout\(m\.GeneralStatus, [\d, ]+\),", path.read_text(encoding="utf-8")
     )
@@ -141,10 +141,10 @@ def name_the_family(project: Path, row: str) -> None:
     protocol = code / "protocol"
     last = '    replace(\n        _PI30,\n        name="revo",\n'
     edit(protocol / "dialect_table.py", last, row)
-    clue = cell("protocol/identification.py")
+    clue = cell("protocol/dialects/identification.py")
     edit(protocol / "identification.py", '    (r"VMII-NXPW"', f"    {clue}\n")
     edit(code / "config.py", '    "revo",\n', f"    {cell('config.py')}\n")
-    kept_out = f"    {cell('protocol/setters.py')}\n"
+    kept_out = f"    {cell('protocol/settings/setters.py')}\n"
     edit(protocol / "setters.py", '    "revo",  # writes', kept_out)
 
 
@@ -167,7 +167,7 @@ def test_the_guide_adds_an_inverter(project: Path) -> None:
         record(path, "pi30invented", scene)
 
     model = MODEL.replace("    battery_temp", f"{UNNAMED}    battery_temp")
-    models = project / "src/mppdbus/protocol/models.py"
+    models = project / "src/mppdbus/protocol/replies/status.py"
     edit(models, "class SecondTracker(Reading):\n", f"{model}\n\n")
     assert f"_layout(m.GeneralStatusInvented, {WORDS})," in LAYOUTS
     layout_of(project, "GeneralStatusInvented", WORDS)

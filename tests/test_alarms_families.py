@@ -11,12 +11,12 @@ import pytest
 
 from mppdbus.alarms import LEAVES, AlarmState, AlarmWatch, Kind
 from mppdbus.errors import MppdbusError
-from mppdbus.protocol.commands import decode
 from mppdbus.protocol.dialects import DIALECTS, Dialect
-from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.dialects.identification import Evidence, identify
 from mppdbus.protocol.framing import ResponseFramer, encode_reply
-from mppdbus.protocol.identification import Evidence, identify
-from mppdbus.protocol.models import GeneralStatus, Warnings
+from mppdbus.protocol.queries import decode
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.status import GeneralStatus, Warnings
 from mppdbus.simulator.inverter import SimulatedInverter
 from mppdbus.simulator.profiles import PROFILES
 from mppdbus.snapshot import Identity, Snapshot

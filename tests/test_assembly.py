@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mppdbus.errors import MppdbusError
-from mppdbus.protocol.commands import QUERIES, Layout, base_command, decode
 from mppdbus.protocol.dialects import DIALECTS
-from mppdbus.protocol.fields import MAX_ASSEMBLERS, UNKNOWN_WORDS, Reading
-from mppdbus.protocol.models import GeneralStatus, GeneralStatusRevo
-from mppdbus.protocol.models_settings import Ratings
+from mppdbus.protocol.queries import QUERIES, Layout, base_command, decode
+from mppdbus.protocol.replies.fields import MAX_ASSEMBLERS, UNKNOWN_WORDS, Reading
+from mppdbus.protocol.replies.settings import Ratings
+from mppdbus.protocol.replies.status import GeneralStatus, GeneralStatusRevo
 from support_corpus import units
 
 STRANGE = ("5.", ".5", ".", "1.2.3", "007", "230.00", "00.0", "9" * 400, "1" * 5000)

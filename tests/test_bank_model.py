@@ -8,7 +8,7 @@ import pytest
 
 from mppdbus.bank import NO_ANSWER, NO_BATTERY, NO_SETTINGS, Bank, BankSettings
 from mppdbus.charge import INVERTERS_WORD, own_charge
-from mppdbus.protocol.models_settings import Ratings
+from mppdbus.protocol.replies.settings import Ratings
 from mppdbus.soc import guess
 from mppdbus.soc.chemistries import Chemistry
 from mppdbus.victron import State

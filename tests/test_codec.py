@@ -17,12 +17,12 @@ from mppdbus.errors import (
     Refused,
     UnknownLayout,
 )
-from mppdbus.protocol.commands import QUERIES, Layout, base_command, decode
 from mppdbus.protocol.dialects import DIALECTS, explain
-from mppdbus.protocol.fields import Percent, Reading
 from mppdbus.protocol.framing import encode_reply
-from mppdbus.protocol.models import GeneralStatus, GeneralStatusRevo
-from mppdbus.protocol.models_settings import Ratings, RatingsClone, RatingsRevo
+from mppdbus.protocol.queries import QUERIES, Layout, base_command, decode
+from mppdbus.protocol.replies.fields import Percent, Reading
+from mppdbus.protocol.replies.settings import Ratings, RatingsClone, RatingsRevo
+from mppdbus.protocol.replies.status import GeneralStatus, GeneralStatusRevo
 from support_frames import BY_ID, FRAMES, GOOD, READABLE, Recorded, feed_whole, ids
 
 # What sources call the fields → what we do.

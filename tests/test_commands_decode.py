@@ -16,13 +16,13 @@ from mppdbus.commands.decode import judge
 from mppdbus.commands.guessing import guess
 from mppdbus.commands.pasted import Form, parse_line
 from mppdbus.commands.readout import NO_CHECKSUM, in_words
-from mppdbus.protocol.commands import UNEXPLAINED, base_command
 from mppdbus.protocol.framing import (
     ResponseFramer,
     checksum,
     encode_reply,
     encode_request,
 )
+from mppdbus.protocol.queries import UNEXPLAINED, base_command
 from support_commands import FRAMES, cli, command
 
 QPIGS = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from mppdbus.crew import RESCAN, ROUNDS, SLOTS, Crew, Own
 from mppdbus.parallel import snapshot_of
 from mppdbus.protocol.dialects import DIALECTS
-from mppdbus.protocol.models import GeneralStatus
-from mppdbus.protocol.models_parallel import ParallelStatus
+from mppdbus.protocol.replies.parallel import ParallelStatus
+from mppdbus.protocol.replies.status import GeneralStatus
 
 A, B, C = "92932105100001", "92932105100002", "92932105100003"
 BOGUS = "55355535553555"

@@ -8,8 +8,6 @@ from dataclasses import fields, replace
 import pytest
 
 from mppdbus import config
-from mppdbus.protocol import identification, warning_bits
-from mppdbus.protocol.commands import QUERIES, decode
 from mppdbus.protocol.dialects import (
     DIALECTS,
     MODEL_NUMBERS,
@@ -18,11 +16,14 @@ from mppdbus.protocol.dialects import (
     bogus_serial,
     explain,
     fault_code_of,
+    identification,
     identify,
+    warning_bits,
     warnings_of,
 )
-from mppdbus.protocol.identification import DECISIVE
-from mppdbus.protocol.models import GeneralStatus, GeneralStatusRevo, Warnings
+from mppdbus.protocol.dialects.identification import DECISIVE
+from mppdbus.protocol.queries import QUERIES, decode
+from mppdbus.protocol.replies.status import GeneralStatus, GeneralStatusRevo, Warnings
 from support_frames import BY_ID, devices, evidence
 
 EACH = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda d: d.name)

@@ -8,8 +8,8 @@ import pytest
 
 from mppdbus.errors import CorruptReply, OtherProtocol, UnknownLayout
 from mppdbus.link import Link
-from mppdbus.protocol.foreign import foreign
 from mppdbus.protocol.framing import Flaw, Frame, ResponseFramer, encode_reply
+from mppdbus.protocol.other_protocols import foreign
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.recording import Recording
 from mppdbus.simulator.server import serve_pty

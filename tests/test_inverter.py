@@ -11,12 +11,12 @@ import pytest
 
 from mppdbus.errors import NoReply, OtherProtocol, UnknownLayout
 from mppdbus.inverter import Inverter
-from mppdbus.protocol.commands import QUERIES, Layout
 from mppdbus.protocol.dialects import DIALECTS
-from mppdbus.protocol.fields import Percent
 from mppdbus.protocol.framing import encode_reply
-from mppdbus.protocol.models import GeneralStatus, GeneralStatusRevo
-from mppdbus.protocol.models_settings import Ratings
+from mppdbus.protocol.queries import QUERIES, Layout
+from mppdbus.protocol.replies.fields import Percent
+from mppdbus.protocol.replies.settings import Ratings
+from mppdbus.protocol.replies.status import GeneralStatus, GeneralStatusRevo
 from mppdbus.simulator.control import Scene
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.recording import Recording
@@ -358,7 +358,7 @@ def test_what_was_read_before_the_family_was_known_is_read_anew(
     row = replace(DIALECTS["pi30"], name="pi30own", queries=QUERIES | own)
     monkeypatch.setitem(DIALECTS, "pi30own", row)
     names = ((r"OWN-", "pi30own", 0.97),)
-    monkeypatch.setattr("mppdbus.protocol.identification.MODEL_NAMES", names)
+    monkeypatch.setattr("mppdbus.protocol.dialects.identification.MODEL_NAMES", names)
 
     async def main() -> None:
         said = {"QPIRI": f"{QPIRI_25} 045", "QMN": "OWN-5000"}

@@ -22,8 +22,8 @@ from mppdbus.errors import (
     Refused,
 )
 from mppdbus.link import Link, Priority
-from mppdbus.protocol.commands import decode
 from mppdbus.protocol.framing import encode_reply
+from mppdbus.protocol.queries import decode
 from mppdbus.simulator.pace import Overrun, Pace
 from mppdbus.simulator.recording import Recording
 from mppdbus.simulator.server import serve_pty

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mppdbus.power import BATTERY_MODES, MAINS_MODES, OUTPUT_OFF_MODES
-from mppdbus.protocol.models import MODES
+from mppdbus.protocol.replies.status import MODES
 from mppdbus.victron import mode, state
 from support_snapshots import online, qpigs
 

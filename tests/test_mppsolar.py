@@ -22,8 +22,8 @@ from mppdbus.errors import Refused
 from mppdbus.inverter import Inverter
 from mppdbus.link import Link
 from mppdbus.protocol.dialects import explain
-from mppdbus.protocol.fields import Reading
 from mppdbus.protocol.framing import checksum
+from mppdbus.protocol.replies.fields import Reading
 from mppdbus.simulator.control import Scene
 from mppdbus.simulator.faults import Faults
 from mppdbus.simulator.pace import Pace

@@ -13,11 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mppdbus.errors import MppdbusError, UnknownLayout
-from mppdbus.protocol.commands import decode
 from mppdbus.protocol.dialects import Evidence, identify, warnings_of
-from mppdbus.protocol.fields import Reading
 from mppdbus.protocol.framing import ResponseFramer, encode_reply
-from mppdbus.protocol.models import (
+from mppdbus.protocol.plausibility import Plausibility
+from mppdbus.protocol.queries import decode
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.settings import Ratings
+from mppdbus.protocol.replies.status import (
     DeviceMode,
     GeneralStatus,
     SecondPhase,
@@ -25,8 +27,6 @@ from mppdbus.protocol.models import (
     SecondTrackerDuo,
     Warnings,
 )
-from mppdbus.protocol.models_settings import Ratings
-from mppdbus.protocol.plausibility import Plausibility
 from mppdbus.snapshot import Snapshot
 from mppdbus.venus.publisher import values_of
 from mppdbus.venus.services import INVERTER, MULTI, SYSTEM, SYSTEM_PHASE

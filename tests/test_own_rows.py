@@ -9,8 +9,8 @@ import pytest
 
 from mppdbus.charge import Charge
 from mppdbus.power import Origin
-from mppdbus.protocol.commands import decode
-from mppdbus.protocol.models_settings import Flags
+from mppdbus.protocol.queries import decode
+from mppdbus.protocol.replies.settings import Flags
 from mppdbus.snapshot import LinkState, Snapshot
 from mppdbus.venus.extra_rows import CORRECTION, SWITCHES, switch_id
 from mppdbus.venus.items import Value

@@ -8,15 +8,15 @@ from mppdbus.legs import Leg, legs
 from mppdbus.parallel import at_the_battery, away, in_a_set, phase_of, snapshot_of
 from mppdbus.power import Origin, flow
 from mppdbus.protocol.dialects import DIALECTS
-from mppdbus.protocol.fields import Reading
-from mppdbus.protocol.models import GeneralStatus, SecondPhase, SecondTracker
-from mppdbus.protocol.models_parallel import (
+from mppdbus.protocol.plausibility import Plausibility
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.parallel import (
     ParallelStatus,
     SecondPhaseParallelStatus,
     SecondTrackersParallel,
 )
-from mppdbus.protocol.models_settings import Ratings
-from mppdbus.protocol.plausibility import Plausibility
+from mppdbus.protocol.replies.settings import Ratings
+from mppdbus.protocol.replies.status import GeneralStatus, SecondPhase, SecondTracker
 from mppdbus.snapshot import Identity, Snapshot
 from mppdbus.victron import State, state
 from support_frames import BY_ID

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from mppdbus.errors import UnknownLayout
-from mppdbus.protocol.commands import decode
-from mppdbus.protocol.fields import Celsius
-from mppdbus.protocol.models import GeneralStatus
-from mppdbus.protocol.models_parallel import ParallelStatus
-from mppdbus.protocol.models_settings import Ratings, RatingsClone
-from mppdbus.protocol.partial import FieldReport, salvage
+from mppdbus.protocol.queries import decode
+from mppdbus.protocol.replies.fields import Celsius
+from mppdbus.protocol.replies.parallel import ParallelStatus
+from mppdbus.protocol.replies.settings import Ratings, RatingsClone
+from mppdbus.protocol.replies.status import GeneralStatus
+from mppdbus.protocol.salvage import FieldReport, salvage
 from support_frames import BY_ID, counts, known_counts
 
 COUNTS = counts("QPIGS")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from mppdbus.plan import ONCE, RECURRING, WHO, Plan
-from mppdbus.protocol.commands import QUERIES, base_command
+from mppdbus.protocol.queries import QUERIES, base_command
 
 
 def learnt(*, fast: bool) -> Plan:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from mppdbus.errors import MppdbusError
-from mppdbus.protocol.commands import decode
 from mppdbus.protocol.dialects import DIALECTS, Identification, identify
-from mppdbus.protocol.fields import Reading
-from mppdbus.protocol.models import GeneralStatus
-from mppdbus.protocol.models_settings import Ratings
 from mppdbus.protocol.plausibility import Plausibility, Remark
+from mppdbus.protocol.queries import decode
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.settings import Ratings
+from mppdbus.protocol.replies.status import GeneralStatus
 from support_frames import BY_ID, devices, evidence
 
 BATTERY = {

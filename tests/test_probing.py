@@ -16,10 +16,10 @@ from mppdbus.errors import (
     Refused,
 )
 from mppdbus.probing import probe
-from mppdbus.protocol.capabilities import CAPABILITIES, Capability, Outcome
-from mppdbus.protocol.commands import QUERIES, base_command, decode
 from mppdbus.protocol.dialects import DIALECTS, identify
-from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.optional_queries import CAPABILITIES, Capability, Outcome
+from mppdbus.protocol.queries import QUERIES, base_command, decode
+from mppdbus.protocol.replies.fields import Reading
 from mppdbus.simulator.simulator import simulate
 from support_frames import GOOD, Recorded, devices, evidence
 from support_simulator import inverter_of

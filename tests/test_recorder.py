@@ -10,9 +10,9 @@ import pytest
 from mppdbus.commands.recorder import ALWAYS, Recorder, Tap, is_query
 from mppdbus.errors import EchoedRequest, NoReply, OtherProtocol
 from mppdbus.link import Link
-from mppdbus.protocol.capabilities import CAPABILITIES
-from mppdbus.protocol.commands import base_command
 from mppdbus.protocol.framing import encode_reply
+from mppdbus.protocol.optional_queries import CAPABILITIES
+from mppdbus.protocol.queries import base_command
 from mppdbus.recording import Exchange, judge
 from mppdbus.simulator.control import Scene
 from mppdbus.simulator.line import Line

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mppdbus.errors import ConfigError
-from mppdbus.protocol.commands import QUERIES, Layout
 from mppdbus.protocol.dialects import DIALECTS, bogus_serial
 from mppdbus.protocol.framing import ResponseFramer, encode_reply, encode_request
-from mppdbus.protocol.models_settings import RatingsRevo
+from mppdbus.protocol.queries import QUERIES, Layout
+from mppdbus.protocol.replies.settings import RatingsRevo
 from mppdbus.recording import (
     Crc,
     Entry,

@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 
-from mppdbus.protocol import warning_bits
-from mppdbus.protocol.commands import decode
-from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.dialects import DIALECTS, warning_bits
 from mppdbus.protocol.framing import encode_reply, encode_request
+from mppdbus.protocol.queries import decode
 from mppdbus.recording import Exchange, Origin, make, write
 from mppdbus.simulator.simulator import simulate
 from support_commands import command, simulated
@@ -101,7 +100,7 @@ def test_an_unknown_layout_is_told(tmp_path: Path) -> None:
     known = known_counts("QPIRI")
     said = f"unit.jsonl, r0005-qpiri-pi30max: unknown layout: 48 fields where {known}"
     assert problem.startswith(said)
-    assert "add their number to QUERIES in src/mppdbus/protocol/commands.py" in problem
+    assert "add their number to QUERIES in src/mppdbus/protocol/queries.py" in problem
 
 
 def test_a_serial_that_was_let_in_is_told(tmp_path: Path) -> None:
@@ -133,7 +132,7 @@ def test_a_warning_without_a_name_is_told(tmp_path: Path) -> None:
     (problem,) = problems(journal(tmp_path, QPIWS=bits))
     said = "unit.jsonl: r0007-qpiws-pi30max: QPIWS a36 is set, which has no name on pi"
     assert problem.replace(",", ":", 1).startswith(said)
-    assert "src/mppdbus/protocol/warning_bits.py" in problem
+    assert "src/mppdbus/protocol/dialects/warning_bits.py" in problem
 
 
 def test_a_number_that_was_made_up_before_is_no_serial(tmp_path: Path) -> None:
@@ -161,7 +160,7 @@ def test_a_clue_without_a_row_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = ((r"ROWLESS-", "pi30rowless", 0.97),)
-    monkeypatch.setattr("mppdbus.protocol.identification.MODEL_NAMES", names)
+    monkeypatch.setattr("mppdbus.protocol.dialects.identification.MODEL_NAMES", names)
     (problem,) = problems(journal(tmp_path, QMN="ROWLESS-5000"))
     assert problem.startswith(
         "unit.jsonl: QMN ROWLESS-5000: a clue to 'pi30rowless', which"

@@ -13,9 +13,9 @@ import pytest
 
 from mppdbus.charge import Charge
 from mppdbus.energy.ledger import Books, Ledger
-from mppdbus.protocol.commands import decode
-from mppdbus.protocol.models import SecondPhase
-from mppdbus.protocol.models_settings import Flags
+from mppdbus.protocol.queries import decode
+from mppdbus.protocol.replies.settings import Flags
+from mppdbus.protocol.replies.status import SecondPhase
 from mppdbus.snapshot import Identity, Snapshot
 from mppdbus.venus.battery_rows import BATTERY
 from mppdbus.venus.items import Item, Kind

@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from mppdbus.protocol.commands import QUERIES
 from mppdbus.protocol.dialects import DIALECTS
-from mppdbus.protocol.setters import BY_NAME, SETTERS, Kind, Setter
-from mppdbus.protocol.voltage_ranges import FACTORY, RANGES, voltage_range
+from mppdbus.protocol.queries import QUERIES
+from mppdbus.protocol.settings.setters import BY_NAME, SETTERS, Kind, Setter
+from mppdbus.protocol.settings.voltage_ranges import FACTORY, RANGES, voltage_range
 
 EACH = pytest.mark.parametrize("setter", SETTERS, ids=lambda s: s.name)
 
@@ -39,8 +39,8 @@ def test_what_takes_a_code_or_a_current_says_which_are_legal(setter: Setter) -> 
             if lost := sorted(d for d in form.dialects if not setter.legal(d)):
                 pytest.fail(
                     f"nobody knows which codes of {setter.name} are legal on {lost}: "
-                    "leave them out of ALL in src/mppdbus/protocol/setters.py, "
-                    "or give the setter their values",
+                    "leave them out of ALL in src/mppdbus/protocol/settings/setters.py,"
+                    " or give the setter their values",
                     pytrace=False,
                 )
     if setter.kind is Kind.CURRENT:

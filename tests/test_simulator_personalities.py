@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from mppdbus.protocol.commands import QUERIES, base_command, decode
 from mppdbus.protocol.dialects import DIALECTS
-from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.dialects.identification import Evidence, identify
 from mppdbus.protocol.framing import encode_reply, encode_request
-from mppdbus.protocol.identification import Evidence, identify
+from mppdbus.protocol.queries import QUERIES, base_command, decode
+from mppdbus.protocol.replies.fields import Reading
 from mppdbus.simulator.inverter import SimulatedInverter
 from mppdbus.simulator.profile import Profile
 from mppdbus.simulator.profiles import PROFILES

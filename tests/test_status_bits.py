@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mppdbus.protocol.commands import decode
 from mppdbus.protocol.dialects import DIALECTS, explain
+from mppdbus.protocol.queries import decode
 from support_frames import BY_ID
 
 

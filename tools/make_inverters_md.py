@@ -8,11 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from mppdbus.protocol import models as m
-from mppdbus.protocol import models_parallel as p
-from mppdbus.protocol import models_settings as s
-from mppdbus.protocol.capabilities import CAPABILITIES, Capability
-from mppdbus.protocol.commands import QUERIES, base_command
 from mppdbus.protocol.dialects import (
     DIALECTS,
     MODEL_NUMBERS,
@@ -20,9 +15,14 @@ from mppdbus.protocol.dialects import (
     Evidence,
     identify,
 )
-from mppdbus.protocol.enums import Names
-from mppdbus.protocol.fields import Reading
-from mppdbus.protocol.identification import MODEL_NAMES
+from mppdbus.protocol.dialects.codes import Names
+from mppdbus.protocol.dialects.identification import MODEL_NAMES
+from mppdbus.protocol.optional_queries import CAPABILITIES, Capability
+from mppdbus.protocol.queries import QUERIES, base_command
+from mppdbus.protocol.replies import parallel as p
+from mppdbus.protocol.replies import settings as s
+from mppdbus.protocol.replies import status as m
+from mppdbus.protocol.replies.fields import Reading
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests"))

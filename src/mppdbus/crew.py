@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from mppdbus.parallel import away
 from mppdbus.protocol.dialects import bogus_serial
-from mppdbus.protocol.fields import Reading
-from mppdbus.protocol.models_parallel import ParallelStatus
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.parallel import ParallelStatus
 from mppdbus.snapshot import Snapshot
 
 SLOTS = range(10)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from mppdbus.errors import LinkError
 from mppdbus.inverter import Inverter
 from mppdbus.protocol.dialects import bogus_serial
-from mppdbus.protocol.models_settings import SerialNumber
+from mppdbus.protocol.replies.settings import SerialNumber
 
 SWAP = 3.0  # s without a question in which a plug may be swapped unnoticed
 

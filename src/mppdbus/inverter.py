@@ -20,7 +20,6 @@ from mppdbus.errors import (
 )
 from mppdbus.link import Link, Priority
 from mppdbus.parallel import phase_of
-from mppdbus.protocol.commands import decode
 from mppdbus.protocol.dialects import (
     DIALECTS,
     Dialect,
@@ -29,8 +28,17 @@ from mppdbus.protocol.dialects import (
     bogus_serial,
     identify,
 )
-from mppdbus.protocol.fields import Reading
-from mppdbus.protocol.models import (
+from mppdbus.protocol.plausibility import Plausibility
+from mppdbus.protocol.queries import decode
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.settings import (
+    Flags,
+    ProtocolId,
+    Ratings,
+    RatingsRevo,
+    SerialNumber,
+)
+from mppdbus.protocol.replies.status import (
     DeviceMode,
     GeneralStatus,
     GeneralStatusRevo,
@@ -39,14 +47,6 @@ from mppdbus.protocol.models import (
     SecondTrackerDuo,
     Warnings,
 )
-from mppdbus.protocol.models_settings import (
-    Flags,
-    ProtocolId,
-    Ratings,
-    RatingsRevo,
-    SerialNumber,
-)
-from mppdbus.protocol.plausibility import Plausibility
 from mppdbus.snapshot import Identity, LinkState, Second, Snapshot
 
 R = TypeVar("R", bound=Reading)

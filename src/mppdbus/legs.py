@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mppdbus.protocol.dialects import DIALECTS
-from mppdbus.protocol.models import GeneralStatus, SecondPhase
+from mppdbus.protocol.replies.status import GeneralStatus, SecondPhase
 from mppdbus.snapshot import Snapshot
 
 

@@ -26,8 +26,8 @@ from mppdbus.errors import (
     UnknownLayout,
 )
 from mppdbus.pace import Pace
-from mppdbus.protocol.foreign import foreign
 from mppdbus.protocol.framing import Flaw, Frame, ResponseFramer, encode_request
+from mppdbus.protocol.other_protocols import foreign
 from mppdbus.transport import Transport
 
 wire_log = logging.getLogger("mppdbus.wire")

@@ -9,14 +9,14 @@ from mppdbus.crew import Own
 from mppdbus.errors import LinkError, PortLost, ProtocolError, Refused
 from mppdbus.inverter import Inverter
 from mppdbus.parallel import TELLING, at_the_battery, fault_code, in_a_set, snapshot_of
-from mppdbus.protocol.fields import Reading
-from mppdbus.protocol.models import GeneralStatus
-from mppdbus.protocol.models_parallel import (
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.parallel import (
     ParallelStatus,
     SecondPhaseParallelStatus,
     SecondTrackersParallel,
 )
-from mppdbus.protocol.models_settings import SerialNumber
+from mppdbus.protocol.replies.settings import SerialNumber
+from mppdbus.protocol.replies.status import GeneralStatus
 from mppdbus.snapshot import Snapshot
 
 FAULT_HOLDS = 30.0  # s for which a fault code counts after it was read

@@ -9,8 +9,8 @@ from datetime import date, datetime, timedelta
 from mppdbus.energy.history import clocks_agree
 from mppdbus.errors import LinkError, PortLost, ProtocolError
 from mppdbus.inverter import Inverter
-from mppdbus.protocol.fields import Reading
-from mppdbus.protocol.models_rest import Clock, Energy
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.other import Clock, Energy
 
 REFUSALS = 2  # of QED in a row, after which it is not asked again
 

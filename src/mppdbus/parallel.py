@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mppdbus.protocol.dialects import Dialect, bogus_serial
-from mppdbus.protocol.fields import Reading
-from mppdbus.protocol.models import (
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.parallel import (
+    ParallelStatus,
+    SecondPhaseParallelStatus,
+    SecondTrackersParallel,
+)
+from mppdbus.protocol.replies.settings import Ratings, RatingsRevo
+from mppdbus.protocol.replies.status import (
     GeneralStatus,
     GeneralStatusSplitPhase,
     SecondPhase,
     SecondTracker,
     SecondTrackerDuo,
 )
-from mppdbus.protocol.models_parallel import (
-    ParallelStatus,
-    SecondPhaseParallelStatus,
-    SecondTrackersParallel,
-)
-from mppdbus.protocol.models_settings import Ratings, RatingsRevo
 from mppdbus.snapshot import Identity, Second, Snapshot
 
 SINGLE = 0  # output mode of a unit without others

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from mppdbus.legs import legs
-from mppdbus.protocol.models import (
+from mppdbus.protocol.replies.status import (
     MODES,
     GeneralStatus,
     SecondPhase,

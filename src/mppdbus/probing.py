@@ -6,14 +6,14 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 
 from mppdbus.errors import CorruptReply, EchoedRequest, NoReply, Refused, UnknownLayout
-from mppdbus.protocol.capabilities import (
+from mppdbus.protocol.optional_queries import (
     CAPABILITIES,
     Capabilities,
     Capability,
     Outcome,
 )
-from mppdbus.protocol.fields import Reading
-from mppdbus.protocol.models_rest import Clock
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.other import Clock
 
 # Asks one query, waits at most so many seconds for its reply, and never repeats it.
 Ask = Callable[[str, float], Awaitable[Reading]]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mppdbus.protocol.models import (
+from mppdbus.protocol.replies.settings import Flags, Ratings, RatingsRevo
+from mppdbus.protocol.replies.status import (
     GeneralStatus,
     SecondPhase,
     SecondTracker,
     SecondTrackerDuo,
     Warnings,
 )
-from mppdbus.protocol.models_settings import Flags, Ratings, RatingsRevo
 
 Second = SecondTracker | SecondTrackerDuo | SecondPhase
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from mppdbus.power import mains_used
-from mppdbus.protocol.models import MODES
+from mppdbus.protocol.replies.status import MODES
 from mppdbus.snapshot import Snapshot
 
 DISCONNECTED = 240  # ActiveInput: none of them

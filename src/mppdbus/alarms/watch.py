@@ -6,7 +6,7 @@ from mppdbus.alarms import verdict as v
 from mppdbus.alarms.hold import Hold
 from mppdbus.alarms.table import EFFECTS, INVERTER_FAULT
 from mppdbus.alarms.verdict import FAULT_MODE, AlarmState, Kind, Notice, Seen
-from mppdbus.protocol.models import Warnings
+from mppdbus.protocol.replies.status import Warnings
 from mppdbus.snapshot import Snapshot
 
 BATTERY_SURE = 60.0  # s with voltage after which there has been a battery

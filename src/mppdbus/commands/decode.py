@@ -26,9 +26,9 @@ from mppdbus.errors import (
     OtherProtocol,
     UnknownLayout,
 )
-from mppdbus.protocol.commands import QUERIES, base_command, decode
 from mppdbus.protocol.dialects import DIALECTS, Dialect, Evidence, identify
-from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.queries import QUERIES, base_command, decode
+from mppdbus.protocol.replies.fields import Reading
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from typing import get_args
 
-from mppdbus.protocol.commands import QUERIES, Layout
-from mppdbus.protocol.fields import Reading
-from mppdbus.protocol.models_rest import Words
-from mppdbus.protocol.models_settings import CurrentChoices
+from mppdbus.protocol.queries import QUERIES, Layout
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.other import Words
+from mppdbus.protocol.replies.settings import CurrentChoices
 
 # Patterns that only one reply has come first; all of the first group that fits count.
 ONE_WORD: tuple[tuple[tuple[str, str], ...], ...] = (

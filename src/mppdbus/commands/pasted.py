@@ -18,9 +18,9 @@ from mppdbus.errors import (
     EchoedRequest,
     MppdbusError,
 )
-from mppdbus.protocol.commands import QUERIES, base_command
-from mppdbus.protocol.foreign import foreign
 from mppdbus.protocol.framing import Flaw, Frame, ResponseFramer
+from mppdbus.protocol.other_protocols import foreign
+from mppdbus.protocol.queries import QUERIES, base_command
 
 _ESCAPE = re.compile(
     r"\\x(?P<hex>[0-9A-Fa-f]{2})|\\(?P<one>[rnt0\\'\"])"

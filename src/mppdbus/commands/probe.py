@@ -21,10 +21,15 @@ from mppdbus.errors import (
 from mppdbus.inverter import Inverter
 from mppdbus.link import SETTLE, Priority
 from mppdbus.probing import probe as probe_all
-from mppdbus.protocol.capabilities import CAPABILITIES, THINKING, Capabilities, Outcome
 from mppdbus.protocol.dialects import Evidence, Identification, bogus_serial, identify
-from mppdbus.protocol.fields import Reading
-from mppdbus.protocol.models_settings import ModelName, SerialNumber
+from mppdbus.protocol.optional_queries import (
+    CAPABILITIES,
+    THINKING,
+    Capabilities,
+    Outcome,
+)
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.settings import ModelName, SerialNumber
 from mppdbus.stranger import find_modbus, speaks_modbus
 
 DEADLINE = 4.3  # s after which a port has said enough

@@ -31,10 +31,10 @@ from mppdbus.errors import (
 )
 from mppdbus.inverter import Inverter
 from mppdbus.link import Priority, wire_log
-from mppdbus.protocol.commands import base_command, decode
 from mppdbus.protocol.dialects import DIALECTS, Evidence, Identification, identify
-from mppdbus.protocol.fields import Reading
-from mppdbus.protocol.models import DeviceMode
+from mppdbus.protocol.queries import base_command, decode
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.status import DeviceMode
 
 _QUERY = re.compile(r"Q[A-Z0-9]{1,14}|VERFW:")
 # What tells the family, in a tenth of a second each; the name is always asked for,

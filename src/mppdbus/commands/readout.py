@@ -16,10 +16,10 @@ from mppdbus.errors import (
     PortError,
     UnknownLayout,
 )
-from mppdbus.protocol.commands import QUERIES, base_command, decode
 from mppdbus.protocol.dialects import Dialect, explain, warnings_of
-from mppdbus.protocol.fields import Reading
-from mppdbus.protocol.models import Warnings
+from mppdbus.protocol.queries import QUERIES, base_command, decode
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.status import Warnings
 
 Row = tuple[str, str, str]  # field, value, unit
 UNKNOWN = "--"

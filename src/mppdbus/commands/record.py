@@ -25,7 +25,7 @@ from mppdbus.commands.target import (
 )
 from mppdbus.errors import ConfigError, OtherProtocol, PortLost
 from mppdbus.protocol.dialects import DIALECTS, Identification, identify
-from mppdbus.protocol.models_settings import ModelName
+from mppdbus.protocol.replies.settings import ModelName
 from mppdbus.recording import Entry, Origin, evidence_of, make, replies_of, write
 
 CYCLES = 5

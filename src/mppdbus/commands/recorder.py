@@ -20,9 +20,9 @@ from mppdbus.errors import (
 )
 from mppdbus.link import Link, Priority
 from mppdbus.probing import probe
-from mppdbus.protocol.capabilities import CAPABILITIES, Capabilities
-from mppdbus.protocol.commands import base_command, decode
-from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.optional_queries import CAPABILITIES, Capabilities
+from mppdbus.protocol.queries import base_command, decode
+from mppdbus.protocol.replies.fields import Reading
 from mppdbus.recording import Exchange
 from mppdbus.transport import Transport, open_transport
 

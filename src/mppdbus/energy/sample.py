@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from mppdbus.power import Flow
-from mppdbus.protocol.models import (
+from mppdbus.protocol.replies.status import (
     GeneralStatus,
     SecondPhase,
     SecondTracker,

@@ -11,11 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mppdbus.protocol import models as m
-from mppdbus.protocol import models_settings as s
-from mppdbus.protocol.fields import Reading
-from mppdbus.protocol.identification import NOMINAL, Identification
-from mppdbus.protocol.limits import BATTERY, FIELDS, MAXIMUM, SET_POINTS, Limit
+from mppdbus.protocol.dialects.identification import NOMINAL, Identification
+from mppdbus.protocol.plausible_limits import (
+    BATTERY,
+    FIELDS,
+    MAXIMUM,
+    SET_POINTS,
+    Limit,
+)
+from mppdbus.protocol.replies import settings as s
+from mppdbus.protocol.replies import status as m
+from mppdbus.protocol.replies.fields import Reading
 
 R = TypeVar("R", bound=Reading)
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mppdbus.errors import CorruptReply, OtherProtocol, Refused, UnknownLayout
-from mppdbus.protocol.commands import decode
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.framing import Flaw, ResponseFramer, encode_reply
+from mppdbus.protocol.queries import decode
 
 _ADVICE = "; please send a recording"
 

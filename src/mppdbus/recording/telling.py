@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from typing import cast
 
 from mppdbus.errors import MppdbusError, UnknownLayout
-from mppdbus.protocol.commands import base_command, decode
 from mppdbus.protocol.dialects import Evidence
-from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.queries import base_command, decode
+from mppdbus.protocol.replies.fields import Reading
 from mppdbus.recording.judging import Exchange, Quality, judge
 
 

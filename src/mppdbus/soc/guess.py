@@ -6,7 +6,7 @@ Guesses, to be called so: a user who says what the battery is has better numbers
 from __future__ import annotations
 
 from mppdbus.protocol.dialects import DIALECTS
-from mppdbus.protocol.models_settings import Ratings, RatingsRevo
+from mppdbus.protocol.replies.settings import Ratings, RatingsRevo
 from mppdbus.soc.chemistries import Chemistry
 
 NOMINAL = (12.0, 24.0, 36.0, 48.0)

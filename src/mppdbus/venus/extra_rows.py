@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from mppdbus.charge import Charge
-from mppdbus.protocol.models_settings import FLAGS
+from mppdbus.protocol.replies.settings import FLAGS
 from mppdbus.venus.items import Value
 from mppdbus.venus.rows import (
     CELSIUS,

@@ -12,7 +12,7 @@ from typing import Any
 
 from mppdbus.power import Origin
 from mppdbus.protocol.dialects import DIALECTS, explain, warnings_of
-from mppdbus.protocol.models import MODES
+from mppdbus.protocol.replies.status import MODES
 from mppdbus.venus.items import Value
 from mppdbus.venus.services import STATE_NAMES
 from mppdbus.venus.views import UnitView

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
-from mppdbus.protocol.dialect_table import DIALECTS
+from mppdbus.protocol.dialects.table import DIALECTS
 
 
 class Kind(StrEnum):

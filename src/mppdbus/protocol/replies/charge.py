@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mppdbus.protocol.fields import (
+from mppdbus.protocol.replies.fields import (
     Amps,
     Celsius,
     Code,

@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mppdbus.errors import CorruptReply, OtherProtocol, Refused, UnknownLayout
-from mppdbus.protocol import models as m
-from mppdbus.protocol import models_charge as q
-from mppdbus.protocol import models_parallel as p
-from mppdbus.protocol import models_rest as r
-from mppdbus.protocol import models_settings as s
-from mppdbus.protocol.fields import NUMERIC, Reading, without_one
-from mppdbus.protocol.partial import salvage
+from mppdbus.protocol.replies import charge as q
+from mppdbus.protocol.replies import other as r
+from mppdbus.protocol.replies import parallel as p
+from mppdbus.protocol.replies import settings as s
+from mppdbus.protocol.replies import status as m
+from mppdbus.protocol.replies.fields import NUMERIC, Reading, without_one
+from mppdbus.protocol.salvage import salvage
 
 _ONE_WORD = frozenset((1,))  # such replies may hold blanks
 SPOKEN = frozenset(("PI30", "PI41"))  # PI41 is PI30 with two phases

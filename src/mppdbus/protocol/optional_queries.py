@@ -13,8 +13,8 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from mppdbus.protocol.dialect_table import Dialect
-from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.dialects.table import Dialect
+from mppdbus.protocol.replies.fields import Reading
 
 BYTE_TIME = 10 / 2400  # s on the wire of every PI30 inverter
 THINKING = 0.5  # s; units take 0.1 to 0.17 s, gateways add some

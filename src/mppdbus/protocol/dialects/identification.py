@@ -13,13 +13,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from mppdbus.protocol import models as m
-from mppdbus.protocol import models_charge as q
-from mppdbus.protocol import models_parallel as p
-from mppdbus.protocol import models_rest as r
-from mppdbus.protocol import models_settings as s
-from mppdbus.protocol.dialect_table import DIALECTS, MODEL_NUMBERS, Dialect
-from mppdbus.protocol.fields import Reading
+from mppdbus.protocol.dialects.table import DIALECTS, MODEL_NUMBERS, Dialect
+from mppdbus.protocol.replies import charge as q
+from mppdbus.protocol.replies import other as r
+from mppdbus.protocol.replies import parallel as p
+from mppdbus.protocol.replies import settings as s
+from mppdbus.protocol.replies import status as m
+from mppdbus.protocol.replies.fields import Reading
 
 NOMINAL = (12, 24, 36, 48)  # V; the batteries that PI30 inverters are made for
 DECISIVE = 0.97  # of a name in QMN; from here on no other evidence counts against it
@@ -136,7 +136,7 @@ def clues_of(evidence: Evidence) -> list[Clue]:
         if clue.dialect not in DIALECTS:
             raise LookupError(
                 f"{clue.reason}: a clue to {clue.dialect!r}, which has no row; "
-                "add it to _ROWS in src/mppdbus/protocol/dialect_table.py"
+                "add it to _ROWS in src/mppdbus/protocol/dialects/table.py"
             )
     return clues
 

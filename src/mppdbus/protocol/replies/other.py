@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, field_serializer
 
-from mppdbus.protocol.fields import (
+from mppdbus.protocol.replies.fields import (
     Amps,
     Bool,
     Code,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mppdbus.protocol.dialect_table import DIALECTS, MODEL_NUMBERS, Dialect, Model
-from mppdbus.protocol.explain import explain, fault_code_of, warnings_of
-from mppdbus.protocol.identification import Evidence, Identification, identify
+from mppdbus.protocol.dialects.explain import explain, fault_code_of, warnings_of
+from mppdbus.protocol.dialects.identification import Evidence, Identification, identify
+from mppdbus.protocol.dialects.table import DIALECTS, MODEL_NUMBERS, Dialect, Model
 
 __all__ = [
     "DIALECTS",

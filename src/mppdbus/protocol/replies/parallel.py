@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
-from mppdbus.protocol.fields import (
+from mppdbus.protocol.replies.fields import (
     Amps,
     Bool,
     Code,
@@ -20,7 +20,7 @@ from mppdbus.protocol.fields import (
     WholeAmps,
     is_number,
 )
-from mppdbus.protocol.models import Status8
+from mppdbus.protocol.replies.status import Status8
 
 
 class _Unit(Reading):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from mppdbus.protocol import enums as e
-from mppdbus.protocol import models as m
-from mppdbus.protocol import warning_bits as w
-from mppdbus.protocol.commands import QUERIES, Layout
+from mppdbus.protocol.dialects import codes as e
+from mppdbus.protocol.dialects import warning_bits as w
+from mppdbus.protocol.queries import QUERIES, Layout
+from mppdbus.protocol.replies import status as m
 
 Queries = dict[str, tuple[Layout, ...]]
 

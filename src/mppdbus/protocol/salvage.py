@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from mppdbus.protocol import models as m
-from mppdbus.protocol import models_parallel as p
-from mppdbus.protocol import models_settings as s
-from mppdbus.protocol.fields import UNKNOWN_WORDS, Reading, is_number
+from mppdbus.protocol.replies import parallel as p
+from mppdbus.protocol.replies import settings as s
+from mppdbus.protocol.replies import status as m
+from mppdbus.protocol.replies.fields import UNKNOWN_WORDS, Reading, is_number
 
 MAX_UNPARSED = 0.25  # of the words; above it the layout is another one
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
-from mppdbus.protocol.fields import (
+from mppdbus.protocol.replies.fields import (
     Amps,
     Code,
     Days,
