@@ -11,11 +11,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from mppdbus.atomicfile import AtomicFile
 from mppdbus.energy.codec import document, encode
 from mppdbus.energy.ledger import Books
 from mppdbus.simulator.profiles import PROFILES
 from mppdbus.statefile import file_name
+from mppdbus.storage.atomic_file import AtomicFile
 from mppdbus.venus.uids import candidates
 from points import FULL_LINE, NO_INPUT, SETUPS, Point, Setup
 from support_bus import BusItemClient

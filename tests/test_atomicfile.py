@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from mppdbus.atomicfile import LARGEST, AtomicFile
 from mppdbus.errors import StateError
+from mppdbus.storage.atomic_file import LARGEST, AtomicFile
 
 # Dies before the call number `step` of what touches the disk; a write is cut in half.
 WRITER = """
 import os, signal, sys
 from pathlib import Path
-from mppdbus.atomicfile import AtomicFile
+from mppdbus.storage.atomic_file import AtomicFile
 
 step, left = int(sys.argv[2]), [int(sys.argv[2])]
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from blockbuster import blockbuster_ctx
 
-from mppdbus.atomicfile import AtomicFile
 from mppdbus.bank import Bank, BankSettings
 from mppdbus.bankfile import INTERVAL, NAME, BankFile, Kept, away, decode, encode
 from mppdbus.errors import StateError
 from mppdbus.soc.chemistries import Chemistry
 from mppdbus.soc.state import SocState
+from mppdbus.storage.atomic_file import AtomicFile
 from support_bank import WALL, seen, settings
 
 LFP = settings("lithium-lfp", 1)

@@ -24,7 +24,7 @@ from mppdbus.config import (
 )
 from mppdbus.config_words import closest, show
 from mppdbus.errors import ConfigError
-from mppdbus.porturl import PortUrl
+from mppdbus.transport.port_url import PortUrl
 
 EXAMPLE = Path(__file__).parent.parent / "config.example.toml"
 ONE = '[[inverter]]\nport = "/dev/ttyUSB0"\n'

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from mppdbus.config import InverterConfig, parse
 from mppdbus.errors import ConfigError
 from mppdbus.legacy_config import _RULES, convert
-from mppdbus.porturl import PortUrl
+from mppdbus.transport.port_url import PortUrl
 
 README_SAMPLE = """\
 [MPPSOLAR]

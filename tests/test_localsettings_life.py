@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from dbus_fast import Message
 
-from mppdbus.atomicfile import AtomicFile
 from mppdbus.errors import BusError
 from mppdbus.localsetting import custom_name_path, instance_path
+from mppdbus.storage.atomic_file import AtomicFile
 from mppdbus.venus.localsettings import DeviceSettings, LocalSettings
 from support_bus import BusItemClient, PrivateBus
 from support_settings import (

@@ -11,11 +11,11 @@ import pytest
 
 from mppdbus.legs import legs
 from mppdbus.link import Link
-from mppdbus.porturl import parse_port
 from mppdbus.power import flow
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.server import serve_pty
 from mppdbus.transport import open_transport
+from mppdbus.transport.port_url import parse_port
 from support_set import SetWatched, fleet_of, watching
 from support_transport import until
 

@@ -11,9 +11,9 @@ import pytest
 from mppdbus.inverter import Inverter
 from mppdbus.link import Link
 from mppdbus.meters import Meters
-from mppdbus.porturl import parse_port
 from mppdbus.simulator.simulator import Simulator
 from mppdbus.transport import open_transport
+from mppdbus.transport.port_url import parse_port
 from support_run import Ports
 
 NOON = datetime(2024, 6, 21, 12)  # noqa: DTZ001 - the simulated clock has no zone

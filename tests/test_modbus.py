@@ -16,7 +16,6 @@ from mppdbus import stranger as stranger_module
 from mppdbus.errors import NoReply, OtherProtocol
 from mppdbus.inverter import Inverter
 from mppdbus.link import Link
-from mppdbus.porturl import parse_port
 from mppdbus.protocol.modbus import (
     QUESTIONS,
     Question,
@@ -30,6 +29,7 @@ from mppdbus.simulator.server import serve_pty, serve_tcp
 from mppdbus.simulator.simulator import Response, Simulator, simulate
 from mppdbus.stranger import Stranger, find_modbus
 from mppdbus.transport import open_transport
+from mppdbus.transport.port_url import parse_port
 from support_bus import PrivateBus
 from support_commands import command, simulated
 from support_run import Daemon, Ports

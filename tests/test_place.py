@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mppdbus.host.place import place_of
+from mppdbus.host.port_location import place_of
 from support_machine import FakeMachine
 
 

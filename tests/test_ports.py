@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from mppdbus.host.adapters import FOREIGN_DEVICES, GENERIC_ADAPTERS, judge_serial
 from mppdbus.host.ports import (
     Candidate,
     Holder,
@@ -15,6 +14,7 @@ from mppdbus.host.ports import (
     holders,
     is_hidraw,
 )
+from mppdbus.host.usb_adapters import FOREIGN_DEVICES, GENERIC_ADAPTERS, judge_serial
 from support_machine import FakeMachine
 from support_transport import pty_pair
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mppdbus.porturl import PortUrl, parse_port
+from mppdbus.transport.port_url import PortUrl, parse_port
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from mppdbus.atomicfile import AtomicFile
 from mppdbus.localsetting import custom_name_path, instance_path
+from mppdbus.storage.atomic_file import AtomicFile
 from mppdbus.venus.localsettings import DeviceSettings, LocalSettings, SettingValue
 from support_settings import CAPACITY, LABEL, OTHER, TYPE, UID
 

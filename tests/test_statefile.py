@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 from blockbuster import blockbuster_ctx
 
-from mppdbus.atomicfile import AtomicFile
 from mppdbus.energy.codec import VERSION, decode, document, encode
 from mppdbus.energy.ledger import Books, Ledger
 from mppdbus.energy.sample import Sample
@@ -29,6 +28,7 @@ from mppdbus.statefile import (
     local_today,
     state_directory,
 )
+from mppdbus.storage.atomic_file import AtomicFile
 
 KEY = "96332405100123"
 NAME = f"energy-{KEY}.json"

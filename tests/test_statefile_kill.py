@@ -12,7 +12,7 @@ import os, shutil, signal, sys
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from mppdbus.atomicfile import AtomicFile
+from mppdbus.storage.atomic_file import AtomicFile
 from mppdbus.energy.codec import decode, document, encode
 from mppdbus.energy.ledger import Books
 
@@ -71,7 +71,7 @@ import os, random, signal, sys, time
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from mppdbus.atomicfile import AtomicFile
+from mppdbus.storage.atomic_file import AtomicFile
 from mppdbus.energy.codec import decode, document, encode
 from mppdbus.energy.ledger import Books
 

@@ -15,10 +15,10 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 from mppdbus.errors import PortError, PortLost
-from mppdbus.porturl import PortUrl
 from mppdbus.transport import Transport, open_transport
 from mppdbus.transport.base import in_thread
-from mppdbus.transport.trouble import busy, cannot_open
+from mppdbus.transport.open_errors import busy, cannot_open
+from mppdbus.transport.port_url import PortUrl
 from support_transport import Pty, Recorder, pty_pair, until
 
 QPIGS = b"(230.0 49.9 230.0 49.9 0161 0119 003\x00\xe7\r"  # with a checksum byte 00

@@ -7,8 +7,8 @@ import pytest
 from blockbuster import blockbuster_ctx
 
 from mppdbus.errors import PortError, PortLost
-from mppdbus.porturl import PortUrl
 from mppdbus.transport import Transport, open_transport, tcp
+from mppdbus.transport.port_url import PortUrl
 from mppdbus.transport.tcp import TcpTransport
 from support_transport import Recorder, until
 

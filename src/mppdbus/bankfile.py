@@ -14,10 +14,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from mppdbus.atomicfile import AtomicFile
 from mppdbus.bank import Bank, BankSettings
 from mppdbus.errors import StateError
 from mppdbus.soc.state import SocState
+from mppdbus.storage.atomic_file import AtomicFile
 
 NAME = "battery.json"
 INTERVAL = 600.0  # s between two saves; flash wears out

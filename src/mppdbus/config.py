@@ -33,7 +33,7 @@ from mppdbus.config_words import (
     unknown_key,
 )
 from mppdbus.errors import ConfigError
-from mppdbus.porturl import FORMS, PortUrl, parse_port
+from mppdbus.transport.port_url import FORMS, PortUrl, parse_port
 
 Dialect: TypeAlias = Literal[
     "auto",

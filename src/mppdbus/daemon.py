@@ -19,8 +19,8 @@ from mppdbus.errors import (
     OtherProtocol,
     PortError,
 )
-from mppdbus.host.place import place_of
-from mppdbus.host.system import on_venus
+from mppdbus.host.platform import on_venus
+from mppdbus.host.port_location import place_of
 from mppdbus.installation import Installation
 from mppdbus.inverter import Inverter
 from mppdbus.link import Link

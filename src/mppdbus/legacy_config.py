@@ -13,7 +13,7 @@ from textwrap import wrap
 from mppdbus.config import BARE_BUS_NAME, BAUDS, BUS_NAME, NAME, InverterConfig
 from mppdbus.config_words import any_of, in_toml, plain, show
 from mppdbus.errors import ConfigError
-from mppdbus.porturl import parse_port
+from mppdbus.transport.port_url import parse_port
 
 
 @dataclass(frozen=True, slots=True)

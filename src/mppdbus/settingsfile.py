@@ -13,9 +13,9 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from mppdbus.atomicfile import AtomicFile
 from mppdbus.errors import StateError
 from mppdbus.localsetting import ClassInstance, Setting, SettingValue, device_of
+from mppdbus.storage.atomic_file import AtomicFile
 
 FORMAT = 1
 

@@ -9,9 +9,9 @@ import asyncio
 
 from mppdbus.errors import NoReply, OtherProtocol
 from mppdbus.inverter import Inverter
-from mppdbus.porturl import PortUrl
 from mppdbus.protocol.modbus import QUESTIONS, Question, answers, encode_read
 from mppdbus.transport import Transport, open_transport
+from mppdbus.transport.port_url import PortUrl
 
 WAIT = {"serial": 0.25, "tcp": 0.8}  # s that a station may think
 SETTLE = 0.2  # s in which the NAK to a bare CR has come and gone

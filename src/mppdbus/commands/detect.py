@@ -13,7 +13,7 @@ from mppdbus.commands.progress import Progress
 from mppdbus.commands.target import Target, at_port
 from mppdbus.errors import OtherProtocol
 from mppdbus.host.ports import Candidate, Verdict, candidates
-from mppdbus.porturl import parse_port
+from mppdbus.transport.port_url import parse_port
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -15,9 +15,9 @@ from mppdbus.errors import ConfigError
 from mppdbus.host.ports import Verdict, candidates
 from mppdbus.inverter import Inverter
 from mppdbus.link import Link
-from mppdbus.porturl import PortUrl, parse_port
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.transport import open_transport
+from mppdbus.transport.port_url import PortUrl, parse_port
 
 DEFAULT_CONFIG = Path("config.toml")
 DEFAULT_BAUD = 2400

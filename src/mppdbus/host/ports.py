@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from mppdbus.host.adapters import Verdict, judge_hid, judge_serial
-from mppdbus.host.holders import Holder, all_holders, held_by_us, holders
+from mppdbus.host.port_holders import Holder, all_holders, held_by_us, holders
+from mppdbus.host.usb_adapters import Verdict, judge_hid, judge_serial
 
 __all__ = ["Candidate", "Holder", "Verdict", "candidates", "held_by_us", "holders"]
 

@@ -7,10 +7,10 @@ while the line is known to be busy, and tells once when it has ended.
 import asyncio
 from pathlib import Path
 
-from mppdbus.porturl import PortUrl, parse_port
 from mppdbus.transport.base import Receiver, Transport
 from mppdbus.transport.hidraw import HidrawTransport, open_hidraw
-from mppdbus.transport.serialport import open_serial
+from mppdbus.transport.port_url import PortUrl, parse_port
+from mppdbus.transport.serial_port import open_serial
 from mppdbus.transport.tcp import open_tcp
 
 __all__ = ["HidrawTransport", "Receiver", "Transport", "open_transport"]

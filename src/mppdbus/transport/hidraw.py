@@ -15,7 +15,7 @@ from pathlib import Path
 from mppdbus.errors import PortError
 from mppdbus.host.ports import is_hidraw
 from mppdbus.transport.base import INVERTER_BYTE_TIME, Ending, Receiver, in_thread
-from mppdbus.transport.trouble import cannot_open, check_device
+from mppdbus.transport.open_errors import cannot_open, check_device
 
 REPORT_SIZE = 8
 REPORTS_KEPT = 64  # what the kernel keeps of a device that nobody reads

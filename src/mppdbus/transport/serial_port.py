@@ -12,7 +12,7 @@ from serial_asyncio import SerialTransport as PySerialTransport
 
 from mppdbus.errors import PortError
 from mppdbus.transport.base import Ending, Receiver, in_thread
-from mppdbus.transport.trouble import cannot_open, check_device
+from mppdbus.transport.open_errors import cannot_open, check_device
 
 _UNPLUGGED = "is the cable still plugged in?"
 

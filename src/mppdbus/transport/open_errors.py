@@ -10,8 +10,8 @@ import stat
 from pathlib import Path
 
 from mppdbus.errors import PortError
-from mppdbus.host.adapters import VOLTRONIC_HID
 from mppdbus.host.ports import Holder, Verdict, candidates, held_by_us, holders
+from mppdbus.host.usb_adapters import VOLTRONIC_HID
 
 _MISSING = {errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.ENODEV}
 _FORBIDDEN = {errno.EACCES, errno.EPERM}
