@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from mppdbus.alarms import AlarmState, AlarmWatch
-from mppdbus.snapshot import Snapshot
+from mppdbus.model.alarms import AlarmState, AlarmWatch
+from mppdbus.model.snapshot import Snapshot
 from support_snapshots import online, qpigs
 
 STEP = 5.0  # s from one QPIWS to the next

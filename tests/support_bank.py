@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from mppdbus.bank import Bank, BankSettings
 from mppdbus.bankfile import BankFile
-from mppdbus.power import Flow
+from mppdbus.model.battery.bank import Bank, BankSettings
+from mppdbus.model.power import Flow
+from mppdbus.model.snapshot import Identity, Snapshot
+from mppdbus.model.victron_codes import State
 from mppdbus.protocol.replies.status import GeneralStatus
-from mppdbus.snapshot import Identity, Snapshot
-from mppdbus.victron import State
 from support_snapshots import ratings
 from support_soc import CAPACITY, Meter, Restart, Result, Sample
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import cast
 
-from mppdbus.energy.ledger import Ledger
-from mppdbus.energy.sample import Sample
-from mppdbus.power import flow
+from mppdbus.model.energy.ledger import Ledger
+from mppdbus.model.energy.sample import Sample
+from mppdbus.model.power import flow
+from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.queries import decode
 from mppdbus.protocol.replies.status import GeneralStatus
 from mppdbus.simulator import replies
@@ -18,7 +19,6 @@ from mppdbus.simulator.battery import Battery, Phase
 from mppdbus.simulator.physics import LINE_MODES, Plant
 from mppdbus.simulator.profiles import PROFILES
 from mppdbus.simulator.settings import OutputPriority, Settings
-from mppdbus.snapshot import Snapshot
 from support_snapshots import ratings
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

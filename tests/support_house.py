@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mppdbus.bank import BankSettings
 from mppdbus.installation import Installation
-from mppdbus.snapshot import Snapshot
-from mppdbus.venus.views import Unit
+from mppdbus.model.battery.bank import BankSettings
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.views import Unit
 
 
 class House:

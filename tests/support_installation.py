@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mppdbus.bank import BankSettings, Source
 from mppdbus.installation import Installation
-from mppdbus.snapshot import Identity, Snapshot
-from mppdbus.venus.views import Unit
+from mppdbus.model.battery.bank import BankSettings, Source
+from mppdbus.model.snapshot import Identity, Snapshot
+from mppdbus.model.views import Unit
 from support_bus import BusItemClient
 from support_processes import DBUS
 from support_run import MULTI, Watcher

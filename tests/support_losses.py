@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import cast
 
-from mppdbus.energy.ledger import Ledger
-from mppdbus.energy.sample import Sample
-from mppdbus.losses import LossLearner
-from mppdbus.power import Flow, flow
+from mppdbus.model.energy.ledger import Ledger
+from mppdbus.model.energy.sample import Sample
+from mppdbus.model.losses import LossLearner
+from mppdbus.model.power import Flow, flow
+from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.replies.status import GeneralStatus
 from mppdbus.simulator.flow import Machine
 from mppdbus.simulator.physics import Plant
 from mppdbus.simulator.settings import OutputPriority
-from mppdbus.snapshot import Snapshot
 from support_energy import Brief, Site
 
 LOSSY = Machine(efficiency=0.95, own_w=40.0)

@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from mppdbus.energy.codec import document, encode
-from mppdbus.energy.ledger import Books
+from mppdbus.model.energy.codec import document, encode
+from mppdbus.model.energy.ledger import Books
 from mppdbus.simulator.profiles import PROFILES
 from mppdbus.statefile import file_name
 from mppdbus.storage.atomic_file import AtomicFile

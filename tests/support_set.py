@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 from mppdbus.errors import MppdbusError
 from mppdbus.inverter import Inverter
 from mppdbus.link import Link
+from mppdbus.model.snapshot import Snapshot
 from mppdbus.poller import Poller
 from mppdbus.simulator.control import Scene
 from mppdbus.simulator.inverter import SimulatedInverter
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.sets import Fleet, SetScene, parse_set, simulate_set
 from mppdbus.simulator.simulator import Simulator
-from mppdbus.snapshot import Snapshot
 from support_line import linked
 from support_simulator import inverter_of
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import cast
 
+from mppdbus.model.snapshot import Identity, Snapshot
 from mppdbus.protocol.queries import decode
 from mppdbus.protocol.replies.settings import Ratings
 from mppdbus.protocol.replies.status import GeneralStatus, SecondTracker, Warnings
-from mppdbus.snapshot import Identity, Snapshot
 
 RATINGS = (
     "230.0 21.7 230.0 50.0 21.7 5000 5000 48.0 46.0 42.0 56.4 54.0 0 30 060 0 1 2 9 "

@@ -11,16 +11,16 @@ from functools import cache
 import pytest
 from pydantic import TypeAdapter
 
+from mppdbus.model.battery.chemistries import Chemistry as Chosen
+from mppdbus.model.battery.description import BatteryModel
+from mppdbus.model.battery.estimator import SocEstimator
+from mppdbus.model.battery.estimator_state import SocState
+from mppdbus.model.victron_codes import State
 from mppdbus.simulator import physics
 from mppdbus.simulator.battery import Battery, Chemistry, Phase
 from mppdbus.simulator.flow import Machine
 from mppdbus.simulator.physics import Plant
 from mppdbus.simulator.settings import OutputPriority, Settings
-from mppdbus.soc.chemistries import Chemistry as Chosen
-from mppdbus.soc.estimator import SocEstimator
-from mppdbus.soc.model import BatteryModel
-from mppdbus.soc.state import SocState
-from mppdbus.victron import State
 
 START = datetime(2026, 3, 1, 17, tzinfo=UTC)  # the first full charge is a night away
 STEP_S = 60.0

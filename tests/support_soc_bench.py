@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mppdbus.soc.chemistries import Chemistry
-from mppdbus.soc.estimator import SocEstimator
-from mppdbus.soc.model import BatteryModel
-from mppdbus.victron import State
+from mppdbus.model.battery.chemistries import Chemistry
+from mppdbus.model.battery.description import BatteryModel
+from mppdbus.model.battery.estimator import SocEstimator
+from mppdbus.model.victron_codes import State
 
 LFP = BatteryModel(Chemistry.LFP, 200.0, bulk_v=56.4, float_v=54.0, cutoff_v=44.0)
 LEAD = BatteryModel(Chemistry.AGM, 200.0, bulk_v=56.4, float_v=54.0, cutoff_v=42.0)

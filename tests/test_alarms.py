@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mppdbus.alarms import (
+from mppdbus.model.alarms import (
     ALARM_LEVELS,
     DEFAULT_LEVELS,
     LEAVES,
@@ -15,9 +15,9 @@ from mppdbus.alarms import (
     grid_lost,
     momentary,
 )
-from mppdbus.alarms.table import EFFECTS, FAULT_EFFECTS, UNSAID
+from mppdbus.model.alarms.causes import EFFECTS, FAULT_EFFECTS, UNSAID
+from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.dialects import DIALECTS
-from mppdbus.snapshot import Snapshot
 from support_alarms import Day, raised, told
 from support_snapshots import warnings
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from mppdbus.alarms import LEAVES, AlarmState, AlarmWatch, Kind
 from mppdbus.errors import MppdbusError
+from mppdbus.model.alarms import LEAVES, AlarmState, AlarmWatch, Kind
+from mppdbus.model.snapshot import Identity, Snapshot
 from mppdbus.protocol.dialects import DIALECTS, Dialect
 from mppdbus.protocol.dialects.identification import Evidence, identify
 from mppdbus.protocol.framing import ResponseFramer, encode_reply
@@ -19,7 +20,6 @@ from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.status import GeneralStatus, Warnings
 from mppdbus.simulator.inverter import SimulatedInverter
 from mppdbus.simulator.profiles import PROFILES
-from mppdbus.snapshot import Identity, Snapshot
 
 # Position → (path, level, level with a1). Common to all documents.
 PATHS: dict[int, tuple[str, int, int]] = {

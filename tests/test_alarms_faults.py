@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from mppdbus.alarms import AlarmWatch, Kind, Notice
+from mppdbus.model.alarms import AlarmWatch, Kind, Notice
+from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.replies.status import Warnings
-from mppdbus.snapshot import Snapshot
 from support_alarms import Day, raised, told
 from support_snapshots import warnings
 

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from mppdbus.bank import (
+from mppdbus.model.battery.bank import (
     AWAITED_S,
     FEWER_S,
     NO_ANSWER,
@@ -15,7 +15,7 @@ from mppdbus.bank import (
     Bank,
     BankSettings,
 )
-from mppdbus.victron import State
+from mppdbus.model.victron_codes import State
 from support_bank import AWAY, Pair, bank, hold, margin, percent, seen, settings
 from support_snapshots import warnings
 

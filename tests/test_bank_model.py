@@ -6,12 +6,18 @@ from dataclasses import replace
 
 import pytest
 
-from mppdbus.bank import NO_ANSWER, NO_BATTERY, NO_SETTINGS, Bank, BankSettings
-from mppdbus.charge import INVERTERS_WORD, own_charge
+from mppdbus.model.battery import settings_guess as guess
+from mppdbus.model.battery.bank import (
+    NO_ANSWER,
+    NO_BATTERY,
+    NO_SETTINGS,
+    Bank,
+    BankSettings,
+)
+from mppdbus.model.battery.chemistries import Chemistry
+from mppdbus.model.battery.state_of_charge import INVERTERS_WORD, own_charge
+from mppdbus.model.victron_codes import State
 from mppdbus.protocol.replies.settings import Ratings
-from mppdbus.soc import guess
-from mppdbus.soc.chemistries import Chemistry
-from mppdbus.victron import State
 from support_bank import AWAY, RATINGS, bank, hold, margin, percent, seen, settings
 
 HOUR = 3600.0

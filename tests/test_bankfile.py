@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from blockbuster import blockbuster_ctx
 
-from mppdbus.bank import Bank, BankSettings
 from mppdbus.bankfile import INTERVAL, NAME, BankFile, Kept, away, decode, encode
 from mppdbus.errors import StateError
-from mppdbus.soc.chemistries import Chemistry
-from mppdbus.soc.state import SocState
+from mppdbus.model.battery.bank import Bank, BankSettings
+from mppdbus.model.battery.chemistries import Chemistry
+from mppdbus.model.battery.estimator_state import SocState
 from mppdbus.storage.atomic_file import AtomicFile
 from support_bank import WALL, seen, settings
 

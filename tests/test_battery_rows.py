@@ -7,12 +7,12 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from mppdbus.snapshot import Snapshot
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.views import Charge, SystemView, Unit, UnitView
 from mppdbus.venus.battery_rows import BATTERY, NAME, PRODUCT_NAME
 from mppdbus.venus.bus import Kind, Value
 from mppdbus.venus.extra_rows import CHARGE_CONTROL, CORRECTION
 from mppdbus.venus.rows import values_of
-from mppdbus.venus.views import Charge, SystemView, Unit, UnitView
 from support_bus import serving
 from support_snapshots import online, qpigs
 

@@ -25,10 +25,10 @@ from mppdbus.commands.view.widgets import (
     spread,
     width_of,
 )
-from mppdbus.snapshot import Snapshot
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.views import Unit, UnitView
 from mppdbus.venus.publisher import values_of
 from mppdbus.venus.services import INVERTER, MULTI
-from mppdbus.venus.views import Unit, UnitView
 from support_snapshots import online, qpigs
 
 UNIT = Unit("garage", "/dev/ttyUSB0", 288)

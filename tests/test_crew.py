@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mppdbus.crew import RESCAN, ROUNDS, SLOTS, Crew, Own
-from mppdbus.parallel import snapshot_of
+from mppdbus.model.parallel import snapshot_of
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.replies.parallel import ParallelStatus
 from mppdbus.protocol.replies.status import GeneralStatus

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from mppdbus import daemon, link, poller
-from mppdbus.bank import BankSettings
 from mppdbus.config import parse
 from mppdbus.daemon import Keeper, unit_of
 from mppdbus.installation import Installation
+from mppdbus.model.battery.bank import BankSettings
+from mppdbus.model.snapshot import Snapshot
 from mppdbus.simulator.simulator import Simulator
-from mppdbus.snapshot import Snapshot
 from support_run import MULTI, Ports, Watcher, eventually
 
 NAME = MULTI + "92932105100123"

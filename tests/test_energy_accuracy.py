@@ -14,17 +14,17 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from mppdbus.bank import Bank, BankSettings
-from mppdbus.energy.codec import decode, document, encode
-from mppdbus.energy.integrator import LONGEST
-from mppdbus.energy.ledger import Books, Ledger
+from mppdbus.model.battery.bank import Bank, BankSettings
+from mppdbus.model.battery.estimator_state import SocState
+from mppdbus.model.energy.codec import decode, document, encode
+from mppdbus.model.energy.integrator import LONGEST
+from mppdbus.model.energy.ledger import Books, Ledger
+from mppdbus.model.site import Site as House
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.views import Unit
 from mppdbus.simulator import physics
 from mppdbus.simulator.flow import Machine
 from mppdbus.simulator.settings import OutputPriority
-from mppdbus.site import Site as House
-from mppdbus.snapshot import Snapshot
-from mppdbus.soc.state import SocState
-from mppdbus.venus.views import Unit
 from support_energy import PEAK, START, Account, Site, counted, polls, sampled, true
 
 pytestmark = pytest.mark.slow  # all of them together take long

@@ -11,12 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mppdbus.energy.codec import FORMAT, VERSION, decode, document, encode, migrate
-from mppdbus.energy.follower import Follower
-from mppdbus.energy.history import Day, History, Overall, TrackerDay
-from mppdbus.energy.ledger import Books
-from mppdbus.energy.ways import Ways
 from mppdbus.errors import StateError
+from mppdbus.model.energy.codec import (
+    FORMAT,
+    VERSION,
+    decode,
+    document,
+    encode,
+    migrate,
+)
+from mppdbus.model.energy.flows import Ways
+from mppdbus.model.energy.history import Day, History, Overall, TrackerDay
+from mppdbus.model.energy.ledger import Books
+from mppdbus.model.energy.meter_follower import Follower
 
 SAVED = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 KWH = st.floats(0, 1e6)
@@ -168,7 +175,7 @@ def test_a_migration_that_fails_is_a_damaged_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = file(some_books())
-    monkeypatch.setattr("mppdbus.energy.codec.VERSION", VERSION + 1)
+    monkeypatch.setattr("mppdbus.model.energy.codec.VERSION", VERSION + 1)
     with pytest.raises(StateError, match="damaged"):
         decode(data)  # there is no step from 1 to 2
 
@@ -176,9 +183,9 @@ def test_a_migration_that_fails_is_a_damaged_file(
 def test_an_old_version_is_read_by_a_newer_program(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("mppdbus.energy.codec.VERSION", VERSION + 1)
+    monkeypatch.setattr("mppdbus.model.energy.codec.VERSION", VERSION + 1)
     steps = {VERSION: lambda state: state | {"user": state["user"] * 2}}
-    monkeypatch.setattr("mppdbus.energy.codec.MIGRATIONS", steps)
+    monkeypatch.setattr("mppdbus.model.energy.codec.MIGRATIONS", steps)
     assert decode(changed(version=VERSION)).user == 15.0
 
 

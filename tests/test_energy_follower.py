@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mppdbus.energy.follower import TOTAL_STEP, Follower
+from mppdbus.model.energy.meter_follower import TOTAL_STEP, Follower
 
 MOST = 300.0
 

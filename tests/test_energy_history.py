@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mppdbus.energy.history import DAYS, History, clocks_agree
-from mppdbus.energy.ledger import Ledger
-from mppdbus.energy.sample import Sample
-from mppdbus.power import Flow
-from mppdbus.victron import State
+from mppdbus.model.energy.history import DAYS, History, clocks_agree
+from mppdbus.model.energy.ledger import Ledger
+from mppdbus.model.energy.sample import Sample
+from mppdbus.model.power import Flow
+from mppdbus.model.victron_codes import State
 
 TODAY = date(2026, 5, 10)
 UNSET = date(1970, 1, 1)

@@ -6,11 +6,11 @@ from datetime import date, timedelta
 
 import pytest
 
-from mppdbus.energy.ledger import Ledger
-from mppdbus.energy.sample import Sample
-from mppdbus.power import Flow, flow
-from mppdbus.snapshot import Snapshot
-from mppdbus.victron import State
+from mppdbus.model.energy.ledger import Ledger
+from mppdbus.model.energy.sample import Sample
+from mppdbus.model.power import Flow, flow
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.victron_codes import State
 from support_snapshots import online, qpigs
 
 TODAY = date(2026, 5, 10)

@@ -6,12 +6,13 @@ from datetime import date, timedelta
 
 import pytest
 
-from mppdbus.energy.history import DAYS, Day, History, Overall, TrackerDay
-from mppdbus.energy.ledger import Counters, Ledger
-from mppdbus.energy.sample import Sample
-from mppdbus.energy.ways import Ways
-from mppdbus.power import flow
-from mppdbus.snapshot import Snapshot
+from mppdbus.model.energy.flows import Ways
+from mppdbus.model.energy.history import DAYS, Day, History, Overall, TrackerDay
+from mppdbus.model.energy.ledger import Counters, Ledger
+from mppdbus.model.energy.sample import Sample
+from mppdbus.model.power import flow
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.views import Unit, UnitView
 from mppdbus.venus.items import CHECKS, Value
 from mppdbus.venus.services import (
     INVERTER,
@@ -20,7 +21,6 @@ from mppdbus.venus.services import (
     history_values,
     values_of,
 )
-from mppdbus.venus.views import Unit, UnitView
 from support_snapshots import online, qpigs
 
 UNIT = Unit("garage", "/dev/ttyUSB0", 288)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mppdbus.energy.integrator import Integrator
-from mppdbus.energy.ways import Ways, split, values
-from mppdbus.power import Flow, flow
+from mppdbus.model.energy.flows import Ways, split, values
+from mppdbus.model.energy.integrator import Integrator
+from mppdbus.model.power import Flow, flow
 from support_snapshots import online, qpigs
 
 POWER = st.floats(0, 30000, allow_nan=False)

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from mppdbus.installation import AC_INPUT
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.victron_codes import AcInput
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.simulator import simulate
-from mppdbus.snapshot import Snapshot
 from mppdbus.venus.bus import Item, Kind
 from mppdbus.venus.notices import INJECT, PLATFORM
-from mppdbus.victron import AcInput
 from support_bus import serving
 from support_installation import (
     FIRST,

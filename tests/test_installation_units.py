@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
+from mppdbus.model.snapshot import Identity, Snapshot
+from mppdbus.model.views import Unit
 from mppdbus.plan import SHORTEST_KEEP
 from mppdbus.simulator.inverter import SimulatedInverter
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.simulator import Simulator, simulate
-from mppdbus.snapshot import Identity, Snapshot
-from mppdbus.venus.views import Unit
 from support_installation import (
     BATTERY,
     FIRST,

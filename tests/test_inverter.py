@@ -11,6 +11,7 @@ import pytest
 
 from mppdbus.errors import NoReply, OtherProtocol, UnknownLayout
 from mppdbus.inverter import Inverter
+from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.protocol.queries import QUERIES, Layout
@@ -21,7 +22,6 @@ from mppdbus.simulator.control import Scene
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.recording import Recording
 from mppdbus.simulator.simulator import Simulator
-from mppdbus.snapshot import Snapshot
 from support_line import linked
 from support_simulator import warped
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from mppdbus.losses import BOUNDS, STRANGE, LossLearner, LossState
-from mppdbus.power import Losses, flow
+from mppdbus.model.losses import BOUNDS, STRANGE, LossLearner, LossState
+from mppdbus.model.power import Losses, flow
 from mppdbus.simulator.flow import Machine
 from support_energy import counted, true
 from support_losses import LOSSY, Meters, Run, mean_error, on_mains, p95_error

@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from mppdbus.legs import legs
-from mppdbus.power import Flow, Origin, flow
+from mppdbus.model.phases import legs
+from mppdbus.model.power import Flow, Origin, flow
+from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.control import Scene
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.recording import Recording
 from mppdbus.simulator.replies import grid_v
 from mppdbus.simulator.simulator import Simulator, simulate
-from mppdbus.snapshot import Snapshot
 from support_set import SetWatched, fleet_of, watching
 from support_simulator import warped
 

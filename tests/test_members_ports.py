@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mppdbus.legs import legs
 from mppdbus.link import Link
-from mppdbus.power import flow
+from mppdbus.model.phases import legs
+from mppdbus.model.power import flow
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.server import serve_pty
 from mppdbus.transport import open_transport

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mppdbus.power import BATTERY_MODES, MAINS_MODES, OUTPUT_OFF_MODES
+from mppdbus.model.power import BATTERY_MODES, MAINS_MODES, OUTPUT_OFF_MODES
+from mppdbus.model.victron_codes import mode, state
 from mppdbus.protocol.replies.status import MODES
-from mppdbus.victron import mode, state
 from support_snapshots import online, qpigs
 
 NEITHER = frozenset("PFD")  # no power flows: just switched on, fault, shut down
@@ -18,14 +18,14 @@ def test_each_known_mode_means_something_here_too(letter: str) -> None:
     if state(unit) is None or mode(unit) is None:
         pytest.fail(
             f"QMOD {letter}: say in STATES or state(), and where it is not ON in "
-            "MODE_OF, of src/mppdbus/victron.py what it amounts to",
+            "MODE_OF, of src/mppdbus/model/victron_codes.py what it amounts to",
             pytrace=False,
         )
     places = [MAINS_MODES, BATTERY_MODES, OUTPUT_OFF_MODES, NEITHER]
     if sum(letter in place for place in places) != 1:
         pytest.fail(
             f"QMOD {letter}: where does the load's power come from? Say so in "
-            "src/mppdbus/power.py: in MAINS_MODES; in BATTERY_MODES, where nothing "
+            "src/mppdbus/model/power.py: in MAINS_MODES; in BATTERY_MODES, where nothing "
             "is taken from the mains; or in OUTPUT_OFF_MODES",
             pytrace=False,
         )

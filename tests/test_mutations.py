@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mppdbus.errors import MppdbusError, UnknownLayout
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.views import SystemView, Unit, UnitView
 from mppdbus.protocol.dialects import Evidence, identify, warnings_of
 from mppdbus.protocol.framing import ResponseFramer, encode_reply
 from mppdbus.protocol.plausibility import Plausibility
@@ -27,10 +29,8 @@ from mppdbus.protocol.replies.status import (
     SecondTrackerDuo,
     Warnings,
 )
-from mppdbus.snapshot import Snapshot
 from mppdbus.venus.publisher import values_of
 from mppdbus.venus.services import INVERTER, MULTI, SYSTEM, SYSTEM_PHASE
-from mppdbus.venus.views import SystemView, Unit, UnitView
 from support_frames import FRAMES
 
 EXAMPLES = int(os.environ.get("MPPDBUS_EXAMPLES", "1500"))

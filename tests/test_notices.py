@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from mppdbus.alarms import Kind, Notice
 from mppdbus.errors import BusError
+from mppdbus.model.alarms import Kind, Notice
 from mppdbus.venus import notices
 from mppdbus.venus.bus import ACCEPTED, Item, VictronService
 from mppdbus.venus.items import Kind as Type

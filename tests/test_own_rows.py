@@ -7,16 +7,16 @@ from typing import cast
 
 import pytest
 
-from mppdbus.charge import Charge
-from mppdbus.power import Origin
+from mppdbus.model.battery.state_of_charge import Charge
+from mppdbus.model.power import Origin
+from mppdbus.model.snapshot import LinkState, Snapshot
+from mppdbus.model.views import SystemView, Unit, UnitView
 from mppdbus.protocol.queries import decode
 from mppdbus.protocol.replies.settings import Flags
-from mppdbus.snapshot import LinkState, Snapshot
 from mppdbus.venus.extra_rows import CORRECTION, SWITCHES, switch_id
 from mppdbus.venus.items import Value
 from mppdbus.venus.own_rows import QUANTITIES, age
 from mppdbus.venus.services import MULTI, SYSTEM, values_of
-from mppdbus.venus.views import SystemView, Unit, UnitView
 from support_snapshots import online, qpigs
 
 UNIT = Unit("garage", "/dev/ttyUSB0", 288)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from mppdbus.legs import Leg, legs
-from mppdbus.parallel import at_the_battery, away, in_a_set, phase_of, snapshot_of
-from mppdbus.power import Origin, flow
+from mppdbus.model.parallel import at_the_battery, away, in_a_set, phase_of, snapshot_of
+from mppdbus.model.phases import Leg, legs
+from mppdbus.model.power import Origin, flow
+from mppdbus.model.snapshot import Identity, Snapshot
+from mppdbus.model.victron_codes import State, state
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.plausibility import Plausibility
 from mppdbus.protocol.replies.fields import Reading
@@ -17,8 +19,6 @@ from mppdbus.protocol.replies.parallel import (
 )
 from mppdbus.protocol.replies.settings import Ratings
 from mppdbus.protocol.replies.status import GeneralStatus, SecondPhase, SecondTracker
-from mppdbus.snapshot import Identity, Snapshot
-from mppdbus.victron import State, state
 from support_frames import BY_ID
 
 MAX, PI41, PI30 = DIALECTS["pi30lv"], DIALECTS["pi41"], DIALECTS["pi30"]

@@ -19,6 +19,7 @@ from mppdbus.errors import (
     Refused,
 )
 from mppdbus.inverter import Inverter
+from mppdbus.model.snapshot import Snapshot
 from mppdbus.plan import ONCE, OPTIONAL, SHORTEST_KEEP
 from mppdbus.poller import FAILED_EVERY, FAILURES_OFFLINE, FAILURES_REOPEN, Poller
 from mppdbus.protocol.framing import encode_reply
@@ -26,7 +27,6 @@ from mppdbus.simulator.control import Scene
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.recording import Recording
 from mppdbus.simulator.simulator import Simulator, simulate
-from mppdbus.snapshot import Snapshot
 from support_line import linked
 from support_simulator import warped
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mppdbus.power import Flow, Losses, Origin, flow
-from mppdbus.snapshot import Snapshot
+from mppdbus.model.power import Flow, Losses, Origin, flow
+from mppdbus.model.snapshot import Snapshot
 from support_snapshots import online, qpigs, status
 
 # The four scenes: mains V, mode, PV, load, charge A, discharge A, V; battery, mains W.

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from mppdbus.errors import BusAway, BusError
-from mppdbus.snapshot import Identity, Snapshot
+from mppdbus.model.snapshot import Identity, Snapshot
+from mppdbus.model.views import Unit
 from mppdbus.venus import publisher as module
-from mppdbus.venus.views import Unit
 from support_bus import PrivateBus, serving
 from support_house import House
 from support_run import INVERTER, MULTI, SYSTEM, Watcher

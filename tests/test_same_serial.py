@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from mppdbus.snapshot import Identity, Snapshot
-from mppdbus.venus.views import Unit
+from mppdbus.model.snapshot import Identity, Snapshot
+from mppdbus.model.views import Unit
 from support_bus import BusItemClient
 from support_house import House
 from support_processes import names

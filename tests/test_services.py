@@ -11,12 +11,14 @@ from typing import Any, cast
 
 import pytest
 
-from mppdbus.charge import Charge
-from mppdbus.energy.ledger import Books, Ledger
+from mppdbus.model.battery.state_of_charge import Charge
+from mppdbus.model.energy.ledger import Books, Ledger
+from mppdbus.model.snapshot import Identity, Snapshot
+from mppdbus.model.victron_codes import AcInput
+from mppdbus.model.views import SystemView, Unit, UnitView
 from mppdbus.protocol.queries import decode
 from mppdbus.protocol.replies.settings import Flags
 from mppdbus.protocol.replies.status import SecondPhase
-from mppdbus.snapshot import Identity, Snapshot
 from mppdbus.venus.battery_rows import BATTERY
 from mppdbus.venus.items import Item, Kind
 from mppdbus.venus.services import (
@@ -35,8 +37,6 @@ from mppdbus.venus.services import (
     product_name,
     values_of,
 )
-from mppdbus.venus.views import SystemView, Unit, UnitView
-from mppdbus.victron import AcInput
 from support_paths import NEEDS, OWN, known
 from support_snapshots import online, qpigs
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from mppdbus.errors import ConfigError
-from mppdbus.soc.filter import OFFSET, UPPER
-from mppdbus.victron import State
+from mppdbus.model.battery.kalman_filter import OFFSET, UPPER
+from mppdbus.model.victron_codes import State
 from support_soc_bench import HOUR, LEAD, LFP, Bench
 
 

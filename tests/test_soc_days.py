@@ -7,8 +7,8 @@ from functools import cache
 
 import pytest
 
+from mppdbus.model.battery.estimator import SocEstimator
 from mppdbus.simulator.settings import OutputPriority
-from mppdbus.soc.estimator import SocEstimator
 from support_soc import (
     CAPACITY,
     CASES,

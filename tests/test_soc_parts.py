@@ -9,12 +9,12 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from mppdbus.errors import ConfigError
-from mppdbus.soc.chemistries import CELLS, Chemistry
-from mppdbus.soc.estimator import SocEstimator
-from mppdbus.soc.filter import CHARGE, CHARGE_ROW, OFFSET, SIZE, Filter
-from mppdbus.soc.model import BatteryModel
-from mppdbus.soc.state import Anchor, SocState
-from mppdbus.soc.words import explain, span
+from mppdbus.model.battery.chemistries import CELLS, Chemistry
+from mppdbus.model.battery.description import BatteryModel
+from mppdbus.model.battery.estimator import SocEstimator
+from mppdbus.model.battery.estimator_state import Anchor, SocState
+from mppdbus.model.battery.kalman_filter import CHARGE, CHARGE_ROW, OFFSET, SIZE, Filter
+from mppdbus.model.battery.sentence import explain, span
 
 LFP = BatteryModel(Chemistry.LFP, 200.0, bulk_v=56.4, float_v=54.0)
 ADAPTER = TypeAdapter(SocState)

@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from mppdbus.soc.chemistries import Chemistry
-from mppdbus.soc.estimator import SocEstimator
-from mppdbus.soc.filter import SIZE, UPPER
-from mppdbus.soc.model import BatteryModel
-from mppdbus.soc.state import Anchor, SocState
-from mppdbus.victron import State
+from mppdbus.model.battery.chemistries import Chemistry
+from mppdbus.model.battery.description import BatteryModel
+from mppdbus.model.battery.estimator import SocEstimator
+from mppdbus.model.battery.estimator_state import Anchor, SocState
+from mppdbus.model.battery.kalman_filter import SIZE, UPPER
+from mppdbus.model.victron_codes import State
 
 ADAPTER = TypeAdapter(SocState)
 anything = st.none() | st.floats() | st.sampled_from([0.0, 1e308, -1e308])

@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 from blockbuster import blockbuster_ctx
 
-from mppdbus.energy.codec import VERSION, decode, document, encode
-from mppdbus.energy.ledger import Books, Ledger
-from mppdbus.energy.sample import Sample
 from mppdbus.errors import StateError
-from mppdbus.power import Flow
+from mppdbus.model.energy.codec import VERSION, decode, document, encode
+from mppdbus.model.energy.ledger import Books, Ledger
+from mppdbus.model.energy.sample import Sample
+from mppdbus.model.power import Flow
 from mppdbus.statefile import (
     INTERVAL,
     Archive,

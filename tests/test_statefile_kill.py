@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from mppdbus.storage.atomic_file import AtomicFile
-from mppdbus.energy.codec import decode, document, encode
-from mppdbus.energy.ledger import Books
+from mppdbus.model.energy.codec import decode, document, encode
+from mppdbus.model.energy.ledger import Books
 
 def data(kwh):
     books = Books(user=kwh, trackers=[kwh] * 30)
@@ -72,8 +72,8 @@ from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
 from mppdbus.storage.atomic_file import AtomicFile
-from mppdbus.energy.codec import decode, document, encode
-from mppdbus.energy.ledger import Books
+from mppdbus.model.energy.codec import decode, document, encode
+from mppdbus.model.energy.ledger import Books
 
 def save_for_ever(file, pipe):
     start = int((file.read(decode) or Books()).user)

@@ -6,8 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from mppdbus.snapshot import Snapshot
-from mppdbus.victron import State, active_input, firmware_number, mode, state
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.victron_codes import (
+    State,
+    active_input,
+    firmware_number,
+    mode,
+    state,
+)
 from support_snapshots import online, qpigs
 
 CHARGING = "00010101"

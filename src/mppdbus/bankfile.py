@@ -14,9 +14,9 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from mppdbus.bank import Bank, BankSettings
 from mppdbus.errors import StateError
-from mppdbus.soc.state import SocState
+from mppdbus.model.battery.bank import Bank, BankSettings
+from mppdbus.model.battery.estimator_state import SocState
 from mppdbus.storage.atomic_file import AtomicFile
 
 NAME = "battery.json"

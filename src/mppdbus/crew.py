@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mppdbus.parallel import away
+from mppdbus.model.parallel import away
+from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.dialects import bogus_serial
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.parallel import ParallelStatus
-from mppdbus.snapshot import Snapshot
 
 SLOTS = range(10)
 # What is asked about other units; they are no witnesses of what the asked one is.

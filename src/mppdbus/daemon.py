@@ -9,7 +9,6 @@ import re
 import signal
 from datetime import date
 
-from mppdbus.bank import BankSettings
 from mppdbus.config import Config, InverterConfig
 from mppdbus.errors import (
     BusAway,
@@ -25,16 +24,17 @@ from mppdbus.installation import Installation
 from mppdbus.inverter import Inverter
 from mppdbus.link import Link
 from mppdbus.meters import Meters
+from mppdbus.model.battery.bank import BankSettings
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.victron_codes import AcInput
+from mppdbus.model.views import Unit
 from mppdbus.others import Others
 from mppdbus.plan import FASTEST
 from mppdbus.poller import Poller
-from mppdbus.snapshot import Snapshot
 from mppdbus.statefile import local_now, state_directory
 from mppdbus.stranger import Stranger
 from mppdbus.transport import open_transport
 from mppdbus.venus.bus import bus_address
-from mppdbus.venus.views import Unit
-from mppdbus.victron import AcInput
 
 BACK_OFF = (1.0, 2.0, 5.0)  # s between attempts to reach a silent or missing inverter
 STRANGER_PAUSE = 60.0  # s before a port that speaks something else is tried again

@@ -10,20 +10,20 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from mppdbus.bank import Bank, BankSettings
 from mppdbus.bankfile import BankFile
-from mppdbus.energy.integrator import LONGEST
 from mppdbus.errors import ShownAlready
 from mppdbus.localsetting import Setting
-from mppdbus.site import Site
-from mppdbus.snapshot import Snapshot
+from mppdbus.model.battery.bank import Bank, BankSettings
+from mppdbus.model.energy.integrator import LONGEST
+from mppdbus.model.site import Site
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.victron_codes import AcInput
+from mppdbus.model.views import Unit, UnitView
 from mppdbus.statefile import Archive, local_today
 from mppdbus.venus.batterywatch import BatteryWatch
 from mppdbus.venus.localsettings import LocalSettings
 from mppdbus.venus.notices import Notifier
 from mppdbus.venus.publisher import BATTERY_NAME, Publisher
-from mppdbus.venus.views import Unit, UnitView
-from mppdbus.victron import AcInput
 
 AC_INPUT = "/Settings/SystemSetup/AcInput1"  # what the GX's own menu edits
 OUTWAIT = 10.0  # s at most, to see who of two with one number is still there

@@ -19,7 +19,8 @@ from mppdbus.errors import (
     UnknownLayout,
 )
 from mppdbus.link import Link, Priority
-from mppdbus.parallel import phase_of
+from mppdbus.model.parallel import phase_of
+from mppdbus.model.snapshot import Identity, LinkState, Second, Snapshot
 from mppdbus.protocol.dialects import (
     DIALECTS,
     Dialect,
@@ -47,7 +48,6 @@ from mppdbus.protocol.replies.status import (
     SecondTrackerDuo,
     Warnings,
 )
-from mppdbus.snapshot import Identity, LinkState, Second, Snapshot
 
 R = TypeVar("R", bound=Reading)
 

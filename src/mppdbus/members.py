@@ -8,7 +8,14 @@ from collections.abc import Callable
 from mppdbus.crew import Own
 from mppdbus.errors import LinkError, PortLost, ProtocolError, Refused
 from mppdbus.inverter import Inverter
-from mppdbus.parallel import TELLING, at_the_battery, fault_code, in_a_set, snapshot_of
+from mppdbus.model.parallel import (
+    TELLING,
+    at_the_battery,
+    fault_code,
+    in_a_set,
+    snapshot_of,
+)
+from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.parallel import (
     ParallelStatus,
@@ -17,7 +24,6 @@ from mppdbus.protocol.replies.parallel import (
 )
 from mppdbus.protocol.replies.settings import SerialNumber
 from mppdbus.protocol.replies.status import GeneralStatus
-from mppdbus.snapshot import Snapshot
 
 FAULT_HOLDS = 30.0  # s for which a fault code counts after it was read
 FAULT = "F"  # the mode in which a unit's own fault code is of interest

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from mppdbus.errors import BusAway, BusError, ShownAlready
 from mppdbus.installation import Installation, Key, Told
-from mppdbus.snapshot import Snapshot
-from mppdbus.venus.views import Unit
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.views import Unit
 
 SELDOM = 60.0  # s from one reading of the same unit to the next, of nine on one line
 SOON, LONG_PAUSE = 5.0, 60.0  # s until a unit is introduced again

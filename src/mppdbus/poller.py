@@ -24,6 +24,8 @@ from mppdbus.errors import (
 from mppdbus.inverter import Inverter
 from mppdbus.members import Members
 from mppdbus.meters import Meters
+from mppdbus.model.power import mains_present
+from mppdbus.model.snapshot import Snapshot
 from mppdbus.plan import (
     ESSENTIAL,
     IDENTIFYING,
@@ -35,8 +37,6 @@ from mppdbus.plan import (
     Plan,
     keep_times,
 )
-from mppdbus.power import mains_present
-from mppdbus.snapshot import Snapshot
 
 FAILURES_OFFLINE = 3  # failed live polls in a row after which nothing is known
 FAILURES_REOPEN = 8  # after which the port is opened anew

@@ -14,9 +14,9 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from mppdbus.energy.codec import decode, document, encode
-from mppdbus.energy.integrator import LONGEST
-from mppdbus.energy.ledger import Books, Ledger
+from mppdbus.model.energy.codec import decode, document, encode
+from mppdbus.model.energy.integrator import LONGEST
+from mppdbus.model.energy.ledger import Books, Ledger
 from mppdbus.storage.atomic_file import AtomicFile
 
 INTERVAL = 600.0  # s between two saves; flash wears out

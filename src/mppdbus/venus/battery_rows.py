@@ -7,6 +7,7 @@ the inverters would show twice. No /Dc/0/Temperature: nobody measures it.
 from __future__ import annotations
 
 from mppdbus import __version__
+from mppdbus.model.views import SystemView, UnitView
 from mppdbus.venus.extra_rows import CHARGE_CONTROL
 from mppdbus.venus.own_rows import CHARGE
 from mppdbus.venus.rows import (
@@ -23,7 +24,6 @@ from mppdbus.venus.rows import (
     rounded,
 )
 from mppdbus.venus.unit_rows import PRODUCT_ID
-from mppdbus.venus.views import SystemView, UnitView
 
 NAME = "com.victronenergy.battery.mppdbus"
 PRODUCT_NAME = "Battery (mppdbus)"

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Mapping
 
 from mppdbus.errors import BusError
+from mppdbus.model.household import Household, Key
 from mppdbus.venus.bus import Value
-from mppdbus.venus.household import Household, Key
 from mppdbus.venus.shared import Battery, Make, Prefer, System
 
 log = logging.getLogger("mppdbus.bus")

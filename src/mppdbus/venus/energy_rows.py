@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 
-from mppdbus.energy.history import DAYS, Day, History, Overall, TrackerDay
+from mppdbus.model.energy.history import DAYS, Day, History, Overall, TrackerDay
+from mppdbus.model.views import UnitView
 from mppdbus.venus.items import Item, Value
 from mppdbus.venus.rows import (
     AMP,
@@ -23,7 +24,6 @@ from mppdbus.venus.rows import (
     Row,
     rounded,
 )
-from mppdbus.venus.views import UnitView
 
 # -- counters ------------------------------------------------------------------------
 

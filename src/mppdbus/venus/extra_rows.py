@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from mppdbus.charge import Charge
+from mppdbus.model.battery.state_of_charge import Charge
+from mppdbus.model.views import UnitView
 from mppdbus.protocol.replies.settings import FLAGS
 from mppdbus.venus.items import Value
 from mppdbus.venus.rows import (
@@ -27,7 +28,6 @@ from mppdbus.venus.rows import (
     rounded,
 )
 from mppdbus.venus.unit_rows import Source, status
-from mppdbus.venus.views import UnitView
 
 # -- readings ------------------------------------------------------------------------
 

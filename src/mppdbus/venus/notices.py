@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from dbus_fast import Message, MessageType, Variant
 
-from mppdbus.alarms import Notice
+from mppdbus.model.alarms import Notice
 from mppdbus.venus.namewatch import FIRST_DELAY, NameWatch
 from mppdbus.venus.wire import Wire
 

@@ -9,7 +9,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mppdbus.power import Origin
+from mppdbus.model.power import Origin
+from mppdbus.model.views import SystemView, UnitView, joined
 from mppdbus.venus.items import Value
 from mppdbus.venus.rows import (
     FINE_PERCENT,
@@ -31,7 +32,6 @@ from mppdbus.venus.unit_rows import (
     status,
     who,
 )
-from mppdbus.venus.views import SystemView, UnitView, joined
 
 # -- origins -------------------------------------------------------------------------
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from mppdbus.alarms import DEFAULT_LEVELS, Level
 from mppdbus.localsetting import DEVICES, custom_name_path
+from mppdbus.model.alarms import DEFAULT_LEVELS, Level
 from mppdbus.venus.bus import ACCEPTED, REFUSED, Value
 from mppdbus.venus.localsettings import LocalSettings, Setting
 

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
-from mppdbus.alarms import ALARM_LEVELS
+from mppdbus.model.alarms import ALARM_LEVELS
+from mppdbus.model.household import Household, Key
+from mppdbus.model.phase_views import phases_of_unit
+from mppdbus.model.views import Unit, UnitView
 from mppdbus.venus.battery_rows import NAME as BATTERY_NAME
 from mppdbus.venus.bus import ACCEPTED, REFUSED, Item, Value, Writer
 from mppdbus.venus.commons import Commons
 from mppdbus.venus.extra_rows import CORRECTION
-from mppdbus.venus.household import Household, Key
-from mppdbus.venus.legs import phases_of_unit
 from mppdbus.venus.localsettings import LocalSettings
 from mppdbus.venus.preferences import Preferences
 from mppdbus.venus.presence import Presence
@@ -39,7 +40,6 @@ from mppdbus.venus.shared import (
     SYSTEM_NAME,
     UNIT_LEVELS,
 )
-from mppdbus.venus.views import Unit, UnitView
 from mppdbus.venus.wire import Wire
 
 __all__ = ["BATTERY_NAME", "SYSTEM_NAME", "Publisher", "values_of"]

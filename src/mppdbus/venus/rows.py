@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from mppdbus.model.victron_codes import State
 from mppdbus.venus.items import Item, Kind, Value
-from mppdbus.victron import State
 
 V = TypeVar("V", contravariant=True)  # noqa: PLC0105 - a row of all fits any view
 Text = str | Callable[[object], str]

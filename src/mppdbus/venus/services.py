@@ -7,6 +7,8 @@ apart, see `energy_rows`.
 
 from __future__ import annotations
 
+from mppdbus.model.phase_views import on_legs, part_on, phases_of
+from mppdbus.model.views import SystemView, UnitView
 from mppdbus.venus.energy_rows import (
     ENERGY,
     ENERGY_INVERTER,
@@ -15,7 +17,6 @@ from mppdbus.venus.energy_rows import (
     history_values,
 )
 from mppdbus.venus.extra_rows import EXTRAS
-from mppdbus.venus.legs import on_legs, part_on, phases_of
 from mppdbus.venus.own_rows import OWN, SYSTEM_OWN
 from mppdbus.venus.rows import (
     STATE_NAMES,
@@ -30,7 +31,6 @@ from mppdbus.venus.rows import (
 from mppdbus.venus.system_rows import SYSTEM as SYSTEM_VICTRON
 from mppdbus.venus.system_rows import SYSTEM_PHASE, system_name
 from mppdbus.venus.unit_rows import AC_INPUT, PRODUCT_ID, STATUS, UNIT, product_name
-from mppdbus.venus.views import SystemView, UnitView
 
 __all__ = [
     "HISTORY",

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from mppdbus.alarms import ALARM_LEVELS, grid_lost
+from mppdbus.model.alarms import ALARM_LEVELS, grid_lost
+from mppdbus.model.household import Household, Key
+from mppdbus.model.phase_views import part_on, phases_of
 from mppdbus.venus.battery_rows import BATTERY, NAME
 from mppdbus.venus.bus import Item, Kind, Value
-from mppdbus.venus.household import Household, Key
-from mppdbus.venus.legs import part_on, phases_of
 from mppdbus.venus.preferences import ALARM_LEVEL, Preferences
 from mppdbus.venus.presence import Presence
 from mppdbus.venus.services import SYSTEM, SYSTEM_PHASE, News, live, values_of

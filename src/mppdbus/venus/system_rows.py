@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mppdbus.alarms import ALARM_LEVELS
+from mppdbus.model.alarms import ALARM_LEVELS
+from mppdbus.model.phase_views import phases_of
+from mppdbus.model.victron_codes import AcInput, firmware_number
+from mppdbus.model.views import SystemView, UnitView
 from mppdbus.venus.items import Value
-from mppdbus.venus.legs import phases_of
 from mppdbus.venus.rows import (
     AMP,
     DC_VOLT,
@@ -35,8 +37,6 @@ from mppdbus.venus.unit_rows import (
     rated_current,
     status,
 )
-from mppdbus.venus.views import SystemView, UnitView
-from mppdbus.victron import AcInput, firmware_number
 
 SystemSource = Callable[[SystemView], Value]
 

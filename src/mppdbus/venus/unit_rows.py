@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mppdbus import __version__
-from mppdbus.alarms import ALARM_LEVELS, DEFAULT_LEVELS
-from mppdbus.alarms.table import SHOW_ALL, SHOW_NONE
-from mppdbus.legs import leg_count
+from mppdbus.model.alarms import ALARM_LEVELS, DEFAULT_LEVELS
+from mppdbus.model.alarms.causes import SHOW_ALL, SHOW_NONE
+from mppdbus.model.phases import leg_count
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.victron_codes import AcInput, firmware_number
+from mppdbus.model.views import UnitView
 from mppdbus.protocol.dialects import MODEL_NUMBERS
-from mppdbus.snapshot import Snapshot
 from mppdbus.venus.items import Value
 from mppdbus.venus.rows import (
     AMP,
@@ -35,8 +37,6 @@ from mppdbus.venus.rows import (
     rounded,
     state_text,
 )
-from mppdbus.venus.views import UnitView
-from mppdbus.victron import AcInput, firmware_number
 
 PRODUCT_ID = 0xBA44  # free of Victron's own ranges
 FALLBACK_PRODUCT = "PI30 inverter"

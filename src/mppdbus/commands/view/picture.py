@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mppdbus.power import Origin
+from mppdbus.model.power import Origin
+from mppdbus.model.victron_codes import State
+from mppdbus.model.views import UnitView
 from mppdbus.protocol.dialects import DIALECTS, explain, warnings_of
 from mppdbus.protocol.replies.status import MODES
 from mppdbus.venus.items import Value
 from mppdbus.venus.services import STATE_NAMES
-from mppdbus.venus.views import UnitView
-from mppdbus.victron import State
 
 STAGES = {State.BULK, State.ABSORPTION, State.FLOAT}
 

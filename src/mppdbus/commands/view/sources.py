@@ -11,10 +11,10 @@ from mppdbus.commands.view.picture import Picture, of_service, of_unit
 from mppdbus.daemon import AC_INPUTS, BACK_OFF
 from mppdbus.errors import MppdbusError, OtherProtocol
 from mppdbus.inverter import Inverter
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.views import Unit, UnitView
 from mppdbus.plan import ONCE
 from mppdbus.poller import Poller
-from mppdbus.snapshot import Snapshot
-from mppdbus.venus.views import Unit, UnitView
 
 if TYPE_CHECKING:
     from mppdbus.venus.client import BusWatcher

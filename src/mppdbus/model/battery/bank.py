@@ -1,0 +1,337 @@
+"""The one battery that all inverters share, and how full it is. Pure.
+
+Stateful, with the time passed in: readings of all units go in, a `Charge` comes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+from mppdbus.errors import ConfigError
+from mppdbus.model.battery import settings_guess as guess
+from mppdbus.model.battery.chemistries import Chemistry
+from mppdbus.model.battery.description import BatteryModel
+from mppdbus.model.battery.estimator import SocEstimator
+from mppdbus.model.battery.estimator_state import SocState
+from mppdbus.model.battery.kalman_filter import CHARGE
+from mppdbus.model.battery.state_of_charge import INVERTERS_WORD, Charge, own_charge
+from mppdbus.model.power import BATTERY_MODES, Flow
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.victron_codes import State, charge_stage
+
+Source: TypeAlias = Literal["estimate", "inverter", "none"]
+Units: TypeAlias = Sequence[tuple[Snapshot, Flow]]
+
+AWAITED_S = 90.0  # a unit that is away for less is taken to go on as before
+FEWER_S = 3600.0  # after so long with fewer units it is believed
+MOST_UNITS = 9
+UNDER_VOLTAGE = 14  # QPIWS
+STAGES = (State.BULK, State.ABSORPTION, State.FLOAT)  # the lowest first
+
+NOT_WANTED = "none: the configuration wants no state of charge"
+NO_ANSWER = "unknown: no inverter answers"
+NO_BATTERY = "unknown: the inverter sees no battery"
+KEPT = "what was known when the program ended last"
+UNTIL_THEN = "ours begins when the inverter's settings (QPIRI) are read"
+NO_SETTINGS = "unknown: the inverter's settings (QPIRI) were not read yet"
+
+
+@dataclass(frozen=True, slots=True)
+class BankSettings:
+    """What the user says of the battery; None where the inverter shall tell.
+
+    `capacity_ah` is that of the whole bank, `cells` those in series, `units` how many
+    inverters share it at least.
+    """
+
+    source: Source = "estimate"
+    chemistry: str | None = None
+    capacity_ah: float | None = None
+    cells: int | None = None
+    nominal_voltage: float | None = None
+    units: int = 1
+
+
+class Bank:
+    """The battery of all inverters, in parallel.
+
+    `state` is what an earlier one kept, and `away` for how many seconds nobody looked
+    since then; None if that is not known.
+    """
+
+    def __init__(
+        self,
+        settings: BankSettings,
+        state: SocState | None = None,
+        away: float | None = None,
+    ) -> None:
+        self._settings = settings
+        self._kept, self._away = state, away
+        self._estimator: SocEstimator | None = None
+        self._monitor: str | None = None
+        self._answering: tuple[Snapshot, ...] = ()
+        self._ratings: guess.AnyRatings | None = None
+        self._teller = MOST_UNITS  # the place of the unit whose settings count
+        kept_units = state.units if state is not None else 1
+        self._units = min(max(settings.units, kept_units), MOST_UNITS)
+        self._modelled = 0  # the units of which the model was made
+        self._began: float | None = None
+        self._complete = self._as_many = 0.0  # when all answered, or so many were there
+        self._assumed: tuple[str, ...] = ()  # what the user did not say
+        self._trouble = ""
+
+    # -- in -------------------------------------------------------------------------
+
+    def feed(self, units: Units, now: float) -> None:
+        """Take the readings of all units at `now` s of a steady clock.
+
+        Also of those that do not answer: a unit that drops out is awaited for a while,
+        and then the others are counted and the margin grows. Raises ValueError when the
+        clock went backwards.
+        """
+        if self._began is None:
+            self._began = self._complete = self._as_many = now
+        known = [(s, f) for s, f in units if s.online and s.status is not None]
+        self._answering = tuple(snapshot for snapshot, _ in known)
+        if self._settings.source != "estimate":
+            return
+        self._count_units(len(units), now)
+        self._know_battery(units, now)
+        if self._estimator is not None:
+            wanted = max(self._settings.units, len(units))
+            missing = 1 - len(known) / wanted if wanted else 0.0
+            if not missing:
+                self._complete = now
+            self._estimate(self._estimator, known, missing, now)
+
+    def step_back(self, monitor: str | None) -> None:
+        """Leave the state of charge to the service `monitor`; None: to nobody.
+
+        The count goes on meanwhile.
+        """
+        self._monitor = monitor
+
+    def correct(self, percent: float) -> bool:
+        """Take the user's word; false for what is not 0 to 100 %, or not estimated."""
+        if self._estimator is None:
+            return False
+        try:
+            self._estimator.correct(percent)
+        except ConfigError:
+            return False
+        return True
+
+    # -- out ------------------------------------------------------------------------
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the user wants a state of charge of us."""
+        return self._settings.source != "none"
+
+    @property
+    def charge(self) -> Charge:
+        """How full the battery is, by the last readings."""
+        capacity = self._settings.capacity_ah
+        if self._monitor is not None:
+            return _nothing(f"{self._monitor} watches the battery", capacity)
+        if self._settings.source == "none":
+            return _nothing(NOT_WANTED, capacity)
+        if not self._answering:
+            return _nothing(NO_ANSWER, capacity)
+        if not any(snapshot.battery_fitted for snapshot in self._answering):
+            return _nothing(NO_BATTERY, capacity)
+        if self._settings.source == "inverter":
+            return self._inverters_word(capacity)
+        return self._estimated(capacity)
+
+    @property
+    def trickle(self) -> float:
+        """A that a full battery takes for good, from each inverter; 0 unless full."""
+        if self._estimator is None or not self._estimator.full:
+            return 0.0
+        battery = self._estimator.battery
+        return battery.cell.floating * battery.capacity_ah / battery.units
+
+    @property
+    def state(self) -> SocState | None:
+        """What to keep; None while there is nothing better than what was kept."""
+        return self._estimator.state if self._estimator is not None else None
+
+    def _inverters_word(self, capacity: float | None) -> Charge:
+        said = [own_charge(snapshot).percent for snapshot in self._answering]
+        percent = _mean(said)
+        origin = "unknown" if percent is None else INVERTERS_WORD
+        return Charge(percent, origin, capacity=capacity)
+
+    def _estimated(self, capacity: float | None) -> Charge:
+        estimator = self._estimator
+        if estimator is None:
+            return self._first_word(capacity)
+        if estimator.soc is None:
+            return _nothing("unknown: no voltage and current were read yet", capacity)
+        why = estimator.why.removesuffix(".")
+        words = "; ".join((why[0].lower() + why[1:], *self._assumed))
+        return Charge(
+            percent=estimator.soc,
+            origin=f"estimated: {words}",
+            margin=estimator.margin,
+            confidence=estimator.confidence,
+            offset=estimator.offset,
+            capacity=capacity,
+        )
+
+    def _first_word(self, capacity: float | None) -> Charge:
+        """Return what is known before QPIRI: who asks for a battery asks but once."""
+        if self._trouble:
+            return _nothing(self._trouble, capacity)
+        if self._kept is not None and self._kept.sound:
+            percent = min(max(self._kept.values[CHARGE], 0.0), 100.0)
+            return Charge(percent, f"estimated: {KEPT}", capacity=capacity)
+        said = self._inverters_word(capacity)
+        if said.percent is None:
+            return _nothing(NO_SETTINGS, capacity)
+        return replace(said, origin=f"{INVERTERS_WORD}; {UNTIL_THEN}")
+
+    # -- the battery -----------------------------------------------------------------
+
+    def _count_units(self, there: int, now: float) -> None:
+        """Follow how many units share the battery; fewer only after a while."""
+        wanted = min(max(self._settings.units, there), MOST_UNITS)
+        if wanted >= self._units or now - self._as_many >= FEWER_S:
+            self._units, self._as_many = wanted, now
+
+    def _know_battery(self, units: Units, now: float) -> None:
+        """Have a model of the battery as the inverter is set now."""
+        teller = self._told(units)
+        if teller is None or (
+            teller.ratings is self._ratings and self._units == self._modelled
+        ):
+            return
+        self._ratings, self._modelled = teller.ratings, self._units
+        self._trouble = ""
+        try:
+            battery = self._model(teller)
+        except (ConfigError, ValueError) as error:
+            self._trouble = f"unknown: {error}"
+            return
+        if self._estimator is None or battery != self._estimator.battery:
+            self._use(battery, now)
+
+    def _told(self, units: Units) -> Snapshot | None:
+        """Return the first unit whose settings are known; no later one than before."""
+        for place, (snapshot, _) in enumerate(units[: self._teller + 1]):
+            if snapshot.online and snapshot.ratings is not None:
+                self._teller = place
+                return snapshot
+        return None
+
+    def _model(self, teller: Snapshot) -> BatteryModel:
+        settings, ratings = self._settings, teller.ratings
+        assert ratings is not None  # noqa: S101 - `_told` looked
+        nominal = settings.nominal_voltage or guess.nominal_voltage(ratings)
+        if nominal is None:
+            raise ConfigError(
+                "the inverter does not say for what battery voltage it is"
+            )
+        kind = settings.chemistry
+        kind = kind or guess.chemistry(ratings, teller.identity.dialect, nominal)
+        amp_hours = settings.capacity_ah or guess.capacity(ratings, kind, self._units)
+        assumed, blur = [], BatteryModel.capacity_blur
+        if not settings.capacity_ah:
+            blur = guess.CAPACITY_BLUR
+            assumed.append(f"capacity not configured, taken as {amp_hours:.0f} Ah")
+        if not settings.chemistry:
+            assumed.append(f"chemistry not configured, taken as {kind}")
+        doubt = 0.0 if settings.chemistry else guess.CHEMISTRY_BLUR
+        self._assumed = tuple(assumed)
+        return BatteryModel(
+            Chemistry(kind),
+            amp_hours,
+            nominal,
+            cells=settings.cells,
+            bulk_v=ratings.battery_bulk_voltage,
+            float_v=ratings.battery_float_voltage,
+            cutoff_v=ratings.battery_under_voltage,
+            units=self._units,
+            capacity_blur=blur,
+            voltage_blur=doubt,
+        )
+
+    def _use(self, battery: BatteryModel, now: float) -> None:
+        old = self._estimator
+        if old is None:
+            away = self._away
+            if away is not None and self._began is not None:
+                away += now - self._began
+            self._estimator = SocEstimator(battery, self._kept, away=away)
+        elif (old.battery.chemistry, old.battery.units) == (
+            battery.chemistry,
+            battery.units,
+        ):
+            old.use(battery)
+        else:  # the charge is all that still holds
+            self._estimator = SocEstimator(battery, old.state, away=0.0)
+
+    # -- one reading -------------------------------------------------------------------
+
+    def _estimate(
+        self, estimator: SocEstimator, known: Units, missing: float, now: float
+    ) -> None:
+        """Feed the estimator; `missing` is the share of the units without a reading."""
+        fitted = [(s, f) for s, f in known if s.battery_fitted]
+        awaits = missing and now - self._complete < AWAITED_S
+        amps = _total(flow.battery_current for _, flow in fitted)
+        volts = _mean([flow.battery_voltage for _, flow in fitted])
+        if not missing:
+            load_w = _total(flow.load for _, flow in known)
+            pv_w = _total(flow.pv_total for _, flow in known)
+        else:
+            load_w = pv_w = None  # there is no balance of a part
+        estimator.feed(
+            volts,
+            None if awaits and estimator.soc is not None else amps,
+            now,
+            stage=_stage(snapshot for snapshot, _ in fitted),
+            load_w=load_w,
+            pv_w=pv_w,
+            mode=_mode(snapshot for snapshot, _ in known),
+            under_voltage=any(_under_voltage(snapshot) for snapshot, _ in fitted),
+            missing=missing,
+        )
+
+
+def _nothing(origin: str, capacity: float | None) -> Charge:
+    return Charge(origin=origin, capacity=capacity)
+
+
+def _stage(snapshots: Iterable[Snapshot]) -> State | None:
+    """Return the stage of the charger that has come farthest."""
+    stages = {charge_stage(snapshot) for snapshot in snapshots}
+    return next((stage for stage in reversed(STAGES) if stage in stages), None)
+
+
+def _mode(snapshots: Iterable[Snapshot]) -> str | None:
+    """Return the mode that all have; None as soon as one may take from the mains."""
+    modes = {snapshot.mode for snapshot in snapshots}
+    if len(modes) == 1:
+        return modes.pop()
+    return "B" if modes and modes <= BATTERY_MODES else None
+
+
+def _under_voltage(snapshot: Snapshot) -> bool:
+    warnings = snapshot.warnings
+    return warnings is not None and warnings.is_set(UNDER_VOLTAGE)
+
+
+def _total(values: Iterable[float | None]) -> float | None:
+    """Add up; None as soon as one is not known, or without any."""
+    numbers = list(values)
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known and len(known) == len(numbers) else None
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None

@@ -1,0 +1,76 @@
+"""Where the energy goes: one number for each way that Victron counts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Annotated, cast
+
+from pydantic import Field
+
+from mppdbus.model.power import Flow
+
+# What a stored count may be; the limit keeps a damaged exponent out.
+Amount = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """A number for each way that energy takes: W in a flow, kWh in a counter.
+
+    "Inverter" is the battery's side. What PI30 does not tell of stays 0: sources at the
+    output, and what is fed into the mains unless the flow says so.
+    """
+
+    ac_in1_to_ac_out: Amount = 0.0
+    ac_in1_to_inverter: Amount = 0.0
+    inverter_to_ac_out: Amount = 0.0
+    out_to_inverter: Amount = 0.0
+    inverter_to_ac_in1: Amount = 0.0
+    ac_out_to_ac_in1: Amount = 0.0
+    solar_to_ac_out: Amount = 0.0
+    solar_to_battery: Amount = 0.0
+    solar_to_ac_in1: Amount = 0.0
+
+    def plus(self, other: Ways) -> Ways:
+        """Add way by way."""
+        return Ways(*(a + b for a, b in zip(values(self), values(other), strict=True)))
+
+    def until(self, other: Ways, hours: float) -> Ways:
+        """Return the kWh of `hours` that begin with these W and end with the others."""
+        k = hours / 2000.0
+        pairs = zip(values(self), values(other), strict=True)
+        return Ways(*((a + b) * k for a, b in pairs))
+
+
+values = cast(
+    "Callable[[Ways], tuple[float, ...]]",
+    attrgetter(*(field.name for field in fields(Ways))),
+)
+
+
+def split(flow: Flow) -> Ways | None:
+    """Return the W of each way, None unless load, PV and mains are all known.
+
+    The mains feed the load first and the sun next, in every mode; what the mains give
+    beyond the load, and the sun beyond that, goes to the battery, which also supplies
+    what the load still lacks. So load, PV and mains are met exactly, and the battery's
+    whole amperes never add up against them.
+    """
+    if flow.load is None or flow.pv_total is None or flow.mains_power is None:
+        return None
+    load, sun = max(flow.load, 0.0), max(flow.pv_total, 0.0)
+    taken, given = max(flow.mains_power, 0.0), max(-flow.mains_power, 0.0)
+    from_mains = min(load, taken)
+    from_sun = min(load - from_mains, sun)
+    sun_given = min(sun - from_sun, given)
+    return Ways(
+        ac_in1_to_ac_out=from_mains,
+        ac_in1_to_inverter=taken - from_mains,
+        inverter_to_ac_out=load - from_mains - from_sun,
+        inverter_to_ac_in1=given - sun_given,
+        solar_to_ac_out=from_sun,
+        solar_to_battery=sun - from_sun - sun_given,
+        solar_to_ac_in1=sun_given,
+    )

@@ -1,0 +1,279 @@
+"""What a unit takes for itself and loses, learned while it runs on battery. Pure.
+
+There nothing comes from the mains, so what the sun and the battery give and the load
+does not take is lost: own consumption, a share of the load, a share of the sun. Whole
+amperes blur that by more than it often is, and always to the same side at the same
+load; so many different loads are looked at, and the same one again tells little.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mppdbus.model.power import BATTERY_MODES, Flow, Losses, Origin
+from mppdbus.model.snapshot import Snapshot
+
+Row = tuple[float, float, float, float]  # W, of load, of the sun, V of A not shown
+
+WINDOW_S = 60.0  # one look is the mean of so long a quiet stretch
+LONGEST_S = 65.0  # between two readings of one stretch
+SETTLE_S = 5.0  # after a step the values of one reply are not of one moment
+STEP_W, STEP_SHARE = 40.0, 0.05  # a step, and not quiet
+JUMP_A = 3.0  # A of the balance; whole amperes alone make no more than one or two
+ROUNDING = 0.29  # A: standard deviation of what whole amperes hide
+POWER_BLUR = 0.01  # of load and sun: what their meters err now and then
+ALIKE_A = 0.25  # nearer than that to an earlier look, the rounding is the same
+RECENT, ENOUGH = 120, 3  # looks that are remembered; so many alike teach
+SURPRISE = 3.0  # standard deviations; more is taken for as much
+STRANGE = 4.0  # mean square of that, from which on the balance makes no sense
+STRANGE_MEMORY = 20.0  # looks
+SURE_A, UNSURE_A = 0.3, 0.5  # A: own consumption known well enough, and no more
+FEWEST = 8  # looks
+LOOKS_MOST = 1_000_000
+
+# What the four are before anything is known, all around zero, and what can be at all:
+# W; share of the load; share of the sun; A that the battery's meter shows too few.
+START = (100.0, 0.15, 0.04, 0.25)
+BOUNDS = ((0.0, 250.0), (0.0, 0.33), (-0.05, 0.2), (-0.5, 0.5))
+DRIFT = (3.0, 0.005, 0.005, 0.0)  # a day: fans, temperature
+DAY = 86400.0
+SIZE = len(START)
+OWN, OF_LOAD = 0, 1
+UPPER = tuple((i, j) for i in range(SIZE) for j in range(i, SIZE))
+INSANE = 1e6
+
+
+@dataclass(slots=True)
+class LossState:
+    """All that has to be kept of a learner; some 200 bytes as JSON.
+
+    `covariance` is the upper triangle by rows; both empty means nothing is known.
+    """
+
+    values: tuple[float, ...] = ()
+    covariance: tuple[float, ...] = ()
+    looks: int = 0
+    strangeness: float = 0.0
+    volts: float = 0.0  # of the battery, the scale of what one ampere hides
+    known: bool = False
+
+    @property
+    def sound(self) -> bool:
+        """Whether it can be gone on with: the right shape, and only sane numbers."""
+        numbers = (*self.values, *self.covariance, self.volts, self.strangeness)
+        shape = len(self.values) == SIZE and len(self.covariance) == len(UPPER)
+        sane = all(math.isfinite(n) and abs(n) < INSANE for n in numbers)
+        return shape and sane and self.volts > 0 and self.looks > 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """The means of a quiet stretch: W, V, and A as the meter shows them."""
+
+    lost: float
+    load: float
+    sun: float
+    volts: float
+    amps: float
+
+    @property
+    def row(self) -> Row:
+        return (1.0, self.load, self.sun, math.copysign(self.volts, self.amps))
+
+    @property
+    def variance(self) -> float:
+        power = POWER_BLUR * (self.load + self.sun)
+        return (ROUNDING * self.volts) ** 2 + power**2
+
+
+class LossLearner:
+    """Learns from the readings of one unit; feed it all of them.
+
+    `losses` are known when own consumption is, to a part of what one ampere hides, and
+    when it or the share of the load can be told from nothing.
+    """
+
+    def __init__(self, state: LossState | None = None) -> None:
+        self._values = [0.0] * SIZE
+        self._cov = [[0.0] * SIZE for _ in range(SIZE)]
+        for i, sigma in enumerate(START):
+            self._cov[i][i] = sigma * sigma
+        self._looks, self._strangeness, self._volts = 0, 1.0, 0.0
+        self._known = False
+        self._stretch = _Stretch()
+        self._recent: deque[float] = deque(maxlen=RECENT)
+        if state is not None and state.sound:
+            self._restore(state)
+        self.losses = self._losses()
+
+    @property
+    def margin(self) -> float | None:
+        """± W of own consumption that hold 19 times of 20; None before a look."""
+        return 2 * self._sigma() if self._looks else None
+
+    @property
+    def state(self) -> LossState:
+        """What to keep."""
+        if not self._looks:
+            return LossState()
+        return LossState(
+            values=tuple(_short(value) for value in self._values),
+            covariance=tuple(_short(self._cov[i][j]) for i, j in UPPER),
+            looks=self._looks,
+            strangeness=_short(self._strangeness),
+            volts=_short(self._volts),
+            known=self._known,
+        )
+
+    def feed(self, snapshot: Snapshot, flow: Flow, now: float) -> None:
+        """Take a reading at `now` s of a steady clock; `flow` is of that snapshot."""
+        look = self._stretch.feed(_sample(snapshot, flow), now)
+        if look is None:
+            return
+        self._grow_old()
+        self._learn(look)
+        self._judge()
+        self.losses = self._losses()
+
+    def _learn(self, look: _Look) -> None:
+        expected = (look.sun - look.load) / look.volts
+        alike = sum(abs(expected - amps) < ALIKE_A for amps in self._recent)
+        self._recent.append(expected)
+        row, blur = look.row, look.variance
+        moved = [_dot(row, line) for line in self._cov]
+        ours = _dot(row, moved)
+        if alike >= ENOUGH and ours <= blur / ENOUGH:
+            return
+        spread = ours + blur
+        surprise = (look.lost - _dot(row, self._values)) / math.sqrt(spread)
+        share = 1 / min(self._looks + 1, STRANGE_MEMORY)
+        self._strangeness += share * (min(surprise**2, 25.0) - self._strangeness)
+        surprise = min(max(surprise, -SURPRISE), SURPRISE) * math.sqrt(spread)
+        for i in range(SIZE):
+            gain = moved[i] / spread
+            self._values[i] += gain * surprise
+            for j in range(SIZE):
+                self._cov[i][j] -= gain * moved[j]
+        self._looks = min(self._looks + 1, LOOKS_MOST)
+        self._volts = look.volts
+        self._tidy()
+
+    def _grow_old(self) -> None:
+        """Trust the lessons of long ago less; up to where it began."""
+        days = WINDOW_S / DAY
+        for i, (drift, start) in enumerate(zip(DRIFT, START, strict=True)):
+            grown = self._cov[i][i] + drift * drift * days
+            self._cov[i][i] = min(grown, start * start)
+
+    def _tidy(self) -> None:
+        """Hold values and variances in bounds, whatever the rounding."""
+        for i, (low, high) in enumerate(BOUNDS):
+            self._values[i] = min(max(self._values[i], low), high)
+            self._cov[i][i] = min(max(self._cov[i][i], 1e-9), START[i] ** 2)
+        for i, j in UPPER:
+            if i != j:
+                most = 0.999 * math.sqrt(self._cov[i][i] * self._cov[j][j])
+                both = (self._cov[i][j] + self._cov[j][i]) / 2
+                self._cov[i][j] = self._cov[j][i] = min(max(both, -most), most)
+
+    def _judge(self) -> None:
+        most = (UNSURE_A if self._known else SURE_A) * self._volts
+        makes_sense = self._looks >= FEWEST and self._strangeness < STRANGE
+        some = any(self._values[i] > 2 * self._sigma(i) for i in (OWN, OF_LOAD))
+        self._known = makes_sense and some and self._sigma() <= most
+
+    def _sigma(self, unknown: int = OWN) -> float:
+        return math.sqrt(self._cov[unknown][unknown])
+
+    def _losses(self) -> Losses:
+        own, of_load, of_sun, hidden = self._values
+        return Losses(
+            own_w=own,
+            efficiency=1 / (1 + of_load),
+            known=self._known,
+            solar_efficiency=1 - of_sun,
+            hidden_a=hidden,
+        )
+
+    def _restore(self, state: LossState) -> None:
+        self._values = list(state.values)
+        for (i, j), value in zip(UPPER, state.covariance, strict=True):
+            self._cov[i][j] = self._cov[j][i] = value
+        self._looks = min(state.looks, LOOKS_MOST)
+        self._strangeness, self._volts = state.strangeness, state.volts
+        self._tidy()
+        self._known = state.known
+        self._judge()
+
+
+class _Stretch:
+    """Gathers readings until they have been quiet for long enough."""
+
+    def __init__(self) -> None:
+        self._last: tuple[float, _Look] | None = None
+        self._settled = 0.0
+        self._begin()
+
+    def _begin(self) -> None:
+        self._seconds = 0.0
+        self._sums = [0.0] * 5
+
+    def feed(self, sample: _Look | None, now: float) -> _Look | None:
+        """Return the means when the stretch is complete."""
+        last, self._last = self._last, None if sample is None else (now, sample)
+        if last is None or sample is None:
+            self._begin()
+            return None
+        seconds = now - last[0]
+        if not 0 <= seconds <= LONGEST_S or _stepped(last[1], sample):
+            self._begin()
+            self._settled = now + SETTLE_S
+            return None
+        if now < self._settled:
+            return None
+        values = (sample.lost, sample.load, sample.sun, sample.volts, sample.amps)
+        pairs = zip(self._sums, values, strict=True)
+        self._sums = [total + value * seconds for total, value in pairs]
+        self._seconds += seconds
+        if self._seconds < WINDOW_S:
+            return None
+        means = [total / self._seconds for total in self._sums]
+        self._begin()
+        return _Look(*means)
+
+
+def _sample(snapshot: Snapshot, flow: Flow) -> _Look | None:
+    """Return what a reading tells; None unless all is measured, and in sight.
+
+    0 A may be a discharge that the unit does not see, a load of 0 W one that it does
+    not count.
+    """
+    measured = flow.pv_origin is Origin.MEASURED or flow.pv_total == 0
+    fit = snapshot.mode in BATTERY_MODES and snapshot.battery_fitted and measured
+    load, sun, battery = flow.load, flow.pv_total, flow.battery_power
+    volts, amps = flow.battery_voltage, flow.battery_current
+    if not fit or not load or sun is None or battery is None:
+        return None
+    if not volts or not amps or load < 0 or sun < 0 or volts < 0:
+        return None
+    return _Look(sun - battery - load, load, sun, volts, amps)
+
+
+def _stepped(before: _Look, after: _Look) -> bool:
+    """Tell whether something was switched; the mode may be told of later than that."""
+    jump = abs(before.lost - after.lost) > JUMP_A * after.volts
+    if jump or before.amps * after.amps < 0:
+        return True
+    pairs = ((before.load, after.load), (before.sun, after.sun))
+    return any(abs(a - b) > max(STEP_W, STEP_SHARE * max(a, b)) for a, b in pairs)
+
+
+def _dot(one: Sequence[float], other: Sequence[float]) -> float:
+    return sum(a * b for a, b in zip(one, other, strict=True))
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.6g}")

@@ -1,0 +1,231 @@
+"""The units of a set, as one of them tells of all by QPGSn and QP2GSn. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mppdbus.model.snapshot import Identity, Second, Snapshot
+from mppdbus.protocol.dialects import Dialect, bogus_serial
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.parallel import (
+    ParallelStatus,
+    SecondPhaseParallelStatus,
+    SecondTrackersParallel,
+)
+from mppdbus.protocol.replies.settings import Ratings, RatingsRevo
+from mppdbus.protocol.replies.status import (
+    GeneralStatus,
+    GeneralStatusSplitPhase,
+    SecondPhase,
+    SecondTracker,
+    SecondTrackerDuo,
+)
+
+SINGLE = 0  # output mode of a unit without others
+PHASES: Mapping[int, int] = {2: 1, 3: 2, 4: 3}  # output mode → phase of three
+LEGS: Mapping[int, int] = {5: 1, 6: 2, 7: 2}  # of two; PI41 says other things with them
+TELLING = 200.0  # W of PV from which its current shows where it is measured
+ON_BATTERY = "B"  # the mode in which nothing comes from the mains
+EFFICIENCY, OWN = 0.88, 60.0  # from DC to AC, and W: no unit loses more
+WHOLE, TENTH = 0.5, 0.05  # A by which a printed current may be off
+
+# What QPGS says in the words of QPIGS.
+SHARED = (
+    *("grid_voltage", "grid_frequency", "ac_output_voltage", "ac_output_frequency"),
+    *("ac_output_apparent_power", "ac_output_active_power", "load_percent"),
+    *("battery_voltage", "battery_charging_current", "battery_discharge_current"),
+    *("battery_capacity", "pv_input_voltage"),
+)
+# What QPGS says in the words of QPIRI; the rest of QPIRI is alike in a set.
+OWN_RATINGS = (
+    *("charger_source_priority", "max_charging_current", "max_ac_charging_current"),
+    "output_mode",
+)
+
+
+def phase_of(output_mode: int | None, dialect: Dialect) -> int | None:
+    """Return the phase, 1 to 3, that an output mode means; None if it means none."""
+    if output_mode is None:
+        return None
+    legs_too = LEGS if dialect.phases == 1 else {}
+    return PHASES.get(output_mode) or legs_too.get(output_mode)
+
+
+def in_a_set(ratings: Reading | None, own: Reading | None) -> bool:
+    """Tell from QPIRI, or else from QPGS0, whether a unit is set up to have others.
+
+    What QPGS says of `exists` is no evidence: lone units say 0 or 1 of themselves.
+    """
+    for reading in (ratings, own):
+        mode = getattr(reading, "output_mode", None)
+        if mode is not None:
+            return bool(mode != SINGLE)
+    return False
+
+
+def at_the_battery(own: ParallelStatus, status: GeneralStatus) -> bool | None:
+    """Tell where the PV current of QPGS is measured, from a unit that says its power.
+
+    True is the battery's side of the charger; None while there is too little sun.
+    """
+    power, amps = status.pv_charging_power, own.pv_input_current
+    panel, battery = own.pv_input_voltage, own.battery_voltage
+    if power is None or not amps or panel is None or battery is None:
+        return None
+    if power < TELLING or panel < 1.5 * battery:
+        return None
+    return abs(amps * battery - power) < abs(amps * panel - power)
+
+
+def snapshot_of(
+    said: ParallelStatus,
+    dialect: Dialect,
+    *,
+    lead: Snapshot | None = None,
+    second: Reading | None = None,
+    current_at_battery: bool | None = None,
+    battery_fitted: bool = True,
+) -> Snapshot:
+    """Return what is known of a unit of which another one tells; None is unknown.
+
+    `said` and `second` (QP2GSn) are what of the replies is possible. `lead` is the unit
+    that was asked: the model, the settings of the battery and the number of trackers
+    are alike in a set. `current_at_battery` says where the PV current is measured, for
+    dialects that leave it open; while that is not known either, PV power is None.
+
+    PV power that has to be estimated is written as in the QPIGS of 17 words, as amperes
+    at the battery, and so comes out as estimated.
+    """
+    lead = lead or Snapshot()
+    side = dialect.pv_current_is_battery_side
+    sun = _sun(said, second, current_at_battery if side is None else side)
+    serial = None if bogus_serial(said.serial) else said.serial
+    who = lead.identity
+    return Snapshot(
+        online=True,
+        identity=Identity(who.protocol, serial, who.model, dialect=dialect.name),
+        status=_status(said, second, sun[0]),
+        battery_fitted=battery_fitted,
+        second=_second(said, second, sun[1]),
+        trackers=lead.trackers,
+        mode=said.mode,
+        ratings=_ratings(said, lead.ratings),
+        phase=phase_of(said.output_mode, dialect),
+        fault_code=fault_code(said),
+    )
+
+
+def fault_code(said: ParallelStatus) -> str | None:
+    """Return the two digits of QPGS 4."""
+    return None if said.fault_code is None else f"{said.fault_code:02d}"
+
+
+def away(known: Snapshot) -> Snapshot:
+    """Return what stays true of a unit that has dropped out."""
+    return Snapshot(identity=known.identity, trackers=known.trackers, phase=known.phase)
+
+
+def _status(
+    said: ParallelStatus, second: Reading | None, sun: float | None
+) -> GeneralStatus:
+    """Put a QPGS into the words of a QPIGS; its status bits are those of PI41."""
+    status = GeneralStatusSplitPhase(
+        **{name: getattr(said, name) for name in SHARED}, device_status=said.status
+    )
+    if isinstance(second, SecondTrackersParallel):
+        return status.model_copy(update={"pv_charging_power": second.pv_power})
+    volts = said.battery_voltage
+    amps = sun / volts if sun is not None and volts else sun or None
+    estimated = {"pv_input_current": amps, "scc_battery_voltage": volts}
+    return status.model_copy(update=estimated)
+
+
+def _second(
+    said: ParallelStatus, second: Reading | None, sun: float | None
+) -> Second | None:
+    match second:
+        case SecondPhaseParallelStatus():
+            leg = SecondPhase(**_common(second, SecondPhase))
+            volts = leg.pv2_voltage
+            amps = sun / volts if sun is not None and volts else sun
+            return leg.model_copy(update={"pv2_current": amps})
+        case SecondTrackersParallel():
+            return SecondTrackerDuo(**_common(second, SecondTrackerDuo))
+    if said.pv2_current is None:
+        return None
+    return SecondTracker(
+        pv2_current=said.pv2_current,
+        pv2_voltage=said.pv2_voltage,
+        pv2_power=None if sun is None else round(sun),
+    )
+
+
+def _common(said: Reading, model: type[Reading]) -> dict[str, float | int | None]:
+    names = set(said.wire) & set(model.wire) - {"device_status"}
+    return {name: getattr(said, name) for name in names}
+
+
+def _sun(
+    said: ParallelStatus,
+    second: Reading | None,
+    at_battery: bool | None,  # noqa: FBT001 - three states, not a switch
+) -> tuple[float | None, float | None]:
+    """Estimate the W of both trackers.
+
+    Whole amperes of a few hundred volts are coarse. On battery the same power must
+    feed the load and the battery, which tells where between two amperes it is.
+    """
+    two = second if isinstance(second, SecondPhaseParallelStatus) else said
+    printed = (
+        (said.pv_input_current, said.pv_input_voltage),
+        (two.pv2_current, two.pv2_voltage),
+    )
+    power: list[float | None] = []
+    doubt = []  # ± W of the last digit
+    for amps, panel in printed:
+        volts = said.battery_voltage if at_battery else panel
+        if amps is None or volts is None or (amps and at_battery is None):
+            power.append(None)
+            doubt.append(0.0)
+        else:
+            power.append(amps * volts)
+            doubt.append((WHOLE if amps == int(amps) else TENTH) * volts)
+    total, most = sum(p or 0.0 for p in power), sum(doubt)
+    shift = _within(total, most, _need(said, second)) / most if most else 0.0
+    one, other = (
+        None if p is None else max(0.0, p + shift * d)
+        for p, d in zip(power, doubt, strict=True)
+    )
+    return one, other
+
+
+def _within(total: float, doubt: float, need: tuple[float, float] | None) -> float:
+    """Return by how much a sum of `total` ± `doubt` is likely to be off."""
+    if need is None or (total == 0 and need[0] <= 0):
+        return 0.0
+    least, most = max(total - doubt, need[0]), min(total + doubt, need[1])
+    if least > most:
+        return doubt if need[0] > total else -doubt
+    return (least + most) / 2 - total
+
+
+def _need(said: ParallelStatus, second: Reading | None) -> tuple[float, float] | None:
+    """Return the least and the most W of sun with which a unit's powers add up."""
+    load, volts = said.ac_output_active_power, said.battery_voltage
+    charge, discharge = said.battery_charging_current, said.battery_discharge_current
+    if said.mode != ON_BATTERY or load is None or volts is None:
+        return None
+    if charge is None or discharge is None:
+        return None
+    if isinstance(second, SecondPhaseParallelStatus):
+        load += second.ac_output_active_power or 0
+    battery = (charge - discharge) * volts
+    return load + battery - volts, load / EFFICIENCY + OWN + battery + volts
+
+
+def _ratings(
+    said: ParallelStatus, lead: Ratings | RatingsRevo | None
+) -> Ratings | None:
+    if not isinstance(lead, Ratings):
+        return None
+    return lead.model_copy(update={name: getattr(said, name) for name in OWN_RATINGS})

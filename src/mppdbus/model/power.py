@@ -1,0 +1,291 @@
+"""Readings → one consistent power flow. Pure.
+
+PI30 measures the load, the battery (in whole amperes) and PV, never what is drawn
+from the mains: that is derived from the balance and says so, with the unit's losses as
+soon as `losses` has learned them, without until then. What was measured stays as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from mppdbus.model.phases import legs
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.protocol.replies.status import (
+    MODES,
+    GeneralStatus,
+    SecondPhase,
+    SecondTracker,
+    SecondTrackerDuo,
+)
+
+MAINS_MODES = frozenset("LYE")  # line, bypass, ECO
+BATTERY_MODES = frozenset("BH")  # battery, power saving: nothing from the mains
+OUTPUT_OFF_MODES = frozenset("SC")  # standby, charging: on mains only if b0 says so
+UNSHOWN = 0.4  # A at most that a meter of whole amperes may show as 0
+MAINS_PRESENT = 30.0  # V; some units show 1.0 V without mains (f0015)
+
+
+class Origin(StrEnum):
+    """Where a value comes from."""
+
+    MEASURED = "measured"
+    DERIVED = "derived"
+    ESTIMATED = "estimated"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What a unit takes for itself, and how its meters disagree; the default is none.
+
+    `efficiency` is that between DC and AC, `solar_efficiency` that of the sun's way to
+    the DC side, `hidden_a` the A that its battery meter shows too few either way.
+    """
+
+    own_w: float = 0.0
+    efficiency: float = 1.0
+    known: bool = False  # else they are not reckoned with
+    solar_efficiency: float = 1.0
+    hidden_a: float = 0.0
+
+    def battery(self, power: float, current: float, voltage: float) -> float:
+        """Return the likeliest W into the battery for those of the meter."""
+        if current == 0:
+            return power
+        return power + math.copysign(self.hidden_a * voltage, current)
+
+    def to_dc(self, power: float) -> float:
+        """Return the W on the AC side for W needed on the DC side; < 0: given."""
+        return power / self.efficiency if power > 0 else power * self.efficiency
+
+
+LOSSLESS = Losses()
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Powers in W, currents in A; battery positive while charging; None = unknown.
+
+    `losses` are own consumption and conversion; `hidden_load` is what the output takes
+    while the load reads 0 on battery: both estimates, None until they can be made.
+    """
+
+    load: float | None = None
+    load_origin: Origin = Origin.UNKNOWN
+    pv: tuple[float | None, ...] = ()
+    pv_total: float | None = None
+    pv_origin: Origin = Origin.UNKNOWN
+    battery_voltage: float | None = None
+    battery_current: float | None = None
+    battery_power: float | None = None
+    battery_origin: Origin = Origin.UNKNOWN
+    mains_present: bool | None = None
+    mains_used: bool | None = None  # the unit is connected to the mains
+    mains_power: float | None = None
+    mains_current: float | None = None
+    mains_origin: Origin = Origin.UNKNOWN
+    mains_current_origin: Origin = Origin.UNKNOWN
+    losses: float | None = None
+    losses_origin: Origin = Origin.UNKNOWN
+    hidden_load: float | None = None
+    hidden_load_origin: Origin = Origin.UNKNOWN
+
+
+def flow(
+    snapshot: Snapshot, losses: Losses | None = None, *, trickle: float = 0.0
+) -> Flow:
+    """Return the power flow of one unit; `losses` count as soon as they are known.
+
+    `trickle` are the A that the battery takes from it where the meter shows 0 on mains.
+    """
+    status = snapshot.status
+    if status is None:
+        return Flow()
+    current = _difference(
+        status.battery_charging_current, status.battery_discharge_current
+    )
+    pv, origin = _pv(snapshot)
+    total = _sum(pv) if snapshot.trackers is not None else None
+    load = _sum(tuple(_float(leg.power) for leg in legs(snapshot)))
+    battery = _product(status.battery_voltage, current)
+    found = Flow(
+        load=load,
+        load_origin=_origin(load),
+        pv=pv,
+        pv_total=total,
+        pv_origin=_origin(total, origin),
+        battery_voltage=status.battery_voltage,
+        battery_current=current,
+        battery_power=battery,
+        battery_origin=_origin(battery),
+        mains_present=mains_present(snapshot),
+        mains_used=mains_used(snapshot),
+    )
+    known = losses if losses and losses.known else None
+    return _derive(found, snapshot, known, min(trickle, UNSHOWN))
+
+
+def _derive(
+    found: Flow, snapshot: Snapshot, losses: Losses | None, trickle: float
+) -> Flow:
+    """Add what follows from the measured values; those stay as they are."""
+    status = snapshot.status
+    dc_side = _dc_side(found, snapshot, losses or LOSSLESS, trickle)
+    mains, origin = _mains(found, dc_side, losses or LOSSLESS)
+    current, measured = _quotient(mains, found, status), origin
+    if status is not None and status.grid_input_current is not None:
+        current, measured = status.grid_input_current, Origin.MEASURED
+    lost = hidden = None
+    if losses is not None and dc_side is not None and found.load is not None:
+        lost = _lost(found, dc_side, losses)
+        hidden = _hidden_load(found, snapshot, dc_side, losses)
+    return replace(
+        found,
+        mains_power=mains,
+        mains_origin=origin,
+        mains_current=current,
+        mains_current_origin=_origin(current, measured),
+        losses=lost,
+        losses_origin=_origin(lost, Origin.ESTIMATED),
+        hidden_load=hidden,
+        hidden_load_origin=_origin(hidden, Origin.ESTIMATED),
+    )
+
+
+def mains_present(snapshot: Snapshot) -> bool | None:
+    """Tell whether there is voltage at the AC input."""
+    status = snapshot.status
+    if status is None or status.grid_voltage is None:
+        return None
+    return status.grid_voltage >= MAINS_PRESENT
+
+
+def mains_used(snapshot: Snapshot) -> bool | None:
+    """Tell whether the unit takes from the mains: by its mode, or by b0."""
+    if snapshot.mode not in MODES or snapshot.status is None:
+        return None  # also for a letter that no document explains
+    if snapshot.mode in MAINS_MODES:
+        return mains_present(snapshot)
+    if snapshot.mode in OUTPUT_OFF_MODES:
+        return bool(mains_present(snapshot) and snapshot.status.ac_charging)
+    return False
+
+
+def _dc_side(
+    found: Flow, snapshot: Snapshot, losses: Losses, trickle: float
+) -> float | None:
+    """Return the W that the battery takes beyond what the sun gives; < 0: gives."""
+    if found.pv_total is None:
+        return None
+    sun = found.pv_total * losses.solar_efficiency
+    if not snapshot.battery_fitted:
+        return -sun
+    power, current, volts = (
+        found.battery_power,
+        found.battery_current,
+        found.battery_voltage,
+    )
+    if power is None or current is None or volts is None:
+        return None
+    if current == 0 and found.mains_used:
+        return trickle * volts - sun
+    return losses.battery(power, current, volts) - sun
+
+
+def _mains(
+    found: Flow, dc_side: float | None, losses: Losses
+) -> tuple[float | None, Origin]:
+    """Return what the mains must give: the load, the DC side's need, the unit's own.
+
+    The load takes it past the converter; only what goes to or comes from the DC side
+    is converted.
+    """
+    if found.mains_used is None:
+        return None, Origin.UNKNOWN
+    if not found.mains_used:
+        return 0.0, Origin.DERIVED
+    if found.load is None or dc_side is None:
+        return None, Origin.UNKNOWN
+    guessed = found.pv_origin is Origin.ESTIMATED and found.pv_total != 0
+    power = max(0.0, found.load + losses.to_dc(dc_side) + losses.own_w)
+    return power, Origin.ESTIMATED if guessed else Origin.DERIVED
+
+
+def _lost(found: Flow, dc_side: float, losses: Losses) -> float | None:
+    """Return what is converted into heat now; None in a mode that nobody knows."""
+    if found.mains_used is None or found.load is None:
+        return None
+    sun = (found.pv_total or 0.0) * (1 - losses.solar_efficiency)
+    converted = found.load * (1 / losses.efficiency - 1)
+    if found.mains_used:
+        converted = losses.to_dc(dc_side) - dc_side
+    return max(0.0, losses.own_w + sun + converted)
+
+
+def _hidden_load(
+    found: Flow, snapshot: Snapshot, dc_side: float, losses: Losses
+) -> float | None:
+    """Return what the output takes on battery while its load reads 0.
+
+    Only while the battery's meter does not read 0 either: then nobody knows.
+    """
+    seen = bool(found.battery_current) and snapshot.battery_fitted
+    if snapshot.mode not in BATTERY_MODES or found.load != 0 or not seen:
+        return None
+    return max(0.0, -dc_side - losses.own_w) * losses.efficiency
+
+
+def _pv(snapshot: Snapshot) -> tuple[tuple[float | None, ...], Origin]:
+    """Return the power of each tracker: field 20, and QPIGS2 for the others."""
+    status, second = snapshot.status, snapshot.second
+    if status is None:
+        return (), Origin.UNKNOWN
+    first, origin = _float(status.pv_charging_power), Origin.MEASURED
+    if first is None:
+        # The layout of 17 words has no PV power; its PV current is battery-side.
+        first = _product(status.scc_battery_voltage, status.pv_input_current)
+        origin = Origin.ESTIMATED
+    if (snapshot.trackers or 1) < 2:
+        return (first,), origin
+    match second:
+        case SecondTrackerDuo():
+            rest = (_float(second.pv2_power), _float(second.pv3_power))
+            return (first, *rest[: (snapshot.trackers or 2) - 1]), origin
+        case SecondTracker():
+            return (first, _float(second.pv2_power)), origin
+        case SecondPhase():
+            power = _product(second.pv2_voltage, second.pv2_current)
+            return (first, power), Origin.ESTIMATED
+    return (first, None), origin
+
+
+def _float(value: float | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _difference(plus: float | None, minus: float | None) -> float | None:
+    return None if plus is None or minus is None else float(plus - minus)
+
+
+def _product(one: float | None, other: float | None) -> float | None:
+    return None if one is None or other is None else one * other
+
+
+def _quotient(
+    power: float | None, found: Flow, status: GeneralStatus | None
+) -> float | None:
+    if power is None or status is None or status.grid_voltage is None:
+        return None
+    return power / status.grid_voltage if found.mains_present else 0.0
+
+
+def _origin(value: float | None, origin: Origin = Origin.MEASURED) -> Origin:
+    return Origin.UNKNOWN if value is None else origin
+
+
+def _sum(values: tuple[float | None, ...]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) and known else None

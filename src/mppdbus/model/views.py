@@ -1,0 +1,204 @@
+"""What a service row may look at: one unit, or all of them together. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from mppdbus.model.alarms import AlarmState, momentary
+from mppdbus.model.battery.state_of_charge import Charge, own_charge
+from mppdbus.model.energy.history import History
+from mppdbus.model.energy.ledger import Counters
+from mppdbus.model.power import Flow, flow
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.victron_codes import (
+    DISCONNECTED,
+    AcInput,
+    Mode,
+    State,
+    active_input,
+    mode,
+    state,
+)
+
+T = TypeVar("T")
+
+__all__ = ["Charge", "SystemView", "Unit", "UnitView", "own_charge"]
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What is fixed about an inverter: from the config, and where it is plugged in."""
+
+    name: str
+    connection: str
+    instance: int
+    phase: int = 1
+    ac_input: AcInput = AcInput.GRID
+    profile: str = "hybrid"  # or "inverter"
+    bus_name: str = ""  # of the profile "inverter", where the user has chosen one
+    phase_follows: bool = False  # the unit itself says which phase it is on
+    ac_input_follows: bool = False  # the GX's setting says what its AC input is
+    given: str = ""  # the name that its user has given it since
+
+    @property
+    def called(self) -> str:
+        """The name that people know it by."""
+        return self.given or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class UnitView:
+    """One inverter at one moment, with all that follows from its snapshot."""
+
+    unit: Unit
+    snapshot: Snapshot = field(default_factory=Snapshot)
+    flow: Flow = field(default_factory=Flow)
+    alarm_state: AlarmState = field(default_factory=AlarmState)
+    state: State | None = None
+    mode: Mode | None = None
+    active_input: int | None = None
+    charge: Charge = field(default_factory=Charge)
+    counters: Counters | None = None  # None until its books are open
+    history: History | None = None
+
+    @classmethod
+    def of(
+        cls,
+        unit: Unit,
+        snapshot: Snapshot,
+        *,
+        power: Flow | None = None,
+        alarms: AlarmState | None = None,
+        charge: Charge | None = None,
+        counters: Counters | None = None,
+        history: History | None = None,
+    ) -> UnitView:
+        """Work out the view of a snapshot."""
+        return cls(
+            unit=unit,
+            charge=own_charge(snapshot) if charge is None else charge,
+            counters=counters,
+            history=history,
+            snapshot=snapshot,
+            flow=flow(snapshot) if power is None else power,
+            alarm_state=momentary(snapshot) if alarms is None else alarms,
+            state=state(snapshot),
+            mode=mode(snapshot),
+            active_input=active_input(snapshot),
+        )
+
+    @property
+    def alarms(self) -> dict[str, int | None]:
+        """The level of each alarm path."""
+        return self.alarm_state.levels
+
+    @property
+    def error_code(self) -> int | None:
+        """`/ErrorCode`: 0, or a number of Victron's charger errors."""
+        return self.alarm_state.error_code
+
+    @property
+    def soc(self) -> float | None:
+        """The state of charge in %."""
+        return self.charge.percent
+
+
+@dataclass(frozen=True, slots=True)
+class SystemView:
+    """All units of the hybrid profile as one system; only those online count."""
+
+    units: tuple[UnitView, ...]
+    charge: Charge = field(default_factory=Charge)  # of the battery they share
+    online: tuple[UnitView, ...] = field(init=False)  # the units that answer
+    live: tuple[UnitView, ...] = field(init=False)  # of these, who has values to show
+
+    def __post_init__(self) -> None:
+        online = tuple(view for view in self.units if view.snapshot.online)
+        live = tuple(view for view in online if view.snapshot.status is not None)
+        object.__setattr__(self, "online", online)
+        object.__setattr__(self, "live", live)
+
+    @property
+    def lead(self) -> UnitView | None:
+        """The unit with the lowest instance that answers; systemcalc follows it too."""
+        units = self.live or self.online
+        if len(units) == 1:
+            return units[0]
+        return min(units, key=lambda view: view.unit.instance, default=None)
+
+    def on_phase(self, phase: int) -> SystemView:
+        """Return the part of the system that is on one phase."""
+        units = tuple(v for v in self.units if v.unit.phase == phase)
+        return SystemView(units, self.charge)
+
+    @property
+    def with_input(self) -> SystemView:
+        """The part of the system that has an AC input, which alone can fail."""
+        units = tuple(v for v in self.units if v.unit.ac_input != AcInput.NONE)
+        same = len(units) == len(self.units)
+        return self if same else SystemView(units, self.charge)
+
+    def total(self, value: Callable[[UnitView], float | None]) -> float | None:
+        """Add a value up; None as soon as one unit of those that are live lacks it.
+
+        Who has just become mute is as good as away: the sums of the others stay.
+        """
+        return joined(self.live, value, _sum)
+
+    def mean(self, value: Callable[[UnitView], float | None]) -> float | None:
+        """Average a value that all units share, such as a voltage.
+
+        A unit whose output is off has none of it, as long as another one has.
+        """
+        return joined(self.online, value, _mean)
+
+    @property
+    def active_input(self) -> int | None:
+        """Return one ActiveInput for all: 0 as soon as one unit uses the mains."""
+        known = {v.active_input for v in self.online if v.active_input is not None}
+        if not known:
+            return None
+        return 0 if 0 in known else DISCONNECTED
+
+    @property
+    def state(self) -> State | None:
+        """Fault as soon as one unit has one, else the state of the leading unit."""
+        if State.FAULT in [view.state for view in self.online]:
+            return State.FAULT
+        lead = self.lead
+        return lead.state if lead else None
+
+    @property
+    def mode(self) -> Mode | None:
+        """The mode of the leading unit."""
+        lead = self.lead
+        return lead.mode if lead else None
+
+    def alarm(self, name: str) -> int | None:
+        """Return the highest level of an alarm."""
+        known = [x for v in self.online if (x := v.alarms.get(name)) is not None]
+        return max(known, default=None)
+
+
+def joined(
+    views: Sequence[UnitView],
+    read: Callable[[UnitView], T],
+    join: Callable[[list[T]], T],
+) -> T:
+    """Make one of what each unit says; what the only one says is what all say."""
+    if len(views) == 1:
+        return read(views[0])
+    return join([read(view) for view in views])
+
+
+def _sum(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known and len(known) == len(values) else None
+
+
+def _mean(values: list[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    some = [value for value in known if value] or known
+    return sum(some) / len(some) if some else None
