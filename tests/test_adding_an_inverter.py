@@ -143,7 +143,9 @@ def name_the_family(project: Path, row: str) -> None:
     edit(protocol / "dialect_table.py", last, row)
     clue = cell("protocol/dialects/identification.py")
     edit(protocol / "identification.py", '    (r"VMII-NXPW"', f"    {clue}\n")
-    edit(code / "config.py", '    "revo",\n', f"    {cell('config.py')}\n")
+    edit(
+        code / "config/models.py", '    "revo",\n', f"    {cell('config/models.py')}\n"
+    )
     kept_out = f"    {cell('protocol/settings/setters.py')}\n"
     edit(protocol / "setters.py", '    "revo",  # writes', kept_out)
 

@@ -21,7 +21,7 @@ import tomli
 from mppdbus.commands import detect
 from mppdbus.commands.probe import probe
 from mppdbus.commands.target import at_port
-from mppdbus.config import parse
+from mppdbus.config.models import parse
 from mppdbus.host.ports import Candidate, Verdict
 from mppdbus.protocol.framing import encode_reply
 from support_commands import MPPDBUS, Simulated, cli, command, simulated

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from mppdbus.config import (
+from mppdbus.config.messages import closest, show
+from mppdbus.config.models import (
     BAUDS,
     DIALECTS,
     BatteryConfig,
@@ -22,7 +23,6 @@ from mppdbus.config import (
     load,
     parse,
 )
-from mppdbus.config_words import closest, show
 from mppdbus.errors import ConfigError
 from mppdbus.transport.port_url import PortUrl
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mppdbus.config import parse
+from mppdbus.config.models import parse
 from mppdbus.errors import ConfigError
 
 ONE = '[[inverter]]\nport = "/dev/ttyUSB0"\n'

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mppdbus import daemon, link, poller
-from mppdbus.config import parse
+from mppdbus.config.models import parse
 from mppdbus.daemon import Keeper, unit_of
 from mppdbus.installation import Installation
 from mppdbus.model.battery.bank import BankSettings

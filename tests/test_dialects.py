@@ -7,7 +7,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from mppdbus import config
+from mppdbus.config import models as config
 from mppdbus.protocol.dialects import (
     DIALECTS,
     MODEL_NUMBERS,
@@ -196,7 +196,9 @@ def test_trackers_are_known_from_qpigs2_only() -> None:
 
 def test_the_configuration_offers_exactly_these() -> None:
     if missing := sorted(set(DIALECTS) - set(config.DIALECTS)):
-        pytest.fail(f"add {missing} to Dialect in src/mppdbus/config.py", pytrace=False)
+        pytest.fail(
+            f"add {missing} to Dialect in src/mppdbus/config/models.py", pytrace=False
+        )
     assert set(config.DIALECTS) == {"auto", *DIALECTS}
 
 

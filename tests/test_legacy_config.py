@@ -2,9 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mppdbus.config import InverterConfig, parse
+from mppdbus.config.models import InverterConfig, parse
+from mppdbus.config.old_ini import _RULES, convert
 from mppdbus.errors import ConfigError
-from mppdbus.legacy_config import _RULES, convert
 from mppdbus.transport.port_url import PortUrl
 
 README_SAMPLE = """\

@@ -9,7 +9,7 @@ import re
 import signal
 from datetime import date
 
-from mppdbus.config import Config, InverterConfig
+from mppdbus.config.models import Config, InverterConfig
 from mppdbus.errors import (
     BusAway,
     BusError,

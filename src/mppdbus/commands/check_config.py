@@ -7,7 +7,7 @@ import asyncio
 from pathlib import Path
 
 from mppdbus.cli import Output
-from mppdbus.config import describe, load
+from mppdbus.config.models import describe, load
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,9 +7,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from mppdbus.config import parse
+from mppdbus.config.models import parse
+from mppdbus.config.old_ini import convert
 from mppdbus.errors import ConfigError
-from mppdbus.legacy_config import convert
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import logging
 from pathlib import Path
 
-from mppdbus.config import load
+from mppdbus.config.models import load
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

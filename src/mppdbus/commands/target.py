@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from mppdbus.config import BAUDS, Config, InverterConfig, load
+from mppdbus.config.models import BAUDS, Config, InverterConfig, load
 from mppdbus.daemon import PATIENCE
 from mppdbus.errors import ConfigError
 from mppdbus.host.ports import Verdict, candidates

@@ -24,7 +24,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from mppdbus.config_words import (
+from mppdbus.config.messages import (
     any_of,
     bad_syntax,
     bad_value,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from math import isfinite
 from textwrap import wrap
 
-from mppdbus.config import BARE_BUS_NAME, BAUDS, BUS_NAME, NAME, InverterConfig
-from mppdbus.config_words import any_of, in_toml, plain, show
+from mppdbus.config.messages import any_of, in_toml, plain, show
+from mppdbus.config.models import BARE_BUS_NAME, BAUDS, BUS_NAME, NAME, InverterConfig
 from mppdbus.errors import ConfigError
 from mppdbus.transport.port_url import parse_port
 
