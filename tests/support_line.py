@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mppdbus.errors import PortLost
-from mppdbus.link import Link
+from mppdbus.inverter.link import Link
 from mppdbus.simulator.line import Line
 from mppdbus.simulator.simulator import Simulator
 from mppdbus.transport.base import Receiver

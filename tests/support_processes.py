@@ -19,7 +19,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from mppdbus.plan import ONCE
+from mppdbus.inverter.schedule import ONCE
 from support_bus import BusItemClient
 
 MPPDBUS = (sys.executable, "-m", "mppdbus")

@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from mppdbus.errors import MppdbusError
-from mppdbus.inverter import Inverter
-from mppdbus.link import Link
+from mppdbus.inverter.device import Inverter
+from mppdbus.inverter.link import Link
+from mppdbus.inverter.poller import Poller
 from mppdbus.model.snapshot import Snapshot
-from mppdbus.poller import Poller
 from mppdbus.simulator.control import Scene
 from mppdbus.simulator.inverter import SimulatedInverter
 from mppdbus.simulator.pace import Pace

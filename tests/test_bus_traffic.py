@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from dbus_fast import Message, MessageType, Variant
 
-from mppdbus.plan import ONCE
+from mppdbus.inverter.schedule import ONCE
 from mppdbus.simulator.simulator import Simulator
 from support_processes import UNITS
 from support_run import SYSTEM, Daemon, Ports, Watcher, eventually

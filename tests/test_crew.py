@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mppdbus.crew import RESCAN, ROUNDS, SLOTS, Crew, Own
+from mppdbus.inverter.parallel_set import RESCAN, ROUNDS, SLOTS, Crew, Own
 from mppdbus.model.parallel import snapshot_of
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.replies.parallel import ParallelStatus

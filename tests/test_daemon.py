@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from mppdbus import daemon, link, poller
+from mppdbus import daemon
 from mppdbus.config.models import parse
 from mppdbus.daemon import Keeper, unit_of
 from mppdbus.installation import Installation
+from mppdbus.inverter import link, poller
 from mppdbus.model.battery.bank import BankSettings
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.simulator.simulator import Simulator

@@ -6,10 +6,10 @@ import asyncio
 
 import pytest
 
-from mppdbus.doubt import SWAP
 from mppdbus.errors import LinkError, NoReply
-from mppdbus.plan import SHORTEST_KEEP, WHO
-from mppdbus.poller import FAILURES_OFFLINE, FAILURES_REOPEN
+from mppdbus.inverter.poller import FAILURES_OFFLINE, FAILURES_REOPEN
+from mppdbus.inverter.schedule import SHORTEST_KEEP, WHO
+from mppdbus.inverter.swap_check import SWAP
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.simulator import Simulator, simulate
 from support_simulator import inverter_of, warped

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mppdbus.errors import CorruptReply, OtherProtocol, UnknownLayout
-from mppdbus.link import Link
+from mppdbus.inverter.link import Link
 from mppdbus.protocol.framing import Flaw, Frame, ResponseFramer, encode_reply
 from mppdbus.protocol.other_protocols import foreign
 from mppdbus.simulator.pace import Pace

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from mppdbus.inverter.schedule import SHORTEST_KEEP
 from mppdbus.model.snapshot import Identity, Snapshot
 from mppdbus.model.views import Unit
-from mppdbus.plan import SHORTEST_KEEP
 from mppdbus.simulator.inverter import SimulatedInverter
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.simulator import Simulator, simulate

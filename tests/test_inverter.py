@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from mppdbus.errors import NoReply, OtherProtocol, UnknownLayout
-from mppdbus.inverter import Inverter
+from mppdbus.inverter.device import Inverter
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.framing import encode_reply

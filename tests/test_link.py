@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from blockbuster import blockbuster_ctx
 
-from mppdbus import link as link_module
 from mppdbus.errors import (
     CorruptReply,
     EchoedRequest,
@@ -21,7 +20,8 @@ from mppdbus.errors import (
     PortLost,
     Refused,
 )
-from mppdbus.link import Link, Priority
+from mppdbus.inverter import link as link_module
+from mppdbus.inverter.link import Link, Priority
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.protocol.queries import decode
 from mppdbus.simulator.pace import Overrun, Pace

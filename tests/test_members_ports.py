@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mppdbus.link import Link
+from mppdbus.inverter.link import Link
 from mppdbus.model.phases import legs
 from mppdbus.model.power import flow
 from mppdbus.simulator.pace import Pace

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mppdbus.inverter import Inverter
-from mppdbus.link import Link
-from mppdbus.meters import Meters
+from mppdbus.inverter.device import Inverter
+from mppdbus.inverter.energy_meters import Meters
+from mppdbus.inverter.link import Link
 from mppdbus.simulator.simulator import Simulator
 from mppdbus.transport import open_transport
 from mppdbus.transport.port_url import parse_port

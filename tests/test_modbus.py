@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mppdbus import stranger as stranger_module
 from mppdbus.errors import NoReply, OtherProtocol
-from mppdbus.inverter import Inverter
-from mppdbus.link import Link
+from mppdbus.inverter import modbus_probe as stranger_module
+from mppdbus.inverter.device import Inverter
+from mppdbus.inverter.link import Link
+from mppdbus.inverter.modbus_probe import Stranger, find_modbus
 from mppdbus.protocol.modbus import (
     QUESTIONS,
     Question,
@@ -27,7 +28,6 @@ from mppdbus.simulator.modbus import ModbusStation, crc
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.server import serve_pty, serve_tcp
 from mppdbus.simulator.simulator import Response, Simulator, simulate
-from mppdbus.stranger import Stranger, find_modbus
 from mppdbus.transport import open_transport
 from mppdbus.transport.port_url import parse_port
 from support_bus import PrivateBus

@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from mppdbus.errors import Refused
-from mppdbus.inverter import Inverter
-from mppdbus.link import Link
+from mppdbus.inverter.device import Inverter
+from mppdbus.inverter.link import Link
 from mppdbus.protocol.dialects import explain
 from mppdbus.protocol.framing import checksum
 from mppdbus.protocol.replies.fields import Reading

@@ -8,7 +8,7 @@ from statistics import mean
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mppdbus.pace import GUARD, Pace
+from mppdbus.inverter.timing import GUARD, Pace
 
 END = 0.552  # s, a QPIGS with think time
 BYTE = 1 / 240

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from mppdbus.plan import ONCE, RECURRING, WHO, Plan
+from mppdbus.inverter.schedule import ONCE, RECURRING, WHO, Plan
 from mppdbus.protocol.queries import QUERIES, base_command
 
 

@@ -18,10 +18,15 @@ from mppdbus.errors import (
     PortLost,
     Refused,
 )
-from mppdbus.inverter import Inverter
+from mppdbus.inverter.device import Inverter
+from mppdbus.inverter.poller import (
+    FAILED_EVERY,
+    FAILURES_OFFLINE,
+    FAILURES_REOPEN,
+    Poller,
+)
+from mppdbus.inverter.schedule import ONCE, OPTIONAL, SHORTEST_KEEP
 from mppdbus.model.snapshot import Snapshot
-from mppdbus.plan import ONCE, OPTIONAL, SHORTEST_KEEP
-from mppdbus.poller import FAILED_EVERY, FAILURES_OFFLINE, FAILURES_REOPEN, Poller
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.control import Scene
 from mppdbus.simulator.pace import Pace

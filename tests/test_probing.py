@@ -15,7 +15,7 @@ from mppdbus.errors import (
     PortLost,
     Refused,
 )
-from mppdbus.probing import probe
+from mppdbus.inverter.optional_queries import probe
 from mppdbus.protocol.dialects import DIALECTS, identify
 from mppdbus.protocol.optional_queries import CAPABILITIES, Capability, Outcome
 from mppdbus.protocol.queries import QUERIES, base_command, decode

@@ -9,7 +9,7 @@ import pytest
 
 from mppdbus.commands.recorder import ALWAYS, Recorder, Tap, is_query
 from mppdbus.errors import EchoedRequest, NoReply, OtherProtocol
-from mppdbus.link import Link
+from mppdbus.inverter.link import Link
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.protocol.optional_queries import CAPABILITIES
 from mppdbus.protocol.queries import base_command

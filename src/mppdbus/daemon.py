@@ -21,18 +21,18 @@ from mppdbus.errors import (
 from mppdbus.host.platform import on_venus
 from mppdbus.host.port_location import place_of
 from mppdbus.installation import Installation
-from mppdbus.inverter import Inverter
-from mppdbus.link import Link
-from mppdbus.meters import Meters
+from mppdbus.inverter.device import Inverter
+from mppdbus.inverter.energy_meters import Meters
+from mppdbus.inverter.link import Link
+from mppdbus.inverter.modbus_probe import Stranger
+from mppdbus.inverter.poller import Poller
+from mppdbus.inverter.schedule import FASTEST
 from mppdbus.model.battery.bank import BankSettings
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.model.views import Unit
 from mppdbus.others import Others
-from mppdbus.plan import FASTEST
-from mppdbus.poller import Poller
 from mppdbus.statefile import local_now, state_directory
-from mppdbus.stranger import Stranger
 from mppdbus.transport import open_transport
 from mppdbus.venus.bus import bus_address
 

@@ -18,9 +18,10 @@ from mppdbus.errors import (
     Refused,
     UnknownLayout,
 )
-from mppdbus.inverter import Inverter
-from mppdbus.link import SETTLE, Priority
-from mppdbus.probing import probe as probe_all
+from mppdbus.inverter.device import Inverter
+from mppdbus.inverter.link import SETTLE, Priority
+from mppdbus.inverter.modbus_probe import find_modbus, speaks_modbus
+from mppdbus.inverter.optional_queries import probe as probe_all
 from mppdbus.protocol.dialects import Evidence, Identification, bogus_serial, identify
 from mppdbus.protocol.optional_queries import (
     CAPABILITIES,
@@ -30,7 +31,6 @@ from mppdbus.protocol.optional_queries import (
 )
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.settings import ModelName, SerialNumber
-from mppdbus.stranger import find_modbus, speaks_modbus
 
 DEADLINE = 4.3  # s after which a port has said enough
 BRIEF = 0.5  # s that a unit may think when it is asked who it is once more

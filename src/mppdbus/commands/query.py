@@ -29,8 +29,8 @@ from mppdbus.errors import (
     Refused,
     UnknownLayout,
 )
-from mppdbus.inverter import Inverter
-from mppdbus.link import Priority, wire_log
+from mppdbus.inverter.device import Inverter
+from mppdbus.inverter.link import Priority, wire_log
 from mppdbus.protocol.dialects import DIALECTS, Evidence, Identification, identify
 from mppdbus.protocol.queries import base_command, decode
 from mppdbus.protocol.replies.fields import Reading

@@ -18,8 +18,8 @@ from mppdbus.errors import (
     Refused,
     UnknownLayout,
 )
-from mppdbus.link import Link, Priority
-from mppdbus.probing import probe
+from mppdbus.inverter.link import Link, Priority
+from mppdbus.inverter.optional_queries import probe
 from mppdbus.protocol.optional_queries import CAPABILITIES, Capabilities
 from mppdbus.protocol.queries import base_command, decode
 from mppdbus.protocol.replies.fields import Reading

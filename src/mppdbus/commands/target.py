@@ -13,8 +13,8 @@ from mppdbus.config.models import BAUDS, Config, InverterConfig, load
 from mppdbus.daemon import PATIENCE
 from mppdbus.errors import ConfigError
 from mppdbus.host.ports import Verdict, candidates
-from mppdbus.inverter import Inverter
-from mppdbus.link import Link
+from mppdbus.inverter.device import Inverter
+from mppdbus.inverter.link import Link
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.transport import open_transport
 from mppdbus.transport.port_url import PortUrl, parse_port

@@ -15,7 +15,7 @@ from mppdbus.commands.target import (
     connected,
 )
 from mppdbus.errors import LinkError, OtherProtocol, ProtocolError
-from mppdbus.inverter import Inverter
+from mppdbus.inverter.device import Inverter
 
 TITLE = "MPP Solar Device Test"
 NAMING = ("QMN", "QVFW", "QGMN")

@@ -10,11 +10,11 @@ from mppdbus.commands.target import Target, connected
 from mppdbus.commands.view.picture import Picture, of_service, of_unit
 from mppdbus.daemon import AC_INPUTS, BACK_OFF
 from mppdbus.errors import MppdbusError, OtherProtocol
-from mppdbus.inverter import Inverter
+from mppdbus.inverter.device import Inverter
+from mppdbus.inverter.poller import Poller
+from mppdbus.inverter.schedule import ONCE
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Unit, UnitView
-from mppdbus.plan import ONCE
-from mppdbus.poller import Poller
 
 if TYPE_CHECKING:
     from mppdbus.venus.client import BusWatcher

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
-from mppdbus.doubt import Doubt
 from mppdbus.errors import (
     LinkError,
     MppdbusError,
@@ -21,12 +20,10 @@ from mppdbus.errors import (
     PortLost,
     ProtocolError,
 )
-from mppdbus.inverter import Inverter
-from mppdbus.members import Members
-from mppdbus.meters import Meters
-from mppdbus.model.power import mains_present
-from mppdbus.model.snapshot import Snapshot
-from mppdbus.plan import (
+from mppdbus.inverter.device import Inverter
+from mppdbus.inverter.energy_meters import Meters
+from mppdbus.inverter.parallel_poll import Members
+from mppdbus.inverter.schedule import (
     ESSENTIAL,
     IDENTIFYING,
     MEMBER,
@@ -37,6 +34,9 @@ from mppdbus.plan import (
     Plan,
     keep_times,
 )
+from mppdbus.inverter.swap_check import Doubt
+from mppdbus.model.power import mains_present
+from mppdbus.model.snapshot import Snapshot
 
 FAILURES_OFFLINE = 3  # failed live polls in a row after which nothing is known
 FAILURES_REOPEN = 8  # after which the port is opened anew

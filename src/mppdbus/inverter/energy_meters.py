@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 from mppdbus.errors import LinkError, PortLost, ProtocolError
-from mppdbus.inverter import Inverter
+from mppdbus.inverter.device import Inverter
 from mppdbus.model.energy.history import clocks_agree
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.other import Clock, Energy

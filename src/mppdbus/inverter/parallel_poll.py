@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from mppdbus.crew import Own
 from mppdbus.errors import LinkError, PortLost, ProtocolError, Refused
-from mppdbus.inverter import Inverter
+from mppdbus.inverter.device import Inverter
+from mppdbus.inverter.parallel_set import Own
 from mppdbus.model.parallel import (
     TELLING,
     at_the_battery,

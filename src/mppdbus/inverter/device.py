@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar, cast
 
-from mppdbus.crew import OTHERS, Crew
 from mppdbus.errors import (
     CorruptReply,
     LinkError,
@@ -18,7 +17,8 @@ from mppdbus.errors import (
     Refused,
     UnknownLayout,
 )
-from mppdbus.link import Link, Priority
+from mppdbus.inverter.link import Link, Priority
+from mppdbus.inverter.parallel_set import OTHERS, Crew
 from mppdbus.model.parallel import phase_of
 from mppdbus.model.snapshot import Identity, LinkState, Second, Snapshot
 from mppdbus.protocol.dialects import (

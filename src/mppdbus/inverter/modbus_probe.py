@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 
 from mppdbus.errors import NoReply, OtherProtocol
-from mppdbus.inverter import Inverter
+from mppdbus.inverter.device import Inverter
 from mppdbus.protocol.modbus import QUESTIONS, Question, answers, encode_read
 from mppdbus.transport import Transport, open_transport
 from mppdbus.transport.port_url import PortUrl

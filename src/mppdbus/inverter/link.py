@@ -25,7 +25,7 @@ from mppdbus.errors import (
     PortLost,
     UnknownLayout,
 )
-from mppdbus.pace import Pace
+from mppdbus.inverter.timing import Pace
 from mppdbus.protocol.framing import Flaw, Frame, ResponseFramer, encode_request
 from mppdbus.protocol.other_protocols import foreign
 from mppdbus.transport import Transport

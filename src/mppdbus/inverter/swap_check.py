@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from mppdbus.errors import LinkError
-from mppdbus.inverter import Inverter
+from mppdbus.inverter.device import Inverter
 from mppdbus.protocol.dialects import bogus_serial
 from mppdbus.protocol.replies.settings import SerialNumber
 
