@@ -11,7 +11,7 @@ from typing import Self
 
 SCRIPT = """
 import asyncio, json, sys
-from mppdbus.venus.bus import Item, Kind, VictronService
+from mppdbus.venus.dbus.service import Item, Kind, VictronService
 
 async def main(name, address, values):
     items = [

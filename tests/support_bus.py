@@ -22,7 +22,7 @@ from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import DBusError
 
-from mppdbus.venus.bus import Item, VictronService
+from mppdbus.venus.dbus.service import Item, VictronService
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator

@@ -16,7 +16,7 @@ from mppdbus.model.energy.ledger import Books
 from mppdbus.simulator.profiles import PROFILES
 from mppdbus.statefile import file_name
 from mppdbus.storage.atomic_file import AtomicFile
-from mppdbus.venus.uids import candidates
+from mppdbus.venus.settings.unit_ids import candidates
 from points import FULL_LINE, NO_INPUT, SETUPS, Point, Setup
 from support_bus import BusItemClient
 from support_losses import Run

@@ -20,7 +20,7 @@ import pytest
 from dbus_fast import Message, MessageType, NameFlag, Variant
 from dbus_fast.aio import MessageBus
 
-from mppdbus.venus.localsettings import LocalSettings, Setting
+from mppdbus.venus.settings.store import LocalSettings, Setting
 from support_bus import ITEM, BusItemClient, unwrap
 from support_processes import Program, names, until
 

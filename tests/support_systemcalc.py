@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from mppdbus.errors import BusError
-from mppdbus.venus.client import BusWatcher
+from mppdbus.venus.dbus.client import BusWatcher
 
 Values = Mapping[str, Any]
 

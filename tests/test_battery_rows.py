@@ -9,10 +9,10 @@ from pathlib import Path
 
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Charge, SystemView, Unit, UnitView
-from mppdbus.venus.battery_rows import BATTERY, NAME, PRODUCT_NAME
-from mppdbus.venus.bus import Kind, Value
-from mppdbus.venus.extra_rows import CHARGE_CONTROL, CORRECTION
-from mppdbus.venus.rows import values_of
+from mppdbus.venus.dbus.service import Kind, Value
+from mppdbus.venus.tables.battery import BATTERY, NAME, PRODUCT_NAME
+from mppdbus.venus.tables.cards import CHARGE_CONTROL, CORRECTION
+from mppdbus.venus.tables.row import values_of
 from support_bus import serving
 from support_snapshots import online, qpigs
 

@@ -9,8 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from mppdbus.errors import BusError
-from mppdbus.venus.batterywatch import BatteryWatch
-from mppdbus.venus.bus import Item, Kind, VictronService
+from mppdbus.venus.battery_monitor import BatteryWatch
+from mppdbus.venus.dbus.service import Item, Kind, VictronService
 from support_bms import NAME, Bms
 from support_bus import PrivateBus
 

@@ -12,7 +12,7 @@ import pytest
 from dbus_fast import Message, MessageFlag
 from dbus_fast.errors import DBusError
 
-from mppdbus.venus.bus import Item, Kind, Value, VictronService
+from mppdbus.venus.dbus.service import Item, Kind, Value, VictronService
 from support_bus import ITEM, BusItemClient, serving
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from dbus_fast import Message
 
-from mppdbus.venus import outbox, wire
-from mppdbus.venus.bus import Item, Kind, Value, VictronService
+from mppdbus.venus.dbus import connection as wire
+from mppdbus.venus.dbus import signals as outbox
+from mppdbus.venus.dbus.service import Item, Kind, Value, VictronService
 from support_bus import ITEM, BusItemClient, PrivateBus, serving
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from dbus_fast.errors import DBusError
 
 from mppdbus.errors import BusError
-from mppdbus.venus.bus import Item, Kind, VictronService, bus_address
+from mppdbus.venus.dbus.service import Item, Kind, VictronService, bus_address
 from support_bus import BusItemClient, PrivateBus, serving
 
 pytestmark = pytest.mark.usefixtures("never_blocking")
@@ -275,7 +275,9 @@ def test_the_system_bus_is_where_the_environment_says(
     assert bus_address("system") == "unix:path=/somewhere"
     monkeypatch.delenv("DBUS_SYSTEM_BUS_ADDRESS")
     usual, older = tmp_path / "run", tmp_path / "var"
-    monkeypatch.setattr("mppdbus.venus.wire._SYSTEM_SOCKETS", (str(usual), str(older)))
+    monkeypatch.setattr(
+        "mppdbus.venus.dbus.connection._SYSTEM_SOCKETS", (str(usual), str(older))
+    )
     assert bus_address("system") == f"unix:path={usual}"
     older.touch()
     assert bus_address("system") == f"unix:path={older}"

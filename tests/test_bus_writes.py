@@ -12,7 +12,7 @@ import pytest
 from dbus_fast import Variant
 
 from mppdbus.errors import Refused
-from mppdbus.venus.bus import (
+from mppdbus.venus.dbus.service import (
     ACCEPTED,
     NOT_WRITABLE,
     REFUSED,

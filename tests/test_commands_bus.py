@@ -17,8 +17,8 @@ import pytest
 
 from mppdbus.commands.view.sources import BusSource
 from mppdbus.errors import BusError
-from mppdbus.venus.bus import Item, Kind, Value, VictronService
-from mppdbus.venus.client import BusWatcher, Change
+from mppdbus.venus.dbus.client import BusWatcher, Change
+from mppdbus.venus.dbus.service import Item, Kind, Value, VictronService
 from support_bus import PrivateBus
 from support_commands import MPPDBUS, cli, command
 

@@ -28,7 +28,7 @@ from mppdbus.commands.view.widgets import (
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Unit, UnitView
 from mppdbus.venus.publisher import values_of
-from mppdbus.venus.services import INVERTER, MULTI
+from mppdbus.venus.tables.services import INVERTER, MULTI
 from support_snapshots import online, qpigs
 
 UNIT = Unit("garage", "/dev/ttyUSB0", 288)

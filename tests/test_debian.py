@@ -11,7 +11,7 @@ import pytest
 
 from mppdbus.errors import BusError
 from mppdbus.statefile import state_directory
-from mppdbus.venus.bus import VictronService
+from mppdbus.venus.dbus.service import VictronService
 from support_bus import PrivateBus
 from support_run import BATTERY, INVERTER, MULTI, SYSTEM, Daemon, Ports, Watcher
 

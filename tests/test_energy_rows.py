@@ -13,8 +13,8 @@ from mppdbus.model.energy.sample import Sample
 from mppdbus.model.power import flow
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Unit, UnitView
-from mppdbus.venus.items import CHECKS, Value
-from mppdbus.venus.services import (
+from mppdbus.venus.dbus.items import CHECKS, Value
+from mppdbus.venus.tables.services import (
     INVERTER,
     MULTI,
     history_items,

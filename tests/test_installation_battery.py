@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mppdbus.venus.extra_rows import CORRECTION
+from mppdbus.venus.tables.cards import CORRECTION
 from support_bms import NAME as BMS
 from support_bms import Bms
 from support_installation import (

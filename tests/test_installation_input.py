@@ -13,8 +13,8 @@ from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.simulator import simulate
-from mppdbus.venus.bus import Item, Kind
-from mppdbus.venus.notices import INJECT, PLATFORM
+from mppdbus.venus.dbus.service import Item, Kind
+from mppdbus.venus.notifications import INJECT, PLATFORM
 from support_bus import serving
 from support_installation import (
     FIRST,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mppdbus.venus.bus import Item, Kind, introspection_xml
-from mppdbus.venus.tree import Tree
+from mppdbus.venus.dbus.service import Item, Kind, introspection_xml
+from mppdbus.venus.dbus.tree import Tree
 
 
 @pytest.mark.parametrize("path", ["", "/", "Ac", "/Ac/", "//Ac", "/Ac-Out", "/Ac Out"])

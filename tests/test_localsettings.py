@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from mppdbus.localsetting import custom_name_path, instance_path
-from mppdbus.venus.localsettings import (
+from mppdbus.venus.settings.setting import custom_name_path, instance_path
+from mppdbus.venus.settings.store import (
     DeviceSettings,
     LocalSettings,
     Setting,

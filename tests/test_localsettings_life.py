@@ -11,9 +11,9 @@ import pytest
 from dbus_fast import Message
 
 from mppdbus.errors import BusError
-from mppdbus.localsetting import custom_name_path, instance_path
 from mppdbus.storage.atomic_file import AtomicFile
-from mppdbus.venus.localsettings import DeviceSettings, LocalSettings
+from mppdbus.venus.settings.setting import custom_name_path, instance_path
+from mppdbus.venus.settings.store import DeviceSettings, LocalSettings
 from support_bus import BusItemClient, PrivateBus
 from support_settings import (
     CAPACITY,

@@ -30,7 +30,7 @@ from mppdbus.protocol.replies.status import (
     Warnings,
 )
 from mppdbus.venus.publisher import values_of
-from mppdbus.venus.services import INVERTER, MULTI, SYSTEM, SYSTEM_PHASE
+from mppdbus.venus.tables.services import INVERTER, MULTI, SYSTEM, SYSTEM_PHASE
 from support_frames import FRAMES
 
 EXAMPLES = int(os.environ.get("MPPDBUS_EXAMPLES", "1500"))

@@ -10,11 +10,11 @@ import pytest
 
 from mppdbus.errors import BusError
 from mppdbus.model.alarms import Kind, Notice
-from mppdbus.venus import notices
-from mppdbus.venus.bus import ACCEPTED, Item, VictronService
-from mppdbus.venus.items import Kind as Type
-from mppdbus.venus.items import Value
-from mppdbus.venus.notices import INJECT, PLATFORM, Notifier
+from mppdbus.venus import notifications as notices
+from mppdbus.venus.dbus.items import Kind as Type
+from mppdbus.venus.dbus.items import Value
+from mppdbus.venus.dbus.service import ACCEPTED, Item, VictronService
+from mppdbus.venus.notifications import INJECT, PLATFORM, Notifier
 from support_bus import PrivateBus
 from support_settings import soon
 

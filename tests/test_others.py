@@ -11,7 +11,7 @@ import pytest
 from mppdbus.installation import Told
 from mppdbus.others import Others
 from mppdbus.venus import publisher
-from mppdbus.venus.bus import VictronService
+from mppdbus.venus.dbus.service import VictronService
 from support_installation import (
     BATTERY,
     FIRST,

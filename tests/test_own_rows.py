@@ -13,10 +13,10 @@ from mppdbus.model.snapshot import LinkState, Snapshot
 from mppdbus.model.views import SystemView, Unit, UnitView
 from mppdbus.protocol.queries import decode
 from mppdbus.protocol.replies.settings import Flags
-from mppdbus.venus.extra_rows import CORRECTION, SWITCHES, switch_id
-from mppdbus.venus.items import Value
-from mppdbus.venus.own_rows import QUANTITIES, age
-from mppdbus.venus.services import MULTI, SYSTEM, values_of
+from mppdbus.venus.dbus.items import Value
+from mppdbus.venus.tables.cards import CORRECTION, SWITCHES, switch_id
+from mppdbus.venus.tables.diagnostics import QUANTITIES, age
+from mppdbus.venus.tables.services import MULTI, SYSTEM, values_of
 from support_snapshots import online, qpigs
 
 UNIT = Unit("garage", "/dev/ttyUSB0", 288)

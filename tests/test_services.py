@@ -19,9 +19,9 @@ from mppdbus.model.views import SystemView, Unit, UnitView
 from mppdbus.protocol.queries import decode
 from mppdbus.protocol.replies.settings import Flags
 from mppdbus.protocol.replies.status import SecondPhase
-from mppdbus.venus.battery_rows import BATTERY
-from mppdbus.venus.items import Item, Kind
-from mppdbus.venus.services import (
+from mppdbus.venus.dbus.items import Item, Kind
+from mppdbus.venus.tables.battery import BATTERY
+from mppdbus.venus.tables.services import (
     HISTORY,
     INVERTER,
     MULTI,

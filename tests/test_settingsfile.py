@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from mppdbus.localsetting import custom_name_path, instance_path
 from mppdbus.storage.atomic_file import AtomicFile
-from mppdbus.venus.localsettings import DeviceSettings, LocalSettings, SettingValue
+from mppdbus.venus.settings.setting import custom_name_path, instance_path
+from mppdbus.venus.settings.store import DeviceSettings, LocalSettings, SettingValue
 from support_settings import CAPACITY, LABEL, OTHER, TYPE, UID
 
 pytestmark = pytest.mark.usefixtures("never_blocking")

@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Iterable
 import pytest
 from dbus_fast import Message
 
-from mppdbus.venus.batterywatch import BatteryWatch
-from mppdbus.venus.bus import Item, Kind, VictronService
-from mppdbus.venus.namewatch import NameWatch
-from mppdbus.venus.tasks import ended
-from mppdbus.venus.wire import Wire
+from mppdbus.venus.battery_monitor import BatteryWatch
+from mppdbus.venus.dbus.connection import Wire
+from mppdbus.venus.dbus.service import Item, Kind, VictronService
+from mppdbus.venus.dbus.tasks import ended
+from mppdbus.venus.dbus.watcher import NameWatch
 from support_bus import BusItemClient, PrivateBus
 
 NAME = "com.victronenergy.inverter.test"

@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mppdbus.venus.battery_rows import BATTERY
-from mppdbus.venus.extra_rows import (
+from mppdbus.venus.dbus.items import Kind
+from mppdbus.venus.tables.battery import BATTERY
+from mppdbus.venus.tables.cards import (
     CHARGE_CONTROL,
     CORRECTION,
     READINGS,
     SWITCHES,
     switch_id,
 )
-from mppdbus.venus.items import Kind
-from mppdbus.venus.rows import SELF_EVIDENT
-from mppdbus.venus.services import (
+from mppdbus.venus.tables.row import SELF_EVIDENT
+from mppdbus.venus.tables.services import (
     HISTORY,
     INVERTER,
     MULTI,

@@ -34,7 +34,7 @@ from mppdbus.model.views import Unit
 from mppdbus.others import Others
 from mppdbus.statefile import local_now, state_directory
 from mppdbus.transport import open_transport
-from mppdbus.venus.bus import bus_address
+from mppdbus.venus.dbus.service import bus_address
 
 BACK_OFF = (1.0, 2.0, 5.0)  # s between attempts to reach a silent or missing inverter
 STRANGER_PAUSE = 60.0  # s before a port that speaks something else is tried again

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from mppdbus.bankfile import BankFile
 from mppdbus.errors import ShownAlready
-from mppdbus.localsetting import Setting
 from mppdbus.model.battery.bank import Bank, BankSettings
 from mppdbus.model.energy.integrator import LONGEST
 from mppdbus.model.site import Site
@@ -20,10 +19,11 @@ from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.model.views import Unit, UnitView
 from mppdbus.statefile import Archive, local_today
-from mppdbus.venus.batterywatch import BatteryWatch
-from mppdbus.venus.localsettings import LocalSettings
-from mppdbus.venus.notices import Notifier
+from mppdbus.venus.battery_monitor import BatteryWatch
+from mppdbus.venus.notifications import Notifier
 from mppdbus.venus.publisher import BATTERY_NAME, Publisher
+from mppdbus.venus.settings.setting import Setting
+from mppdbus.venus.settings.store import LocalSettings
 
 AC_INPUT = "/Settings/SystemSetup/AcInput1"  # what the GX's own menu edits
 OUTWAIT = 10.0  # s at most, to see who of two with one number is still there

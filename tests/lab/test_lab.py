@@ -11,7 +11,7 @@ import pytest
 
 from lab.scenes import SCENES, WATTS
 from lab.stack import LAB, Stack
-from mppdbus.venus.bus import Item, Kind, VictronService
+from mppdbus.venus.dbus.service import Item, Kind, VictronService
 from support_processes import FAST, Wanted, running, until
 
 OURS = "com.victronenergy.acsystem.mppdbus"

@@ -124,7 +124,7 @@ class Stage:
 
 
 async def _demo(args: argparse.Namespace) -> int:
-    from mppdbus.venus.client import BusWatcher  # noqa: PLC0415 - only the demo's own
+    from mppdbus.venus.dbus.client import BusWatcher  # noqa: PLC0415 - only the demo's own
 
     progress = Progress()
     async with AsyncExitStack() as stack:

@@ -62,7 +62,7 @@ async def watch_bus(
     setting: str, shown: Display, *, service: str | None = None, once: bool = False
 ) -> int:
     """Show what is on a D-Bus; raises `BusError` when there is none."""
-    from mppdbus.venus.client import BusWatcher  # noqa: PLC0415 - a port needs no D-Bus
+    from mppdbus.venus.dbus.client import BusWatcher  # noqa: PLC0415 - a port needs no D-Bus
 
     watcher = await BusWatcher.open(setting)
     try:

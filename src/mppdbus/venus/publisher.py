@@ -16,14 +16,20 @@ from mppdbus.model.alarms import ALARM_LEVELS
 from mppdbus.model.household import Household, Key
 from mppdbus.model.phase_views import phases_of_unit
 from mppdbus.model.views import Unit, UnitView
-from mppdbus.venus.battery_rows import NAME as BATTERY_NAME
-from mppdbus.venus.bus import ACCEPTED, REFUSED, Item, Value, Writer
-from mppdbus.venus.commons import Commons
-from mppdbus.venus.extra_rows import CORRECTION
-from mppdbus.venus.localsettings import LocalSettings
-from mppdbus.venus.preferences import Preferences
-from mppdbus.venus.presence import Presence
-from mppdbus.venus.services import (
+from mppdbus.venus.dbus.connection import Wire
+from mppdbus.venus.dbus.presence import Presence
+from mppdbus.venus.dbus.service import ACCEPTED, REFUSED, Item, Value, Writer
+from mppdbus.venus.settings.service_settings import Preferences
+from mppdbus.venus.settings.store import LocalSettings
+from mppdbus.venus.shared_services import (
+    BATTERY_UID,
+    SYSTEM_NAME,
+    UNIT_LEVELS,
+)
+from mppdbus.venus.system_service import Commons
+from mppdbus.venus.tables.battery import NAME as BATTERY_NAME
+from mppdbus.venus.tables.cards import CORRECTION
+from mppdbus.venus.tables.services import (
     INVERTER,
     MULTI,
     News,
@@ -35,12 +41,6 @@ from mppdbus.venus.services import (
     phased,
     values_of,
 )
-from mppdbus.venus.shared import (
-    BATTERY_UID,
-    SYSTEM_NAME,
-    UNIT_LEVELS,
-)
-from mppdbus.venus.wire import Wire
 
 __all__ = ["BATTERY_NAME", "SYSTEM_NAME", "Publisher", "values_of"]
 

@@ -15,8 +15,8 @@ from mppdbus.model.victron_codes import State
 from mppdbus.model.views import UnitView
 from mppdbus.protocol.dialects import DIALECTS, explain, warnings_of
 from mppdbus.protocol.replies.status import MODES
-from mppdbus.venus.items import Value
-from mppdbus.venus.services import STATE_NAMES
+from mppdbus.venus.dbus.items import Value
+from mppdbus.venus.tables.services import STATE_NAMES
 
 STAGES = {State.BULK, State.ABSORPTION, State.FLOAT}
 

@@ -17,7 +17,7 @@ from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Unit, UnitView
 
 if TYPE_CHECKING:
-    from mppdbus.venus.client import BusWatcher
+    from mppdbus.venus.dbus.client import BusWatcher
 
 LONG_ENOUGH = len(ONCE) + 1  # polls, between which all else has been asked
 

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 from dbus_fast import Message, MessageType, Variant
 
 from mppdbus.errors import BusError
-from mppdbus.localsetting import DEVICES, Setting, SettingValue
-from mppdbus.venus.wire import Wire
+from mppdbus.venus.dbus.connection import Wire
+from mppdbus.venus.settings.setting import DEVICES, Setting, SettingValue
 
 NAME = "com.victronenergy.settings"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from mppdbus.localsetting import DEVICES, custom_name_path
 from mppdbus.model.alarms import DEFAULT_LEVELS, Level
-from mppdbus.venus.bus import ACCEPTED, REFUSED, Value
-from mppdbus.venus.localsettings import LocalSettings, Setting
+from mppdbus.venus.dbus.service import ACCEPTED, REFUSED, Value
+from mppdbus.venus.settings.setting import DEVICES, custom_name_path
+from mppdbus.venus.settings.store import LocalSettings, Setting
 
 CUSTOM_NAME = "/CustomName"
 ALARM_LEVEL = "/Settings/AlarmLevel/"

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from mppdbus.errors import BusError
 from mppdbus.model.household import Household, Key
-from mppdbus.venus.bus import Value
-from mppdbus.venus.shared import Battery, Make, Prefer, System
+from mppdbus.venus.dbus.service import Value
+from mppdbus.venus.shared_services import Battery, Make, Prefer, System
 
 log = logging.getLogger("mppdbus.bus")
 

@@ -10,8 +10,8 @@ from contextlib import suppress
 from dbus_fast import Message
 
 from mppdbus.errors import BusError
-from mppdbus.venus.tasks import ended
-from mppdbus.venus.wire import DAEMON, Wire
+from mppdbus.venus.dbus.connection import DAEMON, Wire
+from mppdbus.venus.dbus.tasks import ended
 
 TIMEOUT = 10.0  # s that the bus may take to answer at the start
 FIRST_DELAY = 0.5  # s before the first attempt to come back

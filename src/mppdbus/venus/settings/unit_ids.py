@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from itertools import count
 
-from mppdbus.localsetting import uid_part
+from mppdbus.venus.settings.setting import uid_part
 
 PREFIX = "mppdbus"
 

@@ -14,8 +14,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from mppdbus.errors import StateError
-from mppdbus.localsetting import ClassInstance, Setting, SettingValue, device_of
 from mppdbus.storage.atomic_file import AtomicFile
+from mppdbus.venus.settings.setting import (
+    ClassInstance,
+    Setting,
+    SettingValue,
+    device_of,
+)
 
 FORMAT = 1
 

@@ -12,13 +12,13 @@ from dbus_fast import NameFlag, RequestNameReply
 from dbus_fast.validators import is_bus_name_valid
 
 from mppdbus.errors import BusError
-from mppdbus.venus.calls import Calls
-from mppdbus.venus.items import Item, Kind, Value
-from mppdbus.venus.outbox import Outbox
-from mppdbus.venus.tasks import ended
-from mppdbus.venus.tree import Tree, introspection_xml
-from mppdbus.venus.wire import Wire, bus_address
-from mppdbus.venus.writes import ACCEPTED, NOT_WRITABLE, REFUSED, Writer, Writes
+from mppdbus.venus.dbus.connection import Wire, bus_address
+from mppdbus.venus.dbus.items import Item, Kind, Value
+from mppdbus.venus.dbus.methods import Calls
+from mppdbus.venus.dbus.signals import Outbox
+from mppdbus.venus.dbus.tasks import ended
+from mppdbus.venus.dbus.tree import Tree, introspection_xml
+from mppdbus.venus.dbus.writes import ACCEPTED, NOT_WRITABLE, REFUSED, Writer, Writes
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

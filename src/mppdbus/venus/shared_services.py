@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from mppdbus.model.alarms import ALARM_LEVELS, grid_lost
 from mppdbus.model.household import Household, Key
 from mppdbus.model.phase_views import part_on, phases_of
-from mppdbus.venus.battery_rows import BATTERY, NAME
-from mppdbus.venus.bus import Item, Kind, Value
-from mppdbus.venus.preferences import ALARM_LEVEL, Preferences
-from mppdbus.venus.presence import Presence
-from mppdbus.venus.services import SYSTEM, SYSTEM_PHASE, News, live, values_of
+from mppdbus.venus.dbus.presence import Presence
+from mppdbus.venus.dbus.service import Item, Kind, Value
+from mppdbus.venus.settings.service_settings import ALARM_LEVEL, Preferences
+from mppdbus.venus.tables.battery import BATTERY, NAME
+from mppdbus.venus.tables.services import SYSTEM, SYSTEM_PHASE, News, live, values_of
 
 SYSTEM_NAME = "com.victronenergy.acsystem.mppdbus"
 SYSTEM_UID, BATTERY_UID = "mppdbus_sys", "mppdbus_bat"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from mppdbus.model.victron_codes import State
-from mppdbus.venus.items import Item, Kind, Value
+from mppdbus.venus.dbus.items import Item, Kind, Value
 
 V = TypeVar("V", contravariant=True)  # noqa: PLC0105 - a row of all fits any view
 Text = str | Callable[[object], str]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from mppdbus import __version__
 from mppdbus.model.views import SystemView, UnitView
-from mppdbus.venus.extra_rows import CHARGE_CONTROL
-from mppdbus.venus.own_rows import CHARGE
-from mppdbus.venus.rows import (
+from mppdbus.venus.tables.cards import CHARGE_CONTROL
+from mppdbus.venus.tables.diagnostics import CHARGE
+from mppdbus.venus.tables.row import (
     AMP,
     DC_VOLT,
     INT,
@@ -23,7 +23,7 @@ from mppdbus.venus.rows import (
     hexadecimal,
     rounded,
 )
-from mppdbus.venus.unit_rows import PRODUCT_ID
+from mppdbus.venus.tables.unit import PRODUCT_ID
 
 NAME = "com.victronenergy.battery.mppdbus"
 PRODUCT_NAME = "Battery (mppdbus)"

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from dbus_fast import Message, Variant
 
-from mppdbus.venus.writes import NOT_WRITABLE
+from mppdbus.venus.dbus.writes import NOT_WRITABLE
 
 if TYPE_CHECKING:
-    from mppdbus.venus.outbox import Outbox
-    from mppdbus.venus.tree import Leaf, Tree
-    from mppdbus.venus.wire import Wire
-    from mppdbus.venus.writes import Writes
+    from mppdbus.venus.dbus.connection import Wire
+    from mppdbus.venus.dbus.signals import Outbox
+    from mppdbus.venus.dbus.tree import Leaf, Tree
+    from mppdbus.venus.dbus.writes import Writes
 
 ITEM = "com.victronenergy.BusItem"
 INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"

@@ -16,8 +16,8 @@ from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
 from mppdbus.errors import BusError
-from mppdbus.venus.items import Value
-from mppdbus.venus.wire import DAEMON, bus_address, to_daemon
+from mppdbus.venus.dbus.connection import DAEMON, bus_address, to_daemon
+from mppdbus.venus.dbus.items import Value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

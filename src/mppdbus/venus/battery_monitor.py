@@ -13,10 +13,10 @@ from typing import Any
 from dbus_fast import Message, MessageType
 
 from mppdbus.errors import BusError
-from mppdbus.venus.namewatch import FIRST_DELAY, LONGEST_DELAY, TIMEOUT
-from mppdbus.venus.settingsservice import plain
-from mppdbus.venus.tasks import ended
-from mppdbus.venus.wire import DAEMON, Wire, to_daemon
+from mppdbus.venus.dbus.connection import DAEMON, Wire, to_daemon
+from mppdbus.venus.dbus.tasks import ended
+from mppdbus.venus.dbus.watcher import FIRST_DELAY, LONGEST_DELAY, TIMEOUT
+from mppdbus.venus.settings.localsettings import plain
 
 PREFIX = "com.victronenergy.battery"
 REPEAT = 30.0  # s between two looks at a battery

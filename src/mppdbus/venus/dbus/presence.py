@@ -7,7 +7,7 @@ import logging
 from collections.abc import Coroutine, Iterable, Mapping
 
 from mppdbus.errors import BusAway, BusError
-from mppdbus.venus.bus import Item, Value, VictronService, Writer
+from mppdbus.venus.dbus.service import Item, Value, VictronService, Writer
 
 INSTANCE = "/DeviceInstance"
 

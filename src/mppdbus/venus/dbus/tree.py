@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from dbus_fast.signature import Variant, get_signature_tree
 
-from mppdbus.venus.items import CHECKS, UNKNOWN_TEXT, Item, Value
+from mppdbus.venus.dbus.items import CHECKS, UNKNOWN_TEXT, Item, Value
 
 if TYPE_CHECKING:
-    from mppdbus.venus.writes import Pending
+    from mppdbus.venus.dbus.writes import Pending
 
 UNSENT = object()  # stands for "subscribers may hold anything": differs from any value
 INVALID = Variant("ai", [])  # any empty array is read as invalid; this is velib's

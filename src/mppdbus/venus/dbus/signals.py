@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from dbus_fast import Message
 
-from mppdbus.venus.tree import UNSENT
-from mppdbus.venus.wire import to_daemon
+from mppdbus.venus.dbus.connection import to_daemon
+from mppdbus.venus.dbus.tree import UNSENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mppdbus.venus.tree import Leaf
-    from mppdbus.venus.wire import Wire
+    from mppdbus.venus.dbus.connection import Wire
+    from mppdbus.venus.dbus.tree import Leaf
 
 log = logging.getLogger("mppdbus.bus")
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from mppdbus.model.phase_views import on_legs, part_on, phases_of
 from mppdbus.model.views import SystemView, UnitView
-from mppdbus.venus.energy_rows import (
+from mppdbus.venus.tables.cards import EXTRAS
+from mppdbus.venus.tables.diagnostics import OWN, SYSTEM_OWN
+from mppdbus.venus.tables.energy import (
     ENERGY,
     ENERGY_INVERTER,
     HISTORY,
     history_items,
     history_values,
 )
-from mppdbus.venus.extra_rows import EXTRAS
-from mppdbus.venus.own_rows import OWN, SYSTEM_OWN
-from mppdbus.venus.rows import (
+from mppdbus.venus.tables.row import (
     STATE_NAMES,
     News,
     Row,
@@ -28,9 +28,9 @@ from mppdbus.venus.rows import (
     phased,
     values_of,
 )
-from mppdbus.venus.system_rows import SYSTEM as SYSTEM_VICTRON
-from mppdbus.venus.system_rows import SYSTEM_PHASE, system_name
-from mppdbus.venus.unit_rows import AC_INPUT, PRODUCT_ID, STATUS, UNIT, product_name
+from mppdbus.venus.tables.system import SYSTEM as SYSTEM_VICTRON
+from mppdbus.venus.tables.system import SYSTEM_PHASE, system_name
+from mppdbus.venus.tables.unit import AC_INPUT, PRODUCT_ID, STATUS, UNIT, product_name
 
 __all__ = [
     "HISTORY",

@@ -15,8 +15,8 @@ from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import AcInput, firmware_number
 from mppdbus.model.views import UnitView
 from mppdbus.protocol.dialects import MODEL_NUMBERS
-from mppdbus.venus.items import Value
-from mppdbus.venus.rows import (
+from mppdbus.venus.dbus.items import Value
+from mppdbus.venus.tables.row import (
     AMP,
     DC_VOLT,
     HERTZ,

@@ -11,8 +11,8 @@ from functools import cache
 
 from mppdbus.model.energy.history import DAYS, Day, History, Overall, TrackerDay
 from mppdbus.model.views import UnitView
-from mppdbus.venus.items import Item, Value
-from mppdbus.venus.rows import (
+from mppdbus.venus.dbus.items import Item, Value
+from mppdbus.venus.tables.row import (
     AMP,
     DC_VOLT,
     INT,

@@ -18,7 +18,10 @@ from typing import Protocol, TypeVar
 from dbus_fast import Message
 
 from mppdbus.errors import BusError
-from mppdbus.localsetting import (
+from mppdbus.venus.dbus.connection import Wire
+from mppdbus.venus.dbus.watcher import FIRST_DELAY, NameWatch
+from mppdbus.venus.settings.localsettings import NAME, SettingsService
+from mppdbus.venus.settings.setting import (
     ClassInstance,
     Setting,
     SettingValue,
@@ -27,11 +30,8 @@ from mppdbus.localsetting import (
     instance_path,
     is_below,
 )
-from mppdbus.settingsfile import SettingsFile
-from mppdbus.venus.namewatch import FIRST_DELAY, NameWatch
-from mppdbus.venus.settingsservice import NAME, SettingsService
-from mppdbus.venus.uids import Uids, candidates
-from mppdbus.venus.wire import Wire
+from mppdbus.venus.settings.settings_file import SettingsFile
+from mppdbus.venus.settings.unit_ids import Uids, candidates
 
 __all__ = ["DeviceSettings", "LocalSettings", "Setting", "SettingValue"]
 

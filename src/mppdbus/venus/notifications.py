@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dbus_fast import Message, MessageType, Variant
 
 from mppdbus.model.alarms import Notice
-from mppdbus.venus.namewatch import FIRST_DELAY, NameWatch
-from mppdbus.venus.wire import Wire
+from mppdbus.venus.dbus.connection import Wire
+from mppdbus.venus.dbus.watcher import FIRST_DELAY, NameWatch
 
 PLATFORM = "com.victronenergy.platform"
 INJECT = "/Notifications/Inject"

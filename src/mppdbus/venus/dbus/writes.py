@@ -10,11 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mppdbus.errors import MppdbusError
-from mppdbus.venus.items import Value
+from mppdbus.venus.dbus.items import Value
 
 if TYPE_CHECKING:
-    from mppdbus.venus.outbox import Outbox
-    from mppdbus.venus.tree import Leaf
+    from mppdbus.venus.dbus.signals import Outbox
+    from mppdbus.venus.dbus.tree import Leaf
 
 Writer = Callable[[str, Value], int | Awaitable[int]]
 """(path, value in the item's type) → 0 accepted, else refused; an awaitable defers."""

@@ -13,8 +13,8 @@ from typing import Protocol
 from mppdbus.model.battery.state_of_charge import Charge
 from mppdbus.model.views import UnitView
 from mppdbus.protocol.replies.settings import FLAGS
-from mppdbus.venus.items import Value
-from mppdbus.venus.rows import (
+from mppdbus.venus.dbus.items import Value
+from mppdbus.venus.tables.row import (
     CELSIUS,
     INT,
     NUM,
@@ -27,7 +27,7 @@ from mppdbus.venus.rows import (
     on_off_text,
     rounded,
 )
-from mppdbus.venus.unit_rows import Source, status
+from mppdbus.venus.tables.unit import Source, status
 
 # -- readings ------------------------------------------------------------------------
 

@@ -8,8 +8,8 @@ from mppdbus.model.alarms import ALARM_LEVELS
 from mppdbus.model.phase_views import phases_of
 from mppdbus.model.victron_codes import AcInput, firmware_number
 from mppdbus.model.views import SystemView, UnitView
-from mppdbus.venus.items import Value
-from mppdbus.venus.rows import (
+from mppdbus.venus.dbus.items import Value
+from mppdbus.venus.tables.row import (
     AMP,
     DC_VOLT,
     HERTZ,
@@ -26,7 +26,7 @@ from mppdbus.venus.rows import (
     rounded,
     state_text,
 )
-from mppdbus.venus.unit_rows import (
+from mppdbus.venus.tables.unit import (
     PROCESS,
     Source,
     alarm_level,

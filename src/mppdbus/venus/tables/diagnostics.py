@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from mppdbus.model.power import Origin
 from mppdbus.model.views import SystemView, UnitView, joined
-from mppdbus.venus.items import Value
-from mppdbus.venus.rows import (
+from mppdbus.venus.dbus.items import Value
+from mppdbus.venus.tables.row import (
     FINE_PERCENT,
     INT,
     NUM,
@@ -23,7 +23,7 @@ from mppdbus.venus.rows import (
     Row,
     rounded,
 )
-from mppdbus.venus.unit_rows import (
+from mppdbus.venus.tables.unit import (
     Source,
     alarms,
     flow,
