@@ -14,8 +14,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from mppdbus.commands.simulate import add_arguments
 from mppdbus.protocol.framing import ResponseFramer, encode_request
-from mppdbus.simulator.cli import add_arguments
 from mppdbus.simulator.inverter import SimulatedInverter
 from mppdbus.simulator.line import Line
 from mppdbus.simulator.simulator import Simulator

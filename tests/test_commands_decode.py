@@ -13,9 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mppdbus.commands.decode import judge
-from mppdbus.commands.guessing import guess
-from mppdbus.commands.pasted import Form, parse_line
-from mppdbus.commands.readout import NO_CHECKSUM, in_words
+from mppdbus.commands.reading_text import NO_CHECKSUM, in_words
 from mppdbus.protocol.framing import (
     ResponseFramer,
     checksum,
@@ -23,6 +21,8 @@ from mppdbus.protocol.framing import (
     encode_request,
 )
 from mppdbus.protocol.queries import UNEXPLAINED, base_command
+from mppdbus.recording.pasted import Form, parse_line
+from mppdbus.recording.query_guess import guess
 from support_commands import FRAMES, cli, command
 
 QPIGS = (

@@ -19,7 +19,7 @@ import pytest
 import tomli
 
 from mppdbus.commands import detect
-from mppdbus.commands.probe import probe
+from mppdbus.commands.detection import probe
 from mppdbus.commands.target import at_port
 from mppdbus.config.models import parse
 from mppdbus.host.ports import Candidate, Verdict

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from mppdbus.commands.simulate import build, run
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.bugs import BUGS
-from mppdbus.simulator.cli import build, run
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.profiles import PROFILES
 from mppdbus.simulator.server import serve_pty

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mppdbus.commands.simulate import run
 from mppdbus.protocol.framing import encode_request
-from mppdbus.simulator.cli import run
 from support_fleet import fleet
 from support_simulator import arguments, ask, first_line, opened, process
 

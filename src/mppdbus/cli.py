@@ -32,7 +32,7 @@ COMMANDS = {
     "decode": ("mppdbus.commands.decode", "decode recorded replies"),
     "record": ("mppdbus.commands.record", "ask all that can be asked, into a file"),
     "replay": ("mppdbus.commands.replay", "be the inverter of a recording"),
-    "simulate": ("mppdbus.simulator.cli", "be a PI30 inverter on a pty or TCP"),
+    "simulate": ("mppdbus.commands.simulate", "be a PI30 inverter on a pty or TCP"),
     "check-config": ("mppdbus.commands.check_config", "check config.toml"),
     "import-config": ("mppdbus.commands.import_config", "turn an old ini into TOML"),
     "test-connection": (

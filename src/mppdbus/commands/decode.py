@@ -11,14 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mppdbus.cli import DONE, SAID_NO, USAGE, Output
-from mppdbus.commands.guessing import guess
-from mppdbus.commands.pasted import (
-    Pasted,
-    Payload,
-    parse_line,
-    payload_of,
-)
-from mppdbus.commands.readout import Result
+from mppdbus.commands.reading_text import Result
 from mppdbus.errors import (
     ConfigError,
     CorruptReply,
@@ -29,6 +22,13 @@ from mppdbus.errors import (
 from mppdbus.protocol.dialects import DIALECTS, Dialect, Evidence, identify
 from mppdbus.protocol.queries import QUERIES, base_command, decode
 from mppdbus.protocol.replies.fields import Reading
+from mppdbus.recording.pasted import (
+    Pasted,
+    Payload,
+    parse_line,
+    payload_of,
+)
+from mppdbus.recording.query_guess import guess
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

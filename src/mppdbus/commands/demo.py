@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from mppdbus.cli import DONE, Output
-from mppdbus.commands.children import Child, first_death, running
-from mppdbus.commands.ending import until_told
+from mppdbus.commands.child_processes import Child, first_death, running
 from mppdbus.commands.monitor import follow
 from mppdbus.commands.progress import Progress
+from mppdbus.commands.signals import until_told
 from mppdbus.commands.view.screen import display
 from mppdbus.commands.view.sources import BusSource
 from mppdbus.errors import ConfigError, NoReply

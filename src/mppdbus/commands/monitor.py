@@ -7,7 +7,7 @@ import asyncio
 from dataclasses import replace
 
 from mppdbus.cli import DONE
-from mppdbus.commands.ending import until_told
+from mppdbus.commands.signals import until_told
 from mppdbus.commands.target import (
     add_line_arguments,
     add_port_arguments,

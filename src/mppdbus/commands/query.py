@@ -13,7 +13,7 @@ from typing import Any
 
 from mppdbus.cli import DONE, NO_DEVICE, SAID_NO, Output
 from mppdbus.commands.progress import Progress
-from mppdbus.commands.readout import Result
+from mppdbus.commands.reading_text import Result
 from mppdbus.commands.target import (
     add_line_arguments,
     add_port_arguments,

@@ -14,9 +14,9 @@ from typing import Any
 
 from mppdbus import __version__
 from mppdbus.cli import DONE, SAID_NO, Output
-from mppdbus.commands.ending import until_told
 from mppdbus.commands.progress import Progress
 from mppdbus.commands.recorder import QUICK, Recorder, Tap, tapped
+from mppdbus.commands.signals import until_told
 from mppdbus.commands.target import (
     Target,
     add_line_arguments,

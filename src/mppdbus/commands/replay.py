@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from mppdbus.cli import DONE, Output
-from mppdbus.commands.ending import until_told
+from mppdbus.commands.signals import until_told
 from mppdbus.recording import Quality, read
 from mppdbus.simulator.control import Scene
 from mppdbus.simulator.control_server import parse_address

@@ -6,7 +6,7 @@ import argparse
 from typing import Any
 
 from mppdbus.cli import DONE, NO_DEVICE, SAID_NO
-from mppdbus.commands.readout import values_of
+from mppdbus.commands.reading_text import values_of
 from mppdbus.commands.target import (
     Target,
     add_line_arguments,

@@ -7,10 +7,10 @@ Nothing here knows a clock or a port.
 from __future__ import annotations
 
 from mppdbus.recording.journal import Entry, parse, read, write
-from mppdbus.recording.judging import Crc, Exchange, Quality, Verdict, judge
-from mppdbus.recording.making import Origin, make
+from mppdbus.recording.journal_writer import Origin, make
 from mppdbus.recording.masking import Masker
-from mppdbus.recording.telling import evidence_of, replies_of
+from mppdbus.recording.summary import evidence_of, replies_of
+from mppdbus.recording.verdict import Crc, Exchange, Quality, Verdict, judge
 
 __all__ = [
     "Crc",

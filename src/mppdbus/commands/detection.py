@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from mppdbus.commands.readout import kind_of
+from mppdbus.commands.reading_text import kind_of
 from mppdbus.commands.target import Target, connected
 from mppdbus.errors import (
     LinkError,

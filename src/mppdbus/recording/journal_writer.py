@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from mppdbus.protocol.framing import ResponseFramer, encode_reply, encode_request
 from mppdbus.recording.journal import Entry
-from mppdbus.recording.judging import Crc, Exchange, Quality, Verdict, judge
 from mppdbus.recording.masking import Masker, made_up
+from mppdbus.recording.verdict import Crc, Exchange, Quality, Verdict, judge
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from mppdbus.errors import MppdbusError, UnknownLayout
 from mppdbus.protocol.dialects import Evidence
 from mppdbus.protocol.queries import base_command, decode
 from mppdbus.protocol.replies.fields import Reading
-from mppdbus.recording.judging import Exchange, Quality, judge
+from mppdbus.recording.verdict import Exchange, Quality, judge
 
 
 def evidence_of(replies: Iterable[tuple[str, bytes]]) -> Evidence:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from mppdbus.commands.readout import Truncated
+from mppdbus.commands.reading_text import Truncated
 from mppdbus.errors import (
     CorruptReply,
     EchoedRequest,
