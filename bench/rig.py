@@ -75,7 +75,7 @@ class Inverter:
 
 def compile_modules(folder: Path) -> None:
     """Let the start of a service not be the start after its installation."""
-    names = "mppdbus.cli, mppdbus.commands.run, mppdbus.daemon"
+    names = "mppdbus.cli, mppdbus.commands.run, mppdbus.daemon.main"
     command = [sys.executable, "-c", f"import {names}"]
     subprocess.run(command, check=True, env=_environment(folder))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from mppdbus.bankfile import BankFile
+from mppdbus.daemon.battery_file import BankFile
 from mppdbus.model.battery.bank import Bank, BankSettings
 from mppdbus.model.power import Flow
 from mppdbus.model.snapshot import Identity, Snapshot

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mppdbus.installation import Installation
+from mppdbus.daemon.installation import Installation
 from mppdbus.model.battery.bank import BankSettings
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Unit

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mppdbus.installation import Installation
+from mppdbus.daemon.installation import Installation
 from mppdbus.model.battery.bank import BankSettings, Source
 from mppdbus.model.snapshot import Identity, Snapshot
 from mppdbus.model.views import Unit

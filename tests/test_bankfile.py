@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 from blockbuster import blockbuster_ctx
 
-from mppdbus.bankfile import INTERVAL, NAME, BankFile, Kept, away, decode, encode
+from mppdbus.daemon.battery_file import (
+    INTERVAL,
+    NAME,
+    BankFile,
+    Kept,
+    away,
+    decode,
+    encode,
+)
 from mppdbus.errors import StateError
 from mppdbus.model.battery.bank import Bank, BankSettings
 from mppdbus.model.battery.chemistries import Chemistry
@@ -256,7 +264,7 @@ KILLED = """
 import asyncio, os, random, signal, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from mppdbus.bankfile import BankFile
+from mppdbus.daemon.battery_file import BankFile
 from support_bank import seen, settings
 
 LFP = settings("lithium-lfp", 1)

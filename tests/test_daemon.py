@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from mppdbus import daemon
 from mppdbus.config.models import parse
-from mppdbus.daemon import Keeper, unit_of
-from mppdbus.installation import Installation
+from mppdbus.daemon import main as daemon
+from mppdbus.daemon.installation import Installation
+from mppdbus.daemon.main import Keeper, unit_of
 from mppdbus.inverter import link, poller
 from mppdbus.model.battery.bank import BankSettings
 from mppdbus.model.snapshot import Snapshot

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from mppdbus.daemon.energy_files import state_directory
 from mppdbus.errors import BusError
-from mppdbus.statefile import state_directory
 from mppdbus.venus.dbus.service import VictronService
 from support_bus import PrivateBus
 from support_run import BATTERY, INVERTER, MULTI, SYSTEM, Daemon, Ports, Watcher

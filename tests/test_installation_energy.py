@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from mppdbus import installation as module
+from mppdbus.daemon import installation as module
+from mppdbus.daemon.energy_files import INTERVAL
 from mppdbus.simulator.inverter import SimulatedInverter
 from mppdbus.simulator.pace import Pace
 from mppdbus.simulator.simulator import simulate
-from mppdbus.statefile import INTERVAL
 from mppdbus.venus import publisher
 from support_installation import (
     FIRST,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mppdbus.installation import AC_INPUT
+from mppdbus.daemon.installation import AC_INPUT
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.simulator.pace import Pace

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mppdbus.installation import Told
-from mppdbus.others import Others
+from mppdbus.daemon.installation import Told
+from mppdbus.daemon.told_units import Others
 from mppdbus.venus import publisher
 from mppdbus.venus.dbus.service import VictronService
 from support_installation import (
@@ -33,8 +33,8 @@ LOAD = "/Ac/Out/P"
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mppdbus.others.SOON", 0.05)
-    monkeypatch.setattr("mppdbus.others.LONG_PAUSE", 0.05)
+    monkeypatch.setattr("mppdbus.daemon.told_units.SOON", 0.05)
+    monkeypatch.setattr("mppdbus.daemon.told_units.LONG_PAUSE", 0.05)
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ async def test_a_cable_of_its_own_goes_before(
 async def test_who_has_left_the_set_is_forgotten(
     bus_address: str, state: Path, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mppdbus.others.GIVEN_UP", 0.0)
+    monkeypatch.setattr("mppdbus.daemon.told_units.GIVEN_UP", 0.0)
     async with at_home(bus_address, state, unit(0)) as home:
         await home.meet(0, said(A))
         others = others_of(home)

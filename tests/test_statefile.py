@@ -16,18 +16,18 @@ from pathlib import Path
 import pytest
 from blockbuster import blockbuster_ctx
 
-from mppdbus.errors import StateError
-from mppdbus.model.energy.codec import VERSION, decode, document, encode
-from mppdbus.model.energy.ledger import Books, Ledger
-from mppdbus.model.energy.sample import Sample
-from mppdbus.model.power import Flow
-from mppdbus.statefile import (
+from mppdbus.daemon.energy_files import (
     INTERVAL,
     Archive,
     file_name,
     local_today,
     state_directory,
 )
+from mppdbus.errors import StateError
+from mppdbus.model.energy.codec import VERSION, decode, document, encode
+from mppdbus.model.energy.ledger import Books, Ledger
+from mppdbus.model.energy.sample import Sample
+from mppdbus.model.power import Flow
 from mppdbus.storage.atomic_file import AtomicFile
 
 KEY = "96332405100123"
@@ -349,7 +349,7 @@ async def test_a_disk_that_hangs_does_not_hold_the_loop(
         fsync(handle)
 
     monkeypatch.setattr(os, "fsync", hang)
-    with blockbuster_ctx("mppdbus.statefile"):
+    with blockbuster_ctx("mppdbus.daemon.energy_files"):
         archive = Archive(tmp_path)
         ledger = await archive.ledger(KEY, 0.0)
         shine(ledger, 10.0)

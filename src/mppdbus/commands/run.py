@@ -25,7 +25,7 @@ async def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT; 0 then."""
     config = await asyncio.to_thread(load, args.config)
     logging.getLogger().setLevel(args.log_level or config.log.level)
-    from mppdbus.daemon import run as serve  # noqa: PLC0415 - a bad config needs no bus
+    from mppdbus.daemon.main import run as serve  # noqa: PLC0415 - a bad config needs no bus
 
     await serve(config)
     return 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mppdbus.config.models import BAUDS, Config, InverterConfig, load
-from mppdbus.daemon import PATIENCE
+from mppdbus.daemon.main import PATIENCE
 from mppdbus.errors import ConfigError
 from mppdbus.host.ports import Verdict, candidates
 from mppdbus.inverter.device import Inverter

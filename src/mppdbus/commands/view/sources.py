@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from mppdbus.commands.target import Target, connected
 from mppdbus.commands.view.picture import Picture, of_service, of_unit
-from mppdbus.daemon import AC_INPUTS, BACK_OFF
+from mppdbus.daemon.main import AC_INPUTS, BACK_OFF
 from mppdbus.errors import MppdbusError, OtherProtocol
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.poller import Poller

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from mppdbus.bankfile import BankFile
+from mppdbus.daemon.battery_file import BankFile
+from mppdbus.daemon.energy_files import Archive, local_today
 from mppdbus.errors import ShownAlready
 from mppdbus.model.battery.bank import Bank, BankSettings
 from mppdbus.model.energy.integrator import LONGEST
@@ -18,7 +19,6 @@ from mppdbus.model.site import Site
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.model.views import Unit, UnitView
-from mppdbus.statefile import Archive, local_today
 from mppdbus.venus.battery_monitor import BatteryWatch
 from mppdbus.venus.notifications import Notifier
 from mppdbus.venus.publisher import BATTERY_NAME, Publisher

@@ -10,6 +10,9 @@ import signal
 from datetime import date
 
 from mppdbus.config.models import Config, InverterConfig
+from mppdbus.daemon.energy_files import local_now, state_directory
+from mppdbus.daemon.installation import Installation
+from mppdbus.daemon.told_units import Others
 from mppdbus.errors import (
     BusAway,
     BusError,
@@ -20,7 +23,6 @@ from mppdbus.errors import (
 )
 from mppdbus.host.platform import on_venus
 from mppdbus.host.port_location import place_of
-from mppdbus.installation import Installation
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.energy_meters import Meters
 from mppdbus.inverter.link import Link
@@ -31,8 +33,6 @@ from mppdbus.model.battery.bank import BankSettings
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.model.views import Unit
-from mppdbus.others import Others
-from mppdbus.statefile import local_now, state_directory
 from mppdbus.transport import open_transport
 from mppdbus.venus.dbus.service import bus_address
 

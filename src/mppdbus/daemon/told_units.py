@@ -7,8 +7,8 @@ import logging
 from collections.abc import Coroutine
 from dataclasses import replace
 
+from mppdbus.daemon.installation import Installation, Key, Told
 from mppdbus.errors import BusAway, BusError, ShownAlready
-from mppdbus.installation import Installation, Key, Told
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Unit
 
