@@ -23,10 +23,10 @@ from typing import TextIO
 
 from mppdbus.commands.demo import BEGIN, DAY, DAY_LENGTH, PLANT_SPEED, PROFILE
 from mppdbus.protocol.framing import encode_reply
-from mppdbus.simulator.control import Scene
-from mppdbus.simulator.line import Line
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.simulator import Source, simulate
+from mppdbus.simulator.line.line import Line
+from mppdbus.simulator.line.simulator import Source, simulate
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.scene.control import Scene
 
 
 class Restless:

@@ -14,11 +14,11 @@ from mppdbus.model.power import flow
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.queries import decode
 from mppdbus.protocol.replies.status import GeneralStatus
-from mppdbus.simulator import replies
-from mppdbus.simulator.battery import Battery, Phase
-from mppdbus.simulator.physics import LINE_MODES, Plant
-from mppdbus.simulator.profiles import PROFILES
-from mppdbus.simulator.settings import OutputPriority, Settings
+from mppdbus.simulator.plant.battery import Battery, Phase
+from mppdbus.simulator.plant.physics import LINE_MODES, Plant
+from mppdbus.simulator.unit import replies
+from mppdbus.simulator.unit.profiles import PROFILES
+from mppdbus.simulator.unit.settings import OutputPriority, Settings
 from support_snapshots import ratings
 
 START = datetime(2026, 3, 1, tzinfo=UTC)

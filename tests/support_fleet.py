@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mppdbus.simulator.inverter import SimulatedInverter
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.sets import Fleet, simulate_set
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.scene.sets import Fleet, simulate_set
+from mppdbus.simulator.unit.inverter import SimulatedInverter
 from support_simulator import inverter_of
 
 PARALLEL = ("parallel", "parallel", "parallel")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mppdbus.errors import PortLost
 from mppdbus.inverter.link import Link
-from mppdbus.simulator.line import Line
-from mppdbus.simulator.simulator import Simulator
+from mppdbus.simulator.line.line import Line
+from mppdbus.simulator.line.simulator import Simulator
 from mppdbus.transport.base import Receiver
 
 

@@ -12,9 +12,9 @@ from mppdbus.model.losses import LossLearner
 from mppdbus.model.power import Flow, flow
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.replies.status import GeneralStatus
-from mppdbus.simulator.flow import Machine
-from mppdbus.simulator.physics import Plant
-from mppdbus.simulator.settings import OutputPriority
+from mppdbus.simulator.plant.flow import Machine
+from mppdbus.simulator.plant.physics import Plant
+from mppdbus.simulator.unit.settings import OutputPriority
 from support_energy import Brief, Site
 
 LOSSY = Machine(efficiency=0.95, own_w=40.0)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from mppdbus.simulator.inverter import SimulatedInverter
-from mppdbus.simulator.profiles import PROFILES
+from mppdbus.simulator.unit.inverter import SimulatedInverter
+from mppdbus.simulator.unit.profiles import PROFILES
 
 ALL = list(PROFILES.values())
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from mppdbus.daemon.energy_files import file_name
 from mppdbus.model.energy.codec import document, encode
 from mppdbus.model.energy.ledger import Books
-from mppdbus.simulator.profiles import PROFILES
+from mppdbus.simulator.unit.profiles import PROFILES
 from mppdbus.storage.atomic_file import AtomicFile
 from mppdbus.venus.settings.unit_ids import candidates
 from points import FULL_LINE, NO_INPUT, SETUPS, Point, Setup

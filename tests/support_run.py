@@ -12,9 +12,9 @@ from typing import Any, Self, TypeVar
 from dbus_fast import Message, MessageType, Variant
 from dbus_fast.errors import DBusError
 
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.server import PtyPort, serve_pty
-from mppdbus.simulator.simulator import Simulator, simulate
+from mppdbus.simulator.line.simulator import Simulator, simulate
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.ports.server import PtyPort, serve_pty
 from support_bus import BusItemClient, unwrap
 from support_processes import MPPDBUS, Program, names
 

@@ -11,11 +11,11 @@ from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.link import Link
 from mppdbus.inverter.poller import Poller
 from mppdbus.model.snapshot import Snapshot
-from mppdbus.simulator.control import Scene
-from mppdbus.simulator.inverter import SimulatedInverter
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.sets import Fleet, SetScene, parse_set, simulate_set
-from mppdbus.simulator.simulator import Simulator
+from mppdbus.simulator.line.simulator import Simulator
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.scene.control import Scene
+from mppdbus.simulator.scene.sets import Fleet, SetScene, parse_set, simulate_set
+from mppdbus.simulator.unit.inverter import SimulatedInverter
 from support_line import linked
 from support_simulator import inverter_of
 

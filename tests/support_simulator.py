@@ -16,9 +16,9 @@ from typing import Any, TypeVar
 
 from mppdbus.commands.simulate import add_arguments
 from mppdbus.protocol.framing import ResponseFramer, encode_request
-from mppdbus.simulator.inverter import SimulatedInverter
-from mppdbus.simulator.line import Line
-from mppdbus.simulator.simulator import Simulator
+from mppdbus.simulator.line.line import Line
+from mppdbus.simulator.line.simulator import Simulator
+from mppdbus.simulator.unit.inverter import SimulatedInverter
 
 T = TypeVar("T")
 

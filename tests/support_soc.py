@@ -16,11 +16,11 @@ from mppdbus.model.battery.description import BatteryModel
 from mppdbus.model.battery.estimator import SocEstimator
 from mppdbus.model.battery.estimator_state import SocState
 from mppdbus.model.victron_codes import State
-from mppdbus.simulator import physics
-from mppdbus.simulator.battery import Battery, Chemistry, Phase
-from mppdbus.simulator.flow import Machine
-from mppdbus.simulator.physics import Plant
-from mppdbus.simulator.settings import OutputPriority, Settings
+from mppdbus.simulator.plant import physics
+from mppdbus.simulator.plant.battery import Battery, Chemistry, Phase
+from mppdbus.simulator.plant.flow import Machine
+from mppdbus.simulator.plant.physics import Plant
+from mppdbus.simulator.unit.settings import OutputPriority, Settings
 
 START = datetime(2026, 3, 1, 17, tzinfo=UTC)  # the first full charge is a night away
 STEP_S = 60.0

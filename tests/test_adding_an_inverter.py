@@ -18,7 +18,7 @@ import pytest
 from mppdbus.cli import COMMANDS
 from mppdbus.protocol.framing import encode_reply, encode_request
 from mppdbus.recording import Exchange, Origin, make, write
-from mppdbus.simulator.simulator import simulate
+from mppdbus.simulator.line.simulator import simulate
 from support_frames import counts, known_counts
 from support_simulator import inverter_of
 

@@ -18,8 +18,8 @@ from mppdbus.protocol.framing import ResponseFramer, encode_reply
 from mppdbus.protocol.queries import decode
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.status import GeneralStatus, Warnings
-from mppdbus.simulator.inverter import SimulatedInverter
-from mppdbus.simulator.profiles import PROFILES
+from mppdbus.simulator.unit.inverter import SimulatedInverter
+from mppdbus.simulator.unit.profiles import PROFILES
 
 # Position → (path, level, level with a1). Common to all documents.
 PATHS: dict[int, tuple[str, int, int]] = {

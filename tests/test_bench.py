@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mppdbus.simulator.simulator import simulate
+from mppdbus.simulator.line.simulator import simulate
 
 BENCH = Path(__file__).parents[1] / "bench"
 

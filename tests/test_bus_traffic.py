@@ -12,7 +12,7 @@ import pytest
 from dbus_fast import Message, MessageType, Variant
 
 from mppdbus.inverter.schedule import ONCE
-from mppdbus.simulator.simulator import Simulator
+from mppdbus.simulator.line.simulator import Simulator
 from support_processes import UNITS
 from support_run import SYSTEM, Daemon, Ports, Watcher, eventually
 

@@ -18,7 +18,7 @@ from mppdbus.daemon.main import Keeper, unit_of
 from mppdbus.inverter import link, poller
 from mppdbus.model.battery.bank import BankSettings
 from mppdbus.model.snapshot import Snapshot
-from mppdbus.simulator.simulator import Simulator
+from mppdbus.simulator.line.simulator import Simulator
 from support_run import MULTI, Ports, Watcher, eventually
 
 NAME = MULTI + "92932105100123"

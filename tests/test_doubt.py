@@ -11,7 +11,7 @@ from mppdbus.inverter.poller import FAILURES_OFFLINE, FAILURES_REOPEN
 from mppdbus.inverter.schedule import SHORTEST_KEEP, WHO
 from mppdbus.inverter.swap_check import SWAP
 from mppdbus.protocol.framing import encode_reply
-from mppdbus.simulator.simulator import Simulator, simulate
+from mppdbus.simulator.line.simulator import Simulator, simulate
 from support_simulator import inverter_of, warped
 from test_poller import Watched, polling, sparse
 

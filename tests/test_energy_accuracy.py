@@ -22,9 +22,9 @@ from mppdbus.model.energy.ledger import Books, Ledger
 from mppdbus.model.site import Site as House
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Unit
-from mppdbus.simulator import physics
-from mppdbus.simulator.flow import Machine
-from mppdbus.simulator.settings import OutputPriority
+from mppdbus.simulator.plant import physics
+from mppdbus.simulator.plant.flow import Machine
+from mppdbus.simulator.unit.settings import OutputPriority
 from support_energy import PEAK, START, Account, Site, counted, polls, sampled, true
 
 pytestmark = pytest.mark.slow  # all of them together take long

@@ -10,10 +10,10 @@ from mppdbus.errors import CorruptReply, OtherProtocol, UnknownLayout
 from mppdbus.inverter.link import Link
 from mppdbus.protocol.framing import Flaw, Frame, ResponseFramer, encode_reply
 from mppdbus.protocol.other_protocols import foreign
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.recording import Recording
-from mppdbus.simulator.server import serve_pty
-from mppdbus.simulator.simulator import simulate
+from mppdbus.simulator.line.simulator import simulate
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.ports.server import serve_pty
+from mppdbus.simulator.unit.recording import Recording
 from mppdbus.transport import open_transport
 from support_commands import command
 

@@ -12,9 +12,9 @@ import pytest
 
 from mppdbus.daemon import installation as module
 from mppdbus.daemon.energy_files import INTERVAL
-from mppdbus.simulator.inverter import SimulatedInverter
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.simulator import simulate
+from mppdbus.simulator.line.simulator import simulate
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.unit.inverter import SimulatedInverter
 from mppdbus.venus import publisher
 from support_installation import (
     FIRST,

@@ -11,8 +11,8 @@ import pytest
 from mppdbus.daemon.installation import AC_INPUT
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import AcInput
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.simulator import simulate
+from mppdbus.simulator.line.simulator import simulate
+from mppdbus.simulator.line.speed import Pace
 from mppdbus.venus.dbus.service import Item, Kind
 from mppdbus.venus.notifications import INJECT, PLATFORM
 from support_bus import serving

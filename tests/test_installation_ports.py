@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mppdbus.simulator.inverter import SimulatedInverter
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.simulator import Simulator, simulate
+from mppdbus.simulator.line.simulator import Simulator, simulate
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.unit.inverter import SimulatedInverter
 from support_installation import (
     BATTERY,
     FIRST,

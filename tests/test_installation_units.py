@@ -14,9 +14,9 @@ import pytest
 from mppdbus.inverter.schedule import SHORTEST_KEEP
 from mppdbus.model.snapshot import Identity, Snapshot
 from mppdbus.model.views import Unit
-from mppdbus.simulator.inverter import SimulatedInverter
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.simulator import Simulator, simulate
+from mppdbus.simulator.line.simulator import Simulator, simulate
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.unit.inverter import SimulatedInverter
 from support_installation import (
     BATTERY,
     FIRST,

@@ -18,10 +18,10 @@ from mppdbus.protocol.queries import QUERIES, Layout
 from mppdbus.protocol.replies.fields import Percent
 from mppdbus.protocol.replies.settings import Ratings
 from mppdbus.protocol.replies.status import GeneralStatus, GeneralStatusRevo
-from mppdbus.simulator.control import Scene
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.recording import Recording
-from mppdbus.simulator.simulator import Simulator
+from mppdbus.simulator.line.simulator import Simulator
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.scene.control import Scene
+from mppdbus.simulator.unit.recording import Recording
 from support_line import linked
 from support_simulator import warped
 

@@ -24,10 +24,10 @@ from mppdbus.inverter import link as link_module
 from mppdbus.inverter.link import Link, Priority
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.protocol.queries import decode
-from mppdbus.simulator.pace import Overrun, Pace
-from mppdbus.simulator.recording import Recording
-from mppdbus.simulator.server import serve_pty
-from mppdbus.simulator.simulator import Response, Simulator, Source, simulate
+from mppdbus.simulator.line.simulator import Response, Simulator, Source, simulate
+from mppdbus.simulator.line.speed import Overrun, Pace
+from mppdbus.simulator.ports.server import serve_pty
+from mppdbus.simulator.unit.recording import Recording
 from mppdbus.transport import open_transport
 from support_line import linked as in_memory
 from support_simulator import warped

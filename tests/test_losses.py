@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 
 from mppdbus.model.losses import BOUNDS, STRANGE, LossLearner, LossState
 from mppdbus.model.power import Losses, flow
-from mppdbus.simulator.flow import Machine
+from mppdbus.simulator.plant.flow import Machine
 from support_energy import counted, true
 from support_losses import LOSSY, Meters, Run, mean_error, on_mains, p95_error
 from support_snapshots import online, qpigs

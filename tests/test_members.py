@@ -11,11 +11,11 @@ from mppdbus.model.phases import legs
 from mppdbus.model.power import Flow, Origin, flow
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.framing import encode_reply
-from mppdbus.simulator.control import Scene
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.recording import Recording
-from mppdbus.simulator.replies import grid_v
-from mppdbus.simulator.simulator import Simulator, simulate
+from mppdbus.simulator.line.simulator import Simulator, simulate
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.scene.control import Scene
+from mppdbus.simulator.unit.recording import Recording
+from mppdbus.simulator.unit.replies import grid_v
 from support_set import SetWatched, fleet_of, watching
 from support_simulator import warped
 

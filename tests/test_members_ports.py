@@ -12,8 +12,8 @@ import pytest
 from mppdbus.inverter.link import Link
 from mppdbus.model.phases import legs
 from mppdbus.model.power import flow
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.server import serve_pty
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.ports.server import serve_pty
 from mppdbus.transport import open_transport
 from mppdbus.transport.port_url import parse_port
 from support_set import SetWatched, fleet_of, watching

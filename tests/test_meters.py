@@ -11,7 +11,7 @@ import pytest
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.energy_meters import Meters
 from mppdbus.inverter.link import Link
-from mppdbus.simulator.simulator import Simulator
+from mppdbus.simulator.line.simulator import Simulator
 from mppdbus.transport import open_transport
 from mppdbus.transport.port_url import parse_port
 from support_run import Ports

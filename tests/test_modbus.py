@@ -24,10 +24,10 @@ from mppdbus.protocol.modbus import (
     checksum,
     encode_read,
 )
-from mppdbus.simulator.modbus import ModbusStation, crc
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.server import serve_pty, serve_tcp
-from mppdbus.simulator.simulator import Response, Simulator, simulate
+from mppdbus.simulator.line.simulator import Response, Simulator, simulate
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.ports.server import serve_pty, serve_tcp
+from mppdbus.simulator.unit.modbus import ModbusStation, crc
 from mppdbus.transport import open_transport
 from mppdbus.transport.port_url import parse_port
 from support_bus import PrivateBus

@@ -24,15 +24,15 @@ from mppdbus.inverter.link import Link
 from mppdbus.protocol.dialects import explain
 from mppdbus.protocol.framing import checksum
 from mppdbus.protocol.replies.fields import Reading
-from mppdbus.simulator.control import Scene
-from mppdbus.simulator.faults import Faults
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.profile import Profile
-from mppdbus.simulator.profiles import PROFILES
-from mppdbus.simulator.recording import Recording, load
-from mppdbus.simulator.server import serve_pty
-from mppdbus.simulator.settings import ChargerPriority, OutputPriority
-from mppdbus.simulator.simulator import Simulator, simulate
+from mppdbus.simulator.line.faults import Faults
+from mppdbus.simulator.line.simulator import Simulator, simulate
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.ports.server import serve_pty
+from mppdbus.simulator.scene.control import Scene
+from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.profiles import PROFILES
+from mppdbus.simulator.unit.recording import Recording, load
+from mppdbus.simulator.unit.settings import ChargerPriority, OutputPriority
 from mppdbus.transport import open_transport
 from support_mppsolar import (
     DIFFERENCES,

@@ -28,10 +28,10 @@ from mppdbus.inverter.poller import (
 from mppdbus.inverter.schedule import ONCE, OPTIONAL, SHORTEST_KEEP
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.framing import encode_reply
-from mppdbus.simulator.control import Scene
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.recording import Recording
-from mppdbus.simulator.simulator import Simulator, simulate
+from mppdbus.simulator.line.simulator import Simulator, simulate
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.scene.control import Scene
+from mppdbus.simulator.unit.recording import Recording
 from support_line import linked
 from support_simulator import warped
 

@@ -20,7 +20,7 @@ from mppdbus.protocol.dialects import DIALECTS, identify
 from mppdbus.protocol.optional_queries import CAPABILITIES, Capability, Outcome
 from mppdbus.protocol.queries import QUERIES, base_command, decode
 from mppdbus.protocol.replies.fields import Reading
-from mppdbus.simulator.simulator import simulate
+from mppdbus.simulator.line.simulator import simulate
 from support_frames import GOOD, Recorded, devices, evidence
 from support_simulator import inverter_of
 

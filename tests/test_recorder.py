@@ -14,10 +14,10 @@ from mppdbus.protocol.framing import encode_reply
 from mppdbus.protocol.optional_queries import CAPABILITIES
 from mppdbus.protocol.queries import base_command
 from mppdbus.recording import Exchange, judge
-from mppdbus.simulator.control import Scene
-from mppdbus.simulator.line import Line
-from mppdbus.simulator.recording import Recording
-from mppdbus.simulator.simulator import Simulator, simulate
+from mppdbus.simulator.line.line import Line
+from mppdbus.simulator.line.simulator import Simulator, simulate
+from mppdbus.simulator.scene.control import Scene
+from mppdbus.simulator.unit.recording import Recording
 from mppdbus.transport import Receiver
 from support_simulator import inverter_of, warped
 

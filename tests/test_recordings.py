@@ -17,7 +17,7 @@ from mppdbus.protocol.dialects import DIALECTS, warning_bits
 from mppdbus.protocol.framing import encode_reply, encode_request
 from mppdbus.protocol.queries import decode
 from mppdbus.recording import Exchange, Origin, make, write
-from mppdbus.simulator.simulator import simulate
+from mppdbus.simulator.line.simulator import simulate
 from support_commands import command, simulated
 from support_corpus import FOLDER, MAIN, problems, units
 from support_frames import known_counts

@@ -17,8 +17,8 @@ from mppdbus.commands.replay import load
 from mppdbus.errors import ConfigError
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.recording import Entry, read
-from mppdbus.simulator.control import Scene
-from mppdbus.simulator.simulator import Simulator
+from mppdbus.simulator.line.simulator import Simulator
+from mppdbus.simulator.scene.control import Scene
 from support_bus import BusItemClient
 from support_commands import MPPDBUS, cli, command, simulated
 from support_processes import daemon, names, until, wait_for_units

@@ -12,10 +12,10 @@ import pytest
 import pytest_asyncio
 
 from mppdbus.protocol.framing import encode_reply
-from mppdbus.simulator.control import Scene
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.recording import Recording
-from mppdbus.simulator.simulator import Simulator
+from mppdbus.simulator.line.simulator import Simulator
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.scene.control import Scene
+from mppdbus.simulator.unit.recording import Recording
 from support_bus import PrivateBus, serving
 from support_frames import counts, known_counts
 from support_processes import MPPDBUS

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from mppdbus.simulator.inverter import SimulatedInverter
+from mppdbus.simulator.unit.inverter import SimulatedInverter
 from support_bus import PrivateBus
 from support_run import MULTI, SYSTEM, Daemon, Ports, Watcher, eventually
 

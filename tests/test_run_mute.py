@@ -8,7 +8,7 @@ from statistics import median, quantiles
 
 import pytest
 
-from mppdbus.simulator.simulator import simulate
+from mppdbus.simulator.line.simulator import simulate
 from support_bus import BusItemClient, PrivateBus
 from support_run import MULTI, Daemon, Ports, Watcher
 

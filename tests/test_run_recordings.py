@@ -17,10 +17,10 @@ from typing import Any, NamedTuple
 import pytest
 import pytest_asyncio
 
-from mppdbus.simulator.control import Scene
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.recording import load
-from mppdbus.simulator.simulator import Simulator
+from mppdbus.simulator.line.simulator import Simulator
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.scene.control import Scene
+from mppdbus.simulator.unit.recording import load
 from support_bus import PrivateBus
 from support_run import BATTERY, MULTI, SYSTEM, Daemon, Ports, Watcher, eventually
 

@@ -9,11 +9,11 @@ import pytest
 
 from mppdbus.errors import ConfigError
 from mppdbus.protocol.framing import ResponseFramer, encode_reply, encode_request
-from mppdbus.simulator.battery import Phase
-from mppdbus.simulator.bugs import BUGS
-from mppdbus.simulator.inverter import SimulatedInverter
-from mppdbus.simulator.profiles import PROFILES
-from mppdbus.simulator.simulator import Simulator, simulate
+from mppdbus.simulator.line.simulator import Simulator, simulate
+from mppdbus.simulator.plant.battery import Phase
+from mppdbus.simulator.unit.bugs import BUGS
+from mppdbus.simulator.unit.inverter import SimulatedInverter
+from mppdbus.simulator.unit.profiles import PROFILES
 from support_simulator import Wire, ask_once, inverter_of, payloads, warped
 
 NAK = encode_reply("NAK")

@@ -13,11 +13,11 @@ import pytest
 
 from mppdbus.commands.simulate import build, run
 from mppdbus.protocol.framing import encode_reply
-from mppdbus.simulator.bugs import BUGS
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.profiles import PROFILES
-from mppdbus.simulator.server import serve_pty
-from mppdbus.simulator.simulator import simulate
+from mppdbus.simulator.line.simulator import simulate
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.ports.server import serve_pty
+from mppdbus.simulator.unit.bugs import BUGS
+from mppdbus.simulator.unit.profiles import PROFILES
 from support_simulator import arguments, ask, first_line, opened, process
 
 FRAMES = Path(__file__).parent / "frames" / "frames.jsonl"

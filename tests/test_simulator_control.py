@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mppdbus.errors import ConfigError
-from mppdbus.simulator.control import COMMANDS, Scene
-from mppdbus.simulator.control_server import parse_address, serve_control
-from mppdbus.simulator.simulator import simulate
+from mppdbus.simulator.line.simulator import simulate
+from mppdbus.simulator.scene.control import COMMANDS, Scene
+from mppdbus.simulator.scene.control_server import parse_address, serve_control
 
 
 @pytest.fixture

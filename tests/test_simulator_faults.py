@@ -13,8 +13,8 @@ from mppdbus.protocol.framing import (
     encode_reply,
     encode_request,
 )
-from mppdbus.simulator.faults import Faults, Kind
-from mppdbus.simulator.simulator import simulate
+from mppdbus.simulator.line.faults import Faults, Kind
+from mppdbus.simulator.line.simulator import simulate
 from support_simulator import Wire, ask_once, inverter_of, payloads, warped
 
 NAK = encode_reply("NAK")

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mppdbus.simulator.control import SCENES
-from mppdbus.simulator.inverter import SimulatedInverter
-from mppdbus.simulator.profile import OneOf, Profile, Steps
-from mppdbus.simulator.profiles_axpert import AXPERT_5000
-from mppdbus.simulator.profiles_max import MAX_8000
-from mppdbus.simulator.settings import ChargerPriority
-from mppdbus.simulator.simulator import simulate
+from mppdbus.simulator.line.simulator import simulate
+from mppdbus.simulator.scene.control import SCENES
+from mppdbus.simulator.unit.inverter import SimulatedInverter
+from mppdbus.simulator.unit.profile import OneOf, Profile, Steps
+from mppdbus.simulator.unit.profiles_axpert import AXPERT_5000
+from mppdbus.simulator.unit.profiles_max import MAX_8000
+from mppdbus.simulator.unit.settings import ChargerPriority
 from support_simulator import shape
 
 FRAMES = Path(__file__).parent / "frames" / "frames.jsonl"

@@ -13,9 +13,9 @@ from mppdbus.protocol.framing import (
     encode_reply,
     encode_request,
 )
-from mppdbus.simulator.pace import Overrun, Pace, RequestCutter, verified
-from mppdbus.simulator.profiles_axpert import AXPERT_5000
-from mppdbus.simulator.simulator import simulate
+from mppdbus.simulator.line.simulator import simulate
+from mppdbus.simulator.line.speed import Overrun, Pace, RequestCutter, verified
+from mppdbus.simulator.unit.profiles_axpert import AXPERT_5000
 from support_simulator import Wire, ask_once, inverter_of, payloads, warped
 
 NAK = encode_reply("NAK")

@@ -9,10 +9,10 @@ from mppdbus.protocol.dialects.identification import Evidence, identify
 from mppdbus.protocol.framing import encode_reply, encode_request
 from mppdbus.protocol.queries import QUERIES, base_command, decode
 from mppdbus.protocol.replies.fields import Reading
-from mppdbus.simulator.inverter import SimulatedInverter
-from mppdbus.simulator.profile import Profile
-from mppdbus.simulator.profiles import PROFILES
-from mppdbus.simulator.simulator import simulate
+from mppdbus.simulator.line.simulator import simulate
+from mppdbus.simulator.unit.inverter import SimulatedInverter
+from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.profiles import PROFILES
 from support_personalities import ALL, of, said
 from support_simulator import ask_once, inverter_of, payloads
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mppdbus.simulator.battery import Battery, Chemistry, Phase
-from mppdbus.simulator.flow import Machine
-from mppdbus.simulator.physics import MODES, Plant
-from mppdbus.simulator.settings import ChargerPriority, OutputPriority, Settings
+from mppdbus.simulator.plant.battery import Battery, Chemistry, Phase
+from mppdbus.simulator.plant.flow import Machine
+from mppdbus.simulator.plant.physics import MODES, Plant
+from mppdbus.simulator.unit.settings import ChargerPriority, OutputPriority, Settings
 
 held = st.builds(
     Settings,

@@ -12,15 +12,15 @@ import pytest
 
 from mppdbus.errors import ConfigError
 from mppdbus.protocol.framing import encode_reply, encode_request
-from mppdbus.simulator.hid import (
+from mppdbus.simulator.line.simulator import simulate
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.ports.hidraw import (
     serve_hid,
     without_report_number,
     without_report_numbers,
 )
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.recording import Recording
-from mppdbus.simulator.server import serve_pty, serve_tcp
-from mppdbus.simulator.simulator import simulate
+from mppdbus.simulator.ports.server import serve_pty, serve_tcp
+from mppdbus.simulator.unit.recording import Recording
 from support_simulator import ask, opened, read_until
 
 FRAMES = Path(__file__).parent / "frames" / "frames.jsonl"

@@ -9,9 +9,9 @@ import pytest
 
 from mppdbus.errors import ConfigError
 from mppdbus.protocol.framing import encode_reply
-from mppdbus.simulator.control import Scene
-from mppdbus.simulator.recording import Recording, base_of, load, read
-from mppdbus.simulator.simulator import Simulator
+from mppdbus.simulator.line.simulator import Simulator
+from mppdbus.simulator.scene.control import Scene
+from mppdbus.simulator.unit.recording import Recording, base_of, load, read
 from support_simulator import ask_once
 
 FRAMES = Path(__file__).parent / "frames" / "frames.jsonl"

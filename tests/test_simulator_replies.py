@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mppdbus.simulator.profiles import PROFILES
-from mppdbus.simulator.simulator import simulate
+from mppdbus.simulator.line.simulator import simulate
+from mppdbus.simulator.unit.profiles import PROFILES
 from support_personalities import ALL, of, said
 from support_simulator import inverter_of, shape
 

@@ -6,9 +6,9 @@ import pytest
 
 from mppdbus.errors import ConfigError
 from mppdbus.protocol.framing import encode_reply, encode_request
-from mppdbus.simulator.inverter import SimulatedInverter
-from mppdbus.simulator.profiles import PROFILES
-from mppdbus.simulator.sets import parse_set, simulate_set
+from mppdbus.simulator.scene.sets import parse_set, simulate_set
+from mppdbus.simulator.unit.inverter import SimulatedInverter
+from mppdbus.simulator.unit.profiles import PROFILES
 from support_fleet import PARALLEL, PHASES, fleet, loads, units, words
 
 

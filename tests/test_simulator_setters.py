@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from mppdbus.simulator.inverter import SimulatedInverter
-from mppdbus.simulator.simulator import simulate
+from mppdbus.simulator.line.simulator import simulate
+from mppdbus.simulator.unit.inverter import SimulatedInverter
 from support_personalities import of, said
 from support_simulator import inverter_of
 

@@ -8,7 +8,7 @@ from functools import cache
 import pytest
 
 from mppdbus.model.battery.estimator import SocEstimator
-from mppdbus.simulator.settings import OutputPriority
+from mppdbus.simulator.unit.settings import OutputPriority
 from support_soc import (
     CAPACITY,
     CASES,

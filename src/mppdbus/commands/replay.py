@@ -11,13 +11,13 @@ from pathlib import Path
 from mppdbus.cli import DONE, Output
 from mppdbus.commands.signals import until_told
 from mppdbus.recording import Quality, read
-from mppdbus.simulator.control import Scene
-from mppdbus.simulator.control_server import parse_address
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.recording import Recording
-from mppdbus.simulator.recording import load as load_recording
-from mppdbus.simulator.server import serve_pty, serve_tcp
-from mppdbus.simulator.simulator import Simulator
+from mppdbus.simulator.line.simulator import Simulator
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.ports.server import serve_pty, serve_tcp
+from mppdbus.simulator.scene.control import Scene
+from mppdbus.simulator.scene.control_server import parse_address
+from mppdbus.simulator.unit.recording import Recording
+from mppdbus.simulator.unit.recording import load as load_recording
 
 PLAYED = (Quality.GOOD, Quality.ACK, Quality.NAK, Quality.SILENT)
 NAMELESS = "unknown"  # as the simulator calls a model that is null

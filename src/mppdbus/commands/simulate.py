@@ -13,22 +13,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mppdbus.errors import ConfigError
-from mppdbus.simulator.bugs import BUGS
-from mppdbus.simulator.control import Scene
-from mppdbus.simulator.control_server import (
+from mppdbus.simulator.line.faults import Faults
+from mppdbus.simulator.line.simulator import Simulator, simulate
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.ports.server import serve_pty, serve_tcp
+from mppdbus.simulator.scene.control import Scene
+from mppdbus.simulator.scene.control_server import (
     Stage,
     listen_on_stdin,
     parse_address,
     serve_control,
 )
-from mppdbus.simulator.faults import Faults
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.profile import Profile
-from mppdbus.simulator.profiles import DEFAULT_PROFILE, PROFILES
-from mppdbus.simulator.recording import load
-from mppdbus.simulator.server import serve_pty, serve_tcp
-from mppdbus.simulator.sets import Fleet, parse_set, simulate_set
-from mppdbus.simulator.simulator import Simulator, simulate
+from mppdbus.simulator.scene.sets import Fleet, parse_set, simulate_set
+from mppdbus.simulator.unit.bugs import BUGS
+from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.profiles import DEFAULT_PROFILE, PROFILES
+from mppdbus.simulator.unit.recording import load
 
 THINK_S = 0.06
 EXIT_USAGE = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mppdbus.simulator.settings import ChargerPriority, OutputPriority, Settings
+from mppdbus.simulator.unit.settings import ChargerPriority, OutputPriority, Settings
 
 _LOAD_FIRST = (ChargerPriority.SLB_UCB, ChargerPriority.SLB_UDC)
 

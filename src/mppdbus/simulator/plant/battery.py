@@ -7,7 +7,7 @@ from bisect import bisect_right
 from dataclasses import dataclass
 from enum import StrEnum
 
-from mppdbus.simulator.settings import Settings
+from mppdbus.simulator.unit.settings import Settings
 
 TAIL = 0.02  # of the capacity: the current at which absorption is done
 NEW_BULK_SOC = 95.0  # a floating battery is charged anew below this

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from mppdbus.simulator.settings import ChargerPriority, OutputPriority, Settings
+from mppdbus.simulator.unit.settings import ChargerPriority, OutputPriority, Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import cast
 
 from mppdbus.errors import ConfigError
-from mppdbus.simulator.hid import REPORT, without_report_numbers
-from mppdbus.simulator.line import Line
-from mppdbus.simulator.simulator import Simulator
+from mppdbus.simulator.line.line import Line
+from mppdbus.simulator.line.simulator import Simulator
+from mppdbus.simulator.ports.hidraw import REPORT, without_report_numbers
 
 _CHUNK = 4096
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from mppdbus.simulator.flow import Flow, Machine, on_battery
-from mppdbus.simulator.physics import (
+from mppdbus.simulator.plant.flow import Flow, Machine, on_battery
+from mppdbus.simulator.plant.physics import (
     BATTERY_MODES,
     LINE_MODES,
     LONGEST_STEP_S,

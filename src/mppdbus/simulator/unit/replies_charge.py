@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from mppdbus.simulator.battery import Phase
-from mppdbus.simulator.physics import CHARGE_MODES, DEAD_MODES, Plant
-from mppdbus.simulator.profile import Profile
-from mppdbus.simulator.replies import (
+from mppdbus.simulator.plant.battery import Phase
+from mppdbus.simulator.plant.physics import CHARGE_MODES, DEAD_MODES, Plant
+from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.replies import (
     capacity,
     code_of,
     grid_hz,

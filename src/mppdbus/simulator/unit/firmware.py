@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 from mppdbus.errors import ConfigError
-from mppdbus.simulator.bugs import BUGS, Bytes, Words
-from mppdbus.simulator.physics import Plant
-from mppdbus.simulator.profile import Profile
+from mppdbus.simulator.plant.physics import Plant
+from mppdbus.simulator.unit.bugs import BUGS, Bytes, Words
+from mppdbus.simulator.unit.profile import Profile
 
 
 class Firmware:

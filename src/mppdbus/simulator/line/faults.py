@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from mppdbus.errors import ConfigError
 from mppdbus.protocol.framing import checksum, encode_reply
-from mppdbus.simulator.words import number
+from mppdbus.simulator.scene.words import number
 
 SLOW_S = 2.0  # how much longer a slow unit thinks, unless told otherwise
 GONE_S = 0.5  # how long a port stays away after a disconnect, likewise

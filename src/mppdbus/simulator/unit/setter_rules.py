@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mppdbus.simulator.profile import OneOf, Rule, Steps
-from mppdbus.simulator.settings import Settings
+from mppdbus.simulator.unit.profile import OneOf, Rule, Steps
+from mppdbus.simulator.unit.settings import Settings
 
 COMMON: dict[str, Rule] = {"PGR": OneOf((0, 1)), "F": OneOf((50, 60))}
 SHARING: dict[str, Rule] = {"PPVOKC": OneOf((0, 1)), "PSPB": OneOf((0, 1))}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mppdbus.simulator.profile import (
+from mppdbus.simulator.unit.profile import (
     CHARGER_CODES_MENU,
     MODES_PI41,
     NO_ENERGY,
@@ -15,7 +15,7 @@ from mppdbus.simulator.profile import (
     first_identity,
     identity,
 )
-from mppdbus.simulator.rules import (
+from mppdbus.simulator.unit.setter_rules import (
     AC_AMPS_60,
     AMPS_10_80,
     AMPS_10_120,
@@ -28,7 +28,7 @@ from mppdbus.simulator.rules import (
     VOLTS_48_FIRST,
     VOLTS_48_VM3,
 )
-from mppdbus.simulator.settings import Settings
+from mppdbus.simulator.unit.settings import Settings
 
 BOGUS = "55355535553555"
 

@@ -9,13 +9,13 @@ from typing import Protocol
 
 from mppdbus.errors import ConfigError
 from mppdbus.protocol.framing import encode_reply
-from mppdbus.simulator.clock import Clock
-from mppdbus.simulator.control import Scene
-from mppdbus.simulator.faults import GONE_S, SLOW_S, UNHEARD, Fault, Faults, Kind
-from mppdbus.simulator.inverter import SimulatedInverter, plant_for
-from mppdbus.simulator.pace import Pace, verified
-from mppdbus.simulator.profile import Profile
-from mppdbus.simulator.profiles import DEFAULT_PROFILE, PROFILES
+from mppdbus.simulator.line.faults import GONE_S, SLOW_S, UNHEARD, Fault, Faults, Kind
+from mppdbus.simulator.line.speed import Pace, verified
+from mppdbus.simulator.plant.clock import Clock
+from mppdbus.simulator.scene.control import Scene
+from mppdbus.simulator.unit.inverter import SimulatedInverter, plant_for
+from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.profiles import DEFAULT_PROFILE, PROFILES
 
 _NAK = encode_reply("NAK")
 

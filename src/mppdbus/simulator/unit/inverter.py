@@ -8,14 +8,14 @@ from dataclasses import replace
 from datetime import date
 
 from mppdbus.protocol.framing import encode_reply
-from mppdbus.simulator import replies, replies_charge, replies_parallel
-from mppdbus.simulator.battery import Battery
-from mppdbus.simulator.firmware import Firmware
-from mppdbus.simulator.physics import Plant
-from mppdbus.simulator.profile import Profile
-from mppdbus.simulator.profiles import DEFAULT_PROFILE, PROFILES
-from mppdbus.simulator.replies_parallel import Slot
-from mppdbus.simulator.setters import obey
+from mppdbus.simulator.plant.battery import Battery
+from mppdbus.simulator.plant.physics import Plant
+from mppdbus.simulator.unit import replies, replies_charge, replies_parallel
+from mppdbus.simulator.unit.firmware import Firmware
+from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.profiles import DEFAULT_PROFILE, PROFILES
+from mppdbus.simulator.unit.replies_parallel import Slot
+from mppdbus.simulator.unit.setters import obey
 
 _DATED = re.compile(r"(Q[EL][YMD])(\d{4}|\d{6}|\d{8})")
 _DATE_DIGITS = {"Y": 4, "M": 6, "D": 8}

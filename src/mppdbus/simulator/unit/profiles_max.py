@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mppdbus.simulator.profile import (
+from mppdbus.simulator.unit.profile import (
     BASIC_QUERIES,
     CHARGER_CODES_MENU,
     LOAD_ENERGY,
@@ -14,8 +14,8 @@ from mppdbus.simulator.profile import (
     Steps,
     identity,
 )
-from mppdbus.simulator.profiles_axpert import POPM, SETTABLE_1_3
-from mppdbus.simulator.rules import (
+from mppdbus.simulator.unit.profiles_axpert import POPM, SETTABLE_1_3
+from mppdbus.simulator.unit.setter_rules import (
     AC_AMPS_60,
     AC_AMPS_120,
     AMPS_10_80,
@@ -34,7 +34,7 @@ from mppdbus.simulator.rules import (
     VOLTS_24_WIDE,
     VOLTS_48_WIDE,
 )
-from mppdbus.simulator.settings import Settings
+from mppdbus.simulator.unit.settings import Settings
 
 _DISCHARGE = {"PBATMAXDISC": Steps(30, 150, 10, also=(0,))}
 _LED = "1 1 2 5 3 148000211255255255000255255"

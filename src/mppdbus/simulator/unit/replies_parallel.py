@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mppdbus.simulator.physics import CHARGE_MODES, Plant
-from mppdbus.simulator.profile import Profile
-from mppdbus.simulator.replies import (
+from mppdbus.simulator.plant.physics import CHARGE_MODES, Plant
+from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.replies import (
     capacity,
     charge_amps,
     code_of,

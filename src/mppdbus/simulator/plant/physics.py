@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
 
-from mppdbus.simulator.battery import Battery, Phase
-from mppdbus.simulator.flow import (
+from mppdbus.simulator.plant.battery import Battery, Phase
+from mppdbus.simulator.plant.flow import (
     Flow,
     Machine,
     charge_on_line,
     on_battery,
     on_line,
 )
-from mppdbus.simulator.settings import ChargerPriority, OutputPriority, Settings
-from mppdbus.simulator.world import Grid, Load, Sun
+from mppdbus.simulator.plant.world import Grid, Load, Sun
+from mppdbus.simulator.unit.settings import ChargerPriority, OutputPriority, Settings
 
 LINE_MODES = "LEY"  # line, ECO, bypass
 BATTERY_MODES = "BH"  # battery, power saving

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mppdbus.simulator.profile import (
+from mppdbus.simulator.unit.profile import (
     BASIC_QUERIES,
     CHARGER_CODES,
     CHARGER_CODES_KING,
@@ -17,7 +17,7 @@ from mppdbus.simulator.profile import (
     first_identity,
     identity,
 )
-from mppdbus.simulator.rules import (
+from mppdbus.simulator.unit.setter_rules import (
     AC_AMPS_60,
     AMPS_10_80,
     AMPS_10_150,
@@ -37,7 +37,7 @@ from mppdbus.simulator.rules import (
     VOLTS_48_VM3,
     VOLTS_48_WIDE,
 )
-from mppdbus.simulator.settings import ChargerPriority, Settings
+from mppdbus.simulator.unit.settings import ChargerPriority, Settings
 
 SETTABLE_1_3 = {code: CHARGER_CODES[code] for code in (1, 2, 3)}
 POPM = {"POPM": OneOf((0, 1, 2, 3, 4))}

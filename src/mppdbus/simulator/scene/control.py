@@ -11,16 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mppdbus.errors import ConfigError
-from mppdbus.simulator.bugs import BUGS
-from mppdbus.simulator.clock import Clock
-from mppdbus.simulator.faults import Faults, Kind, arm
-from mppdbus.simulator.firmware import Firmware
-from mppdbus.simulator.modbus import ModbusStation
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.physics import MODES, Plant
-from mppdbus.simulator.profile import Habits
-from mppdbus.simulator.setters import obey
-from mppdbus.simulator.words import number, switch
+from mppdbus.simulator.line.faults import Faults, Kind, arm
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.plant.clock import Clock
+from mppdbus.simulator.plant.physics import MODES, Plant
+from mppdbus.simulator.scene.words import number, switch
+from mppdbus.simulator.unit.bugs import BUGS
+from mppdbus.simulator.unit.firmware import Firmware
+from mppdbus.simulator.unit.modbus import ModbusStation
+from mppdbus.simulator.unit.profile import Habits
+from mppdbus.simulator.unit.setters import obey
 
 # The four flows that Victron's own programs were checked against.
 SCENES = {

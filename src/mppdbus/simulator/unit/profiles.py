@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from mppdbus.simulator.profiles_axpert import AXPERT_5000, AXPERTS
-from mppdbus.simulator.profiles_max import MAXES
-from mppdbus.simulator.profiles_other import OTHERS
+from mppdbus.simulator.unit.profiles_axpert import AXPERT_5000, AXPERTS
+from mppdbus.simulator.unit.profiles_max import MAXES
+from mppdbus.simulator.unit.profiles_other import OTHERS
 
 PROFILES = {profile.name: profile for profile in (*AXPERTS, *MAXES, *OTHERS)}
 DEFAULT_PROFILE = AXPERT_5000.name

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from mppdbus.protocol.framing import encode_reply
-from mppdbus.simulator.faults import REPORT
-from mppdbus.simulator.physics import CHARGE_MODES, Plant
+from mppdbus.simulator.line.faults import REPORT
+from mppdbus.simulator.plant.physics import CHARGE_MODES, Plant
 
 BOGUS_SERIAL = "55355535553555"
 REFUSED = encode_reply("NAK")

@@ -9,10 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from mppdbus.simulator.battery import Phase
-from mppdbus.simulator.physics import BATTERY_MODES, CHARGE_MODES, LINE_MODES, Plant
-from mppdbus.simulator.profile import Profile
-from mppdbus.simulator.settings import Settings
+from mppdbus.simulator.plant.battery import Phase
+from mppdbus.simulator.plant.physics import (
+    BATTERY_MODES,
+    CHARGE_MODES,
+    LINE_MODES,
+    Plant,
+)
+from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.settings import Settings
 
 _AD_AT_0C, _AD_PER_C = 350.0, 5.5  # nobody knows the true curve of the NTC
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from mppdbus.simulator.pace import Overrun, RequestCutter
-from mppdbus.simulator.simulator import Response, Simulator
+from mppdbus.simulator.line.simulator import Response, Simulator
+from mppdbus.simulator.line.speed import Overrun, RequestCutter
 
 
 class Line:

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from mppdbus.simulator.line import Line
-from mppdbus.simulator.simulator import Simulator
+from mppdbus.simulator.line.line import Line
+from mppdbus.simulator.line.simulator import Simulator
 
 REPORT = 8
 

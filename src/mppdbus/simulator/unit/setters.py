@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from mppdbus.simulator.physics import CHARGE_MODES, Energy, Plant
-from mppdbus.simulator.profile import Profile
-from mppdbus.simulator.settings import Settings
+from mppdbus.simulator.plant.physics import CHARGE_MODES, Energy, Plant
+from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mppdbus.errors import ConfigError
-from mppdbus.simulator.clock import Clock
-from mppdbus.simulator.control import COMMANDS, MAX_WATTS, SCENES, Scene
-from mppdbus.simulator.inverter import SimulatedInverter, battery_for, fit
-from mppdbus.simulator.pace import Pace
-from mppdbus.simulator.profile import Profile
-from mppdbus.simulator.profiles import PROFILES
-from mppdbus.simulator.simulator import Simulator, find_profile, put_on_stage
-from mppdbus.simulator.site import Member, Site
-from mppdbus.simulator.words import number
+from mppdbus.simulator.line.simulator import Simulator, find_profile, put_on_stage
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.plant.clock import Clock
+from mppdbus.simulator.plant.site import Member, Site
+from mppdbus.simulator.scene.control import COMMANDS, MAX_WATTS, SCENES, Scene
+from mppdbus.simulator.scene.words import number
+from mppdbus.simulator.unit.inverter import SimulatedInverter, battery_for, fit
+from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.profiles import PROFILES
 
 MOST_UNITS = 9  # what QPIRI calls the largest set
 USAGE = "3, or L1,L2,L3, or L1,L2 for two legs of 120/240 V"
