@@ -25,7 +25,7 @@ def test_each_known_mode_means_something_here_too(letter: str) -> None:
     if sum(letter in place for place in places) != 1:
         pytest.fail(
             f"QMOD {letter}: where does the load's power come from? Say so in "
-            "src/mppdbus/model/power.py: in MAINS_MODES; in BATTERY_MODES, where nothing "
-            "is taken from the mains; or in OUTPUT_OFF_MODES",
+            "src/mppdbus/model/power.py: in MAINS_MODES; in BATTERY_MODES, where "
+            "nothing is taken from the mains; or in OUTPUT_OFF_MODES",
             pytrace=False,
         )
