@@ -13,11 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from foreign_decoder import VERSION, Foreign
+from helpers.corpus import units
 from mppdbus.protocol.framing import ResponseFramer, encode_reply
 from mppdbus.protocol.queries import decode
 from mppsolar_points import ROOT, Found, Point, Tally, compare
 from mppsolar_verdicts import VERDICTS, Right, Verdict
-from support_corpus import units
 
 PAGE = ROOT / "docs" / "mpp-solar-corpus.md"
 SPEED = "## Speed"

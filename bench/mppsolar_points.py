@@ -22,7 +22,7 @@ from mppsolar_verdicts import CODES, SAME, protocols_for
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests"))
 
-from support_corpus import FOLDER, MAIN, Reply, units  # noqa: E402
+from helpers.corpus import FOLDER, MAIN, Reply, units  # noqa: E402
 
 NOTHING = "not decoded"
 Names = Mapping[int, str | None]

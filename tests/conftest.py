@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["support_bus", "support_settings"]
+pytest_plugins = ["helpers.bus", "helpers.settings"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -29,8 +29,8 @@ from mppdbus.venus.tables.services import (
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests"))
 
+from helpers.paths import pattern, readers  # noqa: E402
 from pages import write_or_check  # noqa: E402
-from support_paths import pattern, readers  # noqa: E402
 
 PAGE = ROOT / "docs" / "dbus.md"
 Rows = Iterable[Row[Any]]

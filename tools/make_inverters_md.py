@@ -27,8 +27,8 @@ from mppdbus.protocol.replies.fields import Reading
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests"))
 
+from helpers.corpus import MAIN, Reply, Unit, by_family, units  # noqa: E402
 from pages import write_or_check  # noqa: E402
-from support_corpus import MAIN, Reply, Unit, by_family, units  # noqa: E402
 
 PAGE = ROOT / "docs" / "inverters.md"
 YES, NO, PAPER, UNKNOWN = "●", "–", "○", "?"

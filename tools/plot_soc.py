@@ -11,7 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support_soc import (  # noqa: E402 - the path comes first
+from helpers.soc import (  # noqa: E402 - the path comes first
     CASES,
     DAY_S,
     DULL_DAYS,

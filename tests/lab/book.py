@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from support_points import Outcome, Row
+from helpers.points import Outcome, Row
 
 HEAD = """\
 # Operating points

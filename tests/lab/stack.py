@@ -11,8 +11,8 @@ from typing import Any, Self
 
 import pytest
 
-from support_bus import BusItemClient, PrivateBus
-from support_processes import Program, names, until
+from helpers.bus import BusItemClient, PrivateBus
+from helpers.processes import Program, names, until
 
 SOURCES = Path(os.environ.get("REALSTACK_SRC", "/nowhere"))
 PYTHON = os.environ.get("REALSTACK_PYTHON", "")

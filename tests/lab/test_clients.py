@@ -10,10 +10,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from helpers.bus import BusItemClient
+from helpers.processes import FAST, Plant, Wanted, running, until
 from lab.scenes import SCENES
 from lab.stack import LAB, PYTHON, REGISTERS, SOURCES, Stack
-from support_bus import BusItemClient
-from support_processes import FAST, Plant, Wanted, running, until
 
 ACSYSTEM = "com.victronenergy.acsystem.mppdbus"
 WANTED = (

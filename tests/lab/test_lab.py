@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from helpers.processes import FAST, Wanted, running, until
 from lab.scenes import SCENES, WATTS
 from lab.stack import LAB, Stack
 from mppdbus.venus.dbus.service import Item, Kind, VictronService
-from support_processes import FAST, Wanted, running, until
 
 OURS = "com.victronenergy.acsystem.mppdbus"
 MEASURED = ("/Ac/In/1/L1/", "/Ac/Out/L1/P", "/Dc/0/", "/Yield/Power", "/Soc", "/State")

@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from lab.book import Book, Days
-from lab.stack import LAB, Stack
-from points import POINTS, SETUPS
-from support_days import profile
-from support_points import (
+from helpers.days import profile
+from helpers.point_table import POINTS, SETUPS
+from helpers.points import (
     Arrival,
     Outcome,
     Stage,
@@ -23,8 +21,10 @@ from support_points import (
     staged,
     walk,
 )
-from support_processes import until
-from support_systemcalc import Overview, overview
+from helpers.processes import until
+from helpers.systemcalc import Overview, overview
+from lab.book import Book, Days
+from lab.stack import LAB, Stack
 
 LATE = 2.5  # s: systemcalc works things out once a second
 SEED, DAYS, LOOKS = 30, 30, 240

@@ -1,0 +1,245 @@
+"""The state of charge: ours, somebody else's, nobody's; what the user says of it."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from helpers.bms import NAME as BMS
+from helpers.bms import Bms
+from helpers.installation import (
+    BATTERY,
+    FIRST,
+    SECOND,
+    SERIALS,
+    Clock,
+    Home,
+    at_home,
+    names_become,
+    owners_of,
+    said,
+    unit,
+    write,
+)
+from helpers.run import SYSTEM, Watcher
+from mppdbus.venus.tables.cards import CORRECTION
+
+ORIGIN = "/Mppdbus/Origin/Soc"
+SHARED = {FIRST, SECOND, SYSTEM, BATTERY}
+
+
+@pytest.fixture
+async def watcher(bus_address: str) -> AsyncIterator[Watcher]:
+    async with Watcher.on(bus_address) as watcher:
+        yield watcher
+
+
+def discharge(home: Home, clock: Clock, seconds: float) -> None:
+    """Let all units take 25 A out of the battery."""
+    end = clock.now + seconds
+    while clock.now < end:
+        clock.now += 10.0
+        for index in range(len(home.units)):
+            reply = said(SERIALS[index], "B", grid=0.0, load=1200, discharge=25)
+            home.hear(index, reply)
+
+
+async def soc(watcher: Watcher, service: str) -> float:
+    value = (await watcher.values(service))["/Soc"]
+    assert isinstance(value, float)
+    return value
+
+
+async def margin(watcher: Watcher) -> float:
+    value = (await watcher.values(FIRST))["/Mppdbus/Soc/Margin"]
+    assert isinstance(value, float)
+    return value
+
+
+async def meet_all(home: Home) -> Clock:
+    clock = Clock()
+    home.set_clock(clock)
+    for index in range(len(home.units)):
+        await home.meet(index, said(SERIALS[index], "B", grid=0.0, volts=52.8))
+    discharge(home, clock, 10.0)
+    return clock
+
+
+# -- somebody else's -----------------------------------------------------------------
+
+
+async def test_a_bms_comes_and_goes(
+    bus_address: str, state: Path, watcher: Watcher
+) -> None:
+    async with at_home(bus_address, state, unit(0)) as home:
+        clock = await meet_all(home)
+        assert await write(watcher, FIRST, "/Soc", "d", 80.0) == 0
+        bms = await Bms.start(bus_address)
+        try:
+            await watcher.wait(SYSTEM, {"/Soc": None})
+            discharge(home, clock, 10.0)
+            for service in (FIRST, SYSTEM):
+                values = await watcher.values(service)
+                assert values["/Soc"] is None
+                assert values[ORIGIN] == f"{BMS} watches the battery"
+            for path in ("/Soc", CORRECTION):
+                assert await write(watcher, FIRST, path, "d", 20.0) != 0
+                assert (await watcher.values(FIRST))[path] is None
+            discharge(home, clock, 3600.0)
+            await bms.leave()
+            await watcher.wait(SYSTEM, {"/Soc": ...})
+            await watcher.wait(FIRST, {"/Soc": ...})  # comes anew with it
+            discharge(home, clock, 10.0)
+            for service in (FIRST, SYSTEM):
+                assert 40 < await soc(watcher, service) < 78  # was counted meanwhile
+                origin = (await watcher.values(service))[ORIGIN]
+                assert origin.startswith("estimated")
+        finally:
+            await bms.crash()
+
+
+async def test_a_bms_takes_the_place_of_the_battery_of_all_units(
+    bus_address: str, state: Path, watcher: Watcher
+) -> None:
+    async with at_home(bus_address, state, unit(0), unit(1)) as home:
+        clock = await meet_all(home)
+        assert await write(watcher, BATTERY, "/Soc", "d", 80.0) == 0
+        bms = await Bms.start(bus_address)
+        try:
+            await names_become(watcher, *SHARED - {BATTERY}, BMS)
+            discharge(home, clock, 3600.0)
+            assert (await watcher.values(SYSTEM))["/Soc"] is None
+            assert BATTERY not in await watcher.names()
+            await bms.leave()
+            await names_become(watcher, *SHARED)
+            assert 40 < await soc(watcher, BATTERY) < 78
+            assert await soc(watcher, BATTERY) == await soc(watcher, SYSTEM)
+        finally:
+            await bms.crash()
+
+
+async def test_a_bms_that_was_there_first(
+    bus_address: str, state: Path, watcher: Watcher
+) -> None:
+    """Ours is not on the bus for a moment: systemcalc would take it."""
+    bms = await Bms.start(bus_address)
+    try:
+        async with owners_of(watcher) as seen:
+            for units in ((unit(0), unit(1)), (unit(0),)):
+                bms.hang()  # and takes its time to answer
+                asyncio.get_running_loop().call_later(0.1, bms.go_on)
+                async with at_home(bus_address, state, *units) as home:
+                    watcher.signals.clear()
+                    await meet_all(home)
+                    await watcher.wait(SYSTEM, {"/Soc": None, "/Connected": 1})
+                    rows = [rows.get("/Soc") for _, rows in watcher.signals]
+                    assert [row for row in rows if row and row.value] == []
+            assert BATTERY not in {name for name, _ in seen}
+    finally:
+        await bms.crash()
+
+
+# -- what the user says --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/Soc", CORRECTION])
+async def test_a_written_state_of_charge_is_where_the_count_goes_on(
+    bus_address: str, state: Path, watcher: Watcher, path: str
+) -> None:
+    async with at_home(bus_address, state, unit(0)) as home:
+        clock = await meet_all(home)
+        assert await write(watcher, FIRST, path, "i", 64) == 0
+        discharge(home, clock, 10.0)
+        for service in (FIRST, SYSTEM):
+            assert await soc(watcher, service) == pytest.approx(64, abs=0.1)
+        for bad in (100.5, 200.0, -1.0):
+            assert await write(watcher, FIRST, path, "d", bad) != 0
+        discharge(home, clock, 1800.0)
+        assert await margin(watcher) > 4.2
+        shown = (await watcher.values(FIRST))[path]
+        assert await write(watcher, FIRST, path, "d", shown) == 0  # "that is so"
+        discharge(home, clock, 10.0)
+        assert await margin(watcher) == pytest.approx(4.0, abs=0.1)
+        kept = await soc(watcher, FIRST)
+        assert 50 < kept < 63
+    async with at_home(bus_address, state, unit(0)) as home:
+        await meet_all(home)
+        assert await soc(watcher, FIRST) == pytest.approx(kept, abs=0.5)
+
+
+async def test_a_correction_outlives_a_power_cut(
+    bus_address: str, state: Path, watcher: Watcher
+) -> None:
+    at_the_cut = state.with_name("cut")
+    async with at_home(bus_address, state, unit(0)) as home:
+        clock = await meet_all(home)
+        assert await write(watcher, FIRST, "/Soc", "d", 31.0) == 0
+        discharge(home, clock, 20.0)
+        saving = home.installation._bankfile._saving
+        assert saving is not None
+        await saving
+        shutil.copytree(state, at_the_cut, ignore=shutil.ignore_patterns("*.new"))
+        assert await write(watcher, FIRST, "/Soc", "d", 95.0) == 0
+    async with at_home(bus_address, at_the_cut, unit(0)) as home:
+        await meet_all(home)
+        assert await soc(watcher, FIRST) == pytest.approx(31.0, abs=0.5)
+
+
+async def test_the_battery_of_all_units_is_corrected_at_its_own_page(
+    bus_address: str, state: Path, watcher: Watcher
+) -> None:
+    async with at_home(bus_address, state, unit(0), unit(1)) as home:
+        clock = await meet_all(home)
+        assert await write(watcher, BATTERY, "/Soc", "d", 55.0) == 0
+        discharge(home, clock, 10.0)
+        for service in (BATTERY, SYSTEM):
+            assert await soc(watcher, service) == pytest.approx(55.0, abs=0.1)
+        for service in (FIRST, SECOND):
+            assert (await watcher.values(service))["/Soc"] is None
+            assert await write(watcher, service, "/Soc", "d", 20.0) != 0
+            assert (await watcher.values(service))["/Soc"] is None
+        assert await soc(watcher, BATTERY) == pytest.approx(55.0, abs=0.1)
+
+
+# -- what the config says ------------------------------------------------------------
+
+
+async def test_the_inverters_own_percent(
+    bus_address: str, state: Path, watcher: Watcher
+) -> None:
+    async with at_home(bus_address, state, unit(0), source="inverter") as home:
+        await home.meet(0, said(SERIALS[0], percent=73))
+        for service in (FIRST, SYSTEM):
+            assert await soc(watcher, service) == 73.0
+        assert await write(watcher, FIRST, "/Soc", "d", 20.0) != 0
+        assert await soc(watcher, FIRST) == 73.0
+
+
+async def test_the_percent_of_all_inverters(
+    bus_address: str, state: Path, watcher: Watcher
+) -> None:
+    both = unit(0), unit(1)
+    async with at_home(bus_address, state, *both, source="inverter") as home:
+        await home.meet(0, said(SERIALS[0], percent=70))
+        await home.meet(1, said(SERIALS[1], percent=80))
+        for _ in range(2):  # what is new is shown with the next reply
+            home.hear(0, said(SERIALS[0], percent=70))
+        for service in (BATTERY, SYSTEM):
+            assert await soc(watcher, service) == 75.0
+
+
+async def test_no_state_of_charge_is_wanted(
+    bus_address: str, state: Path, watcher: Watcher
+) -> None:
+    both = unit(0), unit(1)
+    async with at_home(bus_address, state, *both, source="none") as home:
+        await meet_all(home)
+        assert await watcher.names() == SHARED - {BATTERY}
+        for service in (FIRST, SYSTEM):
+            assert (await watcher.values(service))["/Soc"] is None
+        assert (await watcher.values(SYSTEM))[ORIGIN].startswith("none: ")
+        assert await write(watcher, FIRST, "/Soc", "d", 20.0) != 0

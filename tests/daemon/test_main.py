@@ -1,0 +1,125 @@
+"""The keeper of one inverter, on a real port and bus, with its pauses cut short."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Hashable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from helpers.run import MULTI, Ports, Watcher, eventually
+from mppdbus.config.models import parse
+from mppdbus.daemon import main as daemon
+from mppdbus.daemon.installation import Installation
+from mppdbus.daemon.main import Keeper, unit_of
+from mppdbus.inverter import link, poller
+from mppdbus.model.battery.bank import BankSettings
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.simulator.line.simulator import Simulator
+
+NAME = MULTI + "92932105100123"
+PATH = "/Connected"
+
+
+class Clumsy(Installation):
+    """Has a defect that shows when the load is 666 W."""
+
+    def show(self, key: Hashable, snapshot: Snapshot) -> None:
+        if snapshot.status and snapshot.status.ac_output_active_power == 666:
+            raise ZeroDivisionError
+        super().show(key, snapshot)
+
+
+@asynccontextmanager
+async def kept(
+    folder: Path, address: str, kind: type[Installation] = Installation
+) -> AsyncIterator[tuple[Simulator, Watcher]]:
+    async with Ports.below(folder) as ports, Watcher.on(address) as watcher:
+        simulator = await ports.add("tty", scene="grid off; pv 0; load 500; soc 90")
+        config = parse(f"[[inverter]]\n{ports.unit('tty')}", "test").inverter[0]
+        installation = kind(
+            address, folder / "state", BankSettings(), expected=1, patience=0.0
+        )
+        await installation.open([unit_of(config)])
+        task = asyncio.create_task(Keeper(config, 0, installation).run())
+        try:
+            await watcher.wait(NAME, {"/Ac/Out/L1/P": 500.0})
+            yield simulator, watcher
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await installation.close()
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(link, "SETTLE", 0.01)
+    monkeypatch.setattr(poller, "FAILED_EVERY", 0.05)
+    monkeypatch.setattr(daemon, "BACK_OFF", (0.01, 0.02, 0.03))
+
+
+def logged(caplog: pytest.LogCaptureFixture, text: str) -> int:
+    return sum(text in r.message for r in caplog.records if r.levelno >= logging.INFO)
+
+
+def asked(simulator: Simulator, count: int) -> bool:
+    return simulator.scene.requests["QPIGS"] >= count
+
+
+def told(caplog: pytest.LogCaptureFixture, text: str, count: int) -> bool:
+    return logged(caplog, text) >= count
+
+
+async def test_each_outage_is_told_once_and_so_is_its_end(
+    tmp_path: Path, bus_address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    async with kept(tmp_path, bus_address) as (simulator, watcher):
+        for outage in (1, 2):
+            simulator.scene.apply("fault nak 6 QPIGS")
+            again = "answers again after 6 failed polls"
+            await eventually(partial(told, caplog, again, outage))
+            await watcher.wait(NAME, {"/Connected": 1})
+            assert logged(caplog, "QPIGS: the inverter answered NAK") == outage
+            # Two more failed polls are no outage, and not told.
+            end = simulator.scene.requests["QPIGS"] + 4
+            simulator.scene.apply("fault nak 2 QPIGS")
+            await eventually(partial(asked, simulator, end))
+    assert logged(caplog, "connected on") == 1
+    shown = [rows[PATH].value for _, rows in watcher.signals if PATH in rows]
+    assert shown.count(0) >= 2
+
+
+async def test_a_long_outage_opens_the_port_anew_and_is_told_once(
+    tmp_path: Path,
+    bus_address: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(poller, "FAILURES_REOPEN", 4)
+    async with kept(tmp_path, bus_address) as (simulator, watcher):
+        simulator.scene.apply("fault silence forever")
+        asked = simulator.scene.requests["QPI"]
+        await eventually(lambda: simulator.scene.requests["QPI"] >= asked + 2)
+        simulator.scene.apply("fault off")
+        await watcher.wait(NAME, {"/Connected": 1, "/Ac/Out/L1/P": 500.0})
+    warnings = [r.message for r in caplog.records if r.levelno >= logging.WARNING]
+    assert warnings == ["QPIGS: no reply within 0.2 s"]
+    assert logged(caplog, "connected on") == 2
+
+
+async def test_a_defect_of_ours_starts_the_inverter_over(
+    tmp_path: Path, bus_address: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with kept(tmp_path, bus_address, Clumsy) as (simulator, watcher):
+        simulator.scene.apply("load 666")
+        await watcher.wait(NAME, {"/Connected": 0, "/Ac/Out/L1/P": None})
+        simulator.scene.apply("load 700")
+        await watcher.wait(NAME, {"/Connected": 1, "/Ac/Out/L1/P": 700.0})
+    assert "unexpected; starting this inverter over" in caplog.text
+    assert "ZeroDivisionError" in caplog.text

@@ -1,0 +1,364 @@
+"""Which query when, over hours at 2400 baud that take no time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from helpers.line import linked
+from helpers.simulator import warped
+from mppdbus.errors import (
+    CorruptReply,
+    LinkError,
+    MppdbusError,
+    NoReply,
+    PortLost,
+    Refused,
+)
+from mppdbus.inverter.device import Inverter
+from mppdbus.inverter.poller import (
+    FAILED_EVERY,
+    FAILURES_OFFLINE,
+    FAILURES_REOPEN,
+    Poller,
+)
+from mppdbus.inverter.schedule import ONCE, OPTIONAL, SHORTEST_KEEP
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.protocol.framing import encode_reply
+from mppdbus.simulator.line.simulator import Simulator, simulate
+from mppdbus.simulator.line.speed import Pace
+from mppdbus.simulator.scene.control import Scene
+from mppdbus.simulator.unit.recording import Recording
+
+SPARSE = {
+    "QPI": "PI30",
+    "QID": "92932105100123",
+    "QMOD": "B",
+    "QPIGS": "230.0 50.0 230.0 50.0 0500 0450 010 380 52.00 010 080 0035 02.0 150.0 "
+    "00.00 00007 00010110 00 00 00300 110",
+}
+SECOND = "01.0 202.0 00205 "
+
+
+def sparse(unrecorded: bytes | None, **more: str) -> Simulator:
+    """A unit that knows little, and says `unrecorded` to the rest."""
+    framed = {query: [encode_reply(said)] for query, said in (SPARSE | more).items()}
+    source = Recording("sparse", framed, unrecorded)
+    return Simulator(source, Scene(None, pace=Pace(think=0.06)))
+
+
+class Watched:
+    """A poller at work, and all that it told."""
+
+    def __init__(
+        self, simulator: Simulator, interval: float | None, patience: float
+    ) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self.simulator = simulator
+        self.link = linked(simulator, patience=patience)
+        self.inverter = Inverter("garage", self.link, self._clock)
+        self.shown: list[tuple[float, Snapshot]] = []
+        self.complaints: list[MppdbusError] = []
+        self.poller = Poller(
+            self.inverter,
+            lambda snapshot: self.shown.append((self._clock(), snapshot)),
+            self._clock,
+            interval=interval,
+            complain=self.complaints.append,
+        )
+        self.task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self.inverter.introduce()
+        self.shown.append((self._clock(), await self.poller.first()))
+        self.task = asyncio.create_task(self.poller.run())
+
+    @property
+    def last(self) -> Snapshot:
+        return self.shown[-1][1]
+
+    def asked(self, query: str) -> int:
+        return self.simulator.scene.requests[query]
+
+
+@asynccontextmanager
+async def polling(
+    simulator: Simulator, interval: float | None = 2.0, patience: float = 1.0
+) -> AsyncIterator[Watched]:
+    watched = Watched(simulator, interval, patience)
+    try:
+        await watched.start()
+        yield watched
+    finally:
+        if watched.task is not None:
+            watched.task.cancel()
+            await asyncio.gather(watched.task, return_exceptions=True)
+        await watched.link.close()
+
+
+# -- cadences ------------------------------------------------------------------------
+
+
+def test_at_leisure_each_query_has_its_cadence() -> None:
+    async def main() -> None:
+        async with polling(simulate("max-8000")) as watched:
+            await asyncio.sleep(1200)
+            asked = watched.simulator.scene.requests
+            assert asked["QPIGS"] == pytest.approx(600, abs=5)
+            assert asked["QPIGS2"] == pytest.approx(600, abs=5)
+            assert asked["QMOD"] == pytest.approx(600, abs=5)
+            assert 190 <= asked["QPIWS"] <= 240
+            assert 18 <= asked["QPIRI"] <= 22
+            assert 4 <= asked["QFLAG"] <= 6
+            assert 18 <= asked["QID"] <= 21
+            assert {asked[query] for query in ("QPI", "QMN", "QGMN")} == {1}
+            assert watched.link.stats.retries == 0
+            assert watched.complaints == []
+            assert all(s.status is not None for _, s in watched.shown)
+
+    warped(main)
+
+
+def test_as_fast_as_the_line_allows() -> None:
+    """QPIGS takes 0.55 s; with QMOD and QPIWS after every tenth 0.59 s."""
+
+    async def main() -> None:
+        async with polling(simulate(), interval=None) as watched:
+            await asyncio.sleep(600)
+            asked = watched.simulator.scene.requests
+            assert 600 / asked["QPIGS"] < 0.60
+            assert 600 / asked["QMOD"] < 6.5
+            assert asked["QID"] == 2
+            assert 600 / asked["QPIWS"] < 6.5
+            assert watched.link.stats.retries == 0
+            live = [t for t, s in watched.shown if s.status is not None]
+            assert max(b - a for a, b in pairwise(live)) < 1.7  # QPIRI between
+
+    warped(main)
+
+
+def test_all_that_is_asked_once_is_known_soon() -> None:
+    async def main() -> None:
+        async with polling(simulate("max-8000"), interval=None) as watched:
+            await asyncio.sleep(10)
+            needed = [query for query in ONCE if query not in OPTIONAL]
+            assert all(watched.asked(query) >= 1 for query in needed)
+            last = watched.last
+            assert (last.identity.model, last.trackers) == ("MKS2-8000", 2)
+            assert None not in (last.ratings, last.warnings, last.flags, last.second)
+            await asyncio.sleep(15)
+            assert all(watched.asked(query) >= 1 for query in ONCE)
+
+    warped(main)
+
+
+def test_the_mode_is_asked_at_once_when_the_mains_go() -> None:
+    async def main() -> None:
+        async with polling(simulate(), interval=None) as watched:
+            await asyncio.sleep(30.3)
+            assert watched.last.mode == "L"
+            watched.simulator.scene.apply("grid off")
+            await asyncio.sleep(2 * 0.6 + 0.2)
+            assert watched.last.mode == "B"
+
+    warped(main)
+
+
+def test_the_mode_is_asked_at_once_when_the_battery_takes_over() -> None:
+    """No status bit shows that: neither mode charges, and the mains stay."""
+
+    async def main() -> None:
+        scene = "grid on; pv 0; load 800; panel PCP03; soc 90"
+        unit = simulate("max-8000", scene=scene)
+        async with polling(unit, interval=None) as watched:
+            await asyncio.sleep(30.3)
+            assert watched.last.mode == "L"
+            before = watched.last.status
+            for line in ("mode B", "battery 51 -16"):
+                watched.simulator.scene.apply(line)
+            await asyncio.sleep(2 * 0.8 + 0.3)
+            assert watched.last.mode == "B"
+            assert before is not None
+            assert watched.last.status is not None
+            assert watched.last.status.device_status == before.device_status
+
+    warped(main)
+
+
+# -- units that do not answer all -----------------------------------------------------
+
+
+@pytest.mark.parametrize("unrecorded", [encode_reply("NAK"), None])
+@pytest.mark.parametrize("interval", [2.0, None])
+def test_what_a_unit_does_not_know_does_not_cost_its_live_values(
+    unrecorded: bytes | None, interval: float | None
+) -> None:
+    """NAK, or silence as a VMII says it: each silence costs seconds."""
+
+    async def main() -> None:
+        async with polling(sparse(unrecorded), interval) as watched:
+            await asyncio.sleep(120)
+            assert watched.last.trackers == 1
+            assert watched.complaints == []
+            silences = 3 if unrecorded is None else 1
+            for query in ("QPIGS2", "QMN", "QGMN", "QVFW"):
+                assert watched.asked(query) <= 2 * silences
+            before = watched.asked("QPIGS")
+            assert all(s.status is not None for _, s in watched.shown)
+            await asyncio.sleep(600)
+            assert all(s.status is not None for _, s in watched.shown)
+            every = 600 / (watched.asked("QPIGS") - before)
+            assert every < 1.15 * (interval or 0.6)
+
+    warped(main)
+
+
+def test_a_unit_without_modes() -> None:
+    async def main() -> None:
+        simulator = sparse(None)
+        assert isinstance(simulator.source, Recording)
+        del simulator.source.replies["QMOD"]
+        async with polling(simulator) as watched:
+            await asyncio.sleep(300)
+            assert all(s.status is not None for _, s in watched.shown)
+            assert watched.last.mode is None
+            assert watched.asked("QMOD") < 20  # silence takes seconds: once a minute
+
+    warped(main)
+
+
+def test_damage_is_not_taken_for_a_no() -> None:
+    async def main() -> None:
+        simulator = sparse(encode_reply("NAK"), QPIGS2=SECOND)
+        simulator.scene.apply("fault corrupt 4 QPIGS2")
+        async with polling(simulator) as watched:
+            await asyncio.sleep(2.5)
+            assert watched.last.trackers is None
+            await asyncio.sleep(20)
+            assert watched.last.trackers == 2
+
+    warped(main)
+
+
+@pytest.mark.parametrize("fault", ["nak", "corrupt", "silence"])
+def test_the_second_tracker_alone_takes_nothing_offline(fault: str) -> None:
+    async def main() -> None:
+        async with polling(simulate("max-8000")) as watched:
+            await asyncio.sleep(20)
+            watched.simulator.scene.apply(f"fault {fault} forever QPIGS2")
+            await asyncio.sleep(30)
+            last = watched.last
+            assert (last.online, last.trackers, last.second) == (True, 2, None)
+            assert last.status is not None
+            assert watched.complaints == []
+
+    warped(main)
+
+
+# -- mute -----------------------------------------------------------------------------
+
+
+def test_three_failed_polls_and_nothing_is_known_until_it_answers_again() -> None:
+    async def main() -> None:
+        async with polling(simulate()) as watched:
+            await asyncio.sleep(30)
+            watched.simulator.scene.apply("fault silence forever")
+            before = watched.asked("QPIGS")
+            others = watched.simulator.scene.requests.total() - before
+            loop = asyncio.get_running_loop()
+            while watched.last.online:
+                await asyncio.sleep(0.1)
+            # Nothing else is asked meanwhile: it would only take time.
+            asked = watched.simulator.scene.requests.total() - watched.asked("QPIGS")
+            assert asked <= others + 2
+            assert watched.asked("QPIGS") - before in (3 * 2, 3 * 2 + 1)
+            assert [type(each) for each in watched.complaints] == [NoReply]
+            away = watched.inverter.away()
+            assert replace(watched.last, link=away.link) == away
+            assert watched.last.link.failures == FAILURES_OFFLINE
+            watched.simulator.scene.apply("fault off")
+            answered = loop.time()
+            while not watched.last.online:
+                await asyncio.sleep(0.1)
+            assert loop.time() - answered < 2 * (FAILED_EVERY + 1.7)
+            assert len(watched.complaints) == 1
+
+    warped(main)
+
+
+def test_values_turn_invalid_in_the_middle_of_an_exchange() -> None:
+    async def main() -> None:
+        async with polling(simulate(), interval=0.5, patience=60) as watched:
+            await asyncio.sleep(30)
+            watched.simulator.scene.apply("fault silence forever")
+            good = max(t for t, s in watched.shown if s.status is not None)
+            await asyncio.sleep(SHORTEST_KEEP + 1)
+            invalid = min(t for t, s in watched.shown if t > good and s.status is None)
+            assert invalid - good == pytest.approx(SHORTEST_KEEP, abs=0.7)
+            assert watched.last.online
+
+    warped(main)
+
+
+def test_one_mishap_shows_nowhere() -> None:
+    async def main() -> None:
+        async with polling(simulate()) as watched:
+            await asyncio.sleep(20)
+            watched.simulator.scene.apply("fault silence 2 QPIGS")  # a whole poll
+            await asyncio.sleep(20)
+            assert all(s.status is not None for _, s in watched.shown)
+            assert watched.complaints == []
+
+    warped(main)
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [("silence", NoReply), ("corrupt", CorruptReply), ("nak", Refused)],
+)
+def test_who_stays_away_has_his_port_opened_anew(
+    fault: str, error: type[MppdbusError]
+) -> None:
+    async def main() -> None:
+        async with polling(simulate()) as watched:
+            await asyncio.sleep(20)
+            watched.simulator.scene.apply(f"fault {fault} forever")
+            assert watched.task is not None
+            before = watched.asked("QPIGS")
+            with pytest.raises(error, match=r"^QPIGS: "):
+                await watched.task
+            attempts = 1 if fault == "nak" else 2
+            assert watched.asked("QPIGS") - before == FAILURES_REOPEN * attempts
+            assert len(watched.complaints) == 1
+
+    warped(main)
+
+
+def test_a_lost_port_ends_it_at_once() -> None:
+    async def main() -> None:
+        async with polling(simulate()) as watched:
+            await asyncio.sleep(20)
+            watched.simulator.scene.apply("fault disconnect")
+            assert watched.task is not None
+            with pytest.raises(PortLost):
+                await watched.task
+            assert watched.complaints == []
+            shown = len(watched.shown)
+            await asyncio.sleep(60)
+            assert len(watched.shown) == shown  # no timer is left behind
+
+    warped(main)
+
+
+def test_a_stranger_at_the_first_poll_is_an_error_of_the_link() -> None:
+    async def main() -> None:
+        with pytest.raises(LinkError):
+            async with polling(simulate(scene="fault silence forever")):
+                pass
+
+    warped(main)

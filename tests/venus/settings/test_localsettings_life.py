@@ -1,0 +1,290 @@
+"""localsettings comes late, goes, comes back, hangs; and which unit is which."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dbus_fast import Message
+
+from helpers.bus import BusItemClient, PrivateBus
+from helpers.settings import (
+    CAPACITY,
+    NAME,
+    OTHER,
+    TYPE,
+    UID,
+    OwnService,
+    Rig,
+    soon,
+    variant,
+)
+from mppdbus.errors import BusError
+from mppdbus.storage.atomic_file import AtomicFile
+from mppdbus.venus.settings.setting import custom_name_path, instance_path
+from mppdbus.venus.settings.store import DeviceSettings, LocalSettings
+
+pytestmark = pytest.mark.usefixtures("never_blocking")
+
+
+# -- localsettings comes and goes ------------------------------------------------
+
+
+async def test_localsettings_appears_while_we_wait(rig: Rig) -> None:
+    async with rig.opened(patience=10) as settings:
+        waiting = asyncio.create_task(settings.device(UID, "multi", 300))
+        await asyncio.sleep(0.05)
+        assert not waiting.done()
+        await rig.service.start()
+        assert (await waiting).instance == 300
+        assert settings.available
+    assert not rig.file.exists()
+
+
+async def test_localsettings_appears_late_and_knows_better(rig: Rig) -> None:
+    await rig.service.start()
+    async with rig.opened(patience=5) as settings:
+        await settings.device(UID, "multi", 300, "Garage")
+        await settings.add((CAPACITY, TYPE))
+        await settings.set(CAPACITY.path, 280)
+    await rig.service.stop()
+    async with rig.opened(patience=0.05) as settings:
+        device = await settings.device(UID, "multi", 288)
+        assert device == DeviceSettings(288, "")
+        assert await settings.add((CAPACITY, TYPE)) == {
+            CAPACITY.path: 200.0, TYPE.path: 1,
+        }  # fmt: skip
+        assert not settings.available
+        heard: dict[str, Any] = {}
+        instances: list[tuple[str, int]] = []
+        settings.on_change("/Settings", heard.__setitem__)
+        settings.on_instance(lambda *news: instances.append(news))
+        await rig.service.start()
+        await soon(lambda: settings.available)
+        assert instances == [(UID, 300)]
+        assert heard == {
+            instance_path(UID): "multi:300",
+            custom_name_path(UID): "Garage",
+            CAPACITY.path: 280.0,
+        }
+        assert await settings.set(CAPACITY.path, 300)
+        assert await rig.user.get_value(CAPACITY.path) == 300.0
+
+
+async def test_a_change_while_localsettings_appears_is_not_lost(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, begun = AtomicFile.save, asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slowly(self: AtomicFile, data: bytes) -> None:
+        asyncio.run_coroutine_threadsafe(arrival(), loop).result(10)
+        save(self, data)
+
+    async def arrival() -> None:
+        begun.set()
+        await rig.service.start()
+        await soon(lambda: settings.available)
+
+    async with rig.opened(patience=0) as settings:
+        await settings.add((CAPACITY,))
+        monkeypatch.setattr(AtomicFile, "save", slowly)
+        assert await settings.set(CAPACITY.path, 280.0)
+        assert begun.is_set()
+        assert await rig.user.get_value(CAPACITY.path) == 280.0
+        assert settings.value(CAPACITY.path) == 280.0
+
+
+async def test_localsettings_restarts_and_we_hear_what_is_new(
+    rig: Rig, settings: LocalSettings
+) -> None:
+    await settings.device(UID, "multi", 288)
+    await settings.add((CAPACITY,))
+    heard: list[tuple[str, Any]] = []
+    instances: list[tuple[str, int]] = []
+    settings.on_change("/Settings", lambda *news: heard.append(news))
+    settings.on_instance(lambda *news: instances.append(news))
+    await rig.service.stop()
+    await soon(lambda: not settings.available)
+    begin = time.monotonic()
+    assert (await settings.device(UID, "multi", 288)).instance == 288
+    assert not await settings.set(CAPACITY.path, 280)
+    assert time.monotonic() - begin < 1  # what is known is not waited for
+    assert heard == []
+    await rig.service.start()
+    await soon(lambda: settings.available)
+    assert heard == []
+    await rig.user.set_value(CAPACITY.path, "d", 123.0)
+    await rig.user.set_value(instance_path(UID), "s", "multi:310")
+    await soon(lambda: instances)
+    assert heard == [(CAPACITY.path, 123.0), (instance_path(UID), "multi:310")]
+    assert instances == [(UID, 310)]
+
+
+async def test_localsettings_that_forgot_all_gets_it_again(rig: Rig) -> None:
+    await rig.service.start()
+    async with rig.opened(patience=5) as settings:
+        await settings.device(UID, "multi", 288)
+        await settings.add((CAPACITY,))
+        await rig.service.stop()
+        await soon(lambda: not settings.available)
+        other = OwnService(rig.address)  # as after a reset to factory settings
+        await other.start()
+        await soon(lambda: settings.available)
+        assert set(other.settings) == {
+            instance_path(UID), custom_name_path(UID), CAPACITY.path,
+        }  # fmt: skip
+        await other.stop()
+
+
+async def test_devices_that_come_while_localsettings_is_away(rig: Rig) -> None:
+    await rig.service.start()
+    async with rig.opened(patience=0.1) as settings:
+        await soon(lambda: settings.available)
+        await settings.device(UID, "multi", 288)
+        await rig.service.stop()
+        await soon(lambda: not settings.available)
+        instances: list[tuple[str, int]] = []
+        settings.on_instance(lambda *news: instances.append(news))
+        assert (await settings.device(OTHER, "multi", 288)).instance == 288
+        await rig.service.start()
+        await soon(lambda: settings.available)
+        assert instances == [(OTHER, 289)]
+        assert await rig.user.get_value(instance_path(UID)) == "multi:288"
+
+
+async def test_localsettings_that_does_not_answer_blocks_nobody(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    await rig.service.start()
+    async with rig.opened(patience=5, answer=0.15) as settings:
+        await settings.device(UID, "multi", 300)
+        await settings.add((CAPACITY,))
+        rig.service.freeze()
+        begin = time.monotonic()
+        assert not await settings.set(CAPACITY.path, 5.0)
+        assert (await settings.device(OTHER, "multi", 288)).instance == 288
+        assert (await settings.device(UID, "multi", 288)).instance == 300
+        await settings.add((TYPE,))
+        assert time.monotonic() - begin < 1
+        assert not settings.available
+        rig.service.thaw()
+        await soon(lambda: settings.available)
+        assert (await settings.device(OTHER, "multi", 288)).instance == 288
+    assert "no answer" in caplog.text
+
+
+async def test_localsettings_that_is_mute_from_the_start(rig: Rig) -> None:
+    await rig.service.start()
+    rig.service.freeze()
+    async with rig.opened(patience=0.1, answer=0.1) as settings:
+        assert (await settings.device(UID, "multi", 288)).instance == 288
+        assert not settings.available
+        rig.service.thaw()
+        await soon(lambda: settings.available)
+
+
+async def test_a_localsettings_that_sends_items_changed(
+    bus_address: str, tmp_path: Path
+) -> None:
+    service = OwnService(bus_address)
+    service.newer = True
+    user = await BusItemClient.connect(bus_address, NAME)
+    rig = Rig(service, user, bus_address, tmp_path / "settings.json")
+    await service.start()
+    async with rig.opened(patience=5) as settings:
+        await settings.device(UID, "multi", 288)
+        instances: list[tuple[str, int]] = []
+        settings.on_instance(lambda *news: instances.append(news))
+        await user.set_value(instance_path(UID), "s", "multi:300")
+        await soon(lambda: instances)
+        assert instances == [(UID, 300)]
+    await user.close()
+    await service.stop()
+
+
+async def test_the_bus_restarts(
+    rig: Rig, settings: LocalSettings, private_bus: PrivateBus
+) -> None:
+    await settings.device(UID, "multi", 300)
+    private_bus.stop()
+    await soon(lambda: not settings.available)
+    await rig.service.stop()
+    private_bus.start()
+    await rig.service.start()
+    await soon(lambda: settings.available)
+    user = await BusItemClient.connect(private_bus.address, NAME)
+    assert await user.get_value(instance_path(UID)) == "multi:300"
+    heard: list[tuple[str, int]] = []
+    settings.on_instance(lambda *news: heard.append(news))
+    await user.set_value(instance_path(UID), "s", "multi:301")
+    await soon(lambda: heard)
+    assert heard == [(UID, 301)]
+    await user.close()
+
+
+async def test_without_a_bus(tmp_path: Path) -> None:
+    settings = LocalSettings(f"unix:path={tmp_path}/none", tmp_path / "settings.json")
+    with pytest.raises(BusError, match="no D-Bus at"):
+        await settings.open()
+    await settings.close()
+
+
+async def test_another_program_cannot_speak_for_localsettings(
+    rig: Rig, settings: LocalSettings
+) -> None:
+    await settings.add((CAPACITY,))
+    heard: list[tuple[str, Any]] = []
+    settings.on_change("/Settings", lambda *news: heard.append(news))
+    forged = Message.new_signal(
+        CAPACITY.path, "com.victronenergy.BusItem", "PropertiesChanged", "a{sv}",
+        [{"Value": variant(1.0)}],
+    )  # fmt: skip
+    forged.destination = settings._wire.unique_name  # type: ignore[union-attr]
+    await rig.user.bus.send(forged)
+    await rig.user.set_value(CAPACITY.path, "d", 2.0)
+    await soon(lambda: heard)
+    assert heard == [(CAPACITY.path, 2.0)]
+
+
+# -- uids ------------------------------------------------------------------------
+
+
+async def test_units_of_one_number_keep_their_names_in_any_order(
+    rig: Rig, caplog: pytest.LogCaptureFixture
+) -> None:
+    await rig.service.start()
+    async with rig.opened(patience=5) as settings:
+        first = await settings.unit_id(0, "963323", "usb 1-1:1.0")
+        second = await settings.unit_id(1, "963323", "usb 1-2:1.0")
+        assert (first, second) == ("mppdbus_963323", "mppdbus_963323_at_usb_1_2_1_0")
+        assert "number 963323, like another" in caplog.text
+        for uid in (first, second):
+            await settings.device(uid, "multi", 288)
+    async with rig.opened(patience=5) as settings:
+        assert await settings.unit_id(1, "963323", "usb 1-2:1.0") == second
+        assert await settings.unit_id(0, "963323", "usb 1-1:1.0") == first
+
+
+async def test_a_unit_keeps_its_name_at_another_port(settings: LocalSettings) -> None:
+    first = await settings.unit_id(0, "1", "usb 1-1:1.0")
+    second = await settings.unit_id(1, "2", "usb 1-2:1.0")
+    for user in (0, 1):
+        settings.leave(user)
+    assert await settings.unit_id(0, "2", "usb 1-1:1.0") == second
+    assert await settings.unit_id(1, "1", "usb 1-2:1.0") == first
+    assert await settings.unit_id(1, "1", "usb 1-3:1.0") == first
+
+
+async def test_a_unit_without_a_number_is_named_by_its_place(
+    settings: LocalSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(2):  # as after a reconnection
+        assert await settings.unit_id(0, None, "usb 1-1:1.0") == "mppdbus_usb_1_1_1_0"
+    assert await settings.unit_id(1, None, "usb 1-1.1:0") == "mppdbus_usb_1_1_1_0_2"
+    assert await settings.unit_id(2, "", "10.0.0.5:8899") == "mppdbus_10_0_0_5_8899"
+    assert await settings.unit_id(3, "?", "///") == "mppdbus_somewhere"
+    assert caplog.text.count("the inverter at usb 1-1:1.0 has no number") == 1
