@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from test_poller import Watched, polling, sparse
 
+from helpers.polled import Watched, polling, sparse
 from helpers.simulator import inverter_of, warped
 from mppdbus.errors import LinkError, NoReply
 from mppdbus.inverter.poller import FAILURES_OFFLINE, FAILURES_REOPEN
