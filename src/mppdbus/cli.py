@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import importlib
 import io
-import json
 import logging
 import os
 import sys
@@ -18,9 +17,8 @@ from contextlib import suppress
 from typing import Protocol, cast
 
 from mppdbus import __version__
+from mppdbus.commands.output import DONE, NO_DEVICE, SAID_NO, USAGE
 from mppdbus.errors import BusError, ConfigError, LinkError, MppdbusError, ProtocolError
-
-DONE, SAID_NO, USAGE, NO_DEVICE = 0, 1, 2, 3
 
 # Name → (module with `add_arguments` and `run`, what it does). Loaded when called.
 COMMANDS = {
@@ -57,25 +55,6 @@ class _Help(argparse.HelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, width=_columns() - 2)
-
-
-class Output:
-    """Where commands speak: lines for people, or with --json one object per line."""
-
-    def __init__(self, *, as_json: bool) -> None:
-        self.as_json = as_json
-
-    def line(self, text: str = "") -> None:
-        """Say something that only people need."""
-        if not self.as_json:
-            print(text, flush=True)  # noqa: T201 - the command line speaks
-
-    def record(self, data: object, text: str | None = None) -> None:
-        """Give a result: `data` to scripts, `text` to people."""
-        if self.as_json:
-            print(json.dumps(data, default=str, ensure_ascii=False), flush=True)  # noqa: T201
-        elif text is not None:
-            self.line(text)
 
 
 def main(argv: list[str] | None = None) -> int:

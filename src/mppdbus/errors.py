@@ -50,6 +50,10 @@ class CorruptReply(LinkError, ValueError):
     report: Any = None
 
 
+class Truncated(CorruptReply):
+    """The reply has no end."""
+
+
 class EchoedRequest(LinkError):
     """Our own request came back: the wiring loops TX to RX."""
 
@@ -83,3 +87,19 @@ class UnknownLayout(ProtocolError, ValueError):
 
 class OtherProtocol(ProtocolError):
     """The device speaks, but not PI30."""
+
+
+KINDS: tuple[tuple[type[MppdbusError], str], ...] = (
+    (Truncated, "truncated"),
+    (CorruptReply, "corrupt"),
+    (EchoedRequest, "echo"),
+    (OtherProtocol, "other-protocol"),
+    (UnknownLayout, "unknown-layout"),
+    (PortError, "port"),
+    (NoReply, "no-reply"),
+)
+
+
+def kind_of(error: MppdbusError) -> str:
+    """Return the word that an error begins with for scripts."""
+    return next((word for kind, word in KINDS if isinstance(error, kind)), "error")

@@ -257,11 +257,11 @@ class Cut:
         if name.partition(".")[0] in {ABSENT!r}:
             raise ModuleNotFoundError(name)
 sys.meta_path.insert(0, Cut())
-sys.path.append({str(EXAMPLE.parent / "src")!r})
+sys.path.append({str(ROOT / "src")!r})
 from pathlib import Path
-from mppdbus import config, legacy_config
-config.parse(legacy_config.convert("[MPPSOLAR]", "config.ini"), "config.toml")
-print(len(config.load(Path({str(EXAMPLE)!r})).inverter))
+from mppdbus.config import models, old_ini
+models.parse(old_ini.convert("[MPPSOLAR]", "config.ini"), "config.toml")
+print(len(models.load(Path({str(EXAMPLE)!r})).inverter))
 """
 
 

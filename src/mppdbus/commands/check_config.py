@@ -6,7 +6,7 @@ import argparse
 import asyncio
 from pathlib import Path
 
-from mppdbus.cli import Output
+from mppdbus.commands.output import Output
 from mppdbus.config.models import describe, load
 
 

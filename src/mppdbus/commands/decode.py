@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mppdbus.cli import DONE, SAID_NO, USAGE, Output
+from mppdbus.commands.output import DONE, SAID_NO, USAGE, Output
 from mppdbus.commands.reading_text import Result
 from mppdbus.errors import (
     ConfigError,

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mppdbus.cli import DONE, Output
 from mppdbus.commands.child_processes import Child, first_death, running
 from mppdbus.commands.monitor import follow
+from mppdbus.commands.output import DONE, Output
 from mppdbus.commands.progress import Progress
 from mppdbus.commands.signals import until_told
 from mppdbus.commands.view.screen import display

@@ -7,8 +7,8 @@ import asyncio
 import json
 from collections.abc import Iterable
 
-from mppdbus.cli import DONE, NO_DEVICE, Output
 from mppdbus.commands.detection import Probe, probe
+from mppdbus.commands.output import DONE, NO_DEVICE, Output
 from mppdbus.commands.progress import Progress
 from mppdbus.commands.target import Target, at_port
 from mppdbus.errors import OtherProtocol

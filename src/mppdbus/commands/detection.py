@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from mppdbus.commands.reading_text import kind_of
 from mppdbus.commands.target import Target, connected
 from mppdbus.errors import (
     LinkError,
@@ -17,6 +16,7 @@ from mppdbus.errors import (
     ProtocolError,
     Refused,
     UnknownLayout,
+    kind_of,
 )
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.link import SETTLE, Priority

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 from dataclasses import replace
 
-from mppdbus.cli import DONE
+from mppdbus.commands.output import DONE
 from mppdbus.commands.signals import until_told
 from mppdbus.commands.target import (
     add_line_arguments,

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from mppdbus.cli import DONE, NO_DEVICE, SAID_NO, Output
+from mppdbus.commands.output import DONE, NO_DEVICE, SAID_NO, Output
 from mppdbus.commands.progress import Progress
 from mppdbus.commands.reading_text import Result
 from mppdbus.commands.target import (

@@ -7,15 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from mppdbus.errors import (
-    CorruptReply,
-    EchoedRequest,
-    MppdbusError,
-    NoReply,
-    OtherProtocol,
-    PortError,
-    UnknownLayout,
-)
+from mppdbus.errors import MppdbusError, UnknownLayout, kind_of
 from mppdbus.protocol.dialects import Dialect, explain, warnings_of
 from mppdbus.protocol.queries import QUERIES, base_command, decode
 from mppdbus.protocol.replies.fields import Reading
@@ -24,26 +16,6 @@ from mppdbus.protocol.replies.status import Warnings
 Row = tuple[str, str, str]  # field, value, unit
 UNKNOWN = "--"
 NO_CHECKSUM = "no checksum: nothing shows whether it is complete"
-
-
-class Truncated(CorruptReply):
-    """The reply has no end."""
-
-
-KINDS: tuple[tuple[type[MppdbusError], str], ...] = (
-    (Truncated, "truncated"),
-    (CorruptReply, "corrupt"),
-    (EchoedRequest, "echo"),
-    (OtherProtocol, "other-protocol"),
-    (UnknownLayout, "unknown-layout"),
-    (PortError, "port"),
-    (NoReply, "no-reply"),
-)
-
-
-def kind_of(error: MppdbusError) -> str:
-    """Return the word that an error begins with for scripts."""
-    return next((word for kind, word in KINDS if isinstance(error, kind)), "error")
 
 
 @dataclass(slots=True)

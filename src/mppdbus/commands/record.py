@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mppdbus import __version__
-from mppdbus.cli import DONE, SAID_NO, Output
+from mppdbus.commands.output import DONE, SAID_NO, Output
 from mppdbus.commands.progress import Progress
 from mppdbus.commands.recorder import QUICK, Recorder, Tap, tapped
 from mppdbus.commands.signals import until_told

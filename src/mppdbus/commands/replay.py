@@ -8,7 +8,7 @@ import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from mppdbus.cli import DONE, Output
+from mppdbus.commands.output import DONE, Output
 from mppdbus.commands.signals import until_told
 from mppdbus.recording import Quality, read
 from mppdbus.simulator.line.simulator import Simulator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from mppdbus.cli import DONE, NO_DEVICE, SAID_NO
+from mppdbus.commands.output import DONE, NO_DEVICE, SAID_NO
 from mppdbus.commands.reading_text import values_of
 from mppdbus.commands.target import (
     Target,

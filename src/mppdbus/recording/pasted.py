@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from mppdbus.commands.reading_text import Truncated
 from mppdbus.errors import (
     CorruptReply,
     EchoedRequest,
     MppdbusError,
+    Truncated,
 )
 from mppdbus.protocol.framing import Flaw, Frame, ResponseFramer
 from mppdbus.protocol.other_protocols import foreign
