@@ -1,7 +1,7 @@
 """mpp-solar, as it comes, reads our simulator; both must read the same from it.
 
 The tables of what is called how, and of what differs and why, are in
-support_mppsolar.py; docs/mpp-solar.md shows the differences to people.
+tests/helpers/mppsolar.py; docs/mpp-solar.md shows the differences to people.
 """
 
 from __future__ import annotations
