@@ -11,17 +11,16 @@ import pytest
 from helpers.bus import PrivateBus
 from helpers.settings import soon
 from mppdbus.errors import BusError
-from mppdbus.model.alarms import Kind, Notice
+from mppdbus.model.alarms import Notice, NoticeKind
 from mppdbus.venus import notifications as notices
-from mppdbus.venus.dbus.items import Kind as Type
-from mppdbus.venus.dbus.items import Value
+from mppdbus.venus.dbus.items import Kind, Value
 from mppdbus.venus.dbus.service import ACCEPTED, Item, VictronService
 from mppdbus.venus.notifications import INJECT, PLATFORM, Notifier
 
 pytestmark = pytest.mark.usefixtures("never_blocking")
 
-FAN = Notice(Kind.WARNING, "a fan is locked")
-HOT = Notice(Kind.ALARM, "over temperature (fault 02)")
+FAN = Notice(NoticeKind.WARNING, "a fan is locked")
+HOT = Notice(NoticeKind.ALARM, "over temperature (fault 02)")
 
 
 class Platform:
@@ -30,7 +29,7 @@ class Platform:
     def __init__(self, address: str, path: str = INJECT) -> None:
         self.said: list[Value] = []
         self._path = path
-        items = [Item(path, Type.TEXT, writable=True)]
+        items = [Item(path, Kind.TEXT, writable=True)]
         self.service = VictronService(
             PLATFORM, items, address=address, writer=self._take
         )
@@ -131,7 +130,7 @@ async def test_nobody_there_drops_it(bus_address: str, clock: Clock) -> None:
         await soon(lambda: len(platform.said) == 2)
         await platform.service.close()
         await soon(lambda: not notifier.heard)
-        notifier.notify("Garage", Notice(Kind.ALARM, "gone"))
+        notifier.notify("Garage", Notice(NoticeKind.ALARM, "gone"))
 
 
 async def test_an_older_platform_without_the_item(
@@ -153,7 +152,7 @@ async def test_a_bus_that_does_not_read(
     private_bus.freeze()
     try:
         for number in range(100):  # more than the socket holds
-            notifier.notify("Garage", Notice(Kind.WARNING, f"{number:9000}"))
+            notifier.notify("Garage", Notice(NoticeKind.WARNING, f"{number:9000}"))
     finally:
         private_bus.thaw()
     await soon(lambda: len(platform.said) == 100)

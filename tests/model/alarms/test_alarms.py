@@ -17,7 +17,7 @@ from mppdbus.model.alarms import (
     grid_lost,
     momentary,
 )
-from mppdbus.model.alarms.causes import EFFECTS, FAULT_EFFECTS, UNSAID
+from mppdbus.model.alarms.effects import EFFECTS, FAULT_EFFECTS, UNSAID
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.dialects import DIALECTS
 

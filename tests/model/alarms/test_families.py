@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from mppdbus.errors import MppdbusError
-from mppdbus.model.alarms import LEAVES, AlarmState, AlarmWatch, Kind
+from mppdbus.model.alarms import LEAVES, AlarmState, AlarmWatch, NoticeKind
 from mppdbus.model.snapshot import Identity, Snapshot
 from mppdbus.protocol.dialects import DIALECTS, Dialect
 from mppdbus.protocol.dialects.identification import Evidence, identify
@@ -226,7 +226,7 @@ def test_a_bit_alone(column: Column, name: str, bit: int) -> None:
     assert raised(state) == ({path[0]: path[1]} if path else {})
     assert (state.error_code, state.fault) == (0, None)
     words = bit in column.notices or bit in column.errors
-    assert [notice.kind for notice in state.notices] == [Kind.WARNING] * words
+    assert [notice.kind for notice in state.notices] == [NoticeKind.WARNING] * words
     explained = {*column.paths, *column.errors, *column.notices, *column.silent}
     assert state.unknown == (() if bit in explained else (f"a{bit}",))
     assert bool(state.texts) == (bit in explained and bit != 0)

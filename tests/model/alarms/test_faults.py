@@ -8,7 +8,7 @@ import pytest
 
 from helpers.alarms import Day, raised, told
 from helpers.snapshots import warnings
-from mppdbus.model.alarms import AlarmWatch, Kind, Notice
+from mppdbus.model.alarms import AlarmWatch, Notice, NoticeKind
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.replies.status import Warnings
 
@@ -29,11 +29,11 @@ def test_a_fault_code_raises_its_path_and_tells_once(day: Day) -> None:
     state = day.see(coded("02"))
     assert raised(state) == {"HighTemperature": 2}
     assert state.fault == "over temperature (fault 02)"
-    assert state.notices == (Notice(Kind.ALARM, "over temperature (fault 02)"),)
+    assert state.notices == (Notice(NoticeKind.ALARM, "over temperature (fault 02)"),)
     assert state.texts == ()
     assert day.see(coded("02")).notices == ()
     assert day.see(coded("07")).notices == (
-        Notice(Kind.ALARM, "overload time-out (fault 07)"),
+        Notice(NoticeKind.ALARM, "overload time-out (fault 07)"),
     )
 
 
@@ -100,7 +100,9 @@ def test_a_fault_without_a_code_is_named_by_its_bits(day: Day) -> None:
     assert state.notices == ()  # the code may come yet
     for _ in range(2):
         state = day.see(told(*faulty, mode="F", dialect="pi30"))
-    assert state.notices == (Notice(Kind.ALARM, "a fan is locked, self-test failed"),)
+    assert state.notices == (
+        Notice(NoticeKind.ALARM, "a fan is locked, self-test failed"),
+    )
     assert day.see(told(*faulty, mode="F", dialect="pi30")).notices == ()
 
 
@@ -142,7 +144,7 @@ def test_a_gap_in_a_fault_does_not_tell_it_twice(day: Day) -> None:
 def test_what_has_no_path_is_a_notice_once(day: Day, bit: int, text: str) -> None:
     assert day.see(told(bit)).notices == ()
     state = day.see(told(bit))
-    assert state.notices == (Notice(Kind.WARNING, text),)
+    assert state.notices == (Notice(NoticeKind.WARNING, text),)
     assert state.texts == (text,)
     assert day.see(told(bit)).notices == ()
     day.see(Snapshot())
@@ -164,7 +166,7 @@ def test_what_has_a_path_is_no_notice(day: Day) -> None:
 
 def test_an_error_is_in_words_until_it_is_a_fault(day: Day) -> None:
     state = day.settle(18)
-    assert state.notices == (Notice(Kind.WARNING, "inverter over-current"),)
+    assert state.notices == (Notice(NoticeKind.WARNING, "inverter over-current"),)
     assert state.error_code == 0
     state = day.settle(1, 18, mode="F")
     assert (state.error_code, state.notices) == (18, ())

@@ -7,8 +7,14 @@ without a battery.
 
 from __future__ import annotations
 
-from mppdbus.model.alarms.causes import ALARM_LEVELS, DEFAULT_LEVELS, LEAVES, Level
-from mppdbus.model.alarms.levels import AlarmState, Kind, Notice, grid_lost, momentary
+from mppdbus.model.alarms.effects import ALARM_LEVELS, DEFAULT_LEVELS, LEAVES, Level
+from mppdbus.model.alarms.levels import (
+    AlarmState,
+    Notice,
+    NoticeKind,
+    grid_lost,
+    momentary,
+)
 from mppdbus.model.alarms.watch import AlarmWatch
 
 __all__ = [
@@ -17,9 +23,9 @@ __all__ = [
     "LEAVES",
     "AlarmState",
     "AlarmWatch",
-    "Kind",
     "Level",
     "Notice",
+    "NoticeKind",
     "grid_lost",
     "momentary",
 ]

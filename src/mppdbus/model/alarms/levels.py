@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from mppdbus.model.alarms.causes import (
+from mppdbus.model.alarms.effects import (
     BATTERY_OPEN,
     EFFECTS,
     FAULT_EFFECTS,
@@ -29,7 +29,7 @@ NAMELESS = "inverter fault"
 _UNTOLD = (INVERTER_FAULT, FAULT_MODE)
 
 
-class Kind(IntEnum):
+class NoticeKind(IntEnum):
     """The type of a notice, as venus-platform counts."""
 
     WARNING = 0
@@ -41,7 +41,7 @@ class Kind(IntEnum):
 class Notice:
     """Words for the list of notifications, for what no alarm path says."""
 
-    kind: Kind
+    kind: NoticeKind
     text: str
 
 
@@ -64,7 +64,7 @@ class AlarmState:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ActiveWarnings:
     """What one QPIWS and the mode say: `names` → words, positions without a meaning."""
 
     names: Mapping[str, str]
@@ -72,7 +72,7 @@ class Seen:
     code: int | None  # of the fault, on families that have it in QPIWS
 
     @classmethod
-    def of(cls, snapshot: Snapshot, *, had_battery: bool) -> Seen:
+    def of(cls, snapshot: Snapshot, *, had_battery: bool) -> ActiveWarnings:
         """Read a snapshot; a battery that never was cannot be open."""
         names = {FAULT_MODE: NAMELESS} if snapshot.mode == "F" else {}
         warnings, dialect = snapshot.warnings, dialect_of(snapshot)
@@ -176,7 +176,7 @@ def momentary(snapshot: Snapshot) -> AlarmState:
     """Return what a snapshot says by itself, without hold and without notices."""
     if not snapshot.online or snapshot.warnings is None:
         return AlarmState()
-    seen = Seen.of(snapshot, had_battery=False)
+    seen = ActiveWarnings.of(snapshot, had_battery=False)
     faulty = is_faulty(seen.names.keys())
     meaning = fault_name(snapshot, seen.code) if faulty else None
     effects = effects_of(seen.names.keys(), meaning)

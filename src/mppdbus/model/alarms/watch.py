@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from mppdbus.model.alarms import levels as v
-from mppdbus.model.alarms.causes import EFFECTS, INVERTER_FAULT
-from mppdbus.model.alarms.hold import Hold
-from mppdbus.model.alarms.levels import FAULT_MODE, AlarmState, Kind, Notice, Seen
+from mppdbus.model.alarms import levels
+from mppdbus.model.alarms.debounce import Debounce
+from mppdbus.model.alarms.effects import EFFECTS, INVERTER_FAULT
+from mppdbus.model.alarms.levels import (
+    FAULT_MODE,
+    ActiveWarnings,
+    AlarmState,
+    Notice,
+    NoticeKind,
+)
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.replies.status import Warnings
 
@@ -22,7 +28,7 @@ class AlarmWatch:
 
     def __init__(self, profile: str = "hybrid") -> None:
         self._bare = profile == "inverter"
-        self._hold = Hold()
+        self._debounce = Debounce()
         self._reading: Warnings | None = None  # the last, None after a gap
         self._words: dict[str, str] = {}  # of all that is on or was seen just now
         self._battery_since: float | None = None
@@ -49,7 +55,7 @@ class AlarmWatch:
         if snapshot.warnings is None:
             self._reading = None
             return self._by_mode(snapshot, fault_code, now)
-        battery = self._had_battery or v.has_battery(snapshot)
+        battery = self._had_battery or levels.has_battery(snapshot)
         looked = (snapshot.mode, snapshot.identity.dialect, fault_code, battery)
         same = snapshot.warnings is self._reading and looked == self._looked
         if same and self._verdict is not None:
@@ -57,17 +63,17 @@ class AlarmWatch:
         state = self._judge(snapshot, snapshot.warnings, fault_code, now)
         told = state.fault or state.notices or state.unknown
         self._looked = looked
-        self._verdict = state if self._hold.settled and not told else None
+        self._verdict = state if self._debounce.settled and not told else None
         return state
 
     def _judge(
         self, snapshot: Snapshot, warnings: Warnings, fault_code: int | None, now: float
     ) -> AlarmState:
         """Return what to show of a reading; what is new in it is told once."""
-        seen = Seen.of(snapshot, had_battery=self._had_battery)
+        seen = ActiveWarnings.of(snapshot, had_battery=self._had_battery)
         on = self._settle(warnings, seen, now)
         words = {name: text for name, text in self._words.items() if name in on}
-        faulty = v.is_faulty(on)
+        faulty = levels.is_faulty(on)
         fault = self._fault if faulty else _Fault()
         self._fault = fault
         told = (
@@ -75,12 +81,12 @@ class AlarmWatch:
         )
         unknown = (on & seen.unknown) - self._explained
         self._explained |= unknown
-        effects = v.effects_of(on, fault.meaning)
+        effects = levels.effects_of(on, fault.meaning)
         return AlarmState(
-            levels=self._shown(v.levels_of(effects, faulty=faulty)),
-            error_code=v.error_of(effects, faulty=faulty),
+            levels=self._shown(levels.levels_of(effects, faulty=faulty)),
+            error_code=levels.error_of(effects, faulty=faulty),
             fault=fault.text,
-            texts=v.texts_of(words),
+            texts=levels.texts_of(words),
             notices=told + self._warnings(words, faulty=faulty),
             unknown=tuple(sorted(unknown, key=lambda position: int(position[1:]))),
         )
@@ -89,48 +95,49 @@ class AlarmWatch:
         self, snapshot: Snapshot, fault_code: int | None, now: float
     ) -> AlarmState:
         """Go by the mode alone; a fault is not over because QPIWS is silent."""
-        faulty = snapshot.mode == "F"
-        if not faulty and v.is_faulty(self._hold.on):
-            return AlarmState()
-        if not faulty:
-            self._fault = _Fault()
+        if snapshot.mode != "F":
+            if not levels.is_faulty(self._debounce.on):
+                self._fault = _Fault()
             return AlarmState()
         told = self._fault.feed(snapshot, fault_code, {}, now)
         return AlarmState(fault=self._fault.text, notices=told)
 
-    def _settle(self, reading: Warnings, seen: Seen, now: float) -> frozenset[str]:
+    def _settle(
+        self, reading: Warnings, seen: ActiveWarnings, now: float
+    ) -> frozenset[str]:
         """Return what is on: in mode F, all that is a fault at once."""
         names = seen.names.keys() | seen.unknown
         if self._reading is None:
-            self._hold.resume(names)
+            self._debounce.resume(names)
         fresh, self._reading = reading is not self._reading, reading
-        at_once = {INVERTER_FAULT, *filter(v.is_fault, names)}
+        at_once = {INVERTER_FAULT, *filter(levels.is_fault, names)}
         if FAULT_MODE not in names:
             at_once = set()
-        on = self._hold.feed(names, now, fresh=fresh, at_once=at_once | {FAULT_MODE})
+        on = self._debounce.feed(
+            names, now, fresh=fresh, at_once=at_once | {FAULT_MODE}
+        )
         known = self._words | dict(seen.names)
         self._words = {name: known[name] for name in known if name in on | names}
         return on
 
-    def _shown(self, levels: dict[str, int | None]) -> dict[str, int | None]:
+    def _shown(self, shown: dict[str, int | None]) -> dict[str, int | None]:
         if self._bare:
-            both = levels["Overload"] or 0, levels["ShortCircuit"] or 0
-            levels["Overload"] = max(both)
-        return levels
+            shown["Overload"] = max(shown["Overload"] or 0, shown["ShortCircuit"] or 0)
+        return shown
 
     def _warnings(self, words: dict[str, str], *, faulty: bool) -> tuple[Notice, ...]:
         """Return what only words can tell, once; a fault says itself what it is."""
-        names = v.noticed_of(words.keys())
+        names = levels.noticed_of(words.keys())
         new, self._noticed = names - self._noticed, names
         return tuple(
-            Notice(Kind.WARNING, words[name])
+            Notice(NoticeKind.WARNING, words[name])
             for name in EFFECTS
-            if name in new and not (faulty and v.is_fault(name))
+            if name in new and not (faulty and levels.is_fault(name))
         )
 
     def _watch_battery(self, snapshot: Snapshot, now: float) -> None:
         """Remember that there was a battery; a charger without one may show volts."""
-        if not v.has_battery(snapshot):
+        if not levels.has_battery(snapshot):
             self._battery_since = None
         elif self._battery_since is None:
             self._battery_since = now
@@ -163,10 +170,10 @@ class _Fault:
         if self.text is None:
             self._since = now
         self._code = code or self._code
-        self.meaning = v.fault_name(snapshot, self._code)
-        self.text = v.fault_text(words, self._code, self.meaning)
+        self.meaning = levels.fault_name(snapshot, self._code)
+        self.text = levels.fault_text(words, self._code, self.meaning)
         early = self._code is None and now - self._since < NAMING
         if early or self._told in (0, self._code or 0):
             return ()
         self._told = self._code or 0
-        return (Notice(Kind.ALARM, self.text),)
+        return (Notice(NoticeKind.ALARM, self.text),)

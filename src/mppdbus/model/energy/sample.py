@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from mppdbus.model.power import Flow
 from mppdbus.model.snapshot import Snapshot
-from mppdbus.model.victron_codes import ABSORPTION_MARGIN, State
+from mppdbus.model.victron_codes import State, charge_stage
 from mppdbus.protocol.replies.status import (
     GeneralStatus,
     SecondPhase,
@@ -31,22 +31,8 @@ class Sample:
     @classmethod
     def of(cls, snapshot: Snapshot, flow: Flow) -> Sample:
         """Take what is known; `flow` is that of the same snapshot."""
-        stage = charge_stage(snapshot)
-        return cls(flow, _pv_voltages(snapshot), stage, snapshot.status)
-
-
-def charge_stage(snapshot: Snapshot) -> State | None:
-    """Return the charge stage, whatever charges and in whichever mode."""
-    status, ratings = snapshot.status, snapshot.ratings
-    if status is None or not status.charging:
-        return None
-    if status.charging_to_float:
-        return State.FLOAT
-    bulk = ratings.battery_bulk_voltage if ratings is not None else None
-    if bulk is None or status.battery_voltage is None:
-        return None
-    reached = status.battery_voltage >= bulk - ABSORPTION_MARGIN
-    return State.ABSORPTION if reached else State.BULK
+        stage, volts = charge_stage(snapshot), _pv_voltages(snapshot)
+        return cls(flow, volts, stage, snapshot.status)
 
 
 def _pv_voltages(snapshot: Snapshot) -> tuple[float | None, ...]:

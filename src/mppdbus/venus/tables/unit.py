@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from mppdbus import __version__
 from mppdbus.model.alarms import ALARM_LEVELS, DEFAULT_LEVELS
-from mppdbus.model.alarms.causes import SHOW_ALL, SHOW_NONE
+from mppdbus.model.alarms.effects import SHOW_ALL, SHOW_NONE
 from mppdbus.model.phases import leg_count
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import AcInput, firmware_number

@@ -1,4 +1,4 @@
-"""Names that come and go, without their flicker. Pure."""
+"""Debounces warnings: a name is on or off only after some readings agree. Pure."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ RISE = 10.0  # s
 FALL = 15.0  # s
 
 
-class Hold:
-    """The names that are on; times in s of the caller's clock."""
+class Debounce:
+    """The names that are on, without flicker; times in s of the caller's clock."""
 
     def __init__(self) -> None:
         self.on: frozenset[str] = frozenset()
