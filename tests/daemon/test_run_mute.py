@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 from statistics import median, quantiles
 
-import pytest
-
 from helpers.bus import BusItemClient, PrivateBus
 from helpers.run import MULTI, Daemon, Ports, Watcher
 from mppdbus.simulator.line.simulator import simulate
@@ -27,7 +25,7 @@ async def one_round(client: BusItemClient) -> float:
 
 
 async def test_a_mute_inverter_holds_up_nobody(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
 ) -> None:
     """On a line of 2400 baud, polled as fast as it allows, then with no answer at all.
 
@@ -53,7 +51,6 @@ async def test_a_mute_inverter_holds_up_nobody(
         finally:
             daemon.stop()
             bus.stop()
-    with capsys.disabled():
-        each = ", ".join(f"{ms:.2f}" for ms in rounds)
-        print(f"\nGetValue of a mute inverter, p99 of {CALLS}, ms a round: {each}")
-    assert median(rounds) < 20
+    # Bounded by the patience and not by the machine, which others use too: a call that
+    # waited for the line would take up to 2000 ms. bench/ measures what it takes.
+    assert median(rounds) < 500

@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import pytest
 
-from helpers.rooms import (
+from rooms import (
     FILES,
     FLOOR_OF,
     FLOORS,

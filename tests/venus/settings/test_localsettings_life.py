@@ -112,7 +112,7 @@ async def test_localsettings_restarts_and_we_hear_what_is_new(
     begin = time.monotonic()
     assert (await settings.device(UID, "multi", 288)).instance == 288
     assert not await settings.set(CAPACITY.path, 280)
-    assert time.monotonic() - begin < 1  # what is known is not waited for
+    assert time.monotonic() - begin < 4  # what is known is not waited for
     assert heard == []
     await rig.service.start()
     await soon(lambda: settings.available)
@@ -169,7 +169,7 @@ async def test_localsettings_that_does_not_answer_blocks_nobody(
         assert (await settings.device(OTHER, "multi", 288)).instance == 288
         assert (await settings.device(UID, "multi", 288)).instance == 300
         await settings.add((TYPE,))
-        assert time.monotonic() - begin < 1
+        assert time.monotonic() - begin < 4
         assert not settings.available
         rig.service.thaw()
         await soon(lambda: settings.available)

@@ -6,9 +6,7 @@ import ast
 from graphlib import TopologicalSorter
 from pathlib import Path
 
-from helpers.places import ROOT
-
-PACKAGE = ROOT / "src" / "mppdbus"
+PACKAGE = Path(__file__).parents[1] / "src" / "mppdbus"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 # From the ground up. A room imports only from floors below its own.
@@ -50,7 +48,8 @@ def imports(path: Path) -> set[str]:
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert not node.level, f"{path}: imports are absolute"
+            if node.level:
+                raise ValueError(f"{path}: imports are absolute here")
             found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
 
