@@ -53,7 +53,7 @@ async def test_a_pty_carries_every_byte_unchanged(tmp_path: Path) -> None:
 async def test_a_pty_is_paced_like_a_real_line(tmp_path: Path) -> None:
     async with serve_pty(simulate(), tmp_path / "tty"):
         with opened(tmp_path / "tty") as fd:
-            ratios = []
+            ratios: list[float] = []
             while not ratios or (min(ratios) >= 1.1 and len(ratios) < 20):
                 began = time.monotonic()
                 reply = await ask(fd, "QPIGS")
