@@ -1,4 +1,4 @@
-"""The command line: which command is where, exit codes, errors in one line, --json.
+"""The command line: the table of commands, exit codes, errors as one line each.
 
 Exit codes: 0 done, 1 the device said no, 2 usage or config, 3 no device.
 """
@@ -13,12 +13,11 @@ import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Protocol, cast
 
 from mppdbus import __version__
 from mppdbus.commands.output import DONE, NO_DEVICE, SAID_NO, USAGE
-from mppdbus.errors import BusError, ConfigError, LinkError, MppdbusError, ProtocolError
+from mppdbus.errors import BusError, ConfigError, LinkError, MppdbusError
 
 # Name → (module with `add_arguments` and `run`, what it does). Loaded when called.
 COMMANDS = {
@@ -41,20 +40,10 @@ COMMANDS = {
 
 
 class Command(Protocol):
-    """What a command's module has."""
+    """A module of `mppdbus.commands`: its arguments, and how it runs."""
 
     add_arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[argparse.Namespace], Awaitable[int]]
-
-
-class _Help(argparse.HelpFormatter):
-    """As wide as the terminal; upstream asks shutil, which brings 0.6 MB of archivers.
-
-    Every argument that is added asks, not only who reads the help.
-    """
-
-    def __init__(self, prog: str) -> None:
-        super().__init__(prog, width=_columns() - 2)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -91,11 +80,7 @@ def exit_code(error: MppdbusError) -> int:
     """Return the exit code that belongs to an error."""
     if isinstance(error, (ConfigError, BusError)):
         return USAGE
-    if isinstance(error, LinkError):
-        return NO_DEVICE
-    if isinstance(error, ProtocolError):
-        return SAID_NO
-    return SAID_NO
+    return NO_DEVICE if isinstance(error, LinkError) else SAID_NO
 
 
 def _load(name: str) -> Command:
@@ -109,27 +94,16 @@ def _parser(words: list[str]) -> argparse.ArgumentParser:
         description="PI30 hybrid inverters as Victron devices on Venus OS.",
         epilog="Exit codes: 0 done, 1 the device said no, 2 usage or config, "
         "3 no device.",
-        formatter_class=_Help,
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     called = next((word for word in words if word in COMMANDS), None)
     for name, (_, purpose) in COMMANDS.items():
-        command = commands.add_parser(
-            name, help=purpose, description=purpose, formatter_class=_Help
-        )
+        command = commands.add_parser(name, help=purpose, description=purpose)
         if name == called:
             _common(command)
             _load(name).add_arguments(command)
     return parser
-
-
-def _columns() -> int:
-    with suppress(ValueError, OSError):  # no number; no terminal
-        return (
-            int(os.environ.get("COLUMNS", "0")) or os.get_terminal_size().columns or 80
-        )
-    return 80
 
 
 def _common(parser: argparse.ArgumentParser) -> None:

@@ -1,44 +1,41 @@
-"""The command starts with whatever pydantic is there."""
+"""A command loads what it uses, and nothing of the daemon's."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
-LIGHT = "import mppdbus.__main__ as m; m._travel_light(); "
+import pytest
+
+from helpers.places import ROOT
+
+RUN = """
+import json, sys
+from mppdbus.cli import main
+code = main(sys.argv[1:])
+print(json.dumps([code, *sys.modules]), file=sys.stderr)
+"""
+DAEMONS_OWN = (
+    *("dbus_fast", "mppdbus.venus", "mppdbus.daemon", "mppdbus.simulator"),
+    *("mppdbus.model.energy", "mppdbus.model.battery"),
+)
+CONFIG = str(ROOT / "config.example.toml")
 
 
-def python(code: str) -> str:
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("query", "QPIGS", "--port", "/dev/nobody"), 3),
+        (("detect", "--port", "/dev/nobody"), 3),
+        (("decode", "/dev/null"), 0),
+        (("check-config", CONFIG), 0),
+    ],
+)
+def test_what_a_command_does_not_load(words: tuple[str, ...], code: int) -> None:
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        check=False,
-        capture_output=True,
-        text=True,
+        [sys.executable, "-c", RUN, *words], capture_output=True, text=True, check=True
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
-
-
-def test_no_release_of_pydantic_misses_what_it_looks_for_plug_ins_with() -> None:
-    code = f"{LIGHT}import pydantic.plugin._loader as l; print(tuple(l.get_plugins()))"
-    assert python(code) == "()"
-
-
-def test_the_stand_in_answers_both_ways_of_looking() -> None:
-    """2.7 asks for distributions, 2.14 for entry points."""
-    code = (
-        "import mppdbus.__main__ as m; kept = []; "
-        "real = m.ModuleType; "
-        "m.ModuleType = lambda name: kept.append(real(name)) or kept[-1]; "
-        "m._travel_light(); "
-        "print(kept[0].distributions(), kept[0].entry_points(group='x'))"
-    )
-    assert python(code) == "() ()"
-
-
-def test_models_can_be_made_afterwards_and_metadata_is_the_real_one() -> None:
-    code = (
-        f"{LIGHT}import pydantic, importlib.metadata as i; "
-        "print(pydantic.create_model('M', a=(int, 1))().a, i.version('mppdbus'))"
-    )
-    assert python(code).startswith("1 ")
+    ended, *loaded = json.loads(done.stderr.splitlines()[-1])
+    assert ended == code, done.stderr
+    assert [m for m in loaded if m.startswith(DAEMONS_OWN)] == []

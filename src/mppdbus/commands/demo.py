@@ -29,6 +29,7 @@ from mppdbus.commands.signals import until_told
 from mppdbus.commands.view.screen import display
 from mppdbus.commands.view.sources import BusSource
 from mppdbus.errors import ConfigError, NoReply
+from mppdbus.venus.dbus.client import BusWatcher
 
 PROFILE = "max-8000"
 PLANT_SPEED = 60  # an hour of the plant's day in a minute
@@ -124,8 +125,6 @@ class Stage:
 
 
 async def _demo(args: argparse.Namespace) -> int:
-    from mppdbus.venus.dbus.client import BusWatcher  # noqa: PLC0415 - only the demo's own
-
     progress = Progress()
     async with AsyncExitStack() as stack:
         stack.callback(progress.clear)

@@ -17,6 +17,7 @@ from mppdbus.commands.target import (
 from mppdbus.commands.view.screen import Display, display
 from mppdbus.commands.view.sources import BusSource, LineSource, Source
 from mppdbus.errors import ConfigError, NoReply
+from mppdbus.venus.dbus.client import BusWatcher
 
 TICK = 1.0  # s between redrawings when nothing new comes
 
@@ -62,8 +63,6 @@ async def watch_bus(
     setting: str, shown: Display, *, service: str | None = None, once: bool = False
 ) -> int:
     """Show what is on a D-Bus; raises `BusError` when there is none."""
-    from mppdbus.venus.dbus.client import BusWatcher  # noqa: PLC0415 - a port needs no D-Bus
-
     watcher = await BusWatcher.open(setting)
     try:
         return await follow(BusSource(watcher, service), shown, once=once)

@@ -15,7 +15,7 @@ from typing import Any
 from mppdbus import __version__
 from mppdbus.commands.output import DONE, SAID_NO, Output
 from mppdbus.commands.progress import Progress
-from mppdbus.commands.recorder import QUICK, Recorder, Tap, tapped
+from mppdbus.commands.recorder import Recorder, Tap, tapped
 from mppdbus.commands.signals import until_told
 from mppdbus.commands.target import (
     Target,
@@ -24,6 +24,7 @@ from mppdbus.commands.target import (
     choose,
 )
 from mppdbus.errors import ConfigError, OtherProtocol, PortLost
+from mppdbus.inverter.timing import PATIENCE_RECORDING
 from mppdbus.protocol.dialects import DIALECTS, Identification, identify
 from mppdbus.protocol.replies.settings import ModelName
 from mppdbus.recording import Entry, Origin, evidence_of, make, replies_of, write
@@ -73,7 +74,7 @@ async def _record(args: argparse.Namespace) -> int:
     target = await choose(args)
     now = datetime.now().astimezone()
     given = args.timeout or (target.config.timeout if target.config else None)
-    patience = given or QUICK[target.port.scheme]
+    patience = given or PATIENCE_RECORDING[target.port.scheme]
     output = Output(as_json=args.json)
     with Progress() as progress:
         progress.show(f"opening {target.port}")

@@ -30,7 +30,6 @@ HELLO_ATTEMPTS = 3  # some units lose the first request after a pause
 ALWAYS = ("QID", "QVFW", "QPIRI", "QFLAG", "QPIGS", "QMOD", "QPIWS")
 LIVE = ("QPIGS", "QPIGS2", "QMOD", "QPIWS")
 SLOTS = range(1, 10)  # of a parallel set, beside the unit itself
-QUICK = {"serial": 0.6, "hidraw": 0.6, "tcp": 1.5}  # s; much is not answered at all
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ import logging
 from pathlib import Path
 
 from mppdbus.config.models import load
+from mppdbus.daemon.main import run as serve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +26,5 @@ async def run(args: argparse.Namespace) -> int:
     """Serve until SIGTERM or SIGINT; 0 then."""
     config = await asyncio.to_thread(load, args.config)
     logging.getLogger().setLevel(args.log_level or config.log.level)
-    from mppdbus.daemon.main import run as serve  # noqa: PLC0415 - a bad config needs no bus
-
     await serve(config)
     return 0

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mppdbus.config.models import BAUDS, Config, InverterConfig, load
-from mppdbus.daemon.main import PATIENCE
 from mppdbus.errors import ConfigError
 from mppdbus.host.ports import Verdict, candidates
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.link import Link
+from mppdbus.inverter.timing import PATIENCE
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.transport import open_transport
 from mppdbus.transport.port_url import PortUrl, parse_port

@@ -29,6 +29,7 @@ from mppdbus.inverter.link import Link
 from mppdbus.inverter.modbus_probe import Stranger
 from mppdbus.inverter.poller import Poller
 from mppdbus.inverter.schedule import FASTEST
+from mppdbus.inverter.timing import BACK_OFF, PATIENCE
 from mppdbus.model.battery.bank import BankSettings
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import AcInput
@@ -36,10 +37,8 @@ from mppdbus.model.views import Unit
 from mppdbus.transport import open_transport
 from mppdbus.venus.dbus.service import bus_address
 
-BACK_OFF = (1.0, 2.0, 5.0)  # s between attempts to reach a silent or missing inverter
 STRANGER_PAUSE = 60.0  # s before a port that speaks something else is tried again
 PATIENCE_SETTINGS = 10.0  # s that localsettings may take to appear on Venus OS
-PATIENCE = {"serial": 1.0, "hidraw": 1.0, "tcp": 2.5}  # s an inverter may think
 
 AC_INPUTS = {
     "none": AcInput.NONE,

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+# s an inverter may think, by the scheme of its port, until its reply counts as missing.
+PATIENCE = {"serial": 1.0, "hidraw": 1.0, "tcp": 2.5}
+# The same while a recording is made: much of what is asked then is not answered at all.
+PATIENCE_RECORDING = {"serial": 0.6, "hidraw": 0.6, "tcp": 1.5}
+BACK_OFF = (1.0, 2.0, 5.0)  # s between attempts to reach a silent or missing inverter
+
 GUARD = 0.0035  # s before the expected end at which we look: one byte is missing
 # Inverters may think unevenly, by tens of ms. With four steps up for one down a reply
 # in five is read late at worst, by a few ms; a gentler climb costs more wake-ups.

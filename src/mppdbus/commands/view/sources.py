@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from mppdbus.commands.target import Target, connected
 from mppdbus.commands.view.picture import Picture, of_service, of_unit
-from mppdbus.daemon.main import AC_INPUTS, BACK_OFF
 from mppdbus.errors import MppdbusError, OtherProtocol
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.poller import Poller
 from mppdbus.inverter.schedule import ONCE
+from mppdbus.inverter.timing import BACK_OFF
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Unit, UnitView
-
-if TYPE_CHECKING:
-    from mppdbus.venus.dbus.client import BusWatcher
+from mppdbus.venus.dbus.client import BusWatcher
 
 LONG_ENOUGH = len(ONCE) + 1  # polls, between which all else has been asked
 
@@ -52,7 +49,7 @@ class LineSource:
         self._target = target
         self._once = once
         self._clock = asyncio.get_running_loop().time
-        self._unit = unit_of(target)
+        self._unit = Unit(target.name, target.port.label, instance=0)
         self._snapshot = Snapshot()
         self._good = self._clock()  # when live values came last
         self._keep = 5.0  # s for which they are shown
@@ -124,18 +121,6 @@ class LineSource:
         if not self._snapshot.online or age > self._keep:
             picture = picture.gone(age, self._trouble)
         return [picture]
-
-
-def unit_of(target: Target) -> Unit:
-    """Return the unit that the configuration describes, or one with the defaults."""
-    unit = Unit(name=target.name, connection=target.port.label, instance=0)
-    if (config := target.config) is None:
-        return unit
-    return replace(
-        unit,
-        phase=1 if config.phase == "auto" else config.phase,
-        ac_input=AC_INPUTS[config.ac_input],
-    )
 
 
 # -- D-Bus -------------------------------------------------------------------------
