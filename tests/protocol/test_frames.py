@@ -153,7 +153,7 @@ def test_a_clue_that_loses_is_told_with_what_it_lost_to(tmp_path: Path) -> None:
     (problem,) = problems(path)
     assert "MAX is pi30vm3, but is taken for pi30max: QMN MKS2-8000 (pi3" in problem
     assert "For pi30vm3 speaks only QGMN 037: VM III with energy coun" in problem
-    assert "Make its clues heavier in src/mppdbus/protocol/ident" in problem
+    assert "Make its clues heavier in src/mppdbus/protocol/dialects/ident" in problem
 
 
 def test_a_clue_without_a_row_is_told(

@@ -161,7 +161,7 @@ def _second(
 
 
 def _common(said: Reading, model: type[Reading]) -> dict[str, float | int | None]:
-    names = set(said.wire) & set(model.wire) - {"device_status"}
+    names = set(said.wire_names()) & set(model.wire_names()) - {"device_status"}
     return {name: getattr(said, name) for name in names}
 
 

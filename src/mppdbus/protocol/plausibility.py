@@ -243,7 +243,7 @@ def _battery_remarks(reading: Reading, code: str, text: str) -> list[Remark]:
 
 def _not_reported(reading: Reading) -> list[Remark]:
     """Name the fields for which the inverter wrote "-"."""
-    known, wire = reading.model_fields_set, reading.wire
+    known, wire = reading.model_fields_set, reading.wire_names()
     if not any(name in known for name in wire[len(known) :]):
         return []  # as many fields as places: no gap
     last = max(n for n, name in enumerate(wire) if name in known)
@@ -267,11 +267,11 @@ _LIMITED: dict[type[Reading], tuple[tuple[str, Limit], ...]] = {}
 def _limited(model: type[Reading]) -> tuple[tuple[str, Limit], ...]:
     if (fields := _LIMITED.get(model)) is None:
         fields = _LIMITED[model] = tuple(
-            (name, FIELDS[name]) for name in model.wire if name in FIELDS
+            (name, FIELDS[name]) for name in model.wire_names() if name in FIELDS
         )
     return fields
 
 
 def _measured(model: type[Reading]) -> list[str]:
     units = model.units()
-    return [name for name in model.wire if name in units]
+    return [name for name in model.wire_names() if name in units]

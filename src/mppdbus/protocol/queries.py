@@ -6,8 +6,7 @@ A new layout is a row. What differs in meaning, not in shape, is in `dialects`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from mppdbus.errors import CorruptReply, OtherProtocol, Refused, UnknownLayout
 from mppdbus.protocol.replies import charge as q
@@ -15,7 +14,7 @@ from mppdbus.protocol.replies import other as r
 from mppdbus.protocol.replies import parallel as p
 from mppdbus.protocol.replies import settings as s
 from mppdbus.protocol.replies import status as m
-from mppdbus.protocol.replies.fields import NUMERIC, Reading, without_one
+from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.salvage import salvage
 
 _ONE_WORD = frozenset((1,))  # such replies may hold blanks
@@ -33,18 +32,11 @@ class Layout:
     model: type[Reading]
     counts: frozenset[int]
     dotted: tuple[int, bool] | None = None
-    shortcuts: Mapping[int, Callable[[list[str]], Reading]] = field(
-        init=False, repr=False, compare=False
-    )
 
     def __post_init__(self) -> None:
-        """Look the model's shortcuts up once, not with each reply.
-
-        Raises `ValueError` for a model that such a reply could not fill.
-        """
+        """Raise `ValueError` for a model that such a reply could not fill."""
         if problem := unfilled(self.model, self.counts):
             raise ValueError(problem)
-        object.__setattr__(self, "shortcuts", self.model.shortcuts())
 
     def fits(self, words: list[str]) -> bool:
         """Tell whether a reply of these words has this shape."""
@@ -196,28 +188,11 @@ def decode(
         words = payload.decode("ascii").split()
     except UnicodeDecodeError as error:
         raise CorruptReply(f"{command}: {payload!r} is not ASCII") from error
-    count = len(words)
-    for layout in layouts:
-        if count in layout.counts and (layout.dotted is None or layout.fits(words)):
-            break
-    else:
+    layout = next((each for each in layouts if each.fits(words)), None)
+    if layout is None:
         raise _no_layout(command, words, layouts)
-    make = layout.shortcuts.get(count)
-    if make is not None and not payload.translate(None, NUMERIC):
-        try:
-            return make(words)
-        except ValueError:
-            pass  # to be said with the names of the fields
-    return _thoroughly(command, layout, payload, words)
-
-
-def _thoroughly(
-    command: str, layout: Layout, payload: bytes, words: list[str]
-) -> Reading:
-    if reading := without_one(layout.shortcuts, payload, words):
-        return reading
     try:
-        return layout.model.from_split(payload, words)
+        return layout.model.from_payload(payload)
     except ValueError as error:
         raise _unfit(command, layout, words, error) from error
 

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import compress
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from mppdbus.protocol.assembly import assembler
-
 NUMERIC = b"0123456789. "
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
-# No backtracking: any two numbers have a blank between them.
-_NUMBERS = re.compile(r"[0-9]++(?:\.[0-9]++)?(?: [0-9]++(?:\.[0-9]++)?)*+", re.ASCII)
-# A dot without a digit on each side, or the first of two in a word.
-_BAD_DOT = re.compile(rb"\.(?:(?<![0-9]\.)|(?![0-9])|[0-9]++\.)")
-MAX_ASSEMBLERS = 64  # of one model: damage must not fill the memory
 UNKNOWN_WORDS = frozenset(("-", "--", "---", "NOA"))  # "not available", seen in QPIRI
 
 
@@ -62,96 +53,40 @@ class Reading(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True
     )
     alphabet: ClassVar[bytes | None] = NUMERIC
-    wire: ClassVar[tuple[str, ...]] = ()  # what `wire_names` says, asked once
-    # By the number of the words; by number and place where one is not available; by
-    # their names where several are not.
-    assemblers: ClassVar[dict[Any, Callable[[list[str]], Any]]]
-
-    @classmethod
-    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401
-        super().__pydantic_init_subclass__(**kwargs)
-        cls.wire = cls.wire_names()
-        cls.assemblers = {}
 
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
         """Return the model of a payload; raises `ValueError` if it does not fit."""
-        return cls.from_split(payload, payload.decode("ascii").split())
-
-    @classmethod
-    def shortcuts(cls) -> Mapping[int, Callable[[list[str]], Any]]:
-        """Return what makes models of so many words, as `from_words` finds it out.
-
-        It serves for payloads of `NUMERIC` bytes only, and raises `ValueError` where
-        `from_split` knows better what to do or to say.
-        """
-        own = cls.from_words.__func__ is Reading.from_words.__func__  # type: ignore[attr-defined]
-        return cls.assemblers if own and cls.alphabet == NUMERIC else {}
-
-    @classmethod
-    def from_split(cls, payload: bytes, words: list[str]) -> Self:
-        """Return the model of a payload that has been cut into its words."""
-        if cls.alphabet is not None and payload.translate(None, cls.alphabet):
-            return cls._from_known(words)
-        return cls.from_words(words)
+        words = payload.decode("ascii").split()
+        if cls.alphabet is None or not payload.translate(None, cls.alphabet):
+            return cls.from_words(words)
+        return cls._from_available(words)
 
     @classmethod
     def from_words(cls, words: list[str]) -> Self:
         """Return the model of `words`; raises `ValueError` naming the wrong field."""
-        count = len(words)
-        if count > len(cls.wire):
-            return cls.validated(dict(zip(cls.wire, words, strict=False)))
-        return cls._assembled(count, cls.wire[:count], words)
+        return cls._validated(dict(zip(cls.wire_names(), words, strict=False)))
 
     @classmethod
-    def validated(cls, words: dict[str, str]) -> Self:
-        """Return the model of words by name, in pydantic's own way."""
+    def _from_available(cls, words: list[str]) -> Self:
+        """Leave out the words that say "not available"; all others must be numbers."""
+        available: dict[str, str] = {}
+        for place, (name, word) in enumerate(
+            zip(cls.wire_names(), words, strict=False), start=1
+        ):
+            if word in UNKNOWN_WORDS:
+                continue
+            if not is_number(word):
+                raise ValueError(f"field {place} ({name}): {word!r} is not a number")
+            available[name] = word
+        return cls._validated(available)
+
+    @classmethod
+    def _validated(cls, words: dict[str, str]) -> Self:
         try:
             return cls.model_validate(words)
         except ValidationError as error:
-            raise ValueError(describe(error, cls.wire)) from None
-
-    @classmethod
-    def _assembled(
-        cls,
-        key: int | tuple[int, int] | tuple[str, ...],
-        names: tuple[str, ...],
-        words: list[str],
-    ) -> Self:
-        assemble = cls.assemblers.get(key)
-        if assemble is None and len(cls.assemblers) < MAX_ASSEMBLERS:
-            assemble = assembler(cls, names)
-            if assemble is not None:
-                cls.assemblers[key] = assemble
-        if assemble is not None:
-            try:
-                return assemble(words)  # type: ignore[no-any-return]
-            except ValidationError:
-                pass  # said again with the field's name
-        return cls.validated(dict(zip(names, words, strict=True)))
-
-    @classmethod
-    def _from_known(cls, words: list[str]) -> Self:
-        """Leave out the words that say "not available"; refuse other strangers."""
-        there = [word not in UNKNOWN_WORDS for word in words[: len(cls.wire)]]
-        known = list(compress(words, there))
-        if known and not _NUMBERS.fullmatch(" ".join(known)):
-            raise cls._stranger(words)
-        names = tuple(compress(cls.wire, there))
-        if len(known) == len(words) - 1 == len(there) - 1:
-            return cls._assembled((len(words), there.index(False)), names, known)
-        return cls._assembled(names, names, known)
-
-    @classmethod
-    def _stranger(cls, words: list[str]) -> ValueError:
-        """Return what is wrong with the first word that is no number."""
-        return next(
-            ValueError(f"field {place} ({name}): {word!r} is not a number")
-            for place, (name, word) in enumerate(
-                zip(cls.wire, words, strict=False), start=1
-            )
-            if word not in UNKNOWN_WORDS and not is_number(word)
-        )
+            raise ValueError(describe(error, cls.wire_names())) from None
 
     @classmethod
     def wire_names(cls) -> tuple[str, ...]:
@@ -171,29 +106,6 @@ class Reading(BaseModel):
     def derived(self) -> dict[str, Any]:
         """Return what follows from the fields alone, for people and scripts."""
         return {}
-
-
-def without_one(
-    shortcuts: Mapping[Any, Callable[[list[str]], Reading]],
-    payload: bytes,
-    words: list[str],
-) -> Reading | None:
-    """Return the model of numbers and one "-", in one step.
-
-    None where `from_split` must find out what to do or to say.
-    """
-    if b" - " not in payload or payload.translate(None, NUMERIC) != b"-":
-        return None
-    if _BAD_DOT.search(payload):
-        return None
-    place = words.index("-")
-    make = shortcuts.get((len(words), place))
-    if make is None:
-        return None
-    try:
-        return make(words[:place] + words[place + 1 :])
-    except ValueError:
-        return None
 
 
 def is_number(word: str) -> bool:
