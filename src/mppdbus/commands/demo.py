@@ -25,10 +25,10 @@ from mppdbus.commands.child_processes import Child, first_death, running
 from mppdbus.commands.monitor import follow
 from mppdbus.commands.output import DONE, Output
 from mppdbus.commands.progress import Progress
-from mppdbus.commands.signals import until_told
 from mppdbus.commands.view.screen import display
 from mppdbus.commands.view.sources import BusSource
 from mppdbus.errors import ConfigError, NoReply
+from mppdbus.host.signals import until_told
 from mppdbus.venus.dbus.client import BusWatcher
 
 PROFILE = "max-8000"
@@ -100,7 +100,7 @@ async def run(args: argparse.Namespace) -> int:
         raise ConfigError("--speed: use 0.01 to 1000")
     if args.seconds is not None and not args.seconds >= 0:
         raise ConfigError("--seconds: use 0 or more")
-    return await until_told(_for_a_time(args))
+    return await until_told(_for_a_time(args)) or DONE
 
 
 async def _for_a_time(args: argparse.Namespace) -> int:

@@ -7,7 +7,6 @@ import asyncio
 from dataclasses import replace
 
 from mppdbus.commands.output import DONE
-from mppdbus.commands.signals import until_told
 from mppdbus.commands.target import (
     add_line_arguments,
     add_port_arguments,
@@ -17,6 +16,7 @@ from mppdbus.commands.target import (
 from mppdbus.commands.view.screen import Display, display
 from mppdbus.commands.view.sources import BusSource, LineSource, Source
 from mppdbus.errors import ConfigError, NoReply
+from mppdbus.host.signals import until_told
 from mppdbus.venus.dbus.client import BusWatcher
 
 TICK = 1.0  # s between redrawings when nothing new comes
@@ -40,7 +40,7 @@ def _interval(text: str) -> float:
 
 async def run(args: argparse.Namespace) -> int:
     """Watch until told to end; 0 then."""
-    return await until_told(_watch(args))
+    return await until_told(_watch(args)) or DONE
 
 
 async def _watch(args: argparse.Namespace) -> int:

@@ -16,7 +16,6 @@ from mppdbus import __version__
 from mppdbus.commands.output import DONE, SAID_NO, Output
 from mppdbus.commands.progress import Progress
 from mppdbus.commands.recorder import Recorder, Tap, tapped
-from mppdbus.commands.signals import until_told
 from mppdbus.commands.target import (
     Target,
     add_line_arguments,
@@ -24,6 +23,7 @@ from mppdbus.commands.target import (
     choose,
 )
 from mppdbus.errors import ConfigError, OtherProtocol, PortLost
+from mppdbus.host.signals import until_told
 from mppdbus.inverter.timing import PATIENCE_RECORDING
 from mppdbus.protocol.dialects import DIALECTS, Identification, identify
 from mppdbus.protocol.replies.settings import ModelName
@@ -65,7 +65,7 @@ def _seconds(text: str) -> float:
 
 async def run(args: argparse.Namespace) -> int:
     """Record; 1 if nothing but NAK came, 3 if nobody is there."""
-    return await until_told(_record(args))
+    return await until_told(_record(args)) or DONE
 
 
 async def _record(args: argparse.Namespace) -> int:

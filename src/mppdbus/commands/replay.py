@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from mppdbus.commands.output import DONE, Output
-from mppdbus.commands.signals import until_told
+from mppdbus.host.signals import until_told
 from mppdbus.recording import Quality, read
 from mppdbus.simulator.line.simulator import Simulator
 from mppdbus.simulator.line.speed import Pace
@@ -40,14 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Serve until SIGTERM or SIGINT; 0 then."""
+    """Serve until told to end; 0 then."""
     recording = await asyncio.to_thread(load, args.file, args.model)
     pace = Pace.instant() if args.unpaced else Pace()
     simulator = Simulator(recording, Scene(None, pace=pace), name=recording.model)
-    return await until_told(_serve(simulator, args))
+    await until_told(_serve(simulator, args))
+    return DONE
 
 
-async def _serve(simulator: Simulator, args: argparse.Namespace) -> int:
+async def _serve(simulator: Simulator, args: argparse.Namespace) -> None:
     output = Output(as_json=args.json)
     async with AsyncExitStack() as stack:
         if args.tcp:
@@ -64,7 +65,6 @@ async def _serve(simulator: Simulator, args: argparse.Namespace) -> int:
         text = f"{simulator.name} answers at {where}; Ctrl-C ends it"
         output.record({"model": simulator.name, "port": where}, text)
         await asyncio.Event().wait()
-    return DONE
 
 
 def load(path: Path, model: str | None = None) -> Recording:

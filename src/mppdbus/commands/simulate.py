@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import random
-import signal
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
@@ -13,6 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mppdbus.errors import ConfigError
+from mppdbus.host.signals import on_signals
 from mppdbus.simulator.line.faults import Faults
 from mppdbus.simulator.line.simulator import Simulator, simulate
 from mppdbus.simulator.line.speed import Pace
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Simulate until SIGTERM, SIGINT or "quit"; 0, or 2 for unusable arguments."""
+    """Simulate until told to end or "quit"; 0, or 2 for unusable arguments."""
     if args.list_profiles:
         for line in listed(PROFILES.values()):
             print(line)  # noqa: T201 - the answer
@@ -169,7 +169,6 @@ async def _serve(
     args: argparse.Namespace, name: str, simulators: Sequence[Simulator], scene: Stage
 ) -> None:
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         where = []
         for place, simulator in enumerate(simulators):
@@ -178,9 +177,7 @@ async def _serve(
             await stack.enter_async_context(
                 serve_control(scene, args.control, stop.set)
             )
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stop.set)
-            stack.callback(loop.remove_signal_handler, number)
+        stack.enter_context(on_signals(stop.set))
         stack.callback(listen_on_stdin(scene, stop.set))
         print(  # noqa: T201 - whoever starts this waits for the line
             f"simulating {name} on {', '.join(where)} ({simulators[0].scene.pace})",

@@ -23,6 +23,7 @@ from mppdbus.errors import (
 )
 from mppdbus.host.platform import on_venus
 from mppdbus.host.port_location import place_of
+from mppdbus.host.signals import on_signals
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.energy_meters import Meters
 from mppdbus.inverter.link import Link
@@ -58,9 +59,11 @@ async def run(config: Config) -> None:
     happens to one inverter leaves the others alone.
     """
     ended = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ended.set)
+    with on_signals(ended.set, signals=(signal.SIGTERM, signal.SIGINT)):
+        await _serve(config, ended)
+
+
+async def _serve(config: Config, ended: asyncio.Event) -> None:
     venus = await asyncio.to_thread(on_venus)
     installation = Installation(
         bus_address(config.dbus.bus),
@@ -69,6 +72,7 @@ async def run(config: Config) -> None:
         expected=len(config.inverter),
         patience=PATIENCE_SETTINGS if venus else 0.0,
     )
+    loop = asyncio.get_running_loop()
     tasks: list[asyncio.Task[object]] = []
     try:
         await installation.open([unit_of(unit) for unit in config.inverter])

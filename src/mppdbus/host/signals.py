@@ -1,0 +1,50 @@
+"""Ends a program in good order when a signal asks for it."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def on_signals(
+    call: Callable[[], object], *, signals: tuple[signal.Signals, ...] = ENDING
+) -> Iterator[None]:
+    """Call `call` at each of the signals while the context lasts."""
+    loop = asyncio.get_running_loop()
+    for number in signals:
+        loop.add_signal_handler(number, call)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+async def until_told(work: Coroutine[Any, Any, T]) -> T | None:
+    """Return what `work` returns, or None when a signal has cancelled it.
+
+    The first signal cancels; another one does not disturb the clearing up.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    told = asyncio.Event()
+
+    def end() -> None:
+        if not told.is_set():
+            task.cancel()
+        told.set()
+
+    with on_signals(end):
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if told.is_set():
+                return None
+            raise
