@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from mppdbus.venus.dbus.items import Kind
+from mppdbus.venus.dbus.items import ItemType
 from mppdbus.venus.tables.battery import BATTERY
 from mppdbus.venus.tables.cards import (
     CHARGE_CONTROL,
@@ -16,7 +16,7 @@ from mppdbus.venus.tables.cards import (
     SWITCHES,
     switch_id,
 )
-from mppdbus.venus.tables.row import SELF_EVIDENT
+from mppdbus.venus.tables.row import INT, SELF_EVIDENT, TEXT
 from mppdbus.venus.tables.services import (
     HISTORY,
     INVERTER,
@@ -37,12 +37,12 @@ Rows = Iterable[Row[Any]]
 CARDS = ("/GenericInput/", "/SwitchableOutput/")
 FIRST_SWITCH = switch_id(next(iter(SWITCHES)))
 TYPES = {
-    Kind.INT: "integer",
-    Kind.LONG: "integer",
-    Kind.DOUBLE: "number",
-    Kind.TEXT: "text",
-    Kind.TEXTS: "texts",
-    Kind.INTS: "integers",
+    ItemType.INT: "integer",
+    ItemType.LONG: "integer",
+    ItemType.DOUBLE: "number",
+    ItemType.TEXT: "text",
+    ItemType.TEXTS: "texts",
+    ItemType.INTS: "integers",
 }
 INTRO = """\
 # What is on D-Bus
@@ -80,8 +80,8 @@ On each `multi` and `inverter`. `{day}` is 0 for today to 30, by the site's cale
 minute.
 """
 DEVICES: tuple[Row[Any], ...] = (
-    Row("/Devices/{n}/Service", Kind.TEXT, lambda _: None, "", "name of a multi"),
-    Row("/Devices/{n}/Instance", Kind.INT, lambda _: None, "", "its DeviceInstance"),
+    Row("/Devices/{n}/Service", TEXT, lambda _: None, "", "name of a multi"),
+    Row("/Devices/{n}/Instance", INT, lambda _: None, "", "its DeviceInstance"),
 )
 
 

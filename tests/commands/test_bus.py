@@ -20,16 +20,16 @@ from helpers.commands import MPPDBUS, cli, command
 from mppdbus.commands.view.sources import BusSource
 from mppdbus.errors import BusError
 from mppdbus.venus.dbus.client import BusWatcher, Change
-from mppdbus.venus.dbus.service import Item, Kind, Value, VictronService
+from mppdbus.venus.dbus.service import Item, ItemType, Service, Value
 
 MULTI = "com.victronenergy.multi.x"
 ITEMS = [
-    Item("/Connected", Kind.INT),
-    Item("/Ac/Out/L1/P", Kind.DOUBLE),
-    Item("/Dc/0/Voltage", Kind.DOUBLE),
-    Item("/Yield/Power", Kind.DOUBLE),
-    Item("/Alarms/Overload", Kind.INT),
-    Item("/CustomName", Kind.TEXT),
+    Item("/Connected", ItemType.INT),
+    Item("/Ac/Out/L1/P", ItemType.DOUBLE),
+    Item("/Dc/0/Voltage", ItemType.DOUBLE),
+    Item("/Yield/Power", ItemType.DOUBLE),
+    Item("/Alarms/Overload", ItemType.INT),
+    Item("/CustomName", ItemType.TEXT),
 ]
 LIVE: dict[str, Value] = {
     "/Connected": 1,
@@ -41,11 +41,10 @@ LIVE: dict[str, Value] = {
 }
 
 
-async def served(address: str, name: str = MULTI, **values: Value) -> VictronService:
-    service = VictronService(name, ITEMS, address=address)
-    await service.connect()
+async def served(address: str, name: str = MULTI, **values: Value) -> Service:
+    service = Service(name, ITEMS, address=address)
     service.update({**LIVE, **values})
-    await service.claim()
+    await service.start()
     return service
 
 

@@ -26,7 +26,7 @@ from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.simulator.line.simulator import simulate
 from mppdbus.simulator.line.speed import Pace
-from mppdbus.venus.dbus.service import Item, Kind
+from mppdbus.venus.dbus.service import Item, ItemType
 from mppdbus.venus.notifications import INJECT, PLATFORM
 
 TYPE, INPUTS = "/Ac/In/1/Type", "/Ac/NumberOfAcInputs"
@@ -113,7 +113,7 @@ async def test_a_mains_failure_by_the_kind_of_input(
 async def test_a_fault_gets_to_the_notifications(
     bus_address: str, tmp_path: Path, watcher: Watcher
 ) -> None:
-    leaf = Item(INJECT, Kind.TEXT, writable=True)
+    leaf = Item(INJECT, ItemType.TEXT, writable=True)
     async with (
         Ports.below(tmp_path) as ports,
         serving(bus_address, [leaf], name=PLATFORM) as (platform, _),

@@ -25,7 +25,7 @@ from helpers.run import SYSTEM, Watcher
 from mppdbus.daemon.installation import Told
 from mppdbus.daemon.told_units import Others
 from mppdbus.venus import publisher
-from mppdbus.venus.dbus.service import VictronService
+from mppdbus.venus.dbus.service import Service
 
 A, B, C = SERIALS
 LOAD = "/Ac/Out/P"
@@ -111,9 +111,8 @@ async def test_an_introduction_that_is_cut_short_leaves_nothing_behind(
 async def test_a_name_that_is_taken_leaves_the_lone_unit_as_it_was(
     bus_address: str, state: Path, watcher: Watcher
 ) -> None:
-    taken = VictronService(SECOND, [], address=bus_address)
-    await taken.connect()
-    await taken.claim()
+    taken = Service(SECOND, [], address=bus_address)
+    await taken.start()
     async with at_home(bus_address, state, unit(0), source="inverter") as home:
         await home.meet(0, said(A, load=500))
         others = others_of(home)

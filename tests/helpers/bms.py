@@ -11,18 +11,17 @@ from typing import Self
 
 SCRIPT = """
 import asyncio, json, sys
-from mppdbus.venus.dbus.service import Item, Kind, VictronService
+from mppdbus.venus.dbus.service import Item, ItemType, Service
 
 async def main(name, address, values):
     items = [
-        Item("/Connected", Kind.TEXT if isinstance(value, str) else Kind.INT)
-        if path == "/Connected" else Item(path, Kind.DOUBLE)
+        Item("/Connected", ItemType.TEXT if isinstance(value, str) else ItemType.INT)
+        if path == "/Connected" else Item(path, ItemType.DOUBLE)
         for path, value in values.items()
     ]
-    service = VictronService(name, items, address=address)
-    await service.connect()
+    service = Service(name, items, address=address)
     service.update(values)
-    await service.claim()
+    await service.start()
     print("ready", flush=True)
     loop = asyncio.get_running_loop()
     while line := await loop.run_in_executor(None, sys.stdin.readline):

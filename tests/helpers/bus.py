@@ -22,10 +22,10 @@ from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import DBusError
 
-from mppdbus.venus.dbus.service import Item, VictronService
+from mppdbus.venus.dbus.service import Item, Service
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 
 ITEM = "com.victronenergy.BusItem"
 INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
@@ -258,6 +258,13 @@ class BusItemClient:
         await self.call("/", "Ping", interface="org.freedesktop.DBus.Peer")
 
 
+async def soon(check: Callable[[], object]) -> None:
+    """Wait until `check` is true."""
+    async with asyncio.timeout(5):
+        while not check():
+            await asyncio.sleep(0.01)
+
+
 @asynccontextmanager
 async def serving(
     address: str,
@@ -265,11 +272,10 @@ async def serving(
     *,
     name: str = "com.victronenergy.inverter.test",
     **options: Any,
-) -> AsyncIterator[tuple[VictronService, BusItemClient]]:
+) -> AsyncIterator[tuple[Service, BusItemClient]]:
     """A claimed service, and a client that watches it."""
-    service = VictronService(name, items, address=address, **options)
-    await service.connect()
-    await service.claim()
+    service = Service(name, items, address=address, **options)
+    await service.start()
     client = await BusItemClient.connect(address, name)
     await client.watch()
     try:

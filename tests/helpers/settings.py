@@ -7,10 +7,9 @@ Both are started, stopped, killed and frozen alike, and keep what they have over
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -270,13 +269,6 @@ async def remove(client: BusItemClient, *paths: str) -> None:
 async def add_as_another(user: BusItemClient, row: dict[str, Any]) -> None:
     rows = [{key: variant(value) for key, value in row.items()}]
     await user.call("/", "AddSettings", "aa{sv}", [rows], interface=SETTINGS)
-
-
-async def soon(check: Callable[[], object]) -> None:
-    """Wait until `check` is true."""
-    async with asyncio.timeout(5):
-        while not check():
-            await asyncio.sleep(0.01)
 
 
 @dataclass

@@ -12,7 +12,7 @@ import pytest
 from helpers.processes import FAST, Wanted, running, until
 from lab.scenes import SCENES, WATTS
 from lab.stack import LAB, Stack
-from mppdbus.venus.dbus.service import Item, Kind, VictronService
+from mppdbus.venus.dbus.service import Item, ItemType, Service
 
 OURS = "com.victronenergy.acsystem.mppdbus"
 MEASURED = ("/Ac/In/1/L1/", "/Ac/Out/L1/P", "/Dc/0/", "/Yield/Power", "/Soc", "/State")
@@ -47,16 +47,13 @@ async def shows(stack: Stack, wanted: dict[str, Any], seconds: float = 12) -> No
         await asyncio.sleep(0.1)
 
 
-async def serve(
-    stack: Stack, name: str, values: Mapping[str, float | str]
-) -> VictronService:
+async def serve(stack: Stack, name: str, values: Mapping[str, float | str]) -> Service:
     """Put a service of fixed values on the bus."""
-    kinds = {int: Kind.INT, float: Kind.DOUBLE, str: Kind.TEXT}
+    kinds = {int: ItemType.INT, float: ItemType.DOUBLE, str: ItemType.TEXT}
     items = [Item(path, kinds[type(value)]) for path, value in values.items()]
-    service = VictronService(name, items, address=stack.address)
-    await service.connect()
+    service = Service(name, items, address=stack.address)
     service.update(dict(values))
-    await service.claim()
+    await service.start()
     return service
 
 

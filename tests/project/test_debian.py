@@ -14,7 +14,7 @@ from helpers.places import ROOT
 from helpers.run import BATTERY, INVERTER, MULTI, SYSTEM, Daemon, Ports, Watcher
 from mppdbus.daemon.energy_files import state_directory
 from mppdbus.errors import BusError
-from mppdbus.venus.dbus.service import VictronService
+from mppdbus.venus.dbus.service import Service
 
 FILES = ROOT / "systemd"
 # What /usr/share/dbus-1/system.conf says to begin with; in the policy of PrivateBus.
@@ -62,11 +62,10 @@ async def test_a_system_bus_lets_it_own_all_its_names_and_others_read(
 async def test_without_the_file_it_may_own_nothing(tmp_path: Path) -> None:
     bus = PrivateBus(tmp_path)
     bus.start(policy=SYSTEM_BUS)
-    service = VictronService(BATTERY, [], address=bus.address)
+    service = Service(BATTERY, [], address=bus.address)
     try:
-        await service.connect()
         with pytest.raises(BusError, match=r"may not|not allowed"):
-            await service.claim()
+            await service.start()
     finally:
         await service.close()
         bus.stop()

@@ -12,7 +12,7 @@ from helpers.bms import NAME, Bms
 from helpers.bus import PrivateBus
 from mppdbus.errors import BusError
 from mppdbus.venus.battery_monitor import BatteryWatch
-from mppdbus.venus.dbus.service import Item, Kind, VictronService
+from mppdbus.venus.dbus.service import Item, ItemType, Service
 
 OURS = "com.victronenergy.battery.mppdbus"
 OTHER = "com.victronenergy.battery.socketcan_can0"
@@ -214,15 +214,14 @@ async def test_the_one_that_counts_stays_until_it_goes(bus_address: str) -> None
 
 
 async def test_our_own_never_counts_whatever_its_name(bus_address: str) -> None:
-    items = [Item("/Connected", Kind.INT), Item("/Soc", Kind.DOUBLE)]
-    service = VictronService(
+    items = [Item("/Connected", ItemType.INT), Item("/Soc", ItemType.DOUBLE)]
+    service = Service(
         "com.victronenergy.battery.of_this_process", items, address=bus_address
     )
     async with watching(bus_address) as (watch, told):
         try:
-            await service.connect()
             service.update({"/Connected": 1, "/Soc": 50.0})
-            await service.claim()
+            await service.start()
             await several_looks()
             await watch.settled()
         finally:

@@ -8,13 +8,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from helpers.bus import PrivateBus
-from helpers.settings import soon
+from helpers.bus import PrivateBus, soon
 from mppdbus.errors import BusError
 from mppdbus.model.alarms import Notice, NoticeKind
 from mppdbus.venus import notifications as notices
-from mppdbus.venus.dbus.items import Kind, Value
-from mppdbus.venus.dbus.service import ACCEPTED, Item, VictronService
+from mppdbus.venus.dbus.items import ItemType, Value
+from mppdbus.venus.dbus.service import ACCEPTED, Item, Service
 from mppdbus.venus.notifications import INJECT, PLATFORM, Notifier
 
 pytestmark = pytest.mark.usefixtures("never_blocking")
@@ -29,10 +28,8 @@ class Platform:
     def __init__(self, address: str, path: str = INJECT) -> None:
         self.said: list[Value] = []
         self._path = path
-        items = [Item(path, Kind.TEXT, writable=True)]
-        self.service = VictronService(
-            PLATFORM, items, address=address, writer=self._take
-        )
+        items = [Item(path, ItemType.TEXT, writable=True)]
+        self.service = Service(PLATFORM, items, address=address, writer=self._take)
 
     def _take(self, path: str, value: Value) -> int:
         assert path == self._path
@@ -40,8 +37,7 @@ class Platform:
         return ACCEPTED
 
     async def start(self) -> None:
-        await self.service.connect()
-        await self.service.claim()
+        await self.service.start()
 
 
 class Clock:

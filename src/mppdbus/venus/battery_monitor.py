@@ -13,7 +13,7 @@ from typing import Any
 from dbus_fast import Message, MessageType
 
 from mppdbus.errors import BusError
-from mppdbus.venus.dbus.connection import DAEMON, Wire, to_daemon
+from mppdbus.venus.dbus.connection import DAEMON, Connection, to_daemon
 from mppdbus.venus.dbus.tasks import ended
 from mppdbus.venus.dbus.watcher import FIRST_DELAY, LONGEST_DELAY, TIMEOUT
 from mppdbus.venus.settings.localsettings import plain
@@ -75,7 +75,7 @@ class BatteryWatch:
         self._on_change = on_change
         self._repeat, self._answer = repeat, answer
         self._first_delay = first_delay
-        self._wire: Wire | None = None
+        self._wire: Connection | None = None
         self._batteries: dict[str, _Battery] = {}
         self._keeper: asyncio.Task[None] | None = None
         self.monitor: str | None = None  # what `on_change` was told last
@@ -107,7 +107,9 @@ class BatteryWatch:
 
     async def _connect(self) -> None:
         self._forget_all()  # what an attempt before has found
-        wire = await Wire.open(self._address, lambda _wire, _call: False, self._hear)
+        wire = await Connection.open(
+            self._address, lambda _wire, _call: False, self._hear
+        )
         self._wire = wire
         try:
             async with asyncio.timeout(TIMEOUT):
@@ -123,7 +125,7 @@ class BatteryWatch:
             raise
         self._choose()
 
-    async def _meet(self, wire: Wire, name: str) -> None:
+    async def _meet(self, wire: Connection, name: str) -> None:
         """Take in a service that was there before us, unless it has gone meanwhile."""
         with suppress(BusError):
             owner = str(await wire.call("GetNameOwner", "s", name))
@@ -140,7 +142,7 @@ class BatteryWatch:
                 self._follow(self._wire, name, owner)
             self._choose()
 
-    def _follow(self, wire: Wire, name: str, owner: str) -> None:
+    def _follow(self, wire: Connection, name: str, owner: str) -> None:
         if name == self._ours:
             return
         battery = self._batteries[name] = _Battery(owner)
@@ -169,7 +171,7 @@ class BatteryWatch:
 
     # -- what it says ----------------------------------------------------------------
 
-    async def _ask_again(self, wire: Wire, battery: _Battery) -> None:
+    async def _ask_again(self, wire: Connection, battery: _Battery) -> None:
         """Look at a battery for as long as it is there."""
         delay = min(EARLY, self._repeat)
         with suppress(_NoAnswer):  # a bus without process numbers
@@ -185,7 +187,7 @@ class BatteryWatch:
             await asyncio.sleep(delay)
             delay = min(2 * delay, self._repeat)
 
-    async def _look(self, wire: Wire, battery: _Battery) -> None:
+    async def _look(self, wire: Connection, battery: _Battery) -> None:
         try:
             connected = await self._value(wire, battery, "/Connected", absent=1)
             soc = await self._value(wire, battery, "/Soc", absent=None)
@@ -199,7 +201,7 @@ class BatteryWatch:
 
     async def _value(
         self,
-        wire: Wire,
+        wire: Connection,
         battery: _Battery,
         path: str,
         absent: Any,  # noqa: ANN401
@@ -222,7 +224,7 @@ class BatteryWatch:
             raise _NoAnswer
         return plain(reply.body[0]) if len(reply.body) == 1 else absent
 
-    async def _is_own(self, wire: Wire, owner: str) -> bool:
+    async def _is_own(self, wire: Connection, owner: str) -> bool:
         """Tell whether `owner` is a connection of this process, as the bus sees it."""
         process = "GetConnectionUnixProcessID"
         theirs = await self._in_time(_sent(wire, to_daemon(process, "s", [owner])))
@@ -255,7 +257,7 @@ class BatteryWatch:
             log.exception("%s", monitor)
 
 
-def _sent(wire: Wire, call: Message) -> _Reply:
+def _sent(wire: Connection, call: Message) -> _Reply:
     """Send a call; its reply, or None once the connection is lost, comes by itself."""
     owed: _Reply = asyncio.get_running_loop().create_future()
     if not wire.alive:

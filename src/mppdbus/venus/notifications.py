@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dbus_fast import Message, MessageType, Variant
 
 from mppdbus.model.alarms import Notice
-from mppdbus.venus.dbus.connection import Wire
+from mppdbus.venus.dbus.connection import Connection
 from mppdbus.venus.dbus.watcher import FIRST_DELAY, NameWatch
 
 PLATFORM = "com.victronenergy.platform"
@@ -40,7 +40,7 @@ class Notifier:
             first_delay=first_delay,
         )
         self._clock = clock
-        self._wire: Wire | None = None
+        self._wire: Connection | None = None
         self._owner = ""
         self._given: dict[tuple[str, str], float] = {}
 
@@ -76,7 +76,7 @@ class Notifier:
         )
         self._wire.ask(message, _check)
 
-    def _owner_changed(self, wire: Wire, owner: str) -> None:
+    def _owner_changed(self, wire: Connection, owner: str) -> None:
         self._wire, self._owner = wire, owner
 
 

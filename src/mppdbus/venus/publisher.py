@@ -16,10 +16,16 @@ from mppdbus.model.alarms import ALARM_LEVELS
 from mppdbus.model.household import Household, Key
 from mppdbus.model.phase_views import phases_of_unit
 from mppdbus.model.views import Unit, UnitView
-from mppdbus.venus.dbus.connection import Wire
-from mppdbus.venus.dbus.presence import Presence
-from mppdbus.venus.dbus.service import ACCEPTED, REFUSED, Item, Value, Writer
-from mppdbus.venus.settings.service_settings import Preferences
+from mppdbus.venus.dbus.service import (
+    ACCEPTED,
+    REFUSED,
+    Item,
+    Service,
+    Value,
+    Writer,
+    check_free,
+)
+from mppdbus.venus.settings.service_settings import ServiceSettings
 from mppdbus.venus.settings.store import LocalSettings
 from mppdbus.venus.shared_services import (
     BATTERY_UID,
@@ -78,8 +84,8 @@ PROFILES = {
 class _Shown:
     """A unit on the bus."""
 
-    presence: Presence
-    kept: Preferences
+    service: Service
+    kept: ServiceSettings
     profile: _Profile
     news: News[UnitView]
     phases: list[int] = field(default_factory=list)
@@ -116,17 +122,7 @@ class Publisher:
         names = {unit.bus_name for unit in units if unit.bus_name}
         if any(unit.profile == "hybrid" for unit in units):
             names.add(SYSTEM_NAME)
-        wire = await Wire.open(self._address, lambda _wire, _call: False)
-        try:
-            taken = [n for n in names if await wire.call("NameHasOwner", "s", n)]
-        finally:
-            await wire.close()
-        for name in taken:
-            presence = Presence(name, (), address=self._address)
-            try:
-                await presence.enter()  # which says who has it
-            finally:
-                await presence.close()
+        await check_free(self._address, names)
 
     async def prepare(self, key: Key, serial: str | None, place: str) -> str:
         """Learn under which name and instance a unit is to appear; return its uid.
@@ -138,7 +134,7 @@ class Publisher:
         unit = self._household.view(key).unit
         name = _name(unit, uid)
         shown = self._shown.get(key)
-        same = shown is not None and shown.presence.name == name
+        same = shown is not None and shown.service.name == name
         if same and shown is not None and shown.kept.uid == uid:
             self._household.change(key, _as_kept(unit, shown.kept))
             return uid
@@ -152,19 +148,19 @@ class Publisher:
             raise
         self._household.change(key, _as_kept(unit, kept))
         items = [row.item(unit.phase) for row in profile.rows]
-        presence = self._make(name, items, kept)
+        service = self._make(name, items, kept)
         self._shown[key] = _Shown(
-            presence, kept, profile, News(profile.live), [unit.phase]
+            service, kept, profile, News(profile.live), [unit.phase]
         )
         return uid
 
     async def _make_room(self, key: Key, name: str, connection: str) -> None:
         """Take off the bus whom a unit replaces, and itself where it was before."""
         if (shown := self._shown.get(key)) is not None:
-            log.info("%s: another inverter now: %s", shown.presence.name, name)
+            log.info("%s: another inverter now: %s", shown.service.name, name)
             await self.remove(key)
         for other, theirs in tuple(self._shown.items()):
-            if theirs.presence.name == name:
+            if theirs.service.name == name:
                 log.info("%s is at %s now", name, connection)
                 await self.remove(other)
 
@@ -173,14 +169,14 @@ class Publisher:
         shown, view = self._shown[key], self._household.view(key)
         rows, live_values = shown.profile.rows, self._values(shown, view)
         all_values = values_of(rows, view, shown.phases[0]) | live_values
-        shown.presence.update(all_values)
+        shown.service.update(all_values)
         self.show(key)
-        new, shown.released = not shown.presence.there, False
-        await shown.presence.enter()
+        new, shown.released = not shown.service.claimed, False
+        await shown.service.start()
         if new:
-            log.info("%s is on the bus as %s", view.unit.name, shown.presence.name)
+            log.info("%s is on the bus as %s", view.unit.name, shown.service.name)
         if _hybrid(view.unit):
-            name, instance = shown.presence.name, shown.kept.instance
+            name, instance = shown.service.name, shown.kept.instance
             await self._commons.enter(key, name, instance, self._levels())
         self.show_shared()
 
@@ -189,9 +185,7 @@ class Publisher:
         view = self._household.view(key)
         shown = self._shown.get(key)
         if shown is not None:
-            shown.presence.update(
-                self._values(shown, view) | self._history(shown, view)
-            )
+            shown.service.update(self._values(shown, view) | self._history(shown, view))
             self._watch_absence(key, shown, online=view.snapshot.online)
             self._watch_charge(shown, view)
         self.show_shared()
@@ -212,14 +206,14 @@ class Publisher:
         shown.kept.forget()
         self._commons.list_device(key, None, None)
         self._commons.show_levels(self._levels())
-        await shown.presence.close()
+        await shown.service.close()
 
     async def close(self) -> None:
         """Release all names and disconnect."""
         for shown in self._shown.values():
             if shown.leaving is not None:
                 shown.leaving.cancel()
-        closing = [shown.presence.close() for shown in self._shown.values()]
+        closing = [shown.service.close() for shown in self._shown.values()]
         await asyncio.gather(*closing, self._commons.close())
 
     # -- units ----------------------------------------------------------------------
@@ -240,12 +234,12 @@ class Publisher:
         """Move the AC paths to the phases that the unit turns out to be on."""
         rows = shown.profile.phased
         before = {row.path_on(phase): None for phase in shown.phases for row in rows}
-        shown.presence.update(before)
+        shown.service.update(before)
         for phase in phases:
-            shown.presence.add(row.item(phase) for row in rows)
+            shown.service.add(row.item(phase) for row in rows)
         shown.phases = phases
         shown.news = News(shown.profile.live)
-        shown.presence.begin_anew()
+        shown.service.restart()
 
     def _history(self, shown: _Shown, view: UnitView) -> dict[str, Value]:
         """Return the days, now and then and when one begins."""
@@ -259,7 +253,7 @@ class Publisher:
         records = history.today.max_battery_voltage if history is not None else None
         shown.history_begun = records is not None
         shown.history_at, shown.history_day, shown.trackers = now, today, trackers
-        shown.presence.add(history_items(trackers))
+        shown.service.add(history_items(trackers))
         return history_values(view, trackers)
 
     def _renumber(self, key: Key, shown: _Shown) -> None:
@@ -270,7 +264,7 @@ class Publisher:
         if unit != before:
             self._household.change(key, unit)
         if unit.instance != before.instance and not shown.released:
-            self._commons.list_device(key, shown.presence.name, unit.instance)
+            self._commons.list_device(key, shown.service.name, unit.instance)
         self.show(key)
 
     def _levels(self) -> dict[str, Value]:
@@ -289,7 +283,7 @@ class Publisher:
         """Show what all units make together."""
         if self._household.several:
             self._show_input(self._household.system("hybrid").active_input)
-        present = [key for key, shown in self._shown.items() if shown.presence.wanted]
+        present = [key for key, shown in self._shown.items() if shown.service.wanted]
         hybrids = any(_hybrid(self._household.view(key).unit) for key in present)
         self._commons.show(hybrids=hybrids, anybody=bool(present))
 
@@ -297,7 +291,7 @@ class Publisher:
         """Show one input for all: systemcalc takes that of the lowest instance."""
         for key, shown in self._shown.items():
             if _hybrid(self._household.view(key).unit):
-                shown.presence.update({ACTIVE_INPUT: value})
+                shown.service.update({ACTIVE_INPUT: value})
 
     # -- absence --------------------------------------------------------------------
 
@@ -316,32 +310,32 @@ class Publisher:
         before = shown.charged
         shown.charged = view.soc is not None if view.snapshot.online else None
         if shown.charged and before is False:
-            shown.presence.begin_anew()
+            shown.service.restart()
 
     def _return(self, key: Key, shown: _Shown) -> None:
         """Take the name again for a unit that was away for long."""
         shown.released = False
-        shown.presence.want()
-        self._commons.list_device(key, shown.presence.name, shown.kept.instance)
+        shown.service.start_soon()
+        self._commons.list_device(key, shown.service.name, shown.kept.instance)
 
     def _leave(self, key: Key) -> None:
         """Release the name of a unit that stays away; after the last, all names."""
         shown = self._shown[key]
-        log.warning("%s stays away: its name is released", shown.presence.name)
+        log.warning("%s stays away: its name is released", shown.service.name)
         shown.released = True
-        shown.presence.leave()
+        shown.service.stop()
         self._commons.list_device(key, None, None)
         self.show_shared()
 
     # -- making services --------------------------------------------------------------
 
-    def _make(self, name: str, items: list[Item], kept: Preferences) -> Presence:
+    def _make(self, name: str, items: list[Item], kept: ServiceSettings) -> Service:
         writer = self._writer(kept)
-        return Presence(name, items, address=self._address, writer=writer)
+        return Service(name, items, address=self._address, writer=writer)
 
     def _prefer(
         self, uid: str, levels: Sequence[str], key: Key | None = None
-    ) -> Preferences:
+    ) -> ServiceSettings:
         """Return what is kept for the service of a unit, or of all of them."""
 
         def changed() -> None:
@@ -351,11 +345,11 @@ class Publisher:
                 self.show_shared()
 
         name = "" if key is None else self._household.view(key).unit.name
-        return Preferences(
+        return ServiceSettings(
             self._settings, uid, fallback=name, levels=levels, changed=changed
         )
 
-    def _writer(self, kept: Preferences) -> Writer:
+    def _writer(self, kept: ServiceSettings) -> Writer:
         async def write(path: str, value: Value) -> int:
             if kept.knows(path):
                 return await kept.write(path, value)
@@ -371,13 +365,13 @@ class Publisher:
 
         return write
 
-    def _shows_charge(self, kept: Preferences) -> bool:
+    def _shows_charge(self, kept: ServiceSettings) -> bool:
         """Tell whether a service shows how full the battery is: one for all does."""
         of_all = kept.uid == BATTERY_UID
         return self._commons.monitor is None and of_all == self._household.several
 
 
-def _as_kept(unit: Unit, kept: Preferences) -> Unit:
+def _as_kept(unit: Unit, kept: ServiceSettings) -> Unit:
     """Return a unit with the instance and the name that are kept for it."""
     return replace(unit, instance=kept.instance, given=kept.name)
 

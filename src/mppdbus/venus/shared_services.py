@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping
 from mppdbus.model.alarms import ALARM_LEVELS, grid_lost
 from mppdbus.model.household import Household, Key
 from mppdbus.model.phase_views import part_on, phases_of
-from mppdbus.venus.dbus.presence import Presence
-from mppdbus.venus.dbus.service import Item, Kind, Value
-from mppdbus.venus.settings.service_settings import ALARM_LEVEL, Preferences
+from mppdbus.venus.dbus.service import Item, ItemType, Service, Value
+from mppdbus.venus.settings.service_settings import ALARM_LEVEL, ServiceSettings
 from mppdbus.venus.tables.battery import BATTERY, NAME
 from mppdbus.venus.tables.services import SYSTEM, SYSTEM_PHASE, News, live, values_of
 
@@ -20,8 +19,8 @@ BATTERY_INSTANCE = 288
 GRID_LOST = "GridLost"
 UNIT_LEVELS = tuple(ALARM_LEVEL + name for name in ALARM_LEVELS["multi"])
 
-Make = Callable[[str, list[Item], Preferences], Presence]
-Prefer = Callable[[str, tuple[str, ...]], Preferences]
+Make = Callable[[str, list[Item], ServiceSettings], Service]
+Prefer = Callable[[str, tuple[str, ...]], ServiceSettings]
 
 
 class System:
@@ -34,7 +33,7 @@ class System:
         self._devices: list[Key] = []
         self._news = News(live(SYSTEM))
         items = [row.item(1) for row in SYSTEM]
-        self.presence = make(SYSTEM_NAME, items, self._kept)
+        self.service = make(SYSTEM_NAME, items, self._kept)
 
     async def load(self) -> None:
         """Learn what is kept, and show all that never changes."""
@@ -42,7 +41,7 @@ class System:
         self._show_all()
 
     def _show_all(self) -> None:
-        self.presence.update(values_of(SYSTEM, self._household.system("hybrid")))
+        self.service.update(values_of(SYSTEM, self._household.system("hybrid")))
 
     def show(self) -> None:
         """Show all units as they are now."""
@@ -57,24 +56,24 @@ class System:
         wanted = level if isinstance(level, int) else None
         lost = view.with_input.alarm(GRID_LOST)
         values[f"/Alarms/{GRID_LOST}"] = grid_lost(lost, wanted)
-        self.presence.update(values | kept)
+        self.service.update(values | kept)
 
     def list_device(self, key: Key, name: str | None, instance: int | None) -> None:
         """Say which service a unit has; None: none at present."""
         if key not in self._devices:
             self._devices.append(key)
             place = self._devices.index(key)
-            service = Item(f"/Devices/{place}/Service", Kind.TEXT)
-            number = Item(f"/Devices/{place}/Instance", Kind.INT)
-            self.presence.add((service, number))
+            service = Item(f"/Devices/{place}/Service", ItemType.TEXT)
+            number = Item(f"/Devices/{place}/Instance", ItemType.INT)
+            self.service.add((service, number))
         place = self._devices.index(key)
         values: dict[str, Value] = {f"/Devices/{place}/Service": name}
         values[f"/Devices/{place}/Instance"] = instance
-        self.presence.update(values)
+        self.service.update(values)
 
     def show_levels(self, levels: Mapping[str, Value]) -> None:
         """Show the alarm levels of the units, all of which clients change here."""
-        self.presence.update(levels)
+        self.service.update(levels)
 
     def lists(self, key: Key) -> bool:
         """Tell whether a unit has ever been in the list."""
@@ -83,8 +82,8 @@ class System:
     def _grow(self, phase: int) -> None:
         """Add the paths of a phase; clients look for such only at the beginning."""
         self._phases.add(phase)
-        self.presence.add(row.item(phase) for row in SYSTEM_PHASE)
-        self.presence.begin_anew()
+        self.service.add(row.item(phase) for row in SYSTEM_PHASE)
+        self.service.restart()
 
 
 class Battery:
@@ -95,14 +94,14 @@ class Battery:
         self._kept = prefer(BATTERY_UID, ())
         self._news = News(live(BATTERY))
         items = [row.item(1) for row in BATTERY]
-        self.presence = make(NAME, items, self._kept)
+        self.service = make(NAME, items, self._kept)
 
     async def load(self) -> None:
         """Learn what is kept, and show all that never changes."""
         await self._kept.load("battery", BATTERY_INSTANCE)
-        self.presence.update(values_of(BATTERY, self._household.system()))
+        self.service.update(values_of(BATTERY, self._household.system()))
 
     def show(self) -> None:
         """Show it as it is now."""
         values = self._news.values(self._household.system())
-        self.presence.update(values | self._kept.values())
+        self.service.update(values | self._kept.values())

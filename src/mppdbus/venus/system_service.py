@@ -34,7 +34,7 @@ class Commons:
     ) -> None:
         """Have a unit of the hybrid profile in the acsystem, and that on the bus.
 
-        Raises as `Presence.enter` does. One unit at a time.
+        Raises as `Service.start` does. One unit at a time.
         """
         if self._system is None:
             system = System(self._household, self._make, self._prefer)
@@ -43,7 +43,7 @@ class Commons:
         self._system.list_device(key, name, instance)
         self._system.show_levels(levels)
         self._system.show()
-        await self._system.presence.enter()
+        await self._system.service.start()
 
     def list_device(self, key: Key, name: str | None, instance: int | None) -> None:
         """Say which service a unit of the acsystem has now; None: none."""
@@ -59,13 +59,13 @@ class Commons:
         """Show all as they are; `hybrids`, `anybody`: whether there is one to show."""
         if self._system is not None:
             self._system.show()
-            presence = self._system.presence
-            presence.want() if hybrids else presence.leave()
+            service = self._system.service
+            service.start_soon() if hybrids else service.stop()
         needed = self._household.battery_needed and self.monitor is None and anybody
         if self._battery is not None:
             self._battery.show()
-            presence = self._battery.presence
-            presence.want() if needed else presence.leave()
+            service = self._battery.service
+            service.start_soon() if needed else service.stop()
         elif needed and self._making is None:
             self._making = asyncio.get_running_loop().create_task(self._make_battery())
 
@@ -75,7 +75,7 @@ class Commons:
             self._making.cancel()
             await asyncio.gather(self._making, return_exceptions=True)
         both = [whole for whole in (self._system, self._battery) if whole is not None]
-        await asyncio.gather(*(whole.presence.close() for whole in both))
+        await asyncio.gather(*(whole.service.close() for whole in both))
 
     async def _make_battery(self) -> None:
         battery = Battery(self._household, self._make, self._prefer)
@@ -86,6 +86,6 @@ class Commons:
         else:
             self._battery = battery
             battery.show()
-            battery.presence.want()
+            battery.service.start_soon()
         finally:
             self._making = None

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from dbus_fast import Message
 
-from helpers.bus import ITEM, BusItemClient, PrivateBus, serving
-from mppdbus.venus.dbus import connection as wire
-from mppdbus.venus.dbus import signals as outbox
-from mppdbus.venus.dbus.service import Item, Kind, Value, VictronService
+from helpers.bus import ITEM, BusItemClient, PrivateBus, serving, soon
+from mppdbus.errors import BusError
+from mppdbus.venus.dbus import connection, signals
+from mppdbus.venus.dbus.service import Item, ItemType, Service, Value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,15 +24,15 @@ pytestmark = pytest.mark.usefixtures("never_blocking")
 
 POWER = "/Ac/Out/L1/P"
 ITEMS = (
-    Item(POWER, Kind.DOUBLE, "{:.0f} W"),
-    Item("/State", Kind.INT),
-    Item("/Serial", Kind.TEXT),
-    Item("/Energy", Kind.LONG),
-    Item("/Labels", Kind.TEXTS),
-    Item("/Steps", Kind.INTS),
-    Item("/Limit", Kind.DOUBLE, "{:.0f} A", minimum=0, maximum=60, default=30),
+    Item(POWER, ItemType.DOUBLE, "{:.0f} W"),
+    Item("/State", ItemType.INT),
+    Item("/Serial", ItemType.TEXT),
+    Item("/Energy", ItemType.LONG),
+    Item("/Labels", ItemType.TEXTS),
+    Item("/Steps", ItemType.INTS),
+    Item("/Limit", ItemType.DOUBLE, "{:.0f} A", minimum=0, maximum=60, default=30),
 )
-Served = tuple[VictronService, BusItemClient]
+Served = tuple[Service, BusItemClient]
 
 
 class State(IntEnum):
@@ -106,7 +106,7 @@ async def test_a_change_carries_the_bounds(served: Served) -> None:
 async def test_a_change_is_on_its_way_before_update_returns(served: Served) -> None:
     service, client = served
     service.update({POWER: 1.0})
-    await service.release()  # which tells nothing any more
+    service.stop()  # which tells nothing any more
     assert await client.next_values() == {POWER: 1.0}
 
 
@@ -209,39 +209,48 @@ async def test_what_a_client_has_read_is_told_even_if_it_is_back(
     served: Served, path: str, member: str
 ) -> None:
     service, client = served
-    service._outbox._since = asyncio.get_running_loop().time()
-    service._outbox._asked = True  # a batch is under way
+    service._signals._since = asyncio.get_running_loop().time()
+    service._signals._asked = True  # a batch is under way
     service.update({POWER: 2.0})
     await client.call(path, member)
     service.update({POWER: None})
     await client.settled()
     assert not client.changes
-    service._outbox._asked = False
-    service._outbox.flush()
+    service._signals._asked = False
+    service._signals.flush()
     assert await client.next_values() == {POWER: None}
 
 
 async def test_a_new_path_is_told_even_while_unknown(served: Served) -> None:
     service, client = served
-    service.add_items([Item("/Pv/0/V", Kind.DOUBLE, "{:.1f} V")])
+    service.add([Item("/Pv/0/V", ItemType.DOUBLE, "{:.1f} V")])
     assert await client.next_change() == {"/Pv/0/V": {"Value": None, "Text": "---"}}
     service.update({"/Pv/0/V": 120.0})
     assert await client.next_values() == {"/Pv/0/V": 120.0}
     assert await client.get_value("/Pv") == {"0/V": 120.0}
-    with pytest.raises(ValueError, match="/Pv/0/V"):
-        service.add_items([Item("/New", Kind.INT), Item("/Pv/0/V", Kind.DOUBLE)])
-    assert "/New" not in await client.get_items()
+    new = Item("/New", ItemType.INT)
+    with pytest.raises(ValueError, match="/New"):
+        service.add([Item("/Other", ItemType.INT), new, new])
+    assert "/Other" not in await client.get_items()
+    service.add([Item("/Pv/0/V", ItemType.INT), new])  # the first is there already
+    assert await client.next_values() == {"/New": None}
+    assert service.value("/Pv/0/V") == 120.0
 
 
 async def test_nothing_is_told_without_the_name(bus_address: str) -> None:
-    service = VictronService("com.victronenergy.x.y", ITEMS, address=bus_address)
-    await service.connect()
+    name = "com.victronenergy.x.y"
+    service = Service(name, ITEMS, address=bus_address)
+    other = await BusItemClient.connect(bus_address, name)
+    await other.bus.request_name(name)
+    with pytest.raises(BusError, match="is taken"):
+        await service.start()
     client = await BusItemClient.connect(bus_address, service.unique_name or "")
     await client.watch()
     service.update({POWER: 1.0})
-    service.add_items([Item("/New", Kind.INT)])
+    service.add([Item("/New", ItemType.INT)])
     assert (await client.get_items())[POWER]["Value"] == 1.0
-    await service.claim()
+    await other.close()
+    await service.start()
     service.update({"/State": 1})
     assert await client.next_values() == {"/State": 1}
     await client.settled()
@@ -270,19 +279,19 @@ async def test_a_slow_bus_gets_the_newest_values_in_few_signals(
     assert after - before < 20_000
 
 
-def waiting(service: VictronService) -> int:
+def waiting(service: Service) -> int:
     """Messages that the socket has not taken."""
-    assert service._wire is not None
-    return len(service._wire._backlog)
+    assert service._connection is not None
+    return len(service._connection._backlog)
 
 
 async def test_a_subscriber_that_never_reads_does_not_end_the_connection(
     private_bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "NUDGE_AFTER", 0.05)
+    monkeypatch.setattr(signals, "NUDGE_AFTER", 0.05)
     private_bus.stop()
     private_bus.start(max_incoming_bytes=100_000)  # then the bus stops reading from us
-    serial = Item("/Serial", Kind.TEXT)
+    serial = Item("/Serial", ItemType.TEXT)
     async with serving(private_bus.address, [serial]) as (service, client):
         unique_name = service.unique_name
         deaf = await BusItemClient.connect(private_bus.address, service.name)
@@ -291,7 +300,7 @@ async def test_a_subscriber_that_never_reads_does_not_end_the_connection(
         for count in range(1000):
             service.update({"/Serial": f"{count} {'x' * 2000}"})
             await asyncio.sleep(0)
-        assert service._outbox._since is not None  # the bus is full of our signals
+        assert service._signals._since is not None  # the bus is full of our signals
         assert waiting(service) < 5
         deaf.vanish()
         async with asyncio.timeout(5):
@@ -336,9 +345,9 @@ async def test_answers_wait_in_bounds(
     served: Served, private_bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service, _ = served
-    monkeypatch.setattr(wire, "BACKLOG_LIMIT", 20)
+    monkeypatch.setattr(connection, "BACKLOG_LIMIT", 20)
     reads = await ask_much_of_a_bus_that_freezes(served, private_bus)
-    await service.wait_lost()
+    await soon(lambda: not service.connected)
     private_bus.thaw()
     replies = await asyncio.gather(*reads)
     assert {reply.error_name for reply in replies if reply} > {None}
@@ -361,15 +370,15 @@ async def test_a_message_may_be_larger_than_the_socket_takes(served: Served) -> 
 async def test_a_bus_that_stays_stuck_is_left_for_a_new_connection(
     private_bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outbox, "STUCK_AFTER", 0.02)
+    monkeypatch.setattr(signals, "STUCK_AFTER", 0.02)
     async with serving(private_bus.address, ITEMS, first_delay=0.02) as (service, _):
         private_bus.freeze()
         service.update({POWER: 1.0})
         await asyncio.sleep(0.03)
         service.update({POWER: 2.0})
-        await service.wait_lost()
+        await soon(lambda: not service.connected)
         private_bus.thaw()
-        await service.wait_claimed()
+        await soon(lambda: service.claimed)
         fresh = await BusItemClient.connect(private_bus.address, service.name)
         assert await fresh.get_value(POWER) == 2.0
         await fresh.close()

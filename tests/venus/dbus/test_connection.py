@@ -7,22 +7,58 @@ import os
 from pathlib import Path
 
 import pytest
+from dbus_fast import Message
 from dbus_fast.errors import DBusError
 
-from helpers.bus import BusItemClient, PrivateBus, serving
+from helpers.bus import BusItemClient, PrivateBus, serving, soon
 from mppdbus.errors import BusError
-from mppdbus.venus.dbus.service import Item, Kind, VictronService, bus_address
+from mppdbus.venus.dbus.service import (
+    Item,
+    ItemType,
+    Service,
+    bus_address,
+    check_free,
+)
 
 pytestmark = pytest.mark.usefixtures("never_blocking")
 
 NAME = "com.victronenergy.inverter.test"
+BUS = "org.freedesktop.DBus"
 POWER = "/Ac/Out/L1/P"
-ITEMS = (Item(POWER, Kind.DOUBLE, "{:.0f} W"), Item("/Mode", Kind.INT, writable=True))
+ITEMS = (
+    Item(POWER, ItemType.DOUBLE, "{:.0f} W"),
+    Item("/Mode", ItemType.INT, writable=True),
+)
 NAMELESS = "org.freedesktop.DBus.Error.ServiceUnknown"
 
 
-def a_service(address: str, name: str = NAME) -> VictronService:
-    return VictronService(name, ITEMS, address=address, first_delay=0.02)
+def a_service(address: str, name: str = NAME) -> Service:
+    return Service(name, ITEMS, address=address, first_delay=0.02)
+
+
+async def bus_call(client: BusItemClient, member: str, *words: str) -> Message:
+    """Call a method of the bus itself."""
+    return await client.call(
+        "/", member, "s" * len(words), [*words], interface=BUS, destination=BUS
+    )
+
+
+async def released(client: BusItemClient) -> None:
+    """Return when nobody has the name."""
+    async with asyncio.timeout(5):
+        while (await bus_call(client, "NameHasOwner", NAME)).body[0]:
+            await asyncio.sleep(0.01)
+
+
+async def connected_only(address: str) -> Service:
+    """Return a service that is connected; somebody else had its name, and left."""
+    service = a_service(address)
+    other = await BusItemClient.connect(address, NAME)
+    await other.bus.request_name(NAME)
+    with pytest.raises(BusError, match="is taken"):
+        await service.start()
+    await other.close()
+    return service
 
 
 async def test_a_name_that_is_taken_is_reported_with_its_owner(
@@ -30,9 +66,8 @@ async def test_a_name_that_is_taken_is_reported_with_its_owner(
 ) -> None:
     async with serving(bus_address, ITEMS) as (first, client):
         second = a_service(bus_address)
-        await second.connect()
         with pytest.raises(BusError) as caught:
-            await second.claim()
+            await second.start()
         command = Path("/proc/self/cmdline").read_bytes().replace(b"\0", b" ")
         assert str(caught.value) == (
             f"{NAME} is taken on this bus by {first.unique_name} (pid {os.getpid()}: "
@@ -42,11 +77,12 @@ async def test_a_name_that_is_taken_is_reported_with_its_owner(
         assert not second.claimed
         first.update({POWER: 1.0})
         assert await client.next_values() == {POWER: 1.0}
-        await first.release()
+        first.stop()
+        await released(client)
         with pytest.raises(DBusError) as nobody:  # the second does not stand in a queue
             await client.get_items()
         assert nobody.value.type == NAMELESS
-        await second.claim()
+        await second.start()
         assert second.claimed
         await second.close()
 
@@ -57,25 +93,23 @@ async def test_a_name_that_the_policy_denies_is_reported(
     private_bus.stop()
     private_bus.start(policy=f'<deny own="{NAME}"/>')
     service = a_service(private_bus.address)
-    await service.connect()
     with pytest.raises(BusError, match=rf"^{NAME}: .*AccessDenied"):
-        await service.claim()
+        await service.start()
     assert not service.claimed
     await service.close()
 
 
 async def test_items_are_served_before_the_name_is_there(bus_address: str) -> None:
-    service = a_service(bus_address)
-    await service.connect()
-    assert (service.connected, service.claimed) == (True, False)
+    service = await connected_only(bus_address)
+    assert (service.connected, service.claimed, service.wanted) == (True, False, False)
     client = await BusItemClient.connect(bus_address, service.unique_name or "")
     assert list(await client.get_items()) == [POWER, "/Mode"]
     client.service = NAME
     with pytest.raises(DBusError) as caught:
         await client.get_items()
     assert caught.value.type == NAMELESS
-    await service.claim()
-    await service.claim()  # twice is once
+    await service.start()
+    await service.start()  # twice is once
     assert list(await client.get_items()) == [POWER, "/Mode"]
     await client.close()
     await service.close()
@@ -85,12 +119,13 @@ async def test_a_released_name_is_gone_and_can_be_claimed_again(
     bus_address: str,
 ) -> None:
     async with serving(bus_address, ITEMS) as (service, client):
-        await service.release()
+        service.stop()
+        await released(client)
         assert (service.connected, service.claimed) == (True, False)
         with pytest.raises(DBusError) as caught:
             await client.get_items()
         assert caught.value.type == NAMELESS
-        await service.claim()
+        await service.start()
         assert await client.get_items()
 
 
@@ -101,30 +136,28 @@ async def test_a_closed_service_is_off_the_bus(bus_address: str) -> None:
         with pytest.raises(DBusError) as caught:
             await client.get_items()
         assert caught.value.type == NAMELESS
-        with pytest.raises(BusError, match="not connected"):
-            await service.claim()
+        await service.start()  # closed is closed
+        service.start_soon()
+        assert not service.wanted
         assert service.update({POWER: 2.0}) == 1
-        await service.connect()
-        await service.claim()
-        assert await client.get_value(POWER) == 2.0
+        assert not service.connected
 
 
 async def test_a_lost_bus_is_come_back_to_with_name_and_newest_values(
     private_bus: PrivateBus, caplog: pytest.LogCaptureFixture
 ) -> None:
     service = a_service(private_bus.address)
-    await service.connect()
-    await service.claim()
+    await service.start()
     service.update({POWER: 1.0})
     for power in (2.0, 3.0):
         private_bus.stop()
-        await service.wait_lost()
+        await soon(lambda: not service.connected)
         assert (service.connected, service.claimed) == (False, False)
         assert service.update({POWER: power}) == 1
-        service.add_items([Item(f"/New{power:.0f}", Kind.INT)])
+        service.add([Item(f"/New{power:.0f}", ItemType.INT)])
         await asyncio.sleep(0.1)  # some attempts fail
         private_bus.start()
-        await service.wait_claimed()
+        await soon(lambda: service.claimed)
         client = await BusItemClient.connect(private_bus.address, NAME)
         await client.watch()
         assert (await client.get_items())[POWER]["Value"] == power
@@ -140,10 +173,9 @@ async def test_a_lost_bus_is_come_back_to_with_name_and_newest_values(
 
 
 async def test_a_claim_ends_when_the_bus_does(private_bus: PrivateBus) -> None:
-    service = a_service(private_bus.address)
-    await service.connect()
+    service = await connected_only(private_bus.address)
     private_bus.freeze()
-    claim = asyncio.create_task(service.claim())
+    claim = asyncio.create_task(service.start())
     await asyncio.sleep(0)
     private_bus.stop()
     async with asyncio.timeout(5):
@@ -156,28 +188,49 @@ async def test_an_update_into_a_bus_just_dead_is_no_error(
     private_bus: PrivateBus,
 ) -> None:
     service = a_service(private_bus.address)
-    await service.connect()
-    await service.claim()
+    await service.start()
     private_bus.stop()
     assert service.connected  # as far as we have heard
     assert service.update({POWER: 1.0}) == 1
-    await service.wait_lost()
+    await soon(lambda: not service.connected)
     assert service.update({POWER: 2.0}) == 1
     await service.close()
 
 
-async def test_a_service_without_a_name_comes_back_without_it(
+async def test_a_stopped_service_comes_back_when_it_is_started(
     private_bus: PrivateBus,
 ) -> None:
     service = a_service(private_bus.address)
-    await service.connect()
+    await service.start()
+    service.stop()
     private_bus.stop()
-    await service.wait_lost()
+    await soon(lambda: not service.connected)
+    service.start_soon()
+    assert service.wanted
     private_bus.start()
-    async with asyncio.timeout(5):
-        while not service.connected:
-            await asyncio.sleep(0.01)
-    assert not service.claimed
+    await soon(lambda: service.claimed)
+    await service.close()
+
+
+async def test_a_start_that_is_cancelled_or_stopped_leaves_no_name(
+    private_bus: PrivateBus,
+) -> None:
+    service = await connected_only(private_bus.address)
+    client = await BusItemClient.connect(private_bus.address, NAME)
+    private_bus.freeze()
+    cancelled = asyncio.create_task(service.start())
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    stopped = asyncio.create_task(service.start())
+    await asyncio.sleep(0)
+    service.stop()
+    await stopped
+    private_bus.thaw()
+    assert not service.wanted
+    await released(client)
+    await service.start()
+    assert service.claimed
+    await client.close()
     await service.close()
 
 
@@ -185,10 +238,9 @@ async def test_a_name_taken_meanwhile_is_waited_for(
     private_bus: PrivateBus, caplog: pytest.LogCaptureFixture
 ) -> None:
     service = a_service(private_bus.address)
-    await service.connect()
-    await service.claim()
+    await service.start()
     private_bus.stop()
-    await service.wait_lost()
+    await soon(lambda: not service.connected)
     private_bus.start()
     thief = await BusItemClient.connect(private_bus.address, NAME)
     await thief.bus.request_name(NAME)
@@ -197,7 +249,7 @@ async def test_a_name_taken_meanwhile_is_waited_for(
             await asyncio.sleep(0.01)
     assert not service.claimed
     await thief.close()
-    await service.wait_claimed()
+    await soon(lambda: service.claimed)
     await service.close()
 
 
@@ -211,12 +263,12 @@ async def test_a_verdict_that_comes_after_the_bus_is_gone_hurts_nobody(
         write = asyncio.create_task(client.set_value("/Mode", "i", 3))
         assert await client.next_values() == {"/Mode": 3}
         private_bus.stop()
-        await service.wait_lost()
+        await soon(lambda: not service.connected)
         verdict.set_result(0)
         with pytest.raises(EOFError):
             await write
         private_bus.start()
-        await service.wait_claimed()
+        await soon(lambda: service.claimed)
         assert service.value("/Mode") == 3
 
 
@@ -224,10 +276,9 @@ async def test_closing_while_the_bus_is_away_ends_the_attempts(
     private_bus: PrivateBus,
 ) -> None:
     service = a_service(private_bus.address)
-    await service.connect()
-    await service.claim()
+    await service.start()
     private_bus.stop()
-    await service.wait_lost()
+    await soon(lambda: not service.connected)
     await service.close()
     private_bus.start()
     client = await BusItemClient.connect(private_bus.address, NAME)
@@ -241,7 +292,7 @@ async def test_closing_while_the_bus_is_away_ends_the_attempts(
 async def test_no_bus_is_reported_with_its_address(address: str) -> None:
     service = a_service(address)
     with pytest.raises(BusError, match=f"^no D-Bus at {address}: .*; start the bus"):
-        await service.connect()
+        await service.start()
     assert not service.connected
     await service.close()
 
@@ -258,14 +309,15 @@ async def test_a_bus_that_hangs_up_during_authentication_is_reported(
     server = await asyncio.start_unix_server(hang_up, tmp_path / "bus")
     service = a_service(f"unix:path={tmp_path / 'bus'}")
     with pytest.raises(BusError, match="hung up"):
-        await service.connect()
+        await service.start()
+    await service.close()
     server.close()
 
 
 @pytest.mark.parametrize("name", ["inverter", "com.victronenergy.1st", ""])
 def test_a_name_that_dbus_does_not_allow_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="no name that D-Bus allows"):
-        VictronService(name, ITEMS, address="unix:path=/nowhere")
+        Service(name, ITEMS, address="unix:path=/nowhere")
 
 
 def test_the_system_bus_is_where_the_environment_says(
@@ -301,19 +353,58 @@ def test_an_address_is_itself_and_another_word_is_refused() -> None:
         bus_address("venus")
 
 
-async def test_a_name_is_renewed_also_if_the_bus_goes_meanwhile(
+async def test_a_restart_gives_the_name_back_and_takes_it_again(
     private_bus: PrivateBus,
 ) -> None:
     service = a_service(private_bus.address)
-    await service.connect()
-    await service.claim()
-    await service.renew()
-    assert service.claimed
-    private_bus.stop()
-    await service.wait_lost()
-    await service.renew()
-    assert not service.claimed
-    private_bus.start()
-    async with asyncio.timeout(5):
-        await service.wait_claimed()
+    await service.start()
+    client = await BusItemClient.connect(private_bus.address, NAME)
+    owners: list[str] = []
+
+    def note(message: Message) -> None:
+        if message.member == "NameOwnerChanged":
+            owners.append(message.body[2])
+
+    client.bus.add_message_handler(note)
+    await bus_call(client, "AddMatch", f"member='NameOwnerChanged',arg0='{NAME}'")
+    service.restart()
+    service.restart()  # twice at once is once
+    await soon(lambda: len(owners) == 2)
+    assert owners == ["", service.unique_name]
+    await client.close()
     await service.close()
+
+
+async def test_a_new_instance_restarts_the_service(bus_address: str) -> None:
+    instance = Item("/DeviceInstance", ItemType.INT)
+    async with serving(bus_address, [instance]) as (service, client):
+        assert service.update({"/DeviceInstance": 288}) == 1
+        await released(client)
+        await soon(lambda: service.claimed)
+        assert service.update({"/DeviceInstance": 288}) == 0
+        assert service.claimed
+        await client.settled()
+        assert service.claimed
+
+
+async def test_a_restart_survives_a_bus_that_goes_meanwhile(
+    private_bus: PrivateBus,
+) -> None:
+    service = a_service(private_bus.address)
+    await service.start()
+    private_bus.freeze()
+    service.restart()
+    await asyncio.sleep(0)
+    private_bus.stop()
+    await soon(lambda: not service.connected)
+    assert service.wanted
+    private_bus.start()
+    await soon(lambda: service.claimed)
+    await service.close()
+
+
+async def test_a_name_is_free_or_reported_with_its_owner(bus_address: str) -> None:
+    await check_free(bus_address, [NAME])
+    async with serving(bus_address, ITEMS, name=NAME):
+        with pytest.raises(BusError, match=f"{NAME} is taken on this bus by :"):
+            await check_free(bus_address, ["com.victronenergy.x.y", NAME])

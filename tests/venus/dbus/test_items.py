@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from mppdbus.venus.dbus.service import Item, Kind, introspection_xml
-from mppdbus.venus.dbus.tree import Tree
+from mppdbus.venus.dbus.service import Item, ItemType
+from mppdbus.venus.dbus.tree import Tree, introspection_xml
 
 
 @pytest.mark.parametrize("path", ["", "/", "Ac", "/Ac/", "//Ac", "/Ac-Out", "/Ac Out"])
 def test_a_malformed_path_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="no path of an item"):
-        Item(path, Kind.INT)
+        Item(path, ItemType.INT)
 
 
 def test_bounds_are_of_the_type_of_the_item() -> None:
-    item = Item("/Limit", Kind.DOUBLE, minimum=2, maximum=60, default=30)
+    item = Item("/Limit", ItemType.DOUBLE, minimum=2, maximum=60, default=30)
     assert [type(v) for v in (item.minimum, item.maximum, item.default)] == [float] * 3
     with pytest.raises(TypeError, match=r"^/Mode: "):
-        Item("/Mode", Kind.INT, maximum="4")
+        Item("/Mode", ItemType.INT, maximum="4")
 
 
 def test_a_value_is_held_between_the_bounds_it_has() -> None:
-    item = Item("/Limit", Kind.INT, minimum=2)
+    item = Item("/Limit", ItemType.INT, minimum=2)
     assert item.coerced(1000) == 1000
     with pytest.raises(ValueError, match="/Limit: 1 is below the minimum, 2"):
         item.coerced(1)
-    item = Item("/Limit", Kind.DOUBLE, maximum=0)
+    item = Item("/Limit", ItemType.DOUBLE, maximum=0)
     assert item.coerced(-5) == -5
     with pytest.raises(ValueError, match=r"/Limit: 0\.5 is above the maximum, 0"):
         item.coerced(0.5)
@@ -34,16 +34,22 @@ def test_a_value_is_held_between_the_bounds_it_has() -> None:
 
 def test_a_tree_takes_each_path_once_and_all_items_or_none() -> None:
     tree = Tree()
-    tree.add([Item("/Mode", Kind.INT)])
+    tree.add([Item("/Mode", ItemType.INT)])
     with pytest.raises(ValueError, match="/A/B: there is an item of that path"):
-        tree.add([Item("/A/B", Kind.INT), Item("/A/B", Kind.INT)])
+        tree.add([Item("/A/B", ItemType.INT), Item("/A/B", ItemType.INT)])
     assert list(tree.leaves) == ["/Mode"]
     assert tree.nodes == {"/": {"Mode": None}}
 
 
 def test_a_leaf_may_have_children() -> None:
     tree = Tree()
-    tree.add([Item("/Pv", Kind.INT), Item("/Pv/V", Kind.INT), Item("/Pvx", Kind.INT)])
+    tree.add(
+        [
+            Item("/Pv", ItemType.INT),
+            Item("/Pv/V", ItemType.INT),
+            Item("/Pvx", ItemType.INT),
+        ]
+    )
     assert '<node name="V"/>' in tree.xml("/Pv")
     assert [path for path, _ in tree.below("/Pv")] == ["V"]
 

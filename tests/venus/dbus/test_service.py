@@ -13,7 +13,7 @@ from dbus_fast import Message, MessageFlag
 from dbus_fast.errors import DBusError
 
 from helpers.bus import ITEM, BusItemClient, serving
-from mppdbus.venus.dbus.service import Item, Kind, Value, VictronService
+from mppdbus.venus.dbus.service import Item, ItemType, Service, Value
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,15 +24,15 @@ PEER = "org.freedesktop.DBus.Peer"
 ERROR = "org.freedesktop.DBus.Error."
 MODES = {1: "charger only", 3: "on"}
 ITEMS = (
-    Item("/Ac/Out/L1/P", Kind.DOUBLE, "{:.0f} W"),
-    Item("/Ac/Out/L1/V", Kind.DOUBLE, "{:.1f} V"),
-    Item("/Ac/NumberOfAcInputs", Kind.INT),
-    Item("/Mode", Kind.INT, MODES.__getitem__, writable=True, default=3),
-    Item("/Energy", Kind.LONG),
-    Item("/Serial", Kind.TEXT),
-    Item("/Labels", Kind.TEXTS),
-    Item("/Steps", Kind.INTS),
-    Item("/Limit", Kind.DOUBLE, "{:.1f} A", writable=True, minimum=2, maximum=60),
+    Item("/Ac/Out/L1/P", ItemType.DOUBLE, "{:.0f} W"),
+    Item("/Ac/Out/L1/V", ItemType.DOUBLE, "{:.1f} V"),
+    Item("/Ac/NumberOfAcInputs", ItemType.INT),
+    Item("/Mode", ItemType.INT, MODES.__getitem__, writable=True, default=3),
+    Item("/Energy", ItemType.LONG),
+    Item("/Serial", ItemType.TEXT),
+    Item("/Labels", ItemType.TEXTS),
+    Item("/Steps", ItemType.INTS),
+    Item("/Limit", ItemType.DOUBLE, "{:.1f} A", writable=True, minimum=2, maximum=60),
 )
 VALUES: dict[str, Value] = {
     "/Ac/Out/L1/P": 812.5,
@@ -54,7 +54,7 @@ TEXTS = {
     "/Steps": "10, 20",
     "/Limit": "30.0 A",
 }
-Served = tuple[VictronService, BusItemClient]
+Served = tuple[Service, BusItemClient]
 
 
 @pytest.fixture

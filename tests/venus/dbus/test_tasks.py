@@ -8,28 +8,27 @@ from collections.abc import Awaitable, Callable, Iterable
 import pytest
 from dbus_fast import Message
 
-from helpers.bus import BusItemClient, PrivateBus
+from helpers.bus import BusItemClient, PrivateBus, soon
 from mppdbus.venus.battery_monitor import BatteryWatch
-from mppdbus.venus.dbus.connection import Wire
-from mppdbus.venus.dbus.service import Item, Kind, VictronService
+from mppdbus.venus.dbus.connection import Connection
+from mppdbus.venus.dbus.service import Item, ItemType, Service
 from mppdbus.venus.dbus.tasks import ended
 from mppdbus.venus.dbus.watcher import NameWatch
 
 NAME = "com.victronenergy.inverter.test"
 BUS = "org.freedesktop.DBus"
 
-Opened = Callable[[str], Awaitable[VictronService | NameWatch | BatteryWatch]]
+Opened = Callable[[str], Awaitable[Service | NameWatch | BatteryWatch]]
 
 
-async def service(address: str) -> VictronService:
-    opened = VictronService(NAME, [Item("/Mode", Kind.INT)], address=address)
-    await opened.connect()
-    await opened.claim()
+async def service(address: str) -> Service:
+    opened = Service(NAME, [Item("/Mode", ItemType.INT)], address=address)
+    await opened.start()
     return opened
 
 
 async def names(address: str) -> NameWatch:
-    def owner(wire: Wire, name: str) -> None:
+    def owner(wire: Connection, name: str) -> None:
         del wire, name
 
     def signal(message: Message) -> None:
@@ -91,13 +90,15 @@ async def test_a_cancelled_closing_while_the_bus_is_away_leaves_nobody_behind(
 ) -> None:
     """Else he came back to the bus after all."""
     for steps in range(1, 5):
-        it = VictronService(
-            NAME, [Item("/A", Kind.INT)], address=private_bus.address, first_delay=0.01
+        it = Service(
+            NAME,
+            [Item("/A", ItemType.INT)],
+            address=private_bus.address,
+            first_delay=0.01,
         )
-        await it.connect()
-        await it.claim()
+        await it.start()
         private_bus.stop()
-        await it.wait_lost()
+        await soon(lambda: not it.connected)  # noqa: B023
         await cancelled_after(range(steps), it.close())
         private_bus.start()
         await asyncio.sleep(0.1)

@@ -18,9 +18,9 @@ from mppdbus.venus.dbus.service import (
     NOT_WRITABLE,
     REFUSED,
     Item,
-    Kind,
+    ItemType,
+    Service,
     Value,
-    VictronService,
 )
 
 if TYPE_CHECKING:
@@ -30,13 +30,13 @@ pytestmark = pytest.mark.usefixtures("never_blocking")
 
 LIMIT = "/Ac/In/1/CurrentLimit"
 ITEMS = (
-    Item("/State", Kind.INT),
-    Item("/Mode", Kind.INT, writable=True, default=3),
-    Item(LIMIT, Kind.DOUBLE, "{:.0f} A", writable=True, minimum=2, maximum=60),
-    Item("/Energy", Kind.LONG, writable=True),
-    Item("/CustomName", Kind.TEXT, writable=True),
-    Item("/Labels", Kind.TEXTS, writable=True),
-    Item("/Steps", Kind.INTS, writable=True),
+    Item("/State", ItemType.INT),
+    Item("/Mode", ItemType.INT, writable=True, default=3),
+    Item(LIMIT, ItemType.DOUBLE, "{:.0f} A", writable=True, minimum=2, maximum=60),
+    Item("/Energy", ItemType.LONG, writable=True),
+    Item("/CustomName", ItemType.TEXT, writable=True),
+    Item("/Labels", ItemType.TEXTS, writable=True),
+    Item("/Steps", ItemType.INTS, writable=True),
 )
 START: dict[str, Value] = {"/State": 9, "/Mode": 4, LIMIT: 10.0, "/CustomName": "one"}
 Written = tuple[str, Value]
@@ -60,7 +60,7 @@ class Inverter:
         return verdict
 
 
-Served = tuple[VictronService, BusItemClient, Inverter]
+Served = tuple[Service, BusItemClient, Inverter]
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ async def test_what_is_so_already_is_accepted_and_written_nowhere(
 
 async def test_a_confirmation_of_what_is_shown_is_written(served: Served) -> None:
     service, client, inverter = served
-    service.add_items([Item("/Soc", Kind.DOUBLE, writable=True, confirmable=True)])
+    service.add([Item("/Soc", ItemType.DOUBLE, writable=True, confirmable=True)])
     service.update({"/Soc": 98.9})
     assert await client.set_value("/Soc", "d", 98.9) == ACCEPTED
     assert inverter.written == [("/Soc", 98.9)]

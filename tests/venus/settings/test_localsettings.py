@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from helpers.bus import soon
 from helpers.settings import (
     CAPACITY,
     LABEL,
@@ -16,7 +17,6 @@ from helpers.settings import (
     Rig,
     add_as_another,
     remove,
-    soon,
 )
 from mppdbus.venus.settings.setting import custom_name_path, instance_path
 from mppdbus.venus.settings.store import (

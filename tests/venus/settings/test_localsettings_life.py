@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from dbus_fast import Message
 
-from helpers.bus import BusItemClient, PrivateBus
+from helpers.bus import BusItemClient, PrivateBus, soon
 from helpers.settings import (
     CAPACITY,
     NAME,
@@ -19,7 +19,6 @@ from helpers.settings import (
     UID,
     OwnService,
     Rig,
-    soon,
     variant,
 )
 from mppdbus.errors import BusError

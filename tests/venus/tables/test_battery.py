@@ -11,7 +11,7 @@ from helpers.places import TESTS
 from helpers.snapshots import online, qpigs
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Charge, SystemView, Unit, UnitView
-from mppdbus.venus.dbus.service import Kind, Value
+from mppdbus.venus.dbus.service import ItemType, Value
 from mppdbus.venus.tables.battery import BATTERY, NAME, PRODUCT_NAME
 from mppdbus.venus.tables.cards import CHARGE_CONTROL, CORRECTION
 from mppdbus.venus.tables.row import values_of
@@ -102,7 +102,7 @@ def test_every_path_that_must_or_should_be_there_is_and_of_its_type() -> None:
     ours = {row.path: row.kind for row in BATTERY}
     wanted = {r["path"] for r in rows if r["need"].startswith(("MUST", "SHOULD"))}
     assert wanted - set(ours) == set()
-    kinds = {"i": {Kind.INT}, "d": {Kind.DOUBLE}, "s": {Kind.TEXT}}
+    kinds = {"i": {ItemType.INT}, "d": {ItemType.DOUBLE}, "s": {ItemType.TEXT}}
     for row in rows:
         if row["path"] in ours:
             letters = re.findall(r"\b[ids]\b", row["type"])
@@ -120,7 +120,7 @@ def test_nothing_makes_it_look_like_a_bms_or_doubles_an_alarm() -> None:
 
 
 def test_every_value_is_of_the_type_of_its_path() -> None:
-    types = {Kind.INT: int, Kind.DOUBLE: float, Kind.TEXT: str}
+    types = {ItemType.INT: int, ItemType.DOUBLE: float, ItemType.TEXT: str}
     kinds = {row.path: row.kind for row in BATTERY}
     assert len(kinds) == len(BATTERY)
     for path, value in values(*THREE).items():

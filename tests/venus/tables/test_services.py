@@ -21,7 +21,7 @@ from mppdbus.model.views import SystemView, Unit, UnitView
 from mppdbus.protocol.queries import decode
 from mppdbus.protocol.replies.settings import Flags
 from mppdbus.protocol.replies.status import SecondPhase
-from mppdbus.venus.dbus.items import Item, Kind
+from mppdbus.venus.dbus.items import Item, ItemType
 from mppdbus.venus.tables.battery import BATTERY
 from mppdbus.venus.tables.services import (
     HISTORY,
@@ -94,7 +94,7 @@ def test_paths_are_unique_and_well_formed(service: str) -> None:
     assert len(shown) == len(set(shown))
     for path in shown:
         day = path.replace("{day}", "0").replace("{tracker}", "0")
-        Item(day, Kind.INT)  # raises for what is no path
+        Item(day, ItemType.INT)  # raises for what is no path
         assert day == path or path.startswith("/History/Daily/")
 
 
@@ -106,7 +106,7 @@ def test_every_row_says_where_its_value_comes_from(service: str) -> None:
 @pytest.mark.parametrize("service", TABLES)
 def test_what_is_written_has_bounds_or_is_text(service: str) -> None:
     for row in TABLES[service]:
-        if row.writable and row.kind is not Kind.TEXT:
+        if row.writable and row.kind is not ItemType.TEXT:
             assert None not in (row.minimum, row.maximum), row.path
         item = row.item_at("/X")  # raises for bounds of another type
         assert (item.writable, item.minimum) == (row.writable, row.minimum)
@@ -123,7 +123,7 @@ def test_the_page_of_all_paths_is_current() -> None:
 
 
 def check_types(rows: tuple[Row[Any], ...], view: UnitView | SystemView) -> None:
-    expected = {Kind.INT: int, Kind.DOUBLE: float, Kind.TEXT: str}
+    expected = {ItemType.INT: int, ItemType.DOUBLE: float, ItemType.TEXT: str}
     for row in rows:
         value = row.source(view)
         if value is not None:
@@ -198,8 +198,8 @@ def test_a_row_is_not_looked_at_while_its_part_is_the_same() -> None:
     def who(view: UnitView) -> object:
         return view.snapshot.identity
 
-    row = Row("/A", Kind.TEXT, look, part=who)
-    written = Row("/B", Kind.TEXT, look, part=who, writable=True)
+    row = Row("/A", ItemType.TEXT, look, part=who)
+    written = Row("/B", ItemType.TEXT, look, part=who, writable=True)
     news = News((row, written))
     serial = VIEWS["line"].snapshot.identity.serial
     assert news.values(VIEWS["line"]) == {"/A": serial, "/B": serial}

@@ -85,7 +85,7 @@ class _Bus(MessageBus):
         return line[:-2].decode()
 
 
-class Wire:
+class Connection:
     """A connection that stays up when the bus reads slowly.
 
     dbus-fast gives a connection up when the socket is full. So whatever goes out passes
@@ -96,12 +96,14 @@ class Wire:
     def __init__(
         self,
         bus: MessageBus,
-        on_call: Callable[[Wire, Message], bool],
+        on_call: Callable[[Connection, Message], bool] | None = None,
         on_signal: Callable[[Message], None] | None = None,
+        on_lost: Callable[[], None] | None = None,
     ) -> None:
         self._bus = bus
         self._on_call = on_call
         self._on_signal = on_signal
+        self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
         self._fd: int = bus._fd  # type: ignore[assignment] # noqa: SLF001
         self._poll = select.poll()
@@ -118,13 +120,15 @@ class Wire:
     async def open(
         cls,
         address: str,
-        on_call: Callable[[Wire, Message], bool],
+        on_call: Callable[[Connection, Message], bool] | None = None,
         on_signal: Callable[[Message], None] | None = None,
+        on_lost: Callable[[], None] | None = None,
     ) -> Self:
         """Connect to the bus at `address`.
 
         `on_call` gets each method call and returns whether it has dealt with it;
-        `on_signal` gets each signal, in order with the replies, and must not raise.
+        `on_signal` gets each signal, in order with the replies; `on_lost` is called
+        when the connection has ended. They must not raise.
         Raises BusError when there is no bus, or it does not want us.
         """
         bus: MessageBus | None = None
@@ -143,7 +147,7 @@ class Wire:
             if bus is not None:
                 _dispose(bus)
             raise
-        return cls(bus, on_call, on_signal)
+        return cls(bus, on_call, on_signal, on_lost)
 
     @property
     def alive(self) -> bool:
@@ -280,7 +284,7 @@ class Wire:
                 self._on_signal(message)
             return False
         try:
-            return self._on_call(self, message)
+            return self._on_call is not None and self._on_call(self, message)
         except Exception:  # whatever goes wrong here, the caller gets an answer
             log.exception("%s %s", message.path, message.member)
             self.fail(message, FAILED, "internal error, see the log of mppdbus")
@@ -298,6 +302,8 @@ class Wire:
             expected, self._expected = self._expected, {}
             for then in expected.values():
                 then(None)
+            if self._on_lost is not None:
+                self._on_lost()
 
 
 def to_daemon(

@@ -18,7 +18,7 @@ _PATH = re.compile(r"(/[A-Za-z0-9_]+)+")
 _LARGEST = sys.float_info.max
 
 
-class Kind(StrEnum):
+class ItemType(StrEnum):
     """The type of an item, as its D-Bus signature."""
 
     INT = "i"
@@ -75,13 +75,13 @@ def _integers(value: object) -> list[int] | None:
 
 _int32 = _integer(32)
 
-CHECKS: dict[Kind, Callable[[object], Value]] = {
-    Kind.INT: _int32,
-    Kind.LONG: _integer(64),
-    Kind.DOUBLE: _double,
-    Kind.TEXT: _text,
-    Kind.TEXTS: _texts,
-    Kind.INTS: _integers,
+CHECKS: dict[ItemType, Callable[[object], Value]] = {
+    ItemType.INT: _int32,
+    ItemType.LONG: _integer(64),
+    ItemType.DOUBLE: _double,
+    ItemType.TEXT: _text,
+    ItemType.TEXTS: _texts,
+    ItemType.INTS: _integers,
 }
 """Of each kind: what returns the plain value or raises TypeError. Not for None.
 
@@ -112,7 +112,7 @@ class Item:
     """
 
     path: str
-    kind: Kind
+    kind: ItemType
     text: Callable[[Any], str] | str = ""
     writable: bool = False
     minimum: Value = None
@@ -144,9 +144,9 @@ class Item:
         text is never taken for a number. Raises TypeError for what does not fit,
         ValueError for what is out of bounds.
         """
-        if self.kind in (Kind.INT, Kind.LONG, Kind.DOUBLE):
+        if self.kind in (ItemType.INT, ItemType.LONG, ItemType.DOUBLE):
             value = _whole(value)
-        elif self.kind is Kind.INTS and isinstance(value, list):
+        elif self.kind is ItemType.INTS and isinstance(value, list):
             value = [_whole(each) for each in value]
         try:
             result = CHECKS[self.kind](value)

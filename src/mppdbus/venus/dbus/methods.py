@@ -11,8 +11,8 @@ from dbus_fast import Message, Variant
 from mppdbus.venus.dbus.writes import NOT_WRITABLE
 
 if TYPE_CHECKING:
-    from mppdbus.venus.dbus.connection import Wire
-    from mppdbus.venus.dbus.signals import Outbox
+    from mppdbus.venus.dbus.connection import Connection
+    from mppdbus.venus.dbus.signals import ChangeSignals
     from mppdbus.venus.dbus.tree import Leaf, Tree
     from mppdbus.venus.dbus.writes import Writes
 
@@ -36,15 +36,15 @@ def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a client sends
     return [plain(each) for each in value] if isinstance(value, list) else value
 
 
-class Calls:
+class Methods:
     """Answers from memory; only a write may be answered later."""
 
-    def __init__(self, tree: Tree, outbox: Outbox, writes: Writes) -> None:
+    def __init__(self, tree: Tree, signals: ChangeSignals, writes: Writes) -> None:
         self._tree = tree
-        self._outbox = outbox
+        self._signals = signals
         self._writes = writes
 
-    def __call__(self, wire: Wire, call: Message) -> bool:
+    def __call__(self, wire: Connection, call: Message) -> bool:
         """Answer `call`; return False to leave it to dbus-fast."""
         if call.interface == PEER and call.member == "GetMachineId":
             return False
@@ -64,12 +64,12 @@ class Calls:
             wants = f"{member} takes ({method.takes[0]}), not ({call.signature})"
             wire.fail(call, INVALID_ARGS, wants)
         else:
-            method.answer(self, Ask(wire, call, path, leaf))
+            method.answer(self, Call(wire, call, path, leaf))
         return True
 
-    def get_value(self, ask: Ask) -> None:
+    def get_value(self, ask: Call) -> None:
         """v: the value of a leaf, or a dictionary of all below a node."""
-        self._outbox.expose()
+        self._signals.expose()
         if ask.leaf is not None:
             ask.reply("v", ask.leaf.variant())
         else:
@@ -77,9 +77,9 @@ class Calls:
             values = {path: leaf.variant() for path, leaf in below}
             ask.reply("v", Variant("a{sv}", values, verify=False))
 
-    def get_text(self, ask: Ask) -> None:
+    def get_text(self, ask: Call) -> None:
         """s: the text of a leaf; v: a dictionary of all below a node."""
-        self._outbox.expose()
+        self._signals.expose()
         if ask.leaf is not None:
             ask.reply("s", ask.leaf.text())
         else:
@@ -87,20 +87,20 @@ class Calls:
             texts = {path: leaf.text_variant() for path, leaf in below}
             ask.reply("v", Variant("a{sv}", texts, verify=False))
 
-    def get_items(self, ask: Ask) -> None:
+    def get_items(self, ask: Call) -> None:
         """a{sa{sv}}: every leaf with value, text and bounds."""
-        self._outbox.expose()
+        self._signals.expose()
         leaves = self._tree.leaves.values()
         ask.reply("a{sa{sv}}", {leaf.path: leaf.entry() for leaf in leaves})
 
-    def set_value(self, ask: Ask) -> None:
+    def set_value(self, ask: Call) -> None:
         """i: the verdict. An invalid value may come unwrapped, as Qt sends it."""
         if ask.leaf is None:
             ask.verdict(NOT_WRITABLE)
         else:
             self._writes.set(ask.leaf, plain(ask.call.body[0]), ask.verdict)
 
-    def set_default(self, ask: Ask) -> None:
+    def set_default(self, ask: Call) -> None:
         """i: the verdict of writing the default value."""
         leaf = self._tree.leaves[ask.path]
         if leaf.item.default is None:
@@ -109,26 +109,26 @@ class Calls:
         else:
             self._writes.set(leaf, leaf.item.default, ask.verdict)
 
-    def get_bound(self, ask: Ask) -> None:
+    def get_bound(self, ask: Call) -> None:
         """v: the minimum, maximum or default; invalid where there is none."""
         leaf = self._tree.leaves[ask.path]
         bound = getattr(leaf.item, _BOUNDS[str(ask.call.member)])
         ask.reply("v", leaf.as_variant(bound))
 
-    def introspect(self, ask: Ask) -> None:
+    def introspect(self, ask: Call) -> None:
         """s: the XML of the object."""
         ask.reply("s", self._tree.xml(ask.path))
 
-    def ping(self, ask: Ask) -> None:
+    def ping(self, ask: Call) -> None:
         """Answer with nothing."""
         ask.wire.reply(ask.call, "", [])
 
 
 @dataclass(slots=True)
-class Ask:
+class Call:
     """A call with the object it is for."""
 
-    wire: Wire
+    wire: Connection
     call: Message
     path: str
     leaf: Leaf | None
@@ -159,20 +159,20 @@ class Method:
     """A method: its interface, the signatures it takes, and on which objects it is."""
 
     interface: str
-    answer: Callable[[Calls, Ask], None]
+    answer: Callable[[Methods, Call], None]
     exists: Callable[[str, Leaf | None], bool] = _anywhere
     takes: tuple[str, ...] = ("",)
 
 
 _METHODS = {
-    "GetValue": Method(ITEM, Calls.get_value),
-    "GetText": Method(ITEM, Calls.get_text),
-    "SetValue": Method(ITEM, Calls.set_value, takes=("v", "ai")),
-    "GetMin": Method(ITEM, Calls.get_bound, _on_leaf),
-    "GetMax": Method(ITEM, Calls.get_bound, _on_leaf),
-    "GetDefault": Method(ITEM, Calls.get_bound, _on_leaf),
-    "SetDefault": Method(ITEM, Calls.set_default, _on_leaf),
-    "GetItems": Method(ITEM, Calls.get_items, _on_root),
-    "Introspect": Method(INTROSPECTABLE, Calls.introspect),
-    "Ping": Method(PEER, Calls.ping),
+    "GetValue": Method(ITEM, Methods.get_value),
+    "GetText": Method(ITEM, Methods.get_text),
+    "SetValue": Method(ITEM, Methods.set_value, takes=("v", "ai")),
+    "GetMin": Method(ITEM, Methods.get_bound, _on_leaf),
+    "GetMax": Method(ITEM, Methods.get_bound, _on_leaf),
+    "GetDefault": Method(ITEM, Methods.get_bound, _on_leaf),
+    "SetDefault": Method(ITEM, Methods.set_default, _on_leaf),
+    "GetItems": Method(ITEM, Methods.get_items, _on_root),
+    "Introspect": Method(INTROSPECTABLE, Methods.introspect),
+    "Ping": Method(PEER, Methods.ping),
 }

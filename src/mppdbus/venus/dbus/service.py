@@ -11,42 +11,49 @@ from typing import TYPE_CHECKING
 from dbus_fast import NameFlag, RequestNameReply
 from dbus_fast.validators import is_bus_name_valid
 
-from mppdbus.errors import BusError
-from mppdbus.venus.dbus.connection import Wire, bus_address
-from mppdbus.venus.dbus.items import Item, Kind, Value
-from mppdbus.venus.dbus.methods import Calls
-from mppdbus.venus.dbus.signals import Outbox
+from mppdbus.errors import BusAway, BusError
+from mppdbus.venus.dbus.connection import Connection, bus_address
+from mppdbus.venus.dbus.items import Item, ItemType, Value
+from mppdbus.venus.dbus.methods import Methods
+from mppdbus.venus.dbus.signals import ChangeSignals
 from mppdbus.venus.dbus.tasks import ended
-from mppdbus.venus.dbus.tree import Tree, introspection_xml
+from mppdbus.venus.dbus.tree import Tree
 from mppdbus.venus.dbus.writes import ACCEPTED, NOT_WRITABLE, REFUSED, Writer, Writes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "ACCEPTED",
     "NOT_WRITABLE",
     "REFUSED",
     "Item",
-    "Kind",
+    "ItemType",
+    "Service",
     "Value",
-    "VictronService",
     "Writer",
     "bus_address",
-    "introspection_xml",
+    "check_free",
 ]
 
-FIRST_DELAY = 0.5  # s before the first attempt to come back
-LONGEST_DELAY = 10.0  # s between attempts
+INSTANCE = "/DeviceInstance"  # clients read it only when the name appears
+
+FIRST_DELAY = 0.5  # s before the second attempt
+LONGEST_DELAY = 10.0  # s between two attempts
 _OURS = (RequestNameReply.PRIMARY_OWNER.value, RequestNameReply.ALREADY_OWNER.value)
 
+log = logging.getLogger("mppdbus.bus")
 
-class VictronService:
-    """Items served on a bus, and kept there.
+
+class Service:
+    """Items served on a bus under one name.
 
     `address` is a D-Bus address, by default the system bus. `writer` decides about what
-    clients write; without one every fitting value is taken. `log` names the logger.
-    Once connected, a lost connection is made again, with the name if it was claimed.
+    clients write; without one every fitting value is taken. Values can be updated at
+    any time; clients see them while the service is on the bus.
+
+    One task does what is wanted of the bus: it connects, claims the name, gives it back
+    and takes it again. It tries until that is done, also when the bus was lost.
     """
 
     def __init__(
@@ -56,7 +63,6 @@ class VictronService:
         *,
         address: str | None = None,
         writer: Writer | None = None,
-        log: str = "mppdbus.bus",
         first_delay: float = FIRST_DELAY,
     ) -> None:
         if not is_bus_name_valid(name):
@@ -64,44 +70,42 @@ class VictronService:
         self.name = name
         self._address = address or bus_address("system")
         self._first_delay = first_delay
-        self._log = logging.getLogger(log)
         self._tree = Tree()
-        self._outbox = Outbox()
-        self._writes = Writes(writer, self._outbox, self._log)
-        self._calls = Calls(self._tree, self._outbox, self._writes)
-        self._wire: Wire | None = None
-        self._keeper: asyncio.Task[None] | None = None
-        self._wanted = False  # the name, also after a reconnection
-        self._claimed = asyncio.Event()
-        self._lost = asyncio.Event()
+        self._signals = ChangeSignals()
+        self._writes = Writes(writer, self._signals)
+        self._methods = Methods(self._tree, self._signals, self._writes)
+        self._connection: Connection | None = None
+        self._claimed = False
+        self._wanted = False
+        self._restarting = False
+        self._closed = False
+        self._starts: list[asyncio.Future[BusError | None]] = []  # outcomes of `start`
+        self._wake = asyncio.Event()  # something is to be done on the bus
+        self._task: asyncio.Task[None] | None = None
         self._tree.add(items)
 
     @property
     def connected(self) -> bool:
         """True while there is a connection to the bus."""
-        return self._wire is not None and self._wire.alive
+        return self._connection is not None and self._connection.alive
 
     @property
     def claimed(self) -> bool:
         """True while the name is ours."""
-        return self._claimed.is_set() and self.connected
+        return self._claimed and self.connected
 
     @property
     def wanted(self) -> bool:
-        """True while the name is ours, or will be when the bus is back."""
-        return self._wanted
+        """True while the service is on the bus, or on its way there."""
+        return self._wanted or bool(self._starts)
 
     @property
     def unique_name(self) -> str | None:
         """The name the bus gave the connection, or None without one."""
-        return self._wire.unique_name if self._wire and self._wire.alive else None
+        connection = self._connection
+        return connection.unique_name if connection and connection.alive else None
 
     # Values
-
-    @property
-    def paths(self) -> Collection[str]:
-        """The paths of all items."""
-        return self._tree.leaves.keys()
 
     def value(self, path: str) -> Value:
         """Return what the bus shows at `path`; raises KeyError for an unknown path."""
@@ -112,7 +116,8 @@ class VictronService:
 
         Raises KeyError for an unknown path and TypeError for a value of another type,
         and then nothing has changed. A path with a write under way keeps its echo; what
-        is given here shows when the write is settled.
+        is given here shows when the write is settled. A new `/DeviceInstance` restarts
+        the service.
         """
         leaves = self._tree.leaves
         changed = []
@@ -134,149 +139,209 @@ class VictronService:
                 leaf.pending.see(value)
             else:
                 leaf.value = value
-                self._outbox.put(leaf)
+                self._signals.put(leaf)
                 count += 1
-        self._outbox.flush()
+                if leaf.path == INSTANCE:
+                    self.restart()
+        self._signals.flush()
         return count
 
-    def add_items(self, items: Iterable[Item]) -> None:
-        """Add items, unknown until updated; clients are told of the new paths.
+    def add(self, items: Iterable[Item]) -> None:
+        """Add those items whose paths are new, unknown until updated; clients are told.
 
-        Raises ValueError for a path that exists.
+        Raises ValueError for a new path that is given twice.
         """
-        for leaf in self._tree.add(items):
-            self._outbox.put(leaf)
-        self._outbox.flush()
+        known = self._tree.leaves
+        for leaf in self._tree.add(item for item in items if item.path not in known):
+            self._signals.put(leaf)
+        self._signals.flush()
 
-    # Connection
+    # Life
 
-    async def connect(self) -> None:
-        """Connect and serve the items, without the name; raises BusError if no bus."""
-        if self._keeper is None:
-            self._wire = await self._open()
-            self._keeper = asyncio.create_task(self._keep())
+    async def start(self) -> None:
+        """Connect and claim the name, with all items served before; return then.
 
-    async def claim(self) -> None:
-        """Take the name; raises BusError that says who has it, or why we may not."""
-        if not self.claimed:
-            await self._own()
+        Returns also when the service is told to stop meanwhile. Raises BusError if
+        somebody else has the name or the bus denies it, BusAway while there is no bus;
+        that is not tried again, unless the service was on its way already.
+        """
+        if self._closed:
+            return
+        if self.claimed:
             self._wanted = True
-
-    async def release(self) -> None:
-        """Give the name back; the items stay served under the unique name."""
-        self._wanted = False
-        self._outbox.stop()
-        if self.claimed and self._wire is not None:
-            with suppress(BusError):  # lost meanwhile, and the name with it
-                await self._wire.call("ReleaseName", "s", self.name)
-        self._claimed.clear()
-
-    async def renew(self) -> None:
-        """Give the name back and take it again, when the bus is back if it goes now.
-
-        Raises BusError that says who has taken it meanwhile.
-        """
-        await self.release()
-        self._wanted = True
+            return
+        outcome: asyncio.Future[BusError | None]
+        outcome = asyncio.get_running_loop().create_future()
+        self._starts.append(outcome)
+        self._work()
         try:
-            await self._own()
-        except BusError:
-            if self.connected:
-                self._wanted = False
-                raise
+            error = await outcome
+        except asyncio.CancelledError:
+            self._starts = [each for each in self._starts if each is not outcome]
+            self._work()
+            raise
+        if error is not None:
+            raise error
+
+    def start_soon(self) -> None:
+        """Start in the background, and try until it is done."""
+        if not self._wanted and not self._closed:
+            self._wanted = True
+            self._work()
+
+    def stop(self) -> None:
+        """Give the name back, in the background."""
+        if self.wanted:
+            self._wanted = False
+            self._started()
+            self._work()
+
+    def restart(self) -> None:
+        """Give the name back and take it again, in the background, if it is ours.
+
+        Clients then read what they read only when a name appears.
+        """
+        if self.claimed and not self._restarting:
+            self._restarting = True
+            self._work()
 
     async def close(self) -> None:
-        """Leave the bus; writes without a verdict are refused first."""
-        self._wanted = False
-        keeper, self._keeper = self._keeper, None
+        """Leave the bus for good; writes without a verdict are refused first."""
+        self._closed, self._wanted = True, False
+        self._started()
+        task, self._task = self._task, None
         try:
-            if keeper is not None:
-                keeper.cancel()
+            if task is not None:
+                task.cancel()
             await self._writes.close()
-            if keeper is not None:
-                await ended(keeper)
+            if task is not None:
+                await ended(task)
         finally:
-            self._outbox.stop()
-            self._claimed.clear()
-            if (wire := self._wire) is not None:
-                self._wire = None
-                await wire.close()
+            self._signals.stop()
+            self._claimed = False
+            if (connection := self._connection) is not None:
+                self._connection = None
+                await connection.close()
 
-    async def wait_lost(self) -> None:
-        """Return while the connection is lost, or as soon as it is."""
-        await self._lost.wait()
+    def _work(self) -> None:
+        self._wake.set()
+        if self._task is None and not self._closed:
+            self._task = asyncio.create_task(self._run())
 
-    async def wait_claimed(self) -> None:
-        """Return while the name is ours, or as soon as it is."""
-        await self._claimed.wait()
+    def _started(self, error: BusError | None = None) -> None:
+        """Tell those who wait in `start` that it is done, or why it cannot be."""
+        starts, self._starts = self._starts, []
+        for outcome in starts:
+            if not outcome.done():
+                outcome.set_result(error)
 
-    async def _open(self) -> Wire:
-        return await Wire.open(self._address, self._calls)
+    async def _run(self) -> None:
+        """Do what is wanted of the bus, until cancelled; log each trouble once."""
+        delay, trouble = self._first_delay, ""
+        while True:
+            self._wake.clear()
+            try:
+                await self._do_what_is_wanted()
+            except BusError as error:
+                self._started(error)
+                if self._wanted and trouble != str(error):
+                    trouble = str(error)
+                    log.warning("%s", trouble)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(delay if self._wanted else None):
+                        await self._wake.wait()
+                delay = min(2 * delay, LONGEST_DELAY)
+                continue
+            if self._wake.is_set():
+                continue  # something else is wanted now
+            if self.claimed and trouble:
+                log.warning("%s: back on the bus", self.name)
+            delay, trouble = self._first_delay, ""
+            await self._wake.wait()
 
-    async def _own(self) -> None:
-        wire = self._wire
-        if wire is None or not wire.alive:
-            raise BusError(f"{self.name}: not connected to the bus")
+    async def _do_what_is_wanted(self) -> None:
+        """Take one attempt; raises BusError."""
+        connection = self._connection
+        if connection is not None and not connection.alive:
+            self._connection, self._claimed = None, False
+            if self._wanted:
+                raise BusAway(f"{self.name}: lost the bus: {connection.reason}")
+        if self._restarting or not self.wanted:
+            self._restarting = False
+            await self._release()
+        if self.wanted and not self.claimed:
+            await self._claim()
+        if self.claimed and self.wanted:
+            self._wanted = True
+            self._started()
+
+    async def _release(self) -> None:
+        self._signals.stop()
+        if self._connection is not None and self.claimed:
+            self._claimed = False
+            with suppress(BusError):  # lost meanwhile, and the name with it
+                await self._connection.call("ReleaseName", "s", self.name)
+
+    async def _claim(self) -> None:
+        connection = self._connection
+        if connection is None:
+            try:
+                connection = await Connection.open(
+                    self._address, self._methods, on_lost=self._lost
+                )
+            except BusError as error:
+                raise BusAway(str(error)) from error
+            self._connection = connection
         # Whoever hears of the name reads the items and then relies on the signals.
-        self._outbox.start(wire, self._tree.leaves.values())
+        self._signals.start(connection, self._tree.leaves.values())
         try:
-            verdict = await self._request_name(wire)
+            await self._request_name(connection)
         except BusError as error:
-            self._outbox.stop()
+            self._signals.stop()
+            if not connection.alive:
+                raise BusAway(f"{self.name}: {error}") from error
+            raise
+        self._claimed = True
+
+    async def _request_name(self, connection: Connection) -> None:
+        flags = NameFlag.DO_NOT_QUEUE.value
+        try:
+            verdict = await connection.call("RequestName", "su", self.name, flags)
+        except BusError as error:
             raise BusError(
                 f"{self.name}: the bus does not give us this name: {error}; on Debian "
                 "install systemd/mppdbus-dbus.conf (see the README), then reload dbus"
             ) from error
         if verdict not in _OURS:
-            self._outbox.stop()
-            raise BusError(await self._taken(wire))
-        self._claimed.set()
+            raise BusError(await _taken(connection, self.name))
 
-    async def _request_name(self, wire: Wire) -> int:
-        flags = NameFlag.DO_NOT_QUEUE.value
-        return int(await wire.call("RequestName", "su", self.name, flags))
+    def _lost(self) -> None:
+        self._signals.stop()
+        self._wake.set()
 
-    async def _taken(self, wire: Wire) -> str:
-        """Say who has the name, as far as the bus and /proc tell."""
-        who = "another program"
-        with suppress(BusError, OSError):
-            who = str(await wire.call("GetNameOwner", "s", self.name))
-            pid = int(await wire.call("GetConnectionUnixProcessID", "s", who))
-            who = f"{who} (pid {pid})"
-            command = await asyncio.to_thread(Path(f"/proc/{pid}/cmdline").read_bytes)
-            words = command.replace(b"\0", b" ").decode(errors="replace").strip()
-            who = f"{who.removesuffix(')')}: {words})"
-        return (
-            f"{self.name} is taken on this bus by {who}; stop that program, or choose "
-            "another name"
-        )
 
-    async def _keep(self) -> None:
-        """Come back after each loss of the connection, until cancelled."""
-        while self._wire is not None:
-            await self._wire.gone.wait()
-            self._outbox.stop()
-            self._claimed.clear()
-            self._lost.set()
-            self._log.warning("%s: lost the bus: %s", self.name, self._wire.reason)
-            await self._come_back()
-            self._lost.clear()
-            self._log.warning("%s: back on the bus", self.name)
+async def check_free(address: str, names: Iterable[str]) -> None:
+    """Raise BusError if there is no bus, or somebody has one of `names`, saying who."""
+    connection = await Connection.open(address)
+    try:
+        for name in names:
+            if await connection.call("NameHasOwner", "s", name):
+                raise BusError(await _taken(connection, name))
+    finally:
+        await connection.close()
 
-    async def _come_back(self) -> None:
-        delay, told = self._first_delay, ""
-        while True:
-            await asyncio.sleep(delay)
-            delay = min(2 * delay, LONGEST_DELAY)
-            try:
-                self._wire = await self._open()
-                if self._wanted:
-                    await self._own()
-            except BusError as error:
-                if self._wire is not None:
-                    await self._wire.close()
-                if told != str(error):
-                    told = str(error)
-                    self._log.warning("%s", told)
-            else:
-                return
+
+async def _taken(connection: Connection, name: str) -> str:
+    """Say who has `name`, as far as the bus and /proc tell."""
+    who = "another program"
+    with suppress(BusError, OSError):
+        who = str(await connection.call("GetNameOwner", "s", name))
+        pid = int(await connection.call("GetConnectionUnixProcessID", "s", who))
+        who = f"{who} (pid {pid})"
+        command = await asyncio.to_thread(Path(f"/proc/{pid}/cmdline").read_bytes)
+        words = command.replace(b"\0", b" ").decode(errors="replace").strip()
+        who = f"{who.removesuffix(')')}: {words})"
+    return (
+        f"{name} is taken on this bus by {who}; stop that program, or choose another "
+        "name"
+    )

@@ -14,7 +14,7 @@ from mppdbus.venus.dbus.tree import UNSENT
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mppdbus.venus.dbus.connection import Wire
+    from mppdbus.venus.dbus.connection import Connection
     from mppdbus.venus.dbus.tree import Leaf
 
 log = logging.getLogger("mppdbus.bus")
@@ -23,7 +23,7 @@ NUDGE_AFTER = 1.0  # s without an answer from the bus
 STUCK_AFTER = 60.0  # s likewise
 
 
-class Outbox:
+class ChangeSignals:
     """Sends one batch of changes at a time; meanwhile newer values replace older ones.
 
     The next batch goes out when the bus has read the last one. If it has not by then, a
@@ -32,7 +32,7 @@ class Outbox:
     """
 
     def __init__(self) -> None:
-        self._wire: Wire | None = None
+        self._wire: Connection | None = None
         self._dirty: dict[Leaf, None] = {}
         self._since: float | None = None  # when the last batch was sent, if unread
         self._asked = False  # a call is behind it
@@ -43,7 +43,7 @@ class Outbox:
         )
         self._barrier = to_daemon("GetId")  # allowed by every policy, unlike Peer.Ping
 
-    def start(self, wire: Wire, leaves: Iterable[Leaf]) -> None:
+    def start(self, wire: Connection, leaves: Iterable[Leaf]) -> None:
         """Begin to tell changes; whoever asks from now on sees `leaves` as they are."""
         self._loop = asyncio.get_running_loop()
         self._wire = wire
@@ -96,7 +96,7 @@ class Outbox:
             self._since, self._asked = None, False
             self.flush()
 
-    def _push(self, wire: Wire, now: float, since: float) -> None:
+    def _push(self, wire: Connection, now: float, since: float) -> None:
         """Help a bus that owes an answer.
 
         A dbus-daemon stops reading from us when a subscriber leaves too much of ours

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dbus_fast import Message
 
 from mppdbus.errors import BusError
-from mppdbus.venus.dbus.connection import DAEMON, Wire
+from mppdbus.venus.dbus.connection import DAEMON, Connection
 from mppdbus.venus.dbus.tasks import ended
 
 TIMEOUT = 10.0  # s that the bus may take to answer at the start
@@ -31,7 +31,7 @@ class NameWatch:
         self,
         address: str,
         name: str,
-        on_owner: Callable[[Wire, str], None],
+        on_owner: Callable[[Connection, str], None],
         on_signal: Callable[[Message], None],
         *,
         first_delay: float = FIRST_DELAY,
@@ -41,7 +41,7 @@ class NameWatch:
         self._on_owner = on_owner
         self._on_signal = on_signal
         self._first_delay = first_delay
-        self._wire: Wire | None = None
+        self._wire: Connection | None = None
         self._owner: str | None = None  # None: not known on this connection
         self._keeper: asyncio.Task[None] | None = None
 
@@ -61,7 +61,7 @@ class NameWatch:
 
     async def _connect(self) -> None:
         self._owner = None
-        wire = self._wire = await Wire.open(
+        wire = self._wire = await Connection.open(
             self._address, lambda _wire, _call: False, self._hear
         )
         try:
@@ -76,7 +76,7 @@ class NameWatch:
         if self._owner is None:  # else a signal was faster, and is newer
             self._tell(owner)
 
-    async def _ask_for_owner(self, wire: Wire) -> str:
+    async def _ask_for_owner(self, wire: Connection) -> str:
         rule = f"type='signal',sender='{DAEMON}',member='NameOwnerChanged'"
         await wire.call("AddMatch", "s", f"{rule},arg0='{self._name}'")
         if await wire.call("NameHasOwner", "s", self._name):

@@ -13,7 +13,7 @@ from mppdbus.errors import MppdbusError
 from mppdbus.venus.dbus.items import Value
 
 if TYPE_CHECKING:
-    from mppdbus.venus.dbus.signals import Outbox
+    from mppdbus.venus.dbus.signals import ChangeSignals
     from mppdbus.venus.dbus.tree import Leaf
 
 Writer = Callable[[str, Value], int | Awaitable[int]]
@@ -22,6 +22,8 @@ Writer = Callable[[str, Value], int | Awaitable[int]]
 ACCEPTED = 0
 NOT_WRITABLE = 1
 REFUSED = 2
+
+log = logging.getLogger("mppdbus.bus")
 
 _UNSEEN = object()
 _current: ContextVar[Pending | None] = ContextVar("write in this context", default=None)
@@ -58,12 +60,9 @@ class Pending:
 class Writes:
     """Takes each write through: refuse, or echo at once and settle by the verdict."""
 
-    def __init__(
-        self, writer: Writer | None, outbox: Outbox, log: logging.Logger
-    ) -> None:
+    def __init__(self, writer: Writer | None, signals: ChangeSignals) -> None:
         self._writer = writer
-        self._outbox = outbox
-        self._log = log
+        self._signals = signals
         self._tasks: set[asyncio.Future[int]] = set()
 
     def set(self, leaf: Leaf, written: object, answer: Callable[[int], None]) -> None:
@@ -75,7 +74,7 @@ class Writes:
         try:
             value = item.coerced(written)
         except (TypeError, ValueError) as error:
-            self._log.info("refused: %s", error)
+            log.info("refused: %s", error)
             answer(REFUSED)
             return
         if value == leaf.value and not item.confirmable:
@@ -149,10 +148,10 @@ class Writes:
         """Publish `value`, even if it is back before its predecessor went out."""
         if value != leaf.value:
             leaf.value = value
-            self._outbox.put(leaf)
-            self._outbox.expose()
-            self._outbox.flush()
+            self._signals.put(leaf)
+            self._signals.expose()
+            self._signals.flush()
 
     def _complain(self, leaf: Leaf, error: BaseException) -> None:
         unexpected = None if isinstance(error, MppdbusError) else error
-        self._log.error("%s: write failed: %s", leaf.path, error, exc_info=unexpected)
+        log.error("%s: write failed: %s", leaf.path, error, exc_info=unexpected)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from dbus_fast import Message, MessageType, Variant
 
 from mppdbus.errors import BusError
-from mppdbus.venus.dbus.connection import Wire
+from mppdbus.venus.dbus.connection import Connection
 from mppdbus.venus.settings.setting import DEVICES, Setting, SettingValue
 
 NAME = "com.victronenergy.settings"
@@ -49,7 +49,12 @@ class SettingsService:
     """
 
     def __init__(
-        self, wire: Wire, owner: str, learn: Learn, watched: set[str], timeout: float
+        self,
+        wire: Connection,
+        owner: str,
+        learn: Learn,
+        watched: set[str],
+        timeout: float,
     ) -> None:
         self._wire = wire
         self._owner = owner

@@ -13,7 +13,7 @@ CUSTOM_NAME = "/CustomName"
 ALARM_LEVEL = "/Settings/AlarmLevel/"
 
 
-class Preferences:
+class ServiceSettings:
     """What is kept for one service: its instance, its name, its alarm levels.
 
     `fallback` is the name as long as the user has given none; `levels` are the alarms

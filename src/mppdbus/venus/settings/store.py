@@ -18,7 +18,7 @@ from typing import Protocol, TypeVar
 from dbus_fast import Message
 
 from mppdbus.errors import BusError
-from mppdbus.venus.dbus.connection import Wire
+from mppdbus.venus.dbus.connection import Connection
 from mppdbus.venus.dbus.watcher import FIRST_DELAY, NameWatch
 from mppdbus.venus.settings.localsettings import NAME, SettingsService
 from mppdbus.venus.settings.setting import (
@@ -94,7 +94,7 @@ class LocalSettings:
         self._instance_listeners: list[OnInstance] = []
         self._uids = Uids()
         self._warned: set[str] = set()  # uids that do not last
-        self._wire: Wire | None = None
+        self._wire: Connection | None = None
         self._watched: set[str] = set()
         self._heard: SettingsService | None = None  # there, though maybe silent
         self._service: SettingsService | None = None  # there, and has our settings
@@ -234,7 +234,7 @@ class LocalSettings:
 
     # -- localsettings comes and goes ---------------------------------------------
 
-    def _owner_changed(self, wire: Wire, owner: str) -> None:
+    def _owner_changed(self, wire: Connection, owner: str) -> None:
         if wire is not self._wire:
             self._wire, self._watched = wire, set()
         if self._service is not None:

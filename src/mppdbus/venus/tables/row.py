@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from mppdbus.model.victron_codes import State
-from mppdbus.venus.dbus.items import Item, Kind, Value
+from mppdbus.venus.dbus.items import Item, ItemType, Value
 
 V = TypeVar("V", contravariant=True)  # noqa: PLC0105 - a row of all fits any view
 Text = str | Callable[[object], str]
 SELF_EVIDENT = "a constant"  # the path says it all
-INT, NUM, TEXT = Kind.INT, Kind.DOUBLE, Kind.TEXT
+INT, NUM, TEXT = ItemType.INT, ItemType.DOUBLE, ItemType.TEXT
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Row(Generic[V]):
     """
 
     path: str
-    kind: Kind
+    kind: ItemType
     source: Callable[[V], Value]
     text: Text = ""
     about: str = ""
@@ -70,7 +70,7 @@ class Row(Generic[V]):
 
 
 def fixed(
-    path: str, kind: Kind, value: Value, text: Text = "", about: str = SELF_EVIDENT
+    path: str, kind: ItemType, value: Value, text: Text = "", about: str = SELF_EVIDENT
 ) -> Row[object]:
     """Return the row of a value that never changes."""
     return Row(path, kind, lambda _: value, text, about, fixed=True)
