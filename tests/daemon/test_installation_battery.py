@@ -26,6 +26,8 @@ from helpers.installation import (
     write,
 )
 from helpers.run import SYSTEM, Watcher
+from helpers.state import writes_done
+from mppdbus.daemon.state import BATTERY_FILE
 from mppdbus.venus.tables.cards import CORRECTION
 
 ORIGIN = "/Mppdbus/Origin/Soc"
@@ -179,9 +181,8 @@ async def test_a_correction_outlives_a_power_cut(
         clock = await meet_all(home)
         assert await write(watcher, FIRST, "/Soc", "d", 31.0) == 0
         discharge(home, clock, 20.0)
-        saving = home.installation._bankfile._saving
-        assert saving is not None
-        await saving
+        await writes_done(home.installation._state)
+        assert (state / BATTERY_FILE).exists()
         shutil.copytree(state, at_the_cut, ignore=shutil.ignore_patterns("*.new"))
         assert await write(watcher, FIRST, "/Soc", "d", 95.0) == 0
     async with at_home(bus_address, at_the_cut, unit(0)) as home:

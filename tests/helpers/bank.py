@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import cast
 
 from helpers.snapshots import ratings
 from helpers.soc import CAPACITY, Meter, Restart, Result, Sample
-from mppdbus.daemon.battery_file import BankFile
+from mppdbus.daemon.state import INTERVAL, StateFiles
 from mppdbus.model.battery.bank import Bank, BankSettings
 from mppdbus.model.power import Flow
 from mppdbus.model.snapshot import Identity, Snapshot
@@ -99,6 +98,7 @@ class Days:
     killed: bool = False
     result: Result = field(default_factory=Result)
     time: float = 0.0
+    saved: float = 0.0
 
     async def run(self) -> Result:
         waiting, silent_until = list(self.restarts), -1.0
@@ -116,13 +116,18 @@ class Days:
                 file, bank = await self._start()
             bank.feed([metered(sample, meter) for meter in self.meters], sample.time)
             if waiting and waiting[0].at - 7200 < sample.time < waiting[0].at:
-                file.tend(sample.time)
-                await asyncio.gather(*filter(None, [file._saving]))
+                await self._save(file)
             self._note(sample, bank)
         return self.result
 
-    async def _start(self) -> tuple[BankFile, Bank]:
-        file = BankFile(self.folder, clock=lambda: WALL + self.time)
+    async def _save(self, files: StateFiles) -> None:
+        """Save as often as the daemon does, by the time of the samples."""
+        if self.time - self.saved >= INTERVAL and files._bank_save is not None:
+            self.saved = self.time
+            await files._bank_save.save()
+
+    async def _start(self) -> tuple[StateFiles, Bank]:
+        file = StateFiles(self.folder, clock=lambda: WALL + self.time)
         return file, await file.bank(settings(self.chemistry, len(self.meters)))
 
     def _note(self, sample: Sample, bank: Bank) -> None:

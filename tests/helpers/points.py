@@ -7,7 +7,6 @@ import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,8 +20,8 @@ from helpers.processes import (
     wait_for_units,
     wait_until_learnt,
 )
-from mppdbus.daemon.energy_files import file_name
-from mppdbus.model.energy.codec import document, encode
+from helpers.state import energy_data
+from mppdbus.daemon.state import energy_file
 from mppdbus.model.energy.ledger import Books
 from mppdbus.simulator.unit.profiles import PROFILES
 from mppdbus.storage.atomic_file import AtomicFile
@@ -274,11 +273,10 @@ def remember_losses(folder: Path, serial: str) -> None:
     for _ in house.points(hours=48):
         pass
     assert house.learner.losses.known
-    books = encode(Books(losses=house.learner.state))
+    books = Books(losses=house.learner.state)
     folder.mkdir()
     uid = candidates(serial, "")[0]
-    file = AtomicFile(folder / file_name(uid))
-    file.save(document(books, uid, datetime(2026, 1, 1, tzinfo=UTC)))
+    AtomicFile(folder / energy_file(uid)).save(energy_data(books, uid))
 
 
 def _port(first: Path, place: int) -> Path:

@@ -12,8 +12,8 @@ import pytest
 from helpers.bus import PrivateBus
 from helpers.places import ROOT
 from helpers.run import BATTERY, INVERTER, MULTI, SYSTEM, Daemon, Ports, Watcher
-from mppdbus.daemon.energy_files import state_directory
 from mppdbus.errors import BusError
+from mppdbus.host.platform import state_directory
 from mppdbus.venus.dbus.service import Service
 
 FILES = ROOT / "systemd"

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from mppdbus.daemon.battery_file import BankFile
-from mppdbus.daemon.energy_files import Archive, local_today
+from mppdbus.daemon.state import StateFiles
 from mppdbus.errors import ShownAlready
+from mppdbus.host.clock import local_today
 from mppdbus.model.battery.bank import Bank, BankSettings
 from mppdbus.model.energy.integrator import LONGEST
 from mppdbus.model.site import Site
@@ -62,8 +62,7 @@ class Installation:
         patience: float,
     ) -> None:
         self._clock = asyncio.get_running_loop().time
-        self._archive = Archive(directory)
-        self._bankfile = BankFile(directory)
+        self._state = StateFiles(directory)
         self._battery = battery
         self._settings = LocalSettings(
             address, directory / "settings.json", patience=patience
@@ -73,7 +72,7 @@ class Installation:
         self._watch = BatteryWatch(address, BATTERY_NAME, self._monitored)
         self._notifier = Notifier(address)
         self.site = Site(
-            Bank(battery), expected=expected, corrected=self._bankfile.hurry
+            Bank(battery), expected=expected, corrected=self._state.save_bank_soon
         )
         self._publisher = Publisher(address, self.site, self._settings)
 
@@ -84,7 +83,7 @@ class Installation:
         """
         await self._publisher.open(units)
         await self._settings.open()
-        self.site.bank = await self._bankfile.bank(self._battery)
+        self.site.bank = await self._state.bank(self._battery)
         await self._watch.open()
         with suppress(TimeoutError):  # lest ours shows beside a BMS for a moment
             async with asyncio.timeout(SETTLED):
@@ -94,8 +93,7 @@ class Installation:
     async def close(self) -> None:
         """Release all names, and keep everything, whatever goes wrong."""
         done = await asyncio.gather(
-            self._archive.close(),
-            self._bankfile.close(),
+            self._state.close(),
             self._watch.close(),
             self._publisher.close(),
             self._notifier.close(),
@@ -128,7 +126,7 @@ class Installation:
                 await self._follow_ac_input(key)
             uid = await self._publisher.prepare(key, serial, place)
             longest = max(LONGEST, POLLS_APART * interval)
-            ledger = await self._archive.ledger(uid, self._clock(), longest=longest)
+            ledger = await self._state.ledger(uid, longest=longest)
             self.site.open_books(key, ledger)
             self.show(key, snapshot)
             await self._publisher.enter(key)
@@ -181,8 +179,6 @@ class Installation:
             view = site.see(key, snapshot, now, today)
             self._publisher.show(key)
         self._tell(view)
-        self._archive.tend(now)
-        self._bankfile.tend(now)
 
     def shows(self, key: Key) -> bool:
         """Tell whether a unit is one of ours."""

@@ -10,7 +10,6 @@ import signal
 from datetime import date
 
 from mppdbus.config.models import Config, InverterConfig
-from mppdbus.daemon.energy_files import local_now, state_directory
 from mppdbus.daemon.installation import Installation
 from mppdbus.daemon.told_units import Others
 from mppdbus.errors import (
@@ -21,7 +20,8 @@ from mppdbus.errors import (
     OtherProtocol,
     PortError,
 )
-from mppdbus.host.platform import on_venus
+from mppdbus.host.clock import local_now
+from mppdbus.host.platform import on_venus, state_directory
 from mppdbus.host.port_location import place_of
 from mppdbus.host.signals import on_signals
 from mppdbus.inverter.device import Inverter

@@ -18,6 +18,7 @@ from typing import TypeVar
 
 from mppdbus.errors import StateError
 
+NOTHING_LEFT = "nothing is left"
 LARGEST = 1 << 20  # bytes; a file of ours has a fiftieth of that
 
 T = TypeVar("T")
@@ -31,21 +32,23 @@ class AtomicFile:
         self.path = path
         self.previous = path.with_name(f"{path.name}.previous")
         self._new = path.with_name(f"{path.name}.new")
-        self._damaged = False
         self._trouble = ""  # of the last attempt to keep something
         self._unsafe: set[Path] = set()  # unreadable, and could not be set aside
 
     def read(self, decode: Callable[[bytes], T]) -> T | None:
         """Return what was kept last, or before that; None if there is nothing to read.
 
-        `decode` raises ValueError for what makes no sense: that is set aside, with a
-        warning, like anything else that cannot be read.
+        `decode` raises ValueError for what makes no sense. That is set aside, like
+        anything else that cannot be read, and one warning tells all about it.
         """
-        last = self._decoded(self.path, decode)
-        before = self._decoded(self.previous, decode)
-        if last is None and self._damaged:
-            what = "nothing is left" if before is None else "the one before is taken"
-            log.warning("%s: %s", self.path, what)
+        problems: list[str] = []
+        last = self._decoded(self.path, decode, problems)
+        before = self._decoded(self.previous, decode, problems)
+        if problems:
+            if last is None:
+                found = before is not None
+                problems.append("the one before is taken" if found else NOTHING_LEFT)
+            log.warning("%s", "; ".join(problems))
         return before if last is None else last
 
     def save(self, data: bytes) -> None:
@@ -54,7 +57,8 @@ class AtomicFile:
         Raises `StateError` while something unreadable is in the way.
         """
         for path in tuple(self._unsafe):
-            self._set_aside(path, StateError("still cannot be read"))
+            if problem := self._set_aside(path, "still cannot be read"):
+                log.warning("%s", problem)
         if self._unsafe:
             names = ", ".join(sorted(map(str, self._unsafe)))
             raise StateError(f"{names} cannot be read nor renamed; move it away")
@@ -70,46 +74,43 @@ class AtomicFile:
         self._new.rename(self.path)
         _sync(self.path.parent)
 
-    def try_save(self, data: bytes) -> str:
-        """Save; return what went wrong, "" for nothing."""
+    def keep(self, data: bytes) -> bool:
+        """Save, and tell whether it worked; a trouble and its end are logged once."""
+        before, self._trouble = self._trouble, ""
         try:
             self.save(data)
         except (OSError, StateError) as error:
-            return str(error) or type(error).__name__
-        return ""
-
-    def keep(self, data: bytes) -> bool:
-        """Save, and tell whether it worked; a trouble and its end are logged once."""
-        before, self._trouble = self._trouble, self.try_save(data)
+            self._trouble = str(error) or type(error).__name__
         if self._trouble not in ("", before):
             log.warning("%s: not stored: %s", self.path, self._trouble)
         elif before and not self._trouble:
             log.info("%s: can be stored again", self.path)
         return not self._trouble
 
-    def _decoded(self, path: Path, decode: Callable[[bytes], T]) -> T | None:
+    def _decoded(
+        self, path: Path, decode: Callable[[bytes], T], problems: list[str]
+    ) -> T | None:
         try:
             return decode(_read(path))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
-            self._damaged = True
-            self._set_aside(path, error)
+            problems.append(self._set_aside(path, error))
             return None
 
-    def _set_aside(self, path: Path, error: Exception) -> None:
+    def _set_aside(self, path: Path, error: object) -> str:
+        """Rename what cannot be read; return what became of it, "" if it is gone."""
         self._unsafe.discard(path)
         names = (path.with_name(f"{path.name}.unreadable-{n}") for n in count(1))
         aside = next(name for name in names if not os.path.lexists(name))
         try:
             path.rename(aside)
         except FileNotFoundError:
-            return
+            return ""
         except OSError as trouble:
             self._unsafe.add(path)
-            log.warning("%s: %s; nothing is stored over it: %s", path, error, trouble)
-        else:
-            log.warning("%s: %s; set aside as %s", path, error, aside.name)
+            return f"{path}: {error}; nothing is stored over it: {trouble}"
+        return f"{path}: {error}; set aside as {aside.name}"
 
 
 def _read(path: Path) -> bytes:

@@ -14,10 +14,10 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from helpers.energy import PEAK, START, Account, Site, counted, polls, sampled, true
+from helpers.energy import PEAK, Account, Site, counted, polls, sampled, true
+from helpers.state import decode_books, energy_data
 from mppdbus.model.battery.bank import Bank, BankSettings
 from mppdbus.model.battery.estimator_state import SocState
-from mppdbus.model.energy.codec import decode, document, encode
 from mppdbus.model.energy.integrator import LONGEST
 from mppdbus.model.energy.ledger import Books, Ledger
 from mppdbus.model.site import Site as House
@@ -71,7 +71,7 @@ class Driver:
 
     def save(self, time: float) -> None:
         """Keep the books, as the daemon does now and then and at its end."""
-        self.file = document(encode(self.ledger.books), "1", START)
+        self.file = energy_data(self.ledger.books)
         self.saved, self.charge = time, self.house.bank.state
 
     def down(self, time: float, seconds: float, *, kill: bool = False) -> None:
@@ -80,7 +80,7 @@ class Driver:
         if not kill:
             self.save(time)
         self.back = time + seconds
-        self._start(decode(self.file), self.back - self.saved)
+        self._start(decode_books(self.file), self.back - self.saved)
 
     def feed(self, time: float, snapshot: Callable[[], Snapshot], today: date) -> bool:
         """Take a snapshot unless it is down; tell whether it was taken."""

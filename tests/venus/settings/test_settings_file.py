@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from helpers.settings import CAPACITY, LABEL, OTHER, TYPE, UID
+from helpers.state import OLD
 from mppdbus.storage.atomic_file import AtomicFile
 from mppdbus.venus.settings.setting import custom_name_path, instance_path
 from mppdbus.venus.settings.store import DeviceSettings, LocalSettings, SettingValue
@@ -159,6 +161,7 @@ DAMAGE = {
     "another format": b'{"format": 2, "settings": {}}',
     "no settings": b'{"format": 1}',
     "a list": b'{"format": 1, "settings": []}',
+    "no values": b'{"format": "mppdbus settings", "version": 2, "state": {"a": []}}',
     "a switch": b'{"format": 1, "settings": {"/Settings/X": true}}',
     "huge": b"x" * 2_000_000,
 }
@@ -210,7 +213,7 @@ async def test_an_instance_that_makes_no_sense_is_replaced(
     file.write_text(json.dumps(content))
     async with opened(bus_address, file) as settings:
         assert (await settings.device(UID, "multi", 288)).instance == 288
-    kept = json.loads(file.read_text())["settings"]
+    kept = json.loads(file.read_text())["state"]
     assert kept[instance_path(UID)] == "multi:288"
     assert kept["/Settings/X"] == 5  # whoever it belongs to
 
@@ -235,13 +238,52 @@ async def test_a_file_that_cannot_be_written(
             assert (await settings.device(uid, "multi", 288)).instance == number
         assert not await settings.set(custom_name_path(UID), "Garage")
         assert settings.value(custom_name_path(UID)) == ""
-        assert caplog.text.count("settings are not stored") == 1
+        assert caplog.text.count("settings.json: not stored") == 1
         file.parent.unlink()
         assert await settings.set(custom_name_path(UID), "Garage")
     async with opened(bus_address, file) as settings:
         assert await settings.device(OTHER, "multi", 288) == DeviceSettings(289, "")
         device = await settings.device(UID, "multi", 288)
         assert device == DeviceSettings(288, "Garage")
+
+
+# -- versions ----------------------------------------------------------------------
+
+
+async def test_a_file_of_the_daemon_before_this_envelope_is_read_in_full(
+    bus_address: str, file: Path
+) -> None:
+    file.parent.mkdir()
+    shutil.copy(OLD / "settings-1.json", file)
+    before = json.loads(file.read_text())["settings"]
+    uid = "mppdbus_96332405100123"
+    async with opened(bus_address, file) as settings:
+        found = await settings.device(uid, "multi", 300)
+        assert found == DeviceSettings(288, "Süd \U0001f31e")
+        assert json.loads(file.read_text())["format"] == 1  # nothing has changed
+        assert (await settings.device(f"{uid}_pv", "solarcharger", 300)).instance == 288
+        await settings.set(custom_name_path(uid), "North")
+    kept = json.loads(file.read_text())
+    assert (kept["format"], kept["version"]) == ("mppdbus settings", 2)
+    names = {custom_name_path(uid): "North", custom_name_path(f"{uid}_pv"): ""}
+    assert kept["state"] == before | names
+    assert json.loads(file.with_name("settings.json.previous").read_text())
+
+
+async def test_a_newer_file_is_kept_aside_and_one_line_says_so(
+    bus_address: str, file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    newer = b'{"format": "mppdbus settings", "version": 3, "state": {}}'
+    file.parent.mkdir()
+    file.write_bytes(newer)
+    file.with_name("settings.json.previous").write_bytes(newer)
+    async with opened(bus_address, file) as settings:
+        assert (await settings.device(UID, "multi", 300)).instance == 300
+    lines = [each.getMessage() for each in caplog.records if each.levelname != "INFO"]
+    assert len(lines) == 1
+    assert "written by a newer mppdbus (version 3, this one reads 2)" in lines[0]
+    aside = sorted(file.parent.glob("*.unreadable-1"))
+    assert [each.read_bytes() for each in aside] == [newer, newer]
 
 
 # -- a slow disk -------------------------------------------------------------------
@@ -266,9 +308,9 @@ async def test_a_slow_disk_does_not_hold_up_the_loop_nor_lose_a_change(
         await asyncio.gather(change, return_exceptions=True)
         assert await settings.set(TYPE.path, 2)
         assert settings.value(CAPACITY.path) == 280.0
-        kept = json.loads(file.read_text())["settings"]
+        kept = json.loads(file.read_text())["state"]
         assert kept == {CAPACITY.path: 280.0, TYPE.path: 2}
         last = asyncio.create_task(settings.set(TYPE.path, 3))
         await asyncio.sleep(0.02)
-    assert json.loads(file.read_text())["settings"] == {**kept, TYPE.path: 3}
+    assert json.loads(file.read_text())["state"] == {**kept, TYPE.path: 3}
     assert await last

@@ -7,14 +7,12 @@ DeviceInstance that is taken in its class becomes the next free one.
 from __future__ import annotations
 
 import asyncio
-import json
-import logging
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from mppdbus.errors import StateError
-from mppdbus.storage.atomic_file import AtomicFile
+from mppdbus.storage.document import Document, DocumentFormat
 from mppdbus.venus.settings.setting import (
     ClassInstance,
     Setting,
@@ -22,10 +20,7 @@ from mppdbus.venus.settings.setting import (
     device_of,
 )
 
-FORMAT = 1
-
 T = TypeVar("T")
-log = logging.getLogger("mppdbus.settings")
 
 
 class SettingsFile:
@@ -38,16 +33,14 @@ class SettingsFile:
         self, path: Path, learn: Callable[[str, SettingValue | None], None]
     ) -> None:
         self.path = path
-        self._file = AtomicFile(path)
+        self._document = Document(path, SETTINGS)
         self._learn = learn
         self._values: dict[str, SettingValue] = {}
         self._turn = asyncio.Lock()
-        self._trouble = ""
 
     async def load(self) -> None:
         """Read the file; one that cannot be read is set aside with a warning."""
-        kept = await asyncio.to_thread(self._file.read, decode)
-        self._values = kept if kept is not None else {}
+        self._values = await self._document.load({})
 
     def holds(self, path: str) -> bool:
         """Tell whether there is a value for `path`."""
@@ -76,20 +69,18 @@ class SettingsFile:
         return await asyncio.shield(asyncio.create_task(alone()))
 
     async def _add(self, settings: tuple[Setting, ...]) -> None:
-        stored = self._values.copy()
         for setting in settings:
             value = setting.fit(self._values.get(setting.path))
             value = setting.default if value is None else value
             self._values[setting.path] = value = self._free(setting.path, value)
             self._learn(setting.path, value)
-        if self._values != stored:
-            await self._save(self._values)
+        await self._document.save(self._values)
 
     async def _set(self, path: str, value: SettingValue) -> bool:
         value = self._free(path, value)
         if value == self._values.get(path):
             return True
-        if not await self._save(self._values | {path: value}):
+        if not await self._document.save(self._values | {path: value}):
             return False
         self._values[path] = value
         self._learn(path, value)
@@ -104,36 +95,25 @@ class SettingsFile:
         taken = {str(v) for p, v in others if p != path and device_of(p) is not None}
         return str(wanted.free(taken))
 
-    async def _save(self, values: dict[str, SettingValue]) -> bool:
-        """Write the file; tell whether it worked."""
-        trouble = await asyncio.to_thread(self._file.try_save, encode(values))
-        if trouble and trouble != self._trouble:
-            log.warning("%s: settings are not stored: %s", self.path, trouble)
-        elif self._trouble and not trouble:
-            log.info("%s: settings can be stored again", self.path)
-        self._trouble = trouble
-        return not trouble
+
+def _unwrap(content: Any) -> Any:  # noqa: ANN401 - any JSON
+    """Bring the first version, {"format": 1, "settings": {…}}, into the envelope."""
+    if not isinstance(content, dict) or content.get("format") != 1:
+        return content
+    head = {"format": SETTINGS.name, "version": 1, "saved": "1970-01-01T00:00:00Z"}
+    return head | {"state": content.get("settings")}
 
 
-def encode(values: dict[str, SettingValue]) -> bytes:
-    """Return the content of a file; the reverse of `decode`."""
-    content = {"format": FORMAT, "settings": values}
-    return f"{json.dumps(content, indent=1, sort_keys=True)}\n".encode()
-
-
-def decode(data: bytes) -> dict[str, SettingValue]:
-    """Return path → value; raises `StateError` for what is no settings of ours."""
-    try:
-        content = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise StateError(f"no JSON: {error}") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise StateError(f'no settings of mppdbus: no "format": {FORMAT}')
-    values = content.get("settings")
+def _checked(values: Any) -> dict[str, SettingValue]:  # noqa: ANN401 - any JSON
     if not isinstance(values, dict) or not all(map(_is_value, values.values())):
-        raise StateError('no settings of mppdbus: "settings" are no texts and numbers')
+        raise StateError("settings are texts and numbers")
     return values
 
 
 def _is_value(value: object) -> bool:
     return isinstance(value, int | float | str) and not isinstance(value, bool)
+
+
+SETTINGS: DocumentFormat[dict[str, SettingValue]] = DocumentFormat(
+    "mppdbus settings", 2, dict, _checked, {1: lambda values: values}, _unwrap
+)

@@ -1,31 +1,23 @@
-"""Books as a file: all of it comes back, and nothing else is taken for it."""
+"""A ledger as a file: all of it comes back, and nothing else is taken for it."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import fields
-from datetime import UTC, date, datetime
-from typing import Any
+from datetime import date
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from helpers.state import OLD, decode_books, energy_data
+from mppdbus.daemon.state import ENERGY
 from mppdbus.errors import StateError
-from mppdbus.model.energy.codec import (
-    FORMAT,
-    VERSION,
-    decode,
-    document,
-    encode,
-    migrate,
-)
 from mppdbus.model.energy.flows import Ways
 from mppdbus.model.energy.history import Day, History, Overall, TrackerDay
 from mppdbus.model.energy.ledger import Books
 from mppdbus.model.energy.meter_follower import Follower
 
-SAVED = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 KWH = st.floats(0, 1e6)
 MAYBE = st.one_of(st.none(), st.floats(-1e4, 1e4))
 FOLLOWERS = st.builds(
@@ -72,25 +64,21 @@ def some_books() -> Books:
     return Books(Ways(12.5), 7.5, [7.5], Follower(100.0, 99.9), history=History(days))
 
 
-def file(books: Books) -> bytes:
-    return document(encode(books), "96332405100123", SAVED)
-
-
 def changed(**parts: object) -> bytes:
-    return json.dumps(json.loads(file(some_books())) | parts).encode()
+    return json.dumps(json.loads(energy_data(some_books())) | parts).encode()
 
 
 @given(BOOKS)
 def test_everything_comes_back(books: Books) -> None:
-    assert decode(file(books)) == books
-    assert encode(decode(file(books))) == encode(books)
+    assert decode_books(energy_data(books)) == books
+    assert ENERGY.state(decode_books(energy_data(books))) == ENERGY.state(books)
 
 
 def test_the_file_says_whose_it_is_and_from_when() -> None:
-    head = json.loads(file(some_books()))
+    head = json.loads(energy_data(some_books()))
     assert head["inverter"] == "96332405100123"
     assert head["saved"] == "2026-11-23T12:00:00+00:00"
-    assert (head["format"], head["version"]) == (FORMAT, VERSION)
+    assert (head["format"], head["version"]) == ("mppdbus energy", 1)
 
 
 def test_a_month_of_two_trackers_is_small() -> None:
@@ -103,32 +91,32 @@ def test_a_month_of_two_trackers_is_small() -> None:
         if field.name.startswith(("max", "min"))
     }
     day = Day(date(2026, 11, 1), pv, trackers=[tracker] * 2, **numbers)
-    assert len(file(Books(history=History([day] * 31)))) < 24000
+    assert len(energy_data(Books(history=History([day] * 31)))) < 24000
 
 
 def test_a_field_that_is_missing_or_unknown_does_no_harm() -> None:
     state = {"user": 5.0, "of the future": [1], "history": {"days": [{"pv": {}}]}}
-    books = decode(changed(state=state))
+    books = decode_books(changed(state=state))
     assert books.user == 5.0
     assert books.ways == Ways()
     assert books.history.today == Day()
-    assert decode(changed(state={})) == Books()
+    assert decode_books(changed(state={})) == Books()
 
 
 @pytest.mark.parametrize(
     ("data", "says"),
     [
         (b"", "damaged"),
-        (file(some_books())[:-9], "damaged"),
+        (energy_data(some_books())[:-9], "damaged"),
         (b"\0" * 4096, "damaged"),
         (b"\xff\xfe{}", "damaged"),
         (b"[" * 100000, "damaged"),
-        (b"[]", "not a state"),
-        (b'{"format":"else"}', "not a state"),
+        (b"[]", "not a file of mppdbus energy"),
+        (b'{"format":"else"}', "not a file of mppdbus energy"),
         (changed(version="1"), "no version"),
         (changed(version=0), "no version"),
-        (changed(state=[]), "no version or no state"),
-        (changed(version=VERSION + 1), f"newer mppdbus .version {VERSION + 1}"),
+        (changed(state=[]), "damaged"),
+        (changed(version=2), "newer mppdbus .version 2"),
         (changed(state={"user": -1}), "user"),
         (changed(state={"user": float("nan")}), "user"),
         (changed(state={"user": 1e300}), "user"),
@@ -139,12 +127,12 @@ def test_a_field_that_is_missing_or_unknown_does_no_harm() -> None:
 )
 def test_what_is_not_ours_is_refused_by_name(data: bytes, says: str) -> None:
     with pytest.raises(StateError, match=says):
-        decode(data)
+        decode_books(data)
 
 
 @given(st.data())
 def test_damage_is_refused_or_harmless_and_never_a_crash(data: st.DataObject) -> None:
-    whole = bytearray(file(some_books()))
+    whole = bytearray(energy_data(some_books()))
     for _ in range(data.draw(st.integers(1, 4))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(
             st.integers(0, 255)
@@ -152,41 +140,10 @@ def test_damage_is_refused_or_harmless_and_never_a_crash(data: st.DataObject) ->
     cut = data.draw(st.integers(0, len(whole)))
     for each in (bytes(whole), bytes(whole[:cut])):
         try:
-            books = decode(each)
+            books = decode_books(each)
         except StateError:
             continue
-        assert decode(file(books)) == books
-
-
-def test_migrations_are_taken_one_by_one() -> None:
-    def rename(state: dict[str, Any]) -> dict[str, Any]:
-        return {"user": state["yield"]}
-
-    def to_kwh(state: dict[str, Any]) -> dict[str, Any]:
-        return {"user": state["user"] / 1000}
-
-    steps = {1: rename, 2: to_kwh}
-    assert migrate({"yield": 5000}, 1, 3, steps) == {"user": 5}
-    assert migrate({"user": 5000}, 2, 3, steps) == {"user": 5}
-    assert migrate({"user": 5}, 3, 3, steps) == {"user": 5}
-
-
-def test_a_migration_that_fails_is_a_damaged_file(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    data = file(some_books())
-    monkeypatch.setattr("mppdbus.model.energy.codec.VERSION", VERSION + 1)
-    with pytest.raises(StateError, match="damaged"):
-        decode(data)  # there is no step from 1 to 2
-
-
-def test_an_old_version_is_read_by_a_newer_program(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("mppdbus.model.energy.codec.VERSION", VERSION + 1)
-    steps = {VERSION: lambda state: state | {"user": state["user"] * 2}}
-    monkeypatch.setattr("mppdbus.model.energy.codec.MIGRATIONS", steps)
-    assert decode(changed(version=VERSION)).user == 15.0
+        assert decode_books(energy_data(books)) == books
 
 
 def test_the_first_version_stays_readable() -> None:
@@ -202,9 +159,21 @@ def test_the_first_version_stays_readable() -> None:
         '{"when":"2026-11-22","pv":{"count":13.0}}],'
         '"overall":{"max_pv_voltage":410.0},"behind":"2026-11-22"}}}'
     )
-    books = decode(text.encode())
+    books = decode_books(text.encode())
     assert books.ways == Ways(ac_in1_to_ac_out=22.5, solar_to_battery=11.25)
     assert books.total == Follower(10636.75, 10636.7, recent=0.05)
     assert books.history.day(1) == Day(date(2026, 11, 22), Follower(13.0))
     assert books.history.today.trackers == [TrackerDay(3.5, 3000.0, 320.0)]
     assert books.history.behind == date(2026, 11, 22)
+
+
+def test_a_file_of_the_daemon_before_this_envelope_is_read_in_full() -> None:
+    data = (OLD / "energy-1.json").read_bytes()
+    books = decode_books(data)
+    assert books.ways.solar_to_battery == pytest.approx(0.2917, abs=1e-4)
+    assert books.losses.known
+    assert books.losses.looks == 60
+    assert [day.pv.count for day in books.history.days[:3]] == pytest.approx(
+        [0.22, 0.22, 0.2017], abs=1e-4
+    )
+    assert json.loads(ENERGY.state(books)) == json.loads(data)["state"]

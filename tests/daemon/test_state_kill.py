@@ -6,19 +6,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+from helpers.places import TESTS
+
 # Children of one small process are killed, so that each costs a millisecond.
 AT_EVERY_CALL = """
 import os, shutil, signal, sys
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+sys.path.insert(0, sys.argv[2])
 from mppdbus.storage.atomic_file import AtomicFile
-from mppdbus.model.energy.codec import decode, document, encode
+from helpers.state import decode_books, energy_data
 from mppdbus.model.energy.ledger import Books
 
 def data(kwh):
-    books = Books(user=kwh, trackers=[kwh] * 30)
-    return document(encode(books), "k", datetime(2026, 11, 23, tzinfo=UTC))
+    return energy_data(Books(user=kwh, trackers=[kwh] * 30))
 
 def child(file, last):
     calls, write = 0, os.write
@@ -53,11 +54,11 @@ for last in count(1):
     _, status = os.waitpid(pid, 0)
     new = folder / "energy.json.new"
     partial.add(new.stat().st_size if new.exists() else -1)
-    books = file.read(decode)
+    books = file.read(decode_books)
     found.append(books.user)
     if last % 25 == 0 or not os.WIFSIGNALED(status):
         file.save(data(books.user + 1))
-        assert AtomicFile(file.path).read(decode).user == books.user + 1
+        assert AtomicFile(file.path).read(decode_books).user == books.user + 1
     assert not list(folder.glob("*unreadable*")), "nothing was damaged"
     shutil.rmtree(folder)
     if not os.WIFSIGNALED(status):
@@ -68,21 +69,20 @@ print(sorted(set(found)), found == sorted(found))
 
 AT_ANY_TIME = """
 import os, random, signal, sys, time
-from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
+sys.path.insert(0, sys.argv[2])
 from mppdbus.storage.atomic_file import AtomicFile
-from mppdbus.model.energy.codec import decode, document, encode
+from helpers.state import decode_books, energy_data
 from mppdbus.model.energy.ledger import Books
 
 def save_for_ever(file, pipe):
-    start = int((file.read(decode) or Books()).user)
+    start = int((file.read(decode_books) or Books()).user)
     for number in count(start + 1):
-        text = encode(Books(user=number, trackers=[0.5] * 500))
-        file.save(document(text, "k", datetime.now(UTC)))
+        file.save(energy_data(Books(user=number, trackers=[0.5] * 500)))
         os.write(pipe, b"%d\\n" % number)
 
-encode(Books())  # or each child would have to learn how
+energy_data(Books())  # or each child would have to learn how
 chance = random.Random(3)
 file, kept, saves, between = AtomicFile(Path(sys.argv[1]) / "energy.json"), 0, 0, 0
 for _ in range(100):
@@ -99,7 +99,7 @@ for _ in range(100):
     os.waitpid(pid, 0)
     said += [int(line) for line in lines]
     last = said[-1] if said else kept
-    books = file.read(decode)
+    books = file.read(decode_books)
     found = int(books.user) if books else 0
     assert last <= found <= last + 1, (last, found)
     assert found >= kept
@@ -113,7 +113,7 @@ print(kept, saves, between)
 
 def run(script: str, folder: Path) -> list[str]:
     done = subprocess.run(
-        [sys.executable, "-c", script, str(folder)],
+        [sys.executable, "-c", script, str(folder), str(TESTS)],
         capture_output=True,
         text=True,
         timeout=120,

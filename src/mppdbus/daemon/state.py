@@ -1,0 +1,138 @@
+"""What the daemon keeps on disk: a ledger an inverter, and the state of the battery."""
+
+from __future__ import annotations
+
+import asyncio
+import binascii
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator
+
+from mppdbus.errors import StateError
+from mppdbus.model.battery.bank import Bank, BankSettings
+from mppdbus.model.battery.estimator_state import SocState
+from mppdbus.model.energy.integrator import LONGEST
+from mppdbus.model.energy.ledger import Books, Ledger
+from mppdbus.storage.document import Document, DocumentFormat, PeriodicSave
+
+INTERVAL = 600.0  # s between two saves; flash wears out
+BATTERY_FILE = "battery.json"
+CLOCK_SET = datetime(2024, 1, 1, tzinfo=UTC).timestamp()  # before it, no clock was set
+SHIFT_SIGMA = 0.02  # V a cell, about what it is for every chemistry
+
+
+def _checked(state: SocState) -> SocState:
+    if not state.sound:
+        raise StateError("numbers that no battery has")
+    return state
+
+
+def _add_shift(state: dict[str, Any]) -> dict[str, Any]:
+    """Add the unknown that version 1 had not: how far the voltage is off its curve."""
+    values, old = state["values"], list(state["covariance"])
+    covariance: list[float] = []
+    for length in range(len(values), 0, -1):  # the upper triangle, row by row
+        covariance += [*old[:length], 0.0]
+        del old[:length]
+    covariance.append(SHIFT_SIGMA**2)
+    return state | {"values": [*values, 0.0], "covariance": covariance}
+
+
+ENERGY: DocumentFormat[Books] = DocumentFormat.of(Books, "mppdbus energy", 1)
+BATTERY: DocumentFormat[SocState] = DocumentFormat.of(
+    Annotated[SocState, AfterValidator(_checked)], "mppdbus battery", 2, {1: _add_shift}
+)
+
+
+class StateFiles:
+    """The files in `directory`, saved every `interval` s and at the end, if changed.
+
+    `clock` is the wall clock: it tells how long the program was away.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        interval: float = INTERVAL,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._directory, self._interval, self._clock = directory, interval, clock
+        self._ledgers: dict[str, Ledger] = {}
+        self._bank: Bank | None = None
+        self._bank_save: PeriodicSave[SocState] | None = None
+        self._saves: list[PeriodicSave[Any]] = []
+        self._opening = asyncio.Lock()
+
+    async def ledger(self, uid: str, *, longest: float = LONGEST) -> Ledger:
+        """Return the ledger of an inverter: the same one again, or what was stored.
+
+        `longest` is how many s two samples may be apart from now on. Whatever state the
+        files are in, there is a ledger.
+        """
+        async with self._opening:
+            if uid not in self._ledgers:
+                document = self._document(energy_file(uid), ENERGY, inverter=uid)
+                self._ledgers[uid] = ledger = Ledger(await document.load(Books()))
+                save = PeriodicSave(document, lambda: ledger.books, self._interval)
+                self._saves.append(save)
+        self._ledgers[uid].bridge(longest)
+        return self._ledgers[uid]
+
+    async def bank(self, settings: BankSettings) -> Bank:
+        """Return the battery bank, going on from what was stored; the same one again.
+
+        Whatever state the file is in, there is a bank.
+        """
+        async with self._opening:
+            if self._bank is None:
+                document = self._document(BATTERY_FILE, BATTERY)
+                stored, gone = await document.load_stored(), None
+                if document.saved is not None:
+                    gone = away(document.saved, self._clock())
+                self._bank = bank = Bank(settings, stored, gone)
+                self._bank_save = PeriodicSave(
+                    document, lambda: _to_store(bank), self._interval
+                )
+                self._saves.append(self._bank_save)
+        return self._bank
+
+    def save_bank_soon(self) -> None:
+        """Save the bank now: the user has corrected its state of charge."""
+        if self._bank_save is not None:
+            self._bank_save.save_soon()
+
+    async def close(self) -> None:
+        """Save what has changed, and wait until that is done."""
+        await asyncio.gather(*(save.close() for save in self._saves))
+
+    def _document(
+        self, name: str, form: DocumentFormat[Any], **about: str
+    ) -> Document[Any]:
+        path = self._directory / name
+        return Document(path, form, clock=self._clock, about=about)
+
+
+def energy_file(uid: str) -> str:
+    """Return the file name of a ledger, one of its own for every uid."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", uid)[:64]
+    if plain != uid:
+        plain += f"-{binascii.crc32(uid.encode()):08x}"
+    return f"energy-{plain}.json"
+
+
+def away(saved: float, now: float) -> float | None:
+    """Return the s between two times of the wall clock; None if it was not set."""
+    if min(saved, now) < CLOCK_SET or now < saved:
+        return None
+    return now - saved
+
+
+def _to_store(bank: Bank) -> SocState | None:
+    state = bank.state
+    return state if state is not None and state.sound else None
