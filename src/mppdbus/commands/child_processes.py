@@ -5,53 +5,51 @@ from __future__ import annotations
 import asyncio
 import os
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 from mppdbus.errors import MppdbusError
 
 LAST_LINES = 8  # of stderr that are shown when a program dies
 GRACE = 3.0  # s between the request to end and the end by force
+LOOK_EVERY = 0.02  # s
 
 
 class ChildDied(MppdbusError):
-    """A program that we started ended by itself."""
+    """A program that we started ended by itself, or did not get ready."""
 
 
 class Child:
-    """A running program; its stderr is read, and its last lines are kept."""
+    """A running program; its stderr goes to the file `log`."""
 
-    def __init__(self, name: str, process: Process) -> None:
+    def __init__(self, name: str, process: Process, log: Path) -> None:
         self.name = name
         self.process = process
-        self._lines: deque[str] = deque(maxlen=LAST_LINES)
-        self._waiting: list[tuple[Callable[[str], bool], asyncio.Future[str]]] = []
-        self._reader = asyncio.create_task(self._read())
-
-    async def said(self, wanted: Callable[[str], bool], seconds: float) -> str:
-        """Return the first line of stderr that is wanted, of the last ones or later.
-
-        Raises `ChildDied` when the program ends, or stays quiet for so long.
-        """
-        if found := next(filter(wanted, self._lines), None):
-            return found
-        line: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._waiting.append((wanted, line))
-        try:
-            async with asyncio.timeout(seconds):
-                return await line
-        except TimeoutError as error:
-            raise ChildDied(f"{self.name} is not ready after {seconds:g} s") from error
+        self._log = log
 
     def last_words(self) -> str:
         """Return the last lines of stderr, to be put behind a message."""
-        lines = "".join(f"\n  {line}" for line in self._lines)
-        return f"; {self.name} said:{lines}" if lines else ""
+        lines = self._log.read_text("utf-8", "replace").splitlines()[-LAST_LINES:]
+        text = "".join(f"\n  {line}" for line in lines)
+        return f"; {self.name} said:{text}" if text else ""
+
+    async def makes(self, path: Path, seconds: float) -> None:
+        """Wait until `path` is there, which shows that the program is ready.
+
+        Raises `ChildDied` when it ends before, or is not ready within `seconds`.
+        """
+        end = asyncio.get_running_loop().time() + seconds
+        while not await asyncio.to_thread(path.exists):
+            if self.process.returncode is not None:
+                raise await self.died()
+            if asyncio.get_running_loop().time() > end:
+                said = self.last_words()
+                raise ChildDied(f"{self.name} is not ready after {seconds:g} s{said}")
+            await asyncio.sleep(LOOK_EVERY)
 
     async def died(self) -> ChildDied:
         """Wait for the end, and return it as an error with the last lines."""
-        await asyncio.shield(self._reader)
         code = await self.process.wait()
         return ChildDied(f"{self.name} ended with {code}{self.last_words()}")
 
@@ -73,42 +71,29 @@ class Child:
             with suppress(ProcessLookupError):
                 self.process.kill()
             await self.process.wait()
-        await self._reader
-
-    async def _read(self) -> None:
-        stderr = self.process.stderr
-        assert stderr is not None  # noqa: S101 - started with a pipe
-        while data := await stderr.readline():
-            line = data.decode("utf-8", "replace").rstrip()
-            self._lines.append(line)
-            for wanted, future in self._waiting:
-                if not future.done() and wanted(line):
-                    future.set_result(line)
-        for _, future in self._waiting:
-            if not future.done():
-                code = await self.process.wait()
-                text = f"{self.name} ended with {code}{self.last_words()}"
-                future.set_exception(ChildDied(text))
 
 
 @asynccontextmanager
-async def running(name: str, *command: str, **environment: str) -> AsyncIterator[Child]:
+async def running(
+    name: str, log: Path, *command: str, **environment: str
+) -> AsyncIterator[Child]:
     """Run a program as long as the context lasts, apart from our terminal's Ctrl-C.
 
     `environment` is added to ours.
     """
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=PIPE,
-            stdout=DEVNULL,
-            stderr=PIPE,
-            start_new_session=True,
-            env={**os.environ, **environment},
-        )
+        with log.open("wb") as stderr:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=PIPE,
+                stdout=DEVNULL,
+                stderr=stderr,
+                start_new_session=True,
+                env={**os.environ, **environment},
+            )
     except OSError as error:
         raise ChildDied(f"{name} cannot be started: {error}") from error
-    child = Child(name, process)
+    child = Child(name, process, log)
     try:
         yield child
     finally:

@@ -12,11 +12,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import (
-    AbstractAsyncContextManager,
-    AsyncExitStack,
-    asynccontextmanager,
-)
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -104,17 +100,17 @@ async def run(args: argparse.Namespace) -> int:
 
 
 async def _for_a_time(args: argparse.Namespace) -> int:
-    task = asyncio.create_task(_demo(args))
     try:
-        done, _ = await asyncio.wait({task}, timeout=args.seconds)
-        return task.result() if done else DONE
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        async with asyncio.timeout(args.seconds) as limit:
+            return await _demo(args)
+    except TimeoutError:
+        if limit.expired():
+            return DONE
+        raise  # NoReply is one, too
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class RunningDemo:
     """What runs, and where."""
 
     port: Path
@@ -128,30 +124,30 @@ async def _demo(args: argparse.Namespace) -> int:
     progress = Progress()
     async with AsyncExitStack() as stack:
         stack.callback(progress.clear)
-        stage = await stack.enter_async_context(_stage(progress, args.speed))
+        demo = await stack.enter_async_context(_running_demo(progress, args.speed))
         progress.show("waiting for the first value on the bus")
-        watcher = await BusWatcher.open(stage.bus)
+        watcher = await BusWatcher.open(demo.bus)
         stack.push_async_callback(watcher.close)
         source = BusSource(watcher, None)
         show = display(as_json=args.json, once=args.once)
         tell = Output(as_json=args.json)
 
         async def watch() -> int:
-            took = await _first_value(source, stage)
+            took = await _first_value(source, demo)
             progress.clear()
-            _introduce(tell, stage, watcher.services(), took)
+            _introduce(tell, demo, watcher.services(), took)
             return await follow(source, show, once=args.once)
 
-        return await _until_death(watch(), stage, args.speed)
+        return await _until_death(watch(), demo, args.speed)
 
 
 async def _until_death(
-    watching: Coroutine[Any, Any, int], stage: Stage, speed: float
+    watching: Coroutine[Any, Any, int], demo: RunningDemo, speed: float
 ) -> int:
     """Return what `watching` returns; raises `ChildDied` if a program dies before."""
     watch = asyncio.create_task(watching)
-    death = asyncio.create_task(first_death(*stage.children))
-    scene = asyncio.create_task(_direct(stage.simulator, speed))
+    death = asyncio.create_task(first_death(*demo.children))
+    scene = asyncio.create_task(_direct(demo.simulator, speed))
     try:
         await asyncio.wait({watch, death}, return_when=asyncio.FIRST_COMPLETED)
         if not death.done() and watch.exception() is not None:
@@ -167,7 +163,7 @@ async def _until_death(
 
 
 @asynccontextmanager
-async def _stage(progress: Progress, speed: float) -> AsyncIterator[Stage]:
+async def _running_demo(progress: Progress, speed: float) -> AsyncIterator[RunningDemo]:
     """Start the bus, the inverter and the driver; all of it goes in the end."""
     if (dbus_daemon := shutil.which("dbus-daemon")) is None:
         raise ConfigError("dbus-daemon is not here; install the package dbus")
@@ -176,43 +172,36 @@ async def _stage(progress: Progress, speed: float) -> AsyncIterator[Stage]:
         stack.push_async_callback(asyncio.to_thread, shutil.rmtree, folder)
         port, socket = folder / "inverter", folder / "bus"
         bus = f"unix:path={socket}"
-        (folder / "bus.conf").write_text(BUS.format(socket=socket))
-        (folder / "config.toml").write_text(
+        bus_config, config = folder / "bus.conf", folder / "config.toml"
+        bus_config.write_text(BUS.format(socket=socket))
+        config.write_text(
             CONFIG.format(bus=json.dumps(bus), port=json.dumps(f"serial:{port}"))
         )
+
+        async def start(name: str, *command: str, **environment: str) -> Child:
+            log = folder / f"{name.replace(' ', '-')}.log"
+            child = running(name, log, *command, **environment)
+            return await stack.enter_async_context(child)
+
+        async def start_us(command: str, *words: str, **environment: str) -> Child:
+            argv = (sys.executable, "-m", "mppdbus", command, *words)
+            return await start(f"mppdbus {command}", *argv, **environment)
+
         progress.show("starting a D-Bus and a simulated inverter")
-        broker = await stack.enter_async_context(
-            running(
-                "dbus-daemon",
-                *(dbus_daemon, f"--config-file={folder / 'bus.conf'}", "--nofork"),
-                *("--nopidfile", "--print-address=2"),
-            )
+        options = (f"--config-file={bus_config}", "--nofork", "--nopidfile")
+        broker = await start("dbus-daemon", dbus_daemon, *options)
+        scene = ("--scene", BEGIN, "--speed", f"{PLANT_SPEED * speed:g}")
+        simulator = await start_us(
+            "simulate", "--pty", str(port), "--profile", PROFILE, *scene
         )
-        simulator = await stack.enter_async_context(
-            _ourselves("simulate", "--pty", str(port), "--profile", PROFILE)
-        )
-        await asyncio.gather(
-            broker.said(lambda line: line.startswith("unix:"), READY),
-            simulator.said(lambda line: line.startswith("simulating"), READY),
-        )
+        await broker.makes(socket, READY)
+        await simulator.makes(port, READY)
         began = asyncio.get_running_loop().time()
-        await simulator.tell(f"speed {PLANT_SPEED * speed:g}")
-        for line in BEGIN.split("; "):
-            await simulator.tell(line)
-        words = ("--config", str(folder / "config.toml"), "--log-level", "INFO")
-        state = str(folder / "state")
-        driver = await stack.enter_async_context(
-            _ourselves("run", *words, MPPDBUS_STATE=state)
+        driver = await start_us(
+            *("run", "--config", str(config), "--log-level", "INFO"),
+            MPPDBUS_STATE=str(folder / "state"),
         )
-        yield Stage(port, bus, simulator, (broker, simulator, driver), began)
-
-
-def _ourselves(
-    command: str, *words: str, **environment: str
-) -> AbstractAsyncContextManager[Child]:
-    name = f"mppdbus {command}"
-    argv = (sys.executable, "-m", "mppdbus", command, *words)
-    return running(name, *argv, **environment)
+        yield RunningDemo(port, bus, simulator, (broker, simulator, driver), began)
 
 
 def _folder() -> Path:
@@ -235,7 +224,7 @@ async def _direct(simulator: Child, speed: float) -> None:
         begin += DAY_LENGTH / speed
 
 
-async def _first_value(source: BusSource, stage: Stage) -> float:
+async def _first_value(source: BusSource, demo: RunningDemo) -> float:
     """Return how many s after the driver was started its first value was seen."""
     following = asyncio.create_task(source.run())
     loop = asyncio.get_running_loop()
@@ -245,32 +234,34 @@ async def _first_value(source: BusSource, stage: Stage) -> float:
                 source.changed.clear()
                 await source.changed.wait()
     except TimeoutError as error:
-        driver = stage.children[-1]
+        driver = demo.children[-1]
         said = driver.last_words()
         raise NoReply(f"no value on the bus within {FIRST_VALUE:g} s{said}") from error
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
-    return loop.time() - stage.driver_began
+    return loop.time() - demo.driver_began
 
 
-def _introduce(tell: Output, stage: Stage, services: list[str], took: float) -> None:
+def _introduce(
+    tell: Output, demo: RunningDemo, services: list[str], took: float
+) -> None:
     """Say where everything is, so that the user may look with other programs."""
     service = next((name for name in services if ".multi." in name), services[0])
-    where = {"bus": stage.bus, "port": str(stage.port), "services": services}
+    where = {"bus": demo.bus, "port": str(demo.port), "services": services}
     item = "com.victronenergy.BusItem"
     tell.record(
         {**where, "first_value_s": round(took, 3)},
         "A simulated inverter, the real driver, and a D-Bus of their own:\n"
-        f"  inverter  {stage.port}  (a pty at 2400 baud)\n"
-        f"  D-Bus     {stage.bus}\n"
+        f"  inverter  {demo.port}  (a pty at 2400 baud)\n"
+        f"  D-Bus     {demo.bus}\n"
         "  first live value on the bus "
         f"{took:.2f} s after the start of the driver\n"
         "From another terminal, while this runs:\n"
-        f"  busctl --address={stage.bus} list\n"
-        f"  dbus-send --bus={stage.bus} --print-reply \\\n"
+        f"  busctl --address={demo.bus} list\n"
+        f"  dbus-send --bus={demo.bus} --print-reply \\\n"
         f"    --dest={service} \\\n"
         f"    /Dc/0/Voltage {item}.GetText\n"
-        f"  mppdbus monitor --bus {stage.bus}\n"
+        f"  mppdbus monitor --bus {demo.bus}\n"
         "Ctrl-C ends it all.\n",
     )
