@@ -20,10 +20,10 @@ import tomli
 
 from helpers.commands import MPPDBUS, Simulated, cli, command, simulated
 from mppdbus.commands import detect
-from mppdbus.commands.detection import probe
 from mppdbus.commands.target import at_port
 from mppdbus.config.models import parse
 from mppdbus.host.ports import Candidate, Verdict
+from mppdbus.inverter.detection import detect as detect_at
 from mppdbus.protocol.framing import encode_reply
 
 Capture = pytest.CaptureFixture[str]
@@ -109,14 +109,14 @@ def test_nothing_but_plausible_ports_gets_a_byte(inverter: Simulated) -> None:
     ]
     assert detect.likely(others) == []
     likely = detect.likely([*others, port(Verdict.PLAUSIBLE, "CH340")])
-    assert [target.port.label for target in likely] == [inverter.path]
+    assert [port.label for port in likely] == [inverter.path]
     assert "in use by pid 7" in detect.nothing(others, [])
     assert f"--port {inverter.path}" in detect.nothing(others, [])
     assert "plugged in" in detect.nothing([], [])
 
 
 def test_a_stable_name_goes_into_the_configuration(inverter: Simulated) -> None:
-    found = asyncio.run(probe(at_port(inverter.path)))
+    found = asyncio.run(detect_at(at_port(inverter.path).port))
     candidate = Candidate(
         path=inverter.path,
         kind="serial",

@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from helpers.places import TESTS
-from mppdbus.errors import MppdbusError
+from mppdbus.errors import MppdbusError, UnknownLayout
 from mppdbus.protocol.dialects import (
     DIALECTS,
     Evidence,
@@ -17,9 +18,9 @@ from mppdbus.protocol.dialects import (
     identify,
 )
 from mppdbus.protocol.dialects.identification import DECISIVE, Clue, clues_of
-from mppdbus.protocol.queries import decode
+from mppdbus.protocol.queries import base_command, decode
 from mppdbus.protocol.replies.fields import Reading
-from mppdbus.recording import Entry, evidence_of, judge, read
+from mppdbus.recording import Entry, judge, read
 from mppdbus.recording.masking import made_up, serial_in
 
 FOLDER = TESTS / "frames"
@@ -118,7 +119,25 @@ class Unit:
 
     def evidence(self) -> Evidence:
         """Return what its replies tell."""
-        return evidence_of((reply.command, reply.payload) for reply in self.replies)
+        readings: dict[str, Reading] = {}
+        status = None
+        for reply in self.replies:  # the last one to a query counts
+            if (reading := _read(reply.command, reply.payload)) is None:
+                continue
+            readings[base_command(reply.command)] = reading
+            if reply.command == "QPIGS":
+                status = reply.payload
+        return Evidence.gather(readings, status)
+
+
+def _read(command: str, payload: bytes) -> Reading | None:
+    """Return what a reply says to one who does not know the family yet."""
+    try:
+        return decode(command, payload)
+    except UnknownLayout as error:
+        return cast("Reading | None", error.partial)
+    except MppdbusError:
+        return None
 
 
 def units(folder: Path = FOLDER) -> list[Unit]:

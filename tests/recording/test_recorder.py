@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 import pytest
 
 from helpers.simulator import inverter_of, warped
-from mppdbus.commands.recorder import ALWAYS, Recorder, Tap, is_query
 from mppdbus.errors import EchoedRequest, NoReply, OtherProtocol
 from mppdbus.inverter.link import Link
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.protocol.optional_queries import CAPABILITIES
 from mppdbus.protocol.queries import base_command
 from mppdbus.recording import Exchange, judge
+from mppdbus.recording.line_tap import Tap
+from mppdbus.recording.recorder import ALWAYS, Recorder, is_query
 from mppdbus.simulator.line.line import Line
 from mppdbus.simulator.line.simulator import Simulator, simulate
 from mppdbus.simulator.scene.control import Scene
@@ -138,7 +139,7 @@ def test_silence_is_borne_and_does_not_take_for_ever() -> None:
     assert done.qualities["QMOD"] == "good"
     assert set(done.qualities.values()) == {"good", "silent"}
     assert done.seconds < 150
-    assert done.recorder.capabilities.unsupported >= {"QPIGS2", "QBMS", "QMN"}
+    assert done.recorder.answers.capabilities.unsupported >= {"QPIGS2", "QBMS", "QMN"}
 
 
 def test_the_first_request_may_be_lost() -> None:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from mppdbus.commands.detection import Probe, probe
 from mppdbus.commands.output import DONE, NO_DEVICE, Output
 from mppdbus.commands.progress import Progress
-from mppdbus.commands.target import Target, at_port
-from mppdbus.errors import OtherProtocol
+from mppdbus.commands.target import at_port
+from mppdbus.errors import OtherProtocol, kind_of
 from mppdbus.host.ports import Candidate, Verdict, candidates
-from mppdbus.transport.port_url import parse_port
+from mppdbus.inverter.detection import Detection, detect
+from mppdbus.protocol.optional_queries import Outcome
+from mppdbus.protocol.replies.settings import SerialNumber
+from mppdbus.transport.port_url import PortUrl, parse_port
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,43 +40,47 @@ async def run(args: argparse.Namespace) -> int:
     with Progress() as progress:
         if args.port:
             ports: list[Candidate] = []
-            targets = [at_port(text) for text in dict.fromkeys(args.port)]
+            urls = [at_port(text).port for text in dict.fromkeys(args.port)]
         else:
             progress.show("looking at the ports")
             ports = await asyncio.to_thread(candidates)
-            targets = likely(ports)
-        if targets:
-            progress.show(f"asking at {', '.join(t.port.label for t in targets)}")
-        asking = (probe(target, thorough=args.verbose) for target in targets)
-        probes = await asyncio.gather(*asking)
-    report(output, ports, probes, verbose=args.verbose)
-    return DONE if any(one.found for one in probes) else NO_DEVICE
+            urls = likely(ports)
+        if urls:
+            progress.show(f"asking at {', '.join(url.label for url in urls)}")
+        asking = (detect(url, thorough=args.verbose) for url in urls)
+        results = await asyncio.gather(*asking)
+    report(output, ports, results, verbose=args.verbose)
+    return DONE if any(one.found for one in results) else NO_DEVICE
 
 
-def likely(ports: Iterable[Candidate]) -> list[Target]:
+def likely(ports: Iterable[Candidate]) -> list[PortUrl]:
     """Return the ports that may be asked without being named."""
     return [
-        at_port(f"{port.kind}:{port.path}")
+        parse_port(f"{port.kind}:{port.path}")
         for port in ports
         if port.verdict is Verdict.PLAUSIBLE
     ]
 
 
 def report(
-    output: Output, ports: list[Candidate], probes: list[Probe], *, verbose: bool
+    output: Output,
+    ports: list[Candidate],
+    results: list[Detection],
+    *,
+    verbose: bool,
 ) -> None:
     """Say what was found: the inverters, what else there is, and what to do."""
-    found = [one for one in probes if one.found]
+    found = [one for one in results if one.found]
     by_path = {port.path: port for port in ports}
     for line in table(found, verbose=verbose):
         output.line(line)
-    for one in probes:
+    for one in results:
         telling = verbose or isinstance(one.error, OtherProtocol)
         if found and not one.found and telling:
-            output.line(f"{one.target.port.label}: {one.error}")
+            output.line(f"{one.port.label}: {one.error}")
         if output.as_json:
-            candidate = by_path.get(one.target.port.path)
-            output.record(_verdict(candidate) | one.record())
+            candidate = by_path.get(one.port.path)
+            output.record(_verdict(candidate) | record(one))
     if verbose:
         for port in ports:
             if port.verdict is not Verdict.PLAUSIBLE:
@@ -84,7 +91,7 @@ def report(
         for line in toml(found, by_path):
             output.line(line)
     else:
-        output.line(nothing(ports, probes))
+        output.line(nothing(ports, results))
 
 
 def _verdict(port: Candidate | None) -> dict[str, str]:
@@ -93,13 +100,13 @@ def _verdict(port: Candidate | None) -> dict[str, str]:
     return {"verdict": port.verdict.value, "reason": port.reason}
 
 
-def table(found: list[Probe], *, verbose: bool) -> list[str]:
+def table(found: list[Detection], *, verbose: bool) -> list[str]:
     """Return one line an inverter, aligned; with the reasons if `verbose`."""
     rows = [("PORT", "MODEL", "SERIAL", "DIALECT", "ANSWERS IN")]
     for one in found:
         dialect = one.identification.dialect.name
         took = f"{(one.answered_after or 0) * 1000:.0f} ms"
-        port = one.target.port.label
+        port = one.port.label
         rows.append((port, one.model, one.serial or "-", dialect, took))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
@@ -113,42 +120,78 @@ def table(found: list[Probe], *, verbose: bool) -> list[str]:
             identified = one.identification
             sure = f"{identified.confidence:.0%}"
             shown.append(f"  {identified.dialect.name}, {sure}: {identified.family}")
-            shown += [f"  - {reason}" for reason in one.evidence()]
-            shown += [f"  {line}" for line in one.answers()]
+            shown += [f"  - {reason}" for reason in evidence(one)]
+            shown += [f"  {line}" for line in answers(one)]
     return shown
 
 
-def toml(found: list[Probe], ports: dict[str, Candidate]) -> list[str]:
+def evidence(found: Detection) -> Iterator[str]:
+    """Yield why an inverter is what it is thought to be."""
+    said = found.readings.get("QID")
+    if found.serial is None and isinstance(said, SerialNumber):
+        yield f"QID {said.serial}: a number that many units give"
+    yield from found.identification.reasons
+
+
+def answers(found: Detection) -> list[str]:
+    """Return in words which optional queries a unit answers, and which not."""
+    by: dict[Outcome, list[str]] = {}
+    for query, what in found.capabilities.outcomes.items():
+        by.setdefault(what, []).append(query)
+    return [f"{what}: {' '.join(queries)}" for what, queries in by.items()]
+
+
+def record(one: Detection) -> dict[str, Any]:
+    """Return what is at a port for scripts."""
+    port = {"port": str(one.port)}
+    if one.error is not None:
+        return {**port, "error": f"{kind_of(one.error)}: {one.error}"}
+    identified, outcomes = one.identification, one.capabilities.outcomes
+    found: dict[str, Any] = {
+        **port,
+        "model": one.model,
+        "serial": one.serial,
+        "dialect": identified.dialect.name,
+        "confidence": identified.confidence,
+        "family": identified.family,
+        "ms": round((one.answered_after or 0.0) * 1000),
+        "evidence": list(evidence(one)),
+    }
+    if outcomes:
+        found["capabilities"] = {query: str(what) for query, what in outcomes.items()}
+    return found
+
+
+def toml(found: list[Detection], ports: dict[str, Candidate]) -> list[str]:
     """Return the sections of config.toml for what was found."""
     lines: list[str] = []
     for number, one in enumerate(found, 1):
         lines += ["", "[[inverter]]"] if lines else ["[[inverter]]"]
         if len(found) > 1:
             lines.append(f"name = {json.dumps(f'inverter {number}')}")
-        candidate = ports.get(one.target.port.path)
-        lines.append(f"port = {json.dumps(_stable(one.target, candidate))}")
+        candidate = ports.get(one.port.path)
+        lines.append(f"port = {json.dumps(_stable(one.port, candidate))}")
         if one.serial:
             lines.append(f"serial = {json.dumps(one.serial)}")
     return lines
 
 
-def _stable(target: Target, candidate: Candidate | None) -> str:
+def _stable(port: PortUrl, candidate: Candidate | None) -> str:
     """Return how to write a port so that it means the same after a restart."""
     if candidate is not None and candidate.by_id:
         return candidate.by_id
-    port = target.port
     if port.path and parse_port(port.path) == port:
         return port.path
     return str(port)
 
 
-def nothing(ports: list[Candidate], probes: list[Probe]) -> str:
+def nothing(ports: list[Candidate], results: list[Detection]) -> str:
     """Say what to do when no inverter was found."""
-    if probes:
+    if results:
         lines = ["No PI30 inverter answers."]
-        lines += [f"{one.target.port.label}: {one.error}" for one in probes]
+        lines += [f"{one.port.label}: {one.error}" for one in results]
         if any(
-            one.silent and not isinstance(one.error, OtherProtocol) for one in probes
+            one.silent and not isinstance(one.error, OtherProtocol) for one in results
         ):
             lines.append("Is the inverter switched on, and the cable its own?")
         return "\n".join(lines)

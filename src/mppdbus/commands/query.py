@@ -7,7 +7,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,20 +18,20 @@ from mppdbus.commands.target import (
     add_line_arguments,
     add_port_arguments,
     choose,
-    connected,
 )
 from mppdbus.errors import (
     ConfigError,
     LinkError,
     MppdbusError,
     PortError,
-    ProtocolError,
+    PortLost,
     Refused,
     UnknownLayout,
 )
+from mppdbus.inverter.detection import Interview
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.link import Priority, wire_log
-from mppdbus.protocol.dialects import DIALECTS, Evidence, Identification, identify
+from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.queries import base_command, decode
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.status import DeviceMode
@@ -39,8 +39,8 @@ from mppdbus.protocol.replies.status import DeviceMode
 _QUERY = re.compile(r"Q[A-Z0-9]{1,14}|VERFW:")
 # What tells the family, in a tenth of a second each; the name is always asked for,
 # because all else can be copied from another family.
-NAMING = ("QPI", "QMN", "QGMN", "QVFW")
-SURE = 0.85  # of the family: no more is asked
+ALWAYS_NAMING = ("QPI", "QMN")
+MORE_NAMING = ("QGMN", "QVFW")
 # What says different things in different families.
 FAMILY_MATTERS = {"QPIGS", "QPIRI", "QPIWS", "QDI", "QPGS", "QP2GS", "QOPM"}
 
@@ -62,7 +62,7 @@ async def run(args: argparse.Namespace) -> int:
     answers: list[Answer] = []
     with Progress() as progress, tracing() as trace:
         progress.show(f"opening {target.port}")
-        async with connected(target) as inverter:
+        async with target.connected() as inverter:
             asker = Asker(inverter, trace, fixed=target.dialect)
             for command in commands:
                 progress.show(f"asking {command}")
@@ -178,8 +178,8 @@ class Asker:
         self._trace = trace
         self._fixed = DIALECTS.get(fixed)
         self._named = False
-        self._payloads: dict[str, bytes] = {}
-        self._readings: dict[str, Reading] = {}
+        self._payload: bytes | None = None  # the last one that came intact
+        self._who = Interview(self._exchange)
 
     async def answer(self, command: str) -> Answer:
         """Ask one query; errors are in the result."""
@@ -202,42 +202,49 @@ class Asker:
         return Answer(result, took, sent, received)
 
     async def _ask(self, command: str, result: Result) -> None:
-        def accept(payload: bytes) -> Reading:
-            self._payloads[command] = result.payload = payload
-            return decode(command, payload)
-
+        self._payload = None
         try:
-            result.reading = await self._link.exchange(
-                command, accept, priority=Priority.ASK
-            )
-            self._readings[base_command(command)] = result.reading
+            result.reading = await self._who.read(command)
         except Refused:
             result.acknowledged = False
         except UnknownLayout as error:
             if not result.take_partial(error):
                 raise
+        finally:
+            result.payload = self._payload
+
+    async def _exchange(
+        self, query: str, *, attempts: int | None = None, patience: float | None = None
+    ) -> Reading:
+        def accept(payload: bytes) -> Reading:
+            self._payload = payload
+            if query == "QPIGS":
+                self._who.answers.status = payload
+            return decode(query, payload)
+
+        return await self._link.exchange(
+            query,
+            accept,
+            priority=Priority.ASK,
+            attempts=attempts,
+            patience=patience,
+        )
 
     async def _explain(self, result: Result) -> None:
         """Find the family, for what depends on it."""
         command = base_command(result.command or "")
-        mode = self._readings.get("QMOD")
+        answers = self._who.answers
+        mode = answers.readings.get("QMOD")
         result.mode = mode.mode if isinstance(mode, DeviceMode) else None
         if self._fixed is None and command in FAMILY_MATTERS and not self._named:
             self._named = True
-            await self._ask_names()
-        result.speak(self._fixed or self._identify().dialect)
+            with suppress(PortLost):  # what was asked for has been answered
+                await self._ask_names()
+        result.speak(self._fixed or answers.identification.dialect)
 
     async def _ask_names(self) -> None:
-        for query in NAMING:
-            if query not in NAMING[:2] and self._identify().confidence >= SURE:
-                break
-            if query not in self._readings:
-                probe = Result(query, DIALECTS["pi30"])
-                try:
-                    await self._ask(query, probe)
-                except (LinkError, ProtocolError):
-                    continue
+        for query in ALWAYS_NAMING:
+            if query not in self._who.answers.readings:
+                await self._who.try_read(query, attempts=2)
+        await self._who.ask_until_sure(MORE_NAMING)
         self._trace.take()
-
-    def _identify(self) -> Identification:
-        return identify(Evidence.gather(self._readings, self._payloads.get("QPIGS")))

@@ -15,7 +15,6 @@ from typing import Any
 from mppdbus import __version__
 from mppdbus.commands.output import DONE, SAID_NO, Output
 from mppdbus.commands.progress import Progress
-from mppdbus.commands.recorder import Recorder, Tap, tapped
 from mppdbus.commands.target import (
     Target,
     add_line_arguments,
@@ -25,9 +24,10 @@ from mppdbus.commands.target import (
 from mppdbus.errors import ConfigError, OtherProtocol, PortLost
 from mppdbus.host.signals import until_told
 from mppdbus.inverter.timing import PATIENCE_RECORDING
-from mppdbus.protocol.dialects import DIALECTS, Identification, identify
-from mppdbus.protocol.replies.settings import ModelName
-from mppdbus.recording import Entry, Origin, evidence_of, make, replies_of, write
+from mppdbus.protocol.dialects import DIALECTS, Identification
+from mppdbus.recording import Entry, Origin, make, write
+from mppdbus.recording.line_tap import Tap, tapped
+from mppdbus.recording.recorder import Recorder
 
 CYCLES = 5
 ISSUES = "https://github.com/mppdbus/mppdbus/issues"
@@ -73,12 +73,13 @@ async def _record(args: argparse.Namespace) -> int:
         await asyncio.to_thread(_check, args.output)
     target = await choose(args)
     now = datetime.now().astimezone()
-    given = args.timeout or (target.config.timeout if target.config else None)
-    patience = given or PATIENCE_RECORDING[target.port.scheme]
+    patience = target.timeout or PATIENCE_RECORDING[target.port.scheme]
     output = Output(as_json=args.json)
     with Progress() as progress:
         progress.show(f"opening {target.port}")
-        async with tapped(target, patience=patience) as (link, tap):
+        async with tapped(
+            target.port, name=target.name, baud=target.baud, patience=patience
+        ) as (link, tap):
             recorder = Recorder(link, tap, _telling(progress, tap))
             ended = await _interview(recorder, args, now)
     session = Session(target, recorder, tap, ended, now)
@@ -108,11 +109,11 @@ async def _interview(
         else:
             await recorder.live(lambda _: clock() >= end)
     except PortLost as error:
-        if not recorder.readings:
+        if not recorder.answers.readings:
             raise
         return str(error)
     except asyncio.CancelledError:
-        if not recorder.readings:
+        if not recorder.answers.readings:
             raise
         return "it was told to end"
     return None
@@ -140,20 +141,15 @@ class Session:
 
     def identify(self) -> Identification:
         """Say who it was; a family that is not "auto" is taken for granted."""
-        found = identify(evidence_of(replies_of(self.tap.exchanges())))
+        found = self.recorder.answers.identification
         known = DIALECTS.get(self.target.dialect)
         return replace(found, dialect=known) if known else found
-
-    def name(self, found: Identification) -> str:
-        """Return what the inverter calls itself, else its family."""
-        reading = self.recorder.readings.get("QMN")
-        return reading.model if isinstance(reading, ModelName) else found.family
 
 
 def _save(session: Session, args: argparse.Namespace) -> Summary:
     """Write the file and return what to say about it."""
     found = session.identify()
-    model = session.name(found)
+    model = session.recorder.answers.model
     origin = Origin(
         model=f"{args.label} ({model})" if args.label else model,
         variant=found.dialect.name,

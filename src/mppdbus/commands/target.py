@@ -4,36 +4,45 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mppdbus.config.models import BAUDS, Config, InverterConfig, load
+from mppdbus.config.models import BAUDS, Config, load
 from mppdbus.errors import ConfigError
 from mppdbus.host.ports import Verdict, candidates
+from mppdbus.inverter.detection import BAUD, connected, name_of
 from mppdbus.inverter.device import Inverter
-from mppdbus.inverter.link import Link
-from mppdbus.inverter.timing import PATIENCE
 from mppdbus.protocol.dialects import DIALECTS
-from mppdbus.transport import open_transport
 from mppdbus.transport.port_url import PortUrl, parse_port
 
 DEFAULT_CONFIG = Path("config.toml")
-DEFAULT_BAUD = 2400
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An inverter to talk to; `patience` is how many s it may think."""
+    """An inverter to talk to, and how.
+
+    `timeout` is how many s it may think, None: as long as is usual at such a port.
+    `poll` is the time between two polls in s, None: as short as the line allows.
+    """
 
     port: PortUrl
-    name: str = "inverter"
-    baud: int = DEFAULT_BAUD
-    patience: float = 1.0
+    name: str
+    baud: int = BAUD
+    timeout: float | None = None
     dialect: str = "auto"
-    poll: float | None = 2.0  # s; None: as fast as the line allows
-    config: InverterConfig | None = None
+    poll: float | None = 2.0
+
+    def connected(self) -> AbstractAsyncContextManager[Inverter]:
+        """Open the port for as long as the context lasts; raises `PortError`."""
+        return connected(
+            self.port,
+            name=self.name,
+            baud=self.baud,
+            patience=self.timeout,
+            dialect=self.dialect,
+        )
 
 
 def add_port_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,7 +56,7 @@ def add_port_arguments(parser: argparse.ArgumentParser) -> None:
 def add_line_arguments(parser: argparse.ArgumentParser) -> None:
     """Say how it is spoken to."""
     add = parser.add_argument
-    add("--baud", type=int, choices=BAUDS, help=f"default: {DEFAULT_BAUD}")
+    add("--baud", type=int, choices=BAUDS, help=f"default: {BAUD}")
     add("--timeout", type=_patience, metavar="S", help="an answer may be late by S")
     add("--dialect", default=None, choices=("auto", *DIALECTS), help="default: auto")
 
@@ -74,17 +83,14 @@ async def choose(args: argparse.Namespace) -> Target:
     only port of this machine that is likely to have an inverter.
     """
     target = await asyncio.to_thread(_find, args)
-    baud = getattr(args, "baud", None) or target.baud
-    if baud != DEFAULT_BAUD and target.port.scheme != "serial":
+    baud = args.baud or target.baud
+    if baud != BAUD and target.port.scheme != "serial":
         raise ConfigError(f"--baud: {target.port} has no speed to set")
-    return Target(
-        port=target.port,
-        name=target.name,
+    return replace(
+        target,
         baud=baud,
-        patience=getattr(args, "timeout", None) or target.patience,
-        dialect=getattr(args, "dialect", None) or target.dialect,
-        poll=target.poll,
-        config=target.config,
+        timeout=args.timeout or target.timeout,
+        dialect=args.dialect or target.dialect,
     )
 
 
@@ -105,8 +111,7 @@ def at_port(text: str) -> Target:
         port = parse_port(text)
     except ValueError as error:
         raise ConfigError(f"--port: {error}") from error
-    name = Path(port.path).name or port.label
-    return Target(port, name=name, patience=PATIENCE[port.scheme])
+    return Target(port, name_of(port))
 
 
 def _of_config(config: Config, path: Path, name: str | None) -> Target:
@@ -122,10 +127,9 @@ def _of_config(config: Config, path: Path, name: str | None) -> Target:
         port=unit.port,
         name=unit.name,
         baud=unit.baud,
-        patience=unit.timeout or PATIENCE[unit.port.scheme],
+        timeout=unit.timeout,
         dialect=unit.dialect,
         poll=None if unit.poll == "fast" else unit.poll,
-        config=unit,
     )
 
 
@@ -141,16 +145,3 @@ def _only_port() -> Target:
         f"{what} an inverter; say which with --port, or write {DEFAULT_CONFIG}. "
         f"Here: {choices or 'no serial adapter and no inverter on USB'}"
     )
-
-
-@asynccontextmanager
-async def connected(target: Target) -> AsyncIterator[Inverter]:
-    """Open the port for as long as the context lasts; raises `PortError`."""
-    link = Link(target.name, patience=target.patience)
-    clock = asyncio.get_running_loop().time
-    inverter = Inverter(target.name, link, clock, dialect=target.dialect)
-    try:
-        link.attach(await open_transport(target.port, link, baud=target.baud))
-        yield inverter
-    finally:
-        await link.close()

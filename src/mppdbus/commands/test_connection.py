@@ -12,10 +12,8 @@ from mppdbus.commands.target import (
     add_line_arguments,
     add_port_arguments,
     choose,
-    connected,
 )
-from mppdbus.errors import LinkError, OtherProtocol, ProtocolError
-from mppdbus.inverter.device import Inverter
+from mppdbus.errors import LinkError, ProtocolError
 
 TITLE = "MPP Solar Device Test"
 NAMING = ("QMN", "QVFW", "QGMN")
@@ -42,11 +40,11 @@ async def run(args: argparse.Namespace) -> int:
 
 
 async def _ask(target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
-    async with connected(target) as inverter:
+    async with target.connected() as inverter:
         await inverter.introduce()
         status = await inverter.read("QPIGS")
         for query in NAMING:
-            await _try(inverter, query)
+            await inverter.probe(query, attempts=1)
         inverter.refine()
         identity = inverter.identity
         device = {
@@ -59,16 +57,6 @@ async def _ask(target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
             "connection": target.port.label,
         }
         return device, values_of(status, inverter.dialect)
-
-
-async def _try(inverter: Inverter, query: str) -> None:
-    """Ask what some inverters do not know, and others do not even refuse."""
-    try:
-        await inverter.read(query, attempts=1)
-    except OtherProtocol:
-        raise
-    except (LinkError, ProtocolError):
-        return
 
 
 def _say(*lines: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from mppdbus.recording.journal import Entry, parse, read, write
 from mppdbus.recording.journal_writer import Origin, make
 from mppdbus.recording.masking import Masker
-from mppdbus.recording.summary import evidence_of, replies_of
 from mppdbus.recording.verdict import Crc, Exchange, Quality, Verdict, judge
 
 __all__ = [
@@ -20,11 +19,9 @@ __all__ = [
     "Origin",
     "Quality",
     "Verdict",
-    "evidence_of",
     "judge",
     "make",
     "parse",
     "read",
-    "replies_of",
     "write",
 ]

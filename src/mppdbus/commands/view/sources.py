@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from mppdbus.commands.target import Target, connected
+from mppdbus.commands.target import Target
 from mppdbus.commands.view.picture import Picture, of_service, of_unit
 from mppdbus.errors import MppdbusError, OtherProtocol
 from mppdbus.inverter.device import Inverter
@@ -74,7 +74,7 @@ class LineSource:
             attempts += 1
 
     async def _session(self) -> None:
-        async with connected(self._target) as inverter:
+        async with self._target.connected() as inverter:
             poller = Poller(
                 inverter,
                 self._take,

@@ -1,0 +1,253 @@
+"""Finds out who is at a port: the few queries that tell an inverter from other devices.
+
+`connected` opens a port, `Interview` asks who is there, and `detect` does both and
+closes the port again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from mppdbus.errors import (
+    LinkError,
+    MppdbusError,
+    PortLost,
+    ProtocolError,
+    Refused,
+    UnknownLayout,
+)
+from mppdbus.inverter.device import Inverter
+from mppdbus.inverter.link import SETTLE, Link, Priority
+from mppdbus.inverter.modbus_probe import find_modbus, speaks_modbus
+from mppdbus.inverter.optional_queries import probe
+from mppdbus.inverter.timing import PATIENCE
+from mppdbus.protocol.dialects import Evidence, Identification, bogus_serial, identify
+from mppdbus.protocol.optional_queries import CAPABILITIES, Capabilities
+from mppdbus.protocol.queries import base_command
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.settings import ModelName, SerialNumber
+from mppdbus.transport import open_transport
+from mppdbus.transport.port_url import PortUrl
+
+BAUD = 2400  # of all PI30 inverters, unless their user has changed it
+DEADLINE = 4.3  # s after which a port has said enough
+SECOND_HELLO = 0.5  # s that a unit may think when QPI is asked once more
+SURE = 0.85  # of the family: the longer replies are not asked for
+NAMING = ("QID", "QMN", "QGMN", "QVFW")
+LONGER = ("QPIRI", "QPIGS", "QPIWS")
+
+
+def name_of(port: PortUrl) -> str:
+    """Return what to call an inverter of which only the port is known."""
+    return Path(port.path).name or port.label
+
+
+@asynccontextmanager
+async def connected(
+    port: PortUrl,
+    *,
+    name: str = "",
+    baud: int = BAUD,
+    patience: float | None = None,
+    dialect: str = "auto",
+) -> AsyncIterator[Inverter]:
+    """Open a port for as long as the context lasts; raises `PortError`.
+
+    `name` is for messages. `patience` is how many s the inverter may think; None: as
+    long as is usual at this kind of port.
+    """
+    name = name or name_of(port)
+    link = Link(name, patience=patience or PATIENCE[port.scheme])
+    clock = asyncio.get_running_loop().time
+    try:
+        link.attach(await open_transport(port, link, baud=baud))
+        yield Inverter(name, link, clock, dialect=dialect)
+    finally:
+        await link.close()
+
+
+class Ask(Protocol):
+    """Sends one query and returns its reply; raises what `Link.exchange` raises."""
+
+    def __call__(
+        self, query: str, *, attempts: int | None = None, patience: float | None = None
+    ) -> Awaitable[Reading]:
+        """Ask; None is the link's own number of attempts, and its patience in s."""
+
+
+@dataclass(slots=True)
+class Answers:
+    """What an inverter has said of itself: readings by query.
+
+    `status` is the payload of QPIGS where it is known: families differ in its spelling.
+    """
+
+    readings: dict[str, Reading] = field(default_factory=dict)
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    status: bytes | None = None
+
+    @property
+    def identification(self) -> Identification:
+        """What the readings tell of the family."""
+        return identify(Evidence.gather(self.readings, self.status))
+
+    @property
+    def serial(self) -> str | None:
+        """The serial number, unless it is one that many units give."""
+        reading = self.readings.get("QID")
+        if not isinstance(reading, SerialNumber) or bogus_serial(reading.serial):
+            return None
+        return reading.serial
+
+    @property
+    def model(self) -> str:
+        """What the inverter calls itself, else its family."""
+        reading = self.readings.get("QMN")
+        if isinstance(reading, ModelName):
+            return reading.model
+        return self.identification.family
+
+
+class Interview:
+    """Asks an inverter who it is and what it can answer; `answers` fills up."""
+
+    def __init__(self, ask: Ask, answers: Answers | None = None) -> None:
+        self.answers = Answers() if answers is None else answers
+        self._ask = ask
+
+    async def read(
+        self, query: str, *, attempts: int | None = None, patience: float | None = None
+    ) -> Reading:
+        """Ask and keep the reading, or what can be read of it; raises as `ask` does."""
+        readings = self.answers.readings
+        try:
+            reading = await self._ask(query, attempts=attempts, patience=patience)
+        except UnknownLayout as error:
+            if error.partial is not None:
+                readings[base_command(query)] = error.partial
+            raise
+        readings[base_command(query)] = reading
+        return reading
+
+    async def try_read(self, query: str, *, attempts: int | None = 1) -> Reading | None:
+        """Ask what need not be answered: None for any failure but `PortLost`."""
+        try:
+            return await self.read(query, attempts=attempts)
+        except PortLost:
+            raise
+        except (LinkError, ProtocolError):
+            return None
+
+    async def hello(self, *, attempts: int, patience: float | None = None) -> bool:
+        """Ask QPI; False where it is refused or strange, which PI30 units may do, too.
+
+        Raises `NoReply`, `OtherProtocol` and the like when no such unit is there.
+        """
+        try:
+            await self.read("QPI", attempts=attempts, patience=patience)
+        except (Refused, UnknownLayout):
+            return False
+        return True
+
+    async def ask_until_sure(self, queries: Iterable[str]) -> None:
+        """Ask what was not asked yet, until the family is known well enough."""
+        for query in queries:
+            if self.answers.identification.confidence >= SURE:
+                return
+            if query not in self.answers.readings:
+                await self.try_read(query)
+
+    async def ask_optional(
+        self, *, now: datetime | None = None, patience: float | None = None
+    ) -> None:
+        """Ask each query that may be absent once; see `probe` for `now`."""
+
+        async def ask(query: str, _: float) -> Reading:
+            return await self.read(query, attempts=1, patience=patience)
+
+        self.answers.capabilities = await probe(ask, CAPABILITIES, now=now)
+
+
+@dataclass(slots=True, kw_only=True)
+class Detection(Answers):
+    """What is at a port: an inverter and what it said, or the error."""
+
+    port: PortUrl
+    answered_after: float | None = None  # s, the first reply
+    error: MppdbusError | None = None
+    silent: bool = False  # not a single byte came
+
+    @property
+    def found(self) -> bool:
+        """True when an inverter that speaks PI30 is there."""
+        return self.answered_after is not None and self.error is None
+
+
+async def detect(
+    port: PortUrl,
+    *,
+    baud: int = BAUD,
+    patience: float | None = None,
+    deadline: float = DEADLINE,
+    thorough: bool = False,
+) -> Detection:
+    """Ask who is at a port; returns within `deadline` s and closes the port.
+
+    Where not a byte came it asks in Modbus, too, for a second more. `thorough` also
+    asks what an inverter knows beyond the common queries, which takes as long again as
+    there are queries that it leaves unanswered. `patience` is as in `connected`.
+    """
+    result = Detection(port=port)
+    try:
+        async with connected(port, baud=baud, patience=patience) as inverter:
+            try:
+                async with asyncio.timeout(deadline):
+                    await _introduce(inverter, result)
+            except TimeoutError:  # NoReply is one, too
+                result.silent = not inverter.link.stats.wakeups
+                raise
+            if thorough:
+                who = Interview(partial(inverter.read, priority=Priority.ASK), result)
+                await who.ask_optional(patience=inverter.link.brief)
+    except MppdbusError as error:
+        result.error = error
+    except TimeoutError:
+        if result.answered_after is None:
+            result.error = LinkError(f"no valid reply within {deadline:g} s")
+    if result.silent:
+        await _ask_in_modbus(result, baud)
+    return result
+
+
+async def _introduce(inverter: Inverter, result: Detection) -> None:
+    """Ask QPI or QPIGS, then what names the unit, then what tells its family."""
+    who = Interview(partial(inverter.read, priority=Priority.ASK), result)
+    try:
+        known = await who.hello(attempts=1)
+    except PortLost:
+        raise
+    except LinkError:  # some units lose the first request after a pause
+        await asyncio.sleep(SETTLE)
+        patience = min(SECOND_HELLO, inverter.link.patience)
+        known = await who.hello(attempts=1, patience=patience)
+    if not known:
+        await who.read("QPIGS")  # which all PI30 units know
+    result.answered_after = inverter.link.stats.last_exchange
+    for query in NAMING:
+        await who.try_read(query)
+    await who.ask_until_sure(LONGER)
+
+
+async def _ask_in_modbus(result: Detection, baud: int) -> None:
+    try:
+        if found := await find_modbus(result.port, baud):
+            result.error = speaks_modbus(found, result.port)
+    except MppdbusError as error:
+        result.error = error
