@@ -323,8 +323,8 @@ class Inverter:
         if mode is not None and not mode.known:
             text = (
                 f"QMOD: no document explains mode {mode.mode!r}; the state is unknown. "
-                "Please send a recording; step 5 of docs/adding-an-inverter.md names "
-                "the places of a new letter"
+                "Please send a recording; its place is one row of "
+                "src/mppdbus/protocol/modes.py"
             )
             self._complain_once("mode", UnknownLayout(text))
         return Snapshot(

@@ -13,17 +13,15 @@ from enum import StrEnum
 
 from mppdbus.model.phases import legs
 from mppdbus.model.snapshot import Snapshot
+from mppdbus.protocol.modes import MODES, Supply, letters
 from mppdbus.protocol.replies.status import (
-    MODES,
     GeneralStatus,
     SecondPhase,
     SecondTracker,
     SecondTrackerDuo,
 )
 
-MAINS_MODES = frozenset("LYE")  # line, bypass, ECO
-BATTERY_MODES = frozenset("BH")  # battery, power saving: nothing from the mains
-OUTPUT_OFF_MODES = frozenset("SC")  # standby, charging: on mains only if b0 says so
+BATTERY_MODES = letters(Supply.BATTERY)
 UNSHOWN = 0.4  # A at most that a meter of whole amperes may show as 0
 MAINS_PRESENT = 30.0  # V; some units show 1.0 V without mains (f0015)
 
@@ -165,11 +163,12 @@ def mains_present(snapshot: Snapshot) -> bool | None:
 
 def mains_used(snapshot: Snapshot) -> bool | None:
     """Tell whether the unit takes from the mains: by its mode, or by b0."""
-    if snapshot.mode not in MODES or snapshot.status is None:
+    mode = MODES.get(snapshot.mode or "")
+    if mode is None or snapshot.status is None:
         return None  # also for a letter that no document explains
-    if snapshot.mode in MAINS_MODES:
+    if mode.supply is Supply.MAINS:
         return mains_present(snapshot)
-    if snapshot.mode in OUTPUT_OFF_MODES:
+    if mode.supply is Supply.SWITCHED_OFF:
         return bool(mains_present(snapshot) and snapshot.status.ac_charging)
     return False
 

@@ -6,7 +6,7 @@ from enum import IntEnum
 
 from mppdbus.model.power import mains_used
 from mppdbus.model.snapshot import Snapshot
-from mppdbus.protocol.replies.status import MODES
+from mppdbus.protocol.modes import MODES, Operation, Switch
 
 DISCONNECTED = 240  # ActiveInput: none of them
 ABSORPTION_MARGIN = 0.2  # V below the bulk voltage that still count as reached
@@ -43,23 +43,27 @@ class AcInput(IntEnum):
     SHORE = 3
 
 
-STATES = {"P": State.OFF, "D": State.OFF, "F": State.FAULT, "H": State.LOW_POWER}
+_STATES = {
+    Operation.OFF: State.OFF,
+    Operation.FAULT: State.FAULT,
+    Operation.POWER_SAVING: State.LOW_POWER,
+    Operation.INVERTING: State.INVERTING,
+    Operation.PASSING_THROUGH: State.PASSTHRU,
+}
+_SWITCH_POSITIONS = {
+    Switch.ON: Mode.ON,
+    Switch.OFF: Mode.OFF,
+    Switch.CHARGER_ONLY: Mode.CHARGER_ONLY,
+}
 
 
 def state(snapshot: Snapshot) -> State | None:
     """Return the state; None for a mode letter that no document explains."""
-    mode = snapshot.mode
+    mode = MODES.get(snapshot.mode or "")
     if mode is None:
         return None
-    if mode in STATES:
-        return STATES[mode]
-    if mode == "B":
-        return State.INVERTING
-    if mode in ("Y", "E"):
-        return State.PASSTHRU
-    if mode in ("L", "C", "S"):
-        return charge_stage(snapshot, State.OFF if mode == "S" else State.PASSTHRU)
-    return None
+    idle = _STATES[mode.operation]
+    return charge_stage(snapshot, idle) if mode.charges else idle
 
 
 def charge_stage(snapshot: Snapshot, idle: State | None = None) -> State | None:
@@ -78,17 +82,10 @@ def charge_stage(snapshot: Snapshot, idle: State | None = None) -> State | None:
     return State.ABSORPTION if reached else State.BULK
 
 
-MODE_OF = {
-    **dict.fromkeys(MODES, Mode.ON),
-    "S": Mode.OFF,
-    "D": Mode.OFF,
-    "C": Mode.CHARGER_ONLY,
-}
-
-
 def mode(snapshot: Snapshot) -> Mode | None:
     """Return the switch position that the unit's mode amounts to; None if unknown."""
-    return MODE_OF.get(snapshot.mode or "")
+    mode = MODES.get(snapshot.mode or "")
+    return _SWITCH_POSITIONS[mode.switch] if mode else None
 
 
 def active_input(snapshot: Snapshot) -> int | None:

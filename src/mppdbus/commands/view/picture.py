@@ -14,7 +14,7 @@ from mppdbus.model.power import Origin
 from mppdbus.model.victron_codes import State
 from mppdbus.model.views import UnitView
 from mppdbus.protocol.dialects import DIALECTS, explain, warnings_of
-from mppdbus.protocol.replies.status import MODES
+from mppdbus.protocol.modes import MODE_NAMES
 from mppdbus.venus.dbus.items import Value
 from mppdbus.venus.tables.services import STATE_NAMES
 
@@ -110,7 +110,7 @@ def of_unit(view: UnitView, *, age: float | None) -> Picture:
         serial=who.serial,
         dialect=who.dialect,
         age=age,
-        mode=MODES.get(snapshot.mode or "", snapshot.mode),
+        mode=MODE_NAMES.get(snapshot.mode or "", snapshot.mode),
         stage=_stage(view.state),
         trackers=_trackers(view),
         pv_power=flow.pv_total,
@@ -208,7 +208,7 @@ def _shown(service: str, items: _Items, age: float | None) -> Picture:
     grid_voltage = items.mean(ac_in, "V")
     letter = items.text("/Mppdbus/Mode")
     state = items.number("/State")
-    mode = MODES.get(letter or "", letter) or _state_name(state)
+    mode = MODE_NAMES.get(letter or "", letter) or _state_name(state)
     return Picture(
         name=items.text("/CustomName") or items.text("/ProductName") or service,
         where=service,

@@ -14,6 +14,7 @@ from mppdbus.protocol.dialects.codes import (
 )
 from mppdbus.protocol.dialects.table import Dialect
 from mppdbus.protocol.dialects.warning_bits import INVERTER_FAULT, WarningBit
+from mppdbus.protocol.modes import MODE_NAMES
 from mppdbus.protocol.replies import parallel as p
 from mppdbus.protocol.replies import status as m
 from mppdbus.protocol.replies.fields import Reading
@@ -171,7 +172,7 @@ def _parallel(
 ) -> dict[str, Any]:
     result: dict[str, Any] = {}
     if reading.mode is not None:
-        result["mode_name"] = m.MODES.get(reading.mode, "unknown")
+        result["mode_name"] = MODE_NAMES.get(reading.mode, "unknown")
     if reading.fault_code:
         result["fault_name"] = dialect.fault_codes.get(reading.fault_code, "unknown")
     return result

@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from mppdbus.protocol.modes import MODE_NAMES
 from mppdbus.protocol.replies.fields import (
     Amps,
     Celsius,
@@ -211,20 +212,6 @@ class SecondPhase(Reading):
     device_status: Bits8 = None
 
 
-MODES = {
-    "P": "power on",
-    "S": "standby",
-    "L": "line",
-    "B": "battery",
-    "F": "fault",
-    "H": "power saving",
-    "D": "shutdown",
-    "C": "charging",
-    "Y": "bypass",
-    "E": "ECO",
-}
-
-
 class DeviceMode(Reading):
     """QMOD: one letter; a letter that no document has is kept as it is."""
 
@@ -234,11 +221,11 @@ class DeviceMode(Reading):
     @property
     def known(self) -> bool:
         """True when a document says what the letter means."""
-        return self.mode in MODES
+        return self.mode in MODE_NAMES
 
     def derived(self) -> dict[str, Any]:
         """Return the name of the mode."""
-        return {"mode_name": MODES.get(self.mode, "unknown")}
+        return {"mode_name": MODE_NAMES.get(self.mode, "unknown")}
 
 
 class Warnings(Reading):
