@@ -1,7 +1,8 @@
-"""`./dev` says how it is used without setting anything up."""
+"""`./dev` says how it is used, and sets up what is missing or broken."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -34,3 +35,35 @@ def test_help_is_all_that_help_does(tmp_path: Path, words: str) -> None:
     ]
     assert not any("#" in line or "set -eu" in line for line in rest)
     assert [path.name for path in tmp_path.iterdir()] == ["dev"]
+
+
+def test_a_broken_environment_is_made_anew(tmp_path: Path) -> None:
+    """One that was not finished, and one that another Python has left."""
+    shutil.copy(DEV, tmp_path / "dev")
+    venv = tmp_path / "venv"
+    for damage in (".made", "bin/python"):
+        done = set_up(tmp_path, venv)
+        assert "making" in done, damage
+        assert "making" not in set_up(tmp_path, venv)
+        (venv / damage).unlink()
+
+
+def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    shutil.copy(DEV, tmp_path / "dev")
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "venv/letter").write_text("dear")
+    assert "is no Python environment" in set_up(tmp_path, tmp_path / "venv")
+    assert (tmp_path / "venv/letter").read_text() == "dear"
+
+
+def set_up(project: Path, venv: Path) -> str:
+    """Return what `./dev` says until pip finds nothing to install."""
+    done = subprocess.run(
+        [project / "dev", "decode"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"MPPDBUS_VENV": str(venv)},
+    )
+    assert done.returncode == 1
+    return done.stderr

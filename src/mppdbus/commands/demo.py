@@ -162,6 +162,10 @@ async def _until_death(
         await asyncio.gather(watch, death, scene, return_exceptions=True)
 
 
+async def _remove(folder: Path) -> None:
+    await asyncio.to_thread(shutil.rmtree, folder)
+
+
 @asynccontextmanager
 async def _running_demo(progress: Progress, speed: float) -> AsyncIterator[RunningDemo]:
     """Start the bus, the inverter and the driver; all of it goes in the end."""
@@ -169,7 +173,7 @@ async def _running_demo(progress: Progress, speed: float) -> AsyncIterator[Runni
         raise ConfigError("dbus-daemon is not here; install the package dbus")
     async with AsyncExitStack() as stack:
         folder = await asyncio.to_thread(_folder)
-        stack.push_async_callback(asyncio.to_thread, shutil.rmtree, folder)
+        stack.push_async_callback(_remove, folder)
         port, socket = folder / "inverter", folder / "bus"
         bus = f"unix:path={socket}"
         bus_config, config = folder / "bus.conf", folder / "config.toml"
