@@ -190,16 +190,16 @@ REFUSED = """
 !  no section [MPPSOLAR], so not the config.ini of dbus-mppsolar; name that file
 [[inverter]]!port = "/dev/x"  no section [MPPSOLAR], so not the config.ini
 [MPPSOLAR]!PORT  line 2: "PORT" is no option; write KEY = value
-[MPPSOLAR]!PORT=COM3  line 2: PORT: "COM3" is no port; use "/dev/ttyUSB0",
-[MPPSOLAR]!PORT=  line 2: PORT: no port is given; use "/dev/ttyUSB0",
-[MPPSOLAR]!PROTOCOL=PI18  line 2: PROTOCOL: "PI18" is another protocol, and this daemon
-[MPPSOLAR]!PROTOCOL=PI17  line 2: PROTOCOL: "PI17" is another protocol, and this daemon
-[MPPSOLAR]!BAUD_RATE=2401  line 2: BAUD_RATE: "2401" is no speed of a port; use 1200,
-[MPPSOLAR]!TIMEOUT=soon  line 2: TIMEOUT: "soon" is no number; use a number of seconds
-[MPPSOLAR]!TIMEOUT=nan  line 2: TIMEOUT: "nan" is no number; use a number of seconds
-[MPPSOLAR]!POLL_INTERVAL=  line 2: POLL_INTERVAL: "" is no number; use a number of milli
-[MPPSOLAR]!DEBUG=maybe  line 2: DEBUG: "maybe" is not yes or no; use True or False
-[MPPSOLAR]![DBUS]!DEVICE_INSTANCE=-1  line 3: DEVICE_INSTANCE: "-1" is no device inst
+[MPPSOLAR]!PORT=COM3  [MPPSOLAR] PORT: "COM3" is no port; use "/dev/ttyUSB0",
+[MPPSOLAR]!PORT=  [MPPSOLAR] PORT: no port is given; use "/dev/ttyUSB0",
+[MPPSOLAR]!PROTOCOL=PI18  [MPPSOLAR] PROTOCOL: "PI18" is another protocol, and this
+[MPPSOLAR]!PROTOCOL=PI17  [MPPSOLAR] PROTOCOL: "PI17" is another protocol, and this
+[MPPSOLAR]!BAUD_RATE=2401  [MPPSOLAR] BAUD_RATE: "2401" is no speed of a port; use 1200,
+[MPPSOLAR]!TIMEOUT=soon  [MPPSOLAR] TIMEOUT: "soon" is no number; use a number of sec
+[MPPSOLAR]!TIMEOUT=nan  [MPPSOLAR] TIMEOUT: "nan" is no number; use a number of sec
+[MPPSOLAR]!POLL_INTERVAL=  [MPPSOLAR] POLL_INTERVAL: "" is no number; use a number of mi
+[MPPSOLAR]!DEBUG=maybe  [MPPSOLAR] DEBUG: "maybe" is not yes or no; use True or False
+[MPPSOLAR]![DBUS]!DEVICE_INSTANCE=-1  [DBUS] DEVICE_INSTANCE: "-1" is no device inst
 """
 
 
@@ -215,10 +215,10 @@ def test_what_cannot_be_converted(row: str) -> None:
 def test_all_problems_are_told_at_once() -> None:
     with pytest.raises(ConfigError) as caught:
         convert("[MPPSOLAR]\nPORT=x\nBAUD_RATE=x\nPROTOCOL=x", "config.ini")
-    assert [line.split(": ")[1:3] for line in str(caught.value).splitlines()] == [
-        ["line 2", "PORT"],
-        ["line 3", "BAUD_RATE"],
-        ["line 4", "PROTOCOL"],
+    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == [
+        "[MPPSOLAR] PORT",
+        "[MPPSOLAR] BAUD_RATE",
+        "[MPPSOLAR] PROTOCOL",
     ]
 
 

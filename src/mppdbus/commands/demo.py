@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import shutil
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from mppdbus.commands.output import DONE, Output
 from mppdbus.commands.progress import Progress
 from mppdbus.commands.view.screen import display
 from mppdbus.commands.view.sources import BusSource
+from mppdbus.config.toml_writer import toml_value
 from mppdbus.errors import ConfigError, NoReply
 from mppdbus.host.signals import until_told
 from mppdbus.venus.dbus.client import BusWatcher
@@ -179,7 +179,7 @@ async def _running_demo(progress: Progress, speed: float) -> AsyncIterator[Runni
         bus_config, config = folder / "bus.conf", folder / "config.toml"
         bus_config.write_text(BUS.format(socket=socket))
         config.write_text(
-            CONFIG.format(bus=json.dumps(bus), port=json.dumps(f"serial:{port}"))
+            CONFIG.format(bus=toml_value(bus), port=toml_value(f"serial:{port}"))
         )
 
         async def start(name: str, *command: str, **environment: str) -> Child:

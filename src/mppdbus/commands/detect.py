@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mppdbus.commands.output import DONE, NO_DEVICE, Output
 from mppdbus.commands.progress import Progress
 from mppdbus.commands.target import at_port
+from mppdbus.config.toml_writer import toml_value
 from mppdbus.errors import OtherProtocol, kind_of
 from mppdbus.host.ports import Candidate, Verdict, candidates
 from mppdbus.inverter.detection import Detection, detect
@@ -168,11 +168,11 @@ def toml(found: list[Detection], ports: dict[str, Candidate]) -> list[str]:
     for number, one in enumerate(found, 1):
         lines += ["", "[[inverter]]"] if lines else ["[[inverter]]"]
         if len(found) > 1:
-            lines.append(f"name = {json.dumps(f'inverter {number}')}")
+            lines.append(f"name = {toml_value(f'inverter {number}')}")
         candidate = ports.get(one.port.path)
-        lines.append(f"port = {json.dumps(_stable(one.port, candidate))}")
+        lines.append(f"port = {toml_value(_stable(one.port, candidate))}")
         if one.serial:
-            lines.append(f"serial = {json.dumps(one.serial)}")
+            lines.append(f"serial = {toml_value(one.serial)}")
     return lines
 
 

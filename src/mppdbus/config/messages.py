@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, in words that its owner can act on."""
+"""Error messages about a configuration, which its owner can act on."""
 
 import json
 import re
@@ -21,12 +21,12 @@ _SYNTAX_ADVICE = {
     "Cannot overwrite a value": "the same key stands there twice",
     "Expected '=' after a key in a key/value pair": "a line is: key = value",
 }
-_MANY = 48  # characters of a value that a message shows
+LONGEST_SHOWN = 48  # characters of a value in a message
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def show(value: object) -> str:
-    """Show a value as the file has it, on one line and never long."""
+    """Return a value as the file has it, on one line, shortened."""
     if isinstance(value, int) and not isinstance(value, bool):
         text = str(value) if value.bit_length() < 200 else "a huge number"
     elif isinstance(value, bool | str):
@@ -38,14 +38,14 @@ def show(value: object) -> str:
     return plain(text)
 
 
-def plain(text: str, most: int = _MANY) -> str:
-    """Bring a text onto one line of at most so many characters."""
+def plain(text: str, most: int = LONGEST_SHOWN) -> str:
+    """Return a text on one line, cut to `most` characters."""
     text = "".join(c if c.isprintable() else f"\\u{ord(c):04X}" for c in text)
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def place(loc: Iterable[int | str]) -> str:
-    """Name a place as people count: ``inverter[1].poll`` is in the first one."""
+    """Return where in the file something is: ``inverter[1].poll``, counted from 1."""
     text = ""
     for part in loc:
         if isinstance(part, int):
@@ -60,7 +60,7 @@ MOVED = {"soc": "[battery]"}  # keys that another section had before
 
 
 def unknown_key(key: str, known: Collection[str]) -> str:
-    """Refuse a key, and say which one was probably meant."""
+    """Return the message about an unknown key, with the one that was probably meant."""
     if key in MOVED and key not in known:
         return f"{show(key)} stands in the section {MOVED[key]} now"
     if meant := closest(key, known):
@@ -69,25 +69,25 @@ def unknown_key(key: str, known: Collection[str]) -> str:
 
 
 def bad_value(kind: str, value: object, context: Mapping[str, object]) -> str:
-    """Say what is wrong with a value; `kind` and `context` are those of pydantic."""
+    """Return the message about a value; `kind` and `context` are those of pydantic."""
     if kind in _LIMITS:
         comparison, key = _LIMITS[kind]
         return f"{show(value)} is {comparison} {float(str(context[key])):g}"
     if kind == "value_error":
         return str(context["error"])
     if wanted := _WANTED.get(kind):
-        return f"{show(value)} is {_sort_of(value)}not {wanted}"
+        return f"{show(value)} is {_type_name(value)}not {wanted}"
     return f"{show(value)} is not allowed"
 
 
-def _sort_of(value: object) -> str:
+def _type_name(value: object) -> str:
     if isinstance(value, str):
         return "text, "
     return "a yes or no, " if isinstance(value, bool) else ""
 
 
 def bad_syntax(message: str, text: str) -> str:
-    """Say where TOML text cannot be read; `message` is that of tomli."""
+    """Return the message about text that is no TOML; `message` is that of tomli."""
     if "[mppsolar]" in text.lower():
         return "this is the ini file of dbus-mppsolar; convert it first"
     what, _, where = message.splitlines()[0].partition(" (at ")
@@ -102,8 +102,8 @@ def bad_syntax(message: str, text: str) -> str:
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """Find what was probably meant: within two typing errors, or a part of it."""
-    word = word[:_MANY].lower()
+    """Return the nearest known word: two typing errors away, or a part of it."""
+    word = word[:LONGEST_SHOWN].lower()
     near = sorted((_distance(word, name), name) for name in known)
     if near and near[0][0] <= min(2, len(word) - 1):
         return near[0][1]
@@ -112,7 +112,7 @@ def closest(word: str, known: Iterable[str]) -> str | None:
 
 
 def _distance(a: str, b: str) -> int:
-    """Levenshtein: how many letters to insert, drop or change."""
+    """Return the Levenshtein distance: letters to insert, drop or change."""
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):
         above, row = row, [i]
@@ -121,12 +121,7 @@ def _distance(a: str, b: str) -> int:
     return row[-1]
 
 
-def in_toml(value: str | float) -> str:
-    """Write a printable text or a number as a TOML value."""
-    return json.dumps(value, ensure_ascii=False)
-
-
 def any_of(values: Iterable[object]) -> str:
-    """List the values to choose from: ``"grid", "shore" or "none"``."""
+    """Return the values to choose from: ``"grid", "shore" or "none"``."""
     *most, last = (show(value) for value in values)
     return f"{', '.join(most)} or {last}"

@@ -1,7 +1,7 @@
-"""config.toml as frozen models; every error is one that its owner can act on.
+"""config.toml as frozen pydantic models, with errors that its owner can act on.
 
-Reading touches the disk (the file, and links that ports may be): do it before the event
-loop runs. Places in messages count from one: ``inverter[1]`` is the first.
+Reading looks at the disk (the file, and ports that are links), so it blocks: do it
+before the event loop runs. Messages count from one: ``inverter[1]`` is the first.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""From the config.ini of dbus-mppsolar to a config.toml that says what became of it.
+"""Converts the config.ini of dbus-mppsolar to config.toml, with remarks.
 
 Its keys: [MPPSOLAR] PORT, BAUD_RATE, PROTOCOL, TIMEOUT (seconds), POLL_INTERVAL
 (milliseconds), DEBUG; [DBUS] SERVICE_NAME, DEVICE_INSTANCE; [VENUS] PRODUCT_NAME.
@@ -6,42 +6,31 @@ Its keys: [MPPSOLAR] PORT, BAUD_RATE, PROTOCOL, TIMEOUT (seconds), POLL_INTERVAL
 
 import re
 from collections.abc import Callable, Iterator
+from configparser import ConfigParser, MissingSectionHeaderError, ParsingError
 from dataclasses import dataclass
 from math import isfinite
 from textwrap import wrap
 
-from mppdbus.config.messages import any_of, in_toml, plain, show
+from mppdbus.config.messages import any_of, plain, show
 from mppdbus.config.models import BARE_BUS_NAME, BAUDS, BUS_NAME, NAME, InverterConfig
+from mppdbus.config.toml_writer import toml_value
 from mppdbus.errors import ConfigError
 from mppdbus.transport.port_url import parse_port
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """A line ``key = value`` of the ini file, section and key in capitals."""
-
-    section: str
-    key: str
-    value: str
-    line: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Option:
-    """A line of the new file under its remark; without a value, the remark alone."""
+    """A line of the new file and the remark above it; value None: the remark alone."""
 
     key: str
     value: str | float | None
     remark: str
 
 
+_Key = tuple[str, str]  # section and key, in capitals
 _Rule = Callable[[str], Iterator[_Option]]
 
 _DIALECTS = {"PI30MAX": "pi30max", "PI30REVO": "revo", "PI41": "pi41"}
-_SWITCH = {
-    "1": True, "yes": True, "true": True, "on": True,
-    "0": False, "no": False, "false": False, "off": False,
-}  # fmt: skip
 _HYBRID = (
     'For a hybrid inverter profile = "hybrid" is better: Venus OS then shows its AC '
     "input too, under another name on D-Bus. To change, remove the next two lines."
@@ -63,46 +52,55 @@ def convert(text: str, source: str) -> str:
 
     Raises ConfigError with every problem, one a line, after `source`.
     """
-    entries = _read(text, source)
     options: dict[str, _Option] = {}
-    dropped, problems = [], []
-    for entry in entries:
-        rule = _RULES.get((entry.section, entry.key))
+    dropped: list[str] = []
+    problems: list[str] = []
+    for (section, key), value in _read(text, source).items():
+        rule = _RULES.get((section, key))
         try:
-            new = {option.key: option for option in rule(entry.value)} if rule else {}
+            new = {option.key: option for option in rule(value)} if rule else {}
         except ValueError as error:
-            problems.append(f"{source}: line {entry.line}: {entry.key}: {error}")
+            problems.append(f"{source}: [{section}] {key}: {error}")
             continue
         options |= new
         if not new:
-            dropped.append(entry)
+            why = _DROPPED.get(key, "mppdbus has no such option")
+            dropped.append(f"{plain(f'[{section}] {key} = {value}', 100)}: {why}")
     if problems:
         raise ConfigError("\n".join(problems))
     _complete(options)
     return "\n".join(_write(options, dropped, source))
 
 
-def _read(text: str, source: str) -> list[_Entry]:
-    entries: dict[tuple[str, str], _Entry] = {}
-    sections = [""]
-    problems = []
-    for number, written in enumerate(text.splitlines(), 1):
-        line = re.split(r"(?:^|\s)[#;]", written, maxsplit=1)[0].strip("\ufeff \t")
-        if match := re.fullmatch(r"\[([^\[\]]*)\]", line):
-            sections.append(match[1].strip().upper())
-        elif match := re.fullmatch(r"([^=:]+?)\s*[=:]\s*(.*)", line):
-            section, key = sections[-1], match[1].upper()
-            value = re.sub(r"""^(["'])(.*)\1$""", r"\2", match[2])
-            entries[section, key] = _Entry(section, key, value, number)
-        elif line:
-            what = f"{show(line)} is no option"
-            problems.append(f"{source}: line {number}: {what}; write KEY = value")
-    if "MPPSOLAR" not in sections:
+def _read(text: str, source: str) -> dict[_Key, str]:
+    """Return all values, without quotes; of a key that stands twice, the last."""
+    lines = text.removeprefix("\ufeff").splitlines()
+    parser = ConfigParser(
+        strict=False, interpolation=None, inline_comment_prefixes=("#", ";"),
+        default_section="",  # [DEFAULT] is a section like any other
+    )  # fmt: skip
+    parser.optionxform = str.upper  # type: ignore[assignment, method-assign]
+    bad_lines: list[int] = []
+    try:
+        parser.read_file(lines)
+    except MissingSectionHeaderError as error:
+        bad_lines = [error.lineno]
+    except ParsingError as error:
+        bad_lines = [number for number, _ in error.errors]
+    names = {section: section.strip().upper() for section in parser.sections()}
+    if "MPPSOLAR" not in names.values():
         what = "no section [MPPSOLAR], so not the config.ini of dbus-mppsolar"
         raise ConfigError(f"{source}: {what}; name that file")
-    if problems:
-        raise ConfigError("\n".join(problems))
-    return list(entries.values())
+    if bad_lines:
+        shown = ((number, show(lines[number - 1].strip())) for number in bad_lines)
+        problems = (f"line {n}: {line} is no option" for n, line in shown)
+        advice = "write KEY = value"
+        raise ConfigError("\n".join(f"{source}: {p}; {advice}" for p in problems))
+    return {
+        (name, key): re.sub(r"""^(["'])(.*)\1$""", r"\2", value)
+        for section, name in names.items()
+        for key, value in parser.items(section)
+    }
 
 
 def _port(value: str) -> Iterator[_Option]:
@@ -161,7 +159,7 @@ def _instead_of(wanted: float, fitted: float) -> str:
 
 
 def _debug(value: str) -> Iterator[_Option]:
-    wanted = _SWITCH.get(value.lower())
+    wanted = ConfigParser.BOOLEAN_STATES.get(value.lower())
     if wanted is None:
         raise ValueError(f"{show(value)} is not yes or no; use True or False")
     if wanted:
@@ -205,7 +203,7 @@ def _complete(options: dict[str, _Option]) -> None:
 
 
 def _write(
-    options: dict[str, _Option], dropped: list[_Entry], source: str
+    options: dict[str, _Option], dropped: list[str], source: str
 ) -> Iterator[str]:
     yield f"# Converted from {plain(source)} of dbus-mppsolar."
     yield ""
@@ -216,19 +214,14 @@ def _write(
         if option := options.get(key):
             yield from _lines(option)
     if dropped:
-        yield ""
-        yield "# Not taken over:"
-    for entry in dropped:
-        why = _DROPPED.get(entry.key, "mppdbus has no such option")
-        where = f"[{entry.section}] {entry.key} = {entry.value}"
-        yield f"#   {plain(where, 100)}: {why}"
+        yield from ("", "# Not taken over:", *(f"#   {line}" for line in dropped))
     yield ""
 
 
 def _lines(option: _Option) -> Iterator[str]:
     yield from wrap(option.remark, 86, initial_indent="# ", subsequent_indent="# ")
     if option.value is not None:
-        yield f"{option.key} = {in_toml(option.value)}"
+        yield f"{option.key} = {toml_value(option.value)}"
 
 
 _RULES: dict[tuple[str, str], _Rule] = {
