@@ -15,21 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mppdbus.commands.demo import BUS
+
 HERE = Path(__file__).parent
 PATIENCE = 5.0  # s
 
-_BUS = """\
-<busconfig>
-  <type>custom</type>
-  <listen>unix:path={socket}</listen>
-  <auth>EXTERNAL</auth>
-  <policy context="default">
-    <allow send_destination="*" eavesdrop="true"/>
-    <allow eavesdrop="true"/>
-    <allow own="*"/>
-  </policy>
-</busconfig>
-"""
 _CONFIG = """\
 [dbus]
 bus = "{address}"
@@ -84,7 +74,7 @@ def compile_modules(folder: Path) -> None:
 def private_bus(folder: Path) -> Iterator[str]:
     """Run a bus of our own; yields its address."""
     socket, config = folder / "bus", folder / "bus.conf"
-    config.write_text(_BUS.format(socket=socket))
+    config.write_text(BUS.format(socket=socket))
     command = ["dbus-daemon", f"--config-file={config}", "--nofork", "--nopidfile"]
     with _running(command, folder):
         _await(socket)

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from helpers.commands import FRAMES, cli, command
-from mppdbus.commands.decode import judge
-from mppdbus.commands.reading_text import NO_CHECKSUM, in_words
+from mppdbus.commands.decode import decode_all
+from mppdbus.commands.decoded_reply import NO_CHECKSUM, in_words
 from mppdbus.protocol.framing import (
     ResponseFramer,
     checksum,
@@ -22,8 +22,8 @@ from mppdbus.protocol.framing import (
     encode_request,
 )
 from mppdbus.protocol.queries import UNEXPLAINED, base_command
-from mppdbus.recording.pasted import Form, parse_line
-from mppdbus.recording.query_guess import guess
+from mppdbus.recording.pasted_replies import Notation, parse_line
+from mppdbus.recording.query_guess import guess_query
 
 QPIGS = (
     "230.1 49.9 230.0 50.0 0712 0635 014 369 52.90 003 097 0037 06.2 145.1 00.00 "
@@ -46,7 +46,7 @@ def known(frame: dict[str, Any]) -> bool:
 
 def decoded(*lines: str, dialect: str = "auto") -> list[dict[str, Any]]:
     pasted = [parse_line(number, line) for number, line in enumerate(lines, 1)]
-    return [result.record() for result in judge([p for p in pasted if p], dialect)]
+    return [result.record() for result in decode_all([p for p in pasted if p], dialect)]
 
 
 def one(line: str) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def one(line: str) -> dict[str, Any]:
 
 
 def test_every_recorded_reply_is_decoded_or_refused_by_its_right_name() -> None:
-    results = judge([reply for reply in JOURNAL if reply is not None])
+    results = decode_all([reply for reply in JOURNAL if reply is not None])
     for frame, result in zip(RECORDED, results, strict=True):
         record = result.record()
         assert record["command"] == frame["command"]
@@ -71,7 +71,7 @@ def test_every_recorded_reply_is_decoded_or_refused_by_its_right_name() -> None:
 
 
 def test_what_was_read_from_the_display_is_what_is_decoded() -> None:
-    results = judge([reply for reply in JOURNAL if reply is not None])
+    results = decode_all([reply for reply in JOURNAL if reply is not None])
     compared = 0
     for frame, result in zip(RECORDED, results, strict=True):
         values = result.record().get("values", {})
@@ -257,13 +257,13 @@ def test_the_shape_of_a_long_reply_tells_its_command(frame: dict[str, Any]) -> N
     payload = ResponseFramer().feed(bytes.fromhex(frame["response_hex"]))[0].payload
     command = base_command(frame["command"])
     alike = {"QMUCHGCR": "QMCHGCR", "QMSCHGCR": "QMCHGCR"}
-    assert guess(payload) == [alike.get(command, command)]
+    assert guess_query(payload) == [alike.get(command, command)]
 
 
 def test_a_checksum_of_two_blanks_is_no_end_of_the_text() -> None:
     pasted = parse_line(1, "(B" + checksum(b"(B").decode("latin-1"))
     assert pasted is not None
-    assert pasted.form is Form.TEXT
+    assert pasted.notation is Notation.TEXT
     assert one("(B" + checksum(b"(B").decode("latin-1"))["values"]["mode"] == "B"
 
 

@@ -12,13 +12,12 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import tomli
 
-from helpers.commands import MPPDBUS, Simulated, cli, command, simulated
+from helpers.commands import HASTE, MPPDBUS, Simulated, cli, command, simulated
 from mppdbus.commands import detect
 from mppdbus.commands.target import at_port
 from mppdbus.config.models import parse
@@ -27,13 +26,6 @@ from mppdbus.inverter.detection import detect as detect_at
 from mppdbus.protocol.framing import encode_reply
 
 Capture = pytest.CaptureFixture[str]
-HASTE = ("--timeout", "0.3", "--baud", "115200")  # the simulator is unpaced
-
-
-@pytest.fixture
-def inverter(tmp_path: Path) -> Iterator[Simulated]:
-    with simulated(tmp_path, "--profile", "max-8000") as unit:
-        yield unit
 
 
 # -- detect --------------------------------------------------------------------------

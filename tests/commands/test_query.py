@@ -6,12 +6,11 @@ import json
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from helpers.commands import MPPDBUS, Simulated, command, simulated
+from helpers.commands import HASTE, MPPDBUS, Simulated, command, simulated
 from mppdbus.cli import main
 from mppdbus.commands.query import checked, hex_dump
 from mppdbus.errors import ConfigError
@@ -19,13 +18,6 @@ from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.framing import encode_reply
 
 Capture = pytest.CaptureFixture[str]
-HASTE = ("--timeout", "0.3", "--baud", "115200")  # the simulator is unpaced
-
-
-@pytest.fixture
-def inverter(tmp_path: Path) -> Iterator[Simulated]:
-    with simulated(tmp_path, "--profile", "max-8000") as unit:
-        yield unit
 
 
 # -- query ---------------------------------------------------------------------------

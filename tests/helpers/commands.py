@@ -18,6 +18,7 @@ from helpers.places import TESTS
 from mppdbus.cli import main
 
 MPPDBUS = (sys.executable, "-m", "mppdbus")
+HASTE = ("--timeout", "0.3", "--baud", "115200")  # for a simulator that is unpaced
 FRAMES = TESTS / "frames" / "frames.jsonl"
 
 

@@ -20,7 +20,7 @@ from mppdbus.protocol.dialects import (
 from mppdbus.protocol.dialects.identification import DECISIVE, Clue, clues_of
 from mppdbus.protocol.queries import base_command, decode
 from mppdbus.protocol.replies.fields import Reading
-from mppdbus.recording import Entry, judge, read
+from mppdbus.recording import Entry, judge_reply, read
 from mppdbus.recording.masking import made_up, serial_in
 
 FOLDER = TESTS / "frames"
@@ -174,7 +174,7 @@ def _key(entry: Entry, path: Path, serial: str) -> tuple[str, ...]:
 def _serial(entries: Iterable[Entry]) -> str:
     """Return the serial number of a journal, mostly a made-up one; "" without."""
     for entry in entries:
-        payload = judge(entry.command, entry.response).payload
+        payload = judge_reply(entry.command, entry.response).payload
         if entry.command == "QID" and payload:
             return serial_in("QID", payload) or ""
     return ""
@@ -204,7 +204,7 @@ def _of_lines(entries: list[Entry], path: Path) -> Iterator[str]:
     seen: set[str] = set()
     strange: set[tuple[str, str]] = set()
     for entry in entries:
-        verdict = judge(entry.command, entry.response, entry.variant)
+        verdict = judge_reply(entry.command, entry.response, entry.variant)
         if entry.id in seen:
             yield f"{entry.id}: two replies have this id"
         seen.add(entry.id)
@@ -263,7 +263,7 @@ def _weights(clues: Iterable[Clue]) -> str:
 def _reply(entry: Entry, path: Path) -> Reply | None:
     if entry.quality not in SEEN or entry.command.startswith("("):
         return None
-    payload = judge(entry.command, entry.response, entry.variant).payload
+    payload = judge_reply(entry.command, entry.response, entry.variant).payload
     if payload is None:
         return None
     short = entry.id.split("-")[0]

@@ -20,7 +20,7 @@ from helpers.places import ROOT
 from helpers.simulator import inverter_of
 from mppdbus.cli import COMMANDS
 from mppdbus.protocol.framing import encode_reply, encode_request
-from mppdbus.recording import Exchange, Origin, make, write
+from mppdbus.recording import Exchange, RecordedUnit, entries_of, write
 from mppdbus.simulator.line.simulator import simulate
 
 GUIDE = (ROOT / "docs" / "adding-an-inverter.md").read_text(encoding="utf-8")
@@ -83,7 +83,7 @@ def record(path: Path, family: str, scene: str, **replies: str) -> None:
         Exchange(query, encode_request(query), encode_reply(payload))
         for query, payload in (said | replies).items()
     ]
-    write(path, make(exchanges, Origin("Invented 5 kW", family, "a test")))
+    write(path, entries_of(exchanges, RecordedUnit("Invented 5 kW", family, "a test")))
 
 
 def odd_replies() -> dict[str, str]:

@@ -21,7 +21,7 @@ from helpers.simulator import inverter_of
 from mppdbus.protocol.dialects import DIALECTS, warning_bits
 from mppdbus.protocol.framing import encode_reply, encode_request
 from mppdbus.protocol.queries import decode
-from mppdbus.recording import Exchange, Origin, make, write
+from mppdbus.recording import Exchange, RecordedUnit, entries_of, write
 from mppdbus.simulator.line.simulator import simulate
 
 FILES = sorted(FOLDER.glob("*.jsonl"))
@@ -80,7 +80,9 @@ def journal(folder: Path, *, mask: bool = True, **replies: str) -> Path:
         for query, payload in said.items()
     ]
     path = folder / "unit.jsonl"
-    write(path, make(exchanges, Origin("MAX", "pi30max", "a test"), mask=mask))
+    write(
+        path, entries_of(exchanges, RecordedUnit("MAX", "pi30max", "a test"), mask=mask)
+    )
     return path
 
 
@@ -181,7 +183,7 @@ def test_a_family_that_is_guessed_is_told(
     payload = inverter_of(simulate("axpert-5000")).answer(query) or ""
     exchange = Exchange(query, encode_request(query), encode_reply(payload))
     path = tmp_path / "unit.jsonl"
-    write(path, make([exchange], Origin("one", family, "a test")))
+    write(path, entries_of([exchange], RecordedUnit("one", family, "a test")))
     assert [text.split(". Add")[0] for text in problems(path)] == wanted
 
 

@@ -23,10 +23,10 @@ from mppdbus.recording import (
     Entry,
     Exchange,
     Masker,
-    Origin,
     Quality,
-    judge,
-    make,
+    RecordedUnit,
+    entries_of,
+    judge_reply,
     parse,
     read,
     write,
@@ -35,7 +35,7 @@ from mppdbus.recording.masking import made_up
 
 SERIAL = "92932105100123"
 OTHER = "92932105100456"
-ORIGIN = Origin("VMIII-5000", "pi30vm3", "a test")
+UNIT = RecordedUnit("VMIII-5000", "pi30vm3", "a test")
 CORPUS = TESTS / "frames" / "frames.jsonl"
 QPGS = (
     "1 {} L 00 122.9 59.98 122.9 59.98 0331 0272 013 56.1 004 100 000.0 004 01577 "
@@ -70,7 +70,7 @@ NOT_FROM_THE_BYTES = {"synthetic", "paste-artefact", "genuine-odd", "reconstruct
     ids=ids([f for f in FRAMES if f.quality not in NOT_FROM_THE_BYTES]),
 )
 def test_the_corpus_is_judged_as_people_judged_it(frame: Recorded) -> None:
-    verdict = judge(frame.command, frame.response)
+    verdict = judge_reply(frame.command, frame.response)
     whole = frame.crc != "invalid-as-recorded"
     assert (verdict.crc is Crc.RECORDED) is whole
     if frame.quality == "echo":
@@ -99,17 +99,17 @@ def test_the_corpus_is_judged_as_people_judged_it(frame: Recorded) -> None:
     ],
 )
 def test_what_can_come(response: bytes, quality: Quality, crc: Crc) -> None:
-    verdict = judge("QMOD", response)
+    verdict = judge_reply("QMOD", response)
     assert (verdict.quality, verdict.crc) == (quality, crc)
 
 
 def test_a_strange_reply_is_kept_with_what_is_strange() -> None:
-    verdict = judge("QPIRI", encode_reply("230.0 21.7 230.0"))
+    verdict = judge_reply("QPIRI", encode_reply("230.0 21.7 230.0"))
     assert verdict.quality is Quality.GOOD
     assert verdict.note == f"unknown layout: 3 fields where {known_counts('QPIRI')}"
-    verdict = judge("QMOD", encode_reply("42"))
+    verdict = judge_reply("QMOD", encode_reply("42"))
     assert (verdict.note or "").startswith("does not fit its layout: ")
-    assert judge("QPI", encode_reply("PI18")).quality is Quality.OTHER_PROTOCOL
+    assert judge_reply("QPI", encode_reply("PI18")).quality is Quality.OTHER_PROTOCOL
 
 
 def test_a_reply_is_judged_by_the_layouts_of_its_family(
@@ -119,10 +119,10 @@ def test_a_reply_is_judged_by_the_layouts_of_its_family(
     row = replace(DIALECTS["pi30"], name="pi30own", queries=QUERIES | own)
     monkeypatch.setitem(DIALECTS, "pi30own", row)
     reply = replied("QPIRI", "230.0 21.7 230.0")
-    assert judge("QPIRI", reply.response, "pi30own").note is None
-    (entry,) = make([reply], Origin("one", "pi30own", "a test"))
+    assert judge_reply("QPIRI", reply.response, "pi30own").note is None
+    (entry,) = entries_of([reply], RecordedUnit("one", "pi30own", "a test"))
     assert entry.note is None
-    (entry,) = make([reply], ORIGIN)
+    (entry,) = entries_of([reply], UNIT)
     assert (entry.note or "").startswith("unknown layout: 3 fields")
 
 
@@ -130,7 +130,7 @@ def test_a_reply_is_judged_by_the_layouts_of_its_family(
 
 
 def test_a_line_has_the_keys_of_the_corpus() -> None:
-    (entry,) = make([replied("QMOD", "B", t_ms=1200, ms=110)], ORIGIN)
+    (entry,) = entries_of([replied("QMOD", "B", t_ms=1200, ms=110)], UNIT)
     assert json.loads(entry.as_line()) == {
         "id": "r0001-qmod-pi30vm3",
         "model": "VMIII-5000",
@@ -149,28 +149,28 @@ def test_a_line_has_the_keys_of_the_corpus() -> None:
 
 def test_noise_in_front_goes_and_the_padding_of_hid_stays() -> None:
     noisy = b"\xff(cut" + encode_reply("B") + bytes(3)
-    (entry,) = make([asked("QMOD", noisy)], ORIGIN)
+    (entry,) = entries_of([asked("QMOD", noisy)], UNIT)
     assert entry.response == encode_reply("B") + bytes(3)
-    (entry,) = make([asked("QMOD", noisy + b"x", final=False)], ORIGIN)
+    (entry,) = entries_of([asked("QMOD", noisy + b"x", final=False)], UNIT)
     assert entry.response == noisy + b"x"
     assert entry.quality == "superseded"
 
 
 def test_a_damaged_copy_in_front_is_not_taken_for_the_reply() -> None:
     damaged = b"(B\xe7\xc8"
-    (entry,) = make([asked("QMOD", damaged + encode_reply("B"))], ORIGIN)
+    (entry,) = entries_of([asked("QMOD", damaged + encode_reply("B"))], UNIT)
     assert entry.response == encode_reply("B")
 
 
 def test_an_unusual_request_is_kept() -> None:
     odd = encode_request("QCHGS", zero_as_one=True)
     one = Exchange("QCHGS", odd, encode_reply("00.3 54.0 25.0 55.4"))
-    (entry,) = make([one], ORIGIN)
+    (entry,) = entries_of([one], UNIT)
     assert entry.request_hex == odd.hex()
 
 
 def test_silence_is_a_line_too() -> None:
-    (entry,) = make([asked("QBMS", b"")], ORIGIN)
+    (entry,) = entries_of([asked("QBMS", b"")], UNIT)
     assert (entry.quality, entry.response_hex) == ("silent", "")
 
 
@@ -193,7 +193,10 @@ def everything_of(serial: str, other: str = OTHER) -> list[Exchange]:
 
 def test_serials_are_replaced_and_nothing_else() -> None:
     exchanges = everything_of(SERIAL)
-    plain, hidden = make(exchanges, ORIGIN, mask=False), make(exchanges, ORIGIN)
+    plain, hidden = (
+        entries_of(exchanges, UNIT, mask=False),
+        entries_of(exchanges, UNIT),
+    )
     text = "".join(entry.as_line() for entry in hidden)
     for telling in (SERIAL, OTHER, SERIAL[:8].encode().hex(), OTHER[:8].encode().hex()):
         assert telling not in text
@@ -213,7 +216,7 @@ def test_serials_are_replaced_and_nothing_else() -> None:
 
 
 def test_a_unit_keeps_its_number_and_two_stay_two() -> None:
-    hidden = {e.command: payload_of(e) for e in make(everything_of(SERIAL), ORIGIN)}
+    hidden = {e.command: payload_of(e) for e in entries_of(everything_of(SERIAL), UNIT)}
     own = hidden["QID"]
     assert re.fullmatch(rb"[0-9]{14}", own)
     assert not bogus_serial(own.decode())
@@ -225,19 +228,19 @@ def test_a_unit_keeps_its_number_and_two_stay_two() -> None:
 
 
 def test_masking_is_the_same_every_time_and_leaves_masked_files_decodable() -> None:
-    first, again = (make(everything_of(SERIAL), ORIGIN) for _ in range(2))
+    first, again = (entries_of(everything_of(SERIAL), UNIT) for _ in range(2))
     assert first == again
     for entry in first:
-        assert judge(entry.command, entry.response).quality is Quality.GOOD
-        assert judge(entry.command, entry.response).note is None
+        assert judge_reply(entry.command, entry.response).quality is Quality.GOOD
+        assert judge_reply(entry.command, entry.response).note is None
 
 
 def test_what_was_masked_before_is_masked() -> None:
-    first = make(everything_of(SERIAL), ORIGIN)
-    again = make([asked(entry.command, entry.response) for entry in first], ORIGIN)
+    first = entries_of(everything_of(SERIAL), UNIT)
+    again = entries_of([asked(entry.command, entry.response) for entry in first], UNIT)
     assert [entry.masked for entry in again] == [entry.masked for entry in first]
     assert [entry.response for entry in again] == [entry.response for entry in first]
-    (real,) = make([replied("QID", SERIAL)], ORIGIN, mask=False)
+    (real,) = entries_of([replied("QID", SERIAL)], UNIT, mask=False)
     assert real.masked is None
     assert made_up("QID", payload_of(first[1]))
     assert not made_up("QID", SERIAL.encode())
@@ -260,14 +263,14 @@ def test_numbers_that_tell_nothing_stay() -> None:
         replied("QPGS1", QPGS.format("0" * 14)),
         replied("QP2GS0", "1 01234 250.0 05.0 01250 250.0 05.0 01250 1111"),
     ]
-    hidden = make(exchanges, ORIGIN)
-    assert hidden == make(exchanges, ORIGIN, mask=False)
+    hidden = entries_of(exchanges, UNIT)
+    assert hidden == entries_of(exchanges, UNIT, mask=False)
 
 
 @pytest.mark.parametrize("final", [True, False])
 def test_a_serial_that_came_late_is_found(final: bool) -> None:  # noqa: FBT001
     late = asked("QMOD", encode_reply(SERIAL) + encode_reply("B"), final=final)
-    text = make([replied("QID", SERIAL), late], ORIGIN)[1].as_line()
+    text = entries_of([replied("QID", SERIAL), late], UNIT)[1].as_line()
     assert SERIAL not in text
     assert SERIAL.encode().hex() not in text
 
@@ -284,26 +287,26 @@ def test_a_serial_that_came_late_is_found(final: bool) -> None:  # noqa: FBT001
 def test_damaged_replies_keep_no_piece_of_a_serial(
     command: str, response: bytes
 ) -> None:
-    hidden = make([asked(command, response), replied("QID", SERIAL)], ORIGIN)[0]
+    hidden = entries_of([asked(command, response), replied("QID", SERIAL)], UNIT)[0]
     assert hidden.masked
     assert re.findall(rb"[1-9]", hidden.response) == []
 
 
 def test_damage_that_has_no_serial_stays_as_it_came() -> None:
     response = encode_reply("230.0 21.7 230.0")[:-5] + b"\r"
-    hidden = make([replied("QID", SERIAL), asked("QPIRI", response)], ORIGIN)[1]
+    hidden = entries_of([replied("QID", SERIAL), asked("QPIRI", response)], UNIT)[1]
     assert (hidden.response, hidden.masked) == (response, None)
 
 
 def test_what_is_said_of_a_strange_reply_holds_no_serial() -> None:
     odd = f"{SERIAL}{'A' * 40}"
-    (hidden,) = make([replied("QID", odd)], ORIGIN)
+    (hidden,) = entries_of([replied("QID", odd)], UNIT)
     assert hidden.note is not None
     assert SERIAL not in hidden.as_line()
 
 
 def test_masking_can_be_left_out() -> None:
-    plain = make([replied("QID", SERIAL)], ORIGIN, mask=False)[0]
+    plain = entries_of([replied("QID", SERIAL)], UNIT, mask=False)[0]
     assert (payload_of(plain), plain.masked, plain.crc) == (
         SERIAL.encode(),
         None,
@@ -320,7 +323,7 @@ def test_no_line_ever_shows_a_serial(serial: str, noise: bytes) -> None:
         asked("QID", noise),
     ]
     if not bogus_serial(serial):
-        for entry in make(exchanges, ORIGIN):
+        for entry in entries_of(exchanges, UNIT):
             assert serial.encode() not in entry.response
 
 
@@ -341,11 +344,11 @@ def test_the_corpus_can_be_read_and_written_back(tmp_path: Path) -> None:
 
 def test_writing_is_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    write(path, make([replied("QMOD", "B")], ORIGIN))
+    write(path, entries_of([replied("QMOD", "B")], UNIT))
     before = path.read_bytes()
 
     def failing() -> object:
-        yield make([replied("QMOD", "L")], ORIGIN)[0]
+        yield entries_of([replied("QMOD", "L")], UNIT)[0]
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):

@@ -12,13 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from helpers.commands import MPPDBUS, Simulated, command, simulated
+from helpers.commands import HASTE, MPPDBUS, Simulated, command, simulated
 from helpers.frames import known_counts
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.recording import Entry, read
 
 Capture = pytest.CaptureFixture[str]
-HASTE = ("--timeout", "0.2", "--baud", "115200")  # the simulator is unpaced
 SERIAL = "92932105100123"  # of the simulated axpert-5000
 
 

@@ -13,7 +13,7 @@ from mppdbus.inverter.link import Link
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.protocol.optional_queries import CAPABILITIES
 from mppdbus.protocol.queries import base_command
-from mppdbus.recording import Exchange, judge
+from mppdbus.recording import Exchange, judge_reply
 from mppdbus.recording.line_tap import Tap
 from mppdbus.recording.recorder import ALWAYS, Recorder, is_query
 from mppdbus.simulator.line.line import Line
@@ -75,7 +75,7 @@ class Done:
 
     @property
     def qualities(self) -> dict[str, str]:
-        return {one.command: judge(one.command, one.response).quality
+        return {one.command: judge_reply(one.command, one.response).quality
                 for one in self.exchanges}  # fmt: skip
 
 
@@ -180,8 +180,9 @@ def test_damage_is_kept_and_asked_again() -> None:
     simulator.scene.apply("fault corrupt QPIRI")
     done = Done(simulator)
     first, second = (e for e in done.exchanges if e.command == "QPIRI")
-    assert (judge("QPIRI", first.response).quality, first.final) == ("corrupt", False)
-    assert (judge("QPIRI", second.response).quality, second.final) == ("good", True)
+    qualities = [judge_reply("QPIRI", e.response).quality for e in (first, second)]
+    assert qualities == ["corrupt", "good"]
+    assert [first.final, second.final] == [False, True]
 
 
 def test_every_byte_and_its_time_are_kept() -> None:

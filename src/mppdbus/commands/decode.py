@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from mppdbus.commands.decoded_reply import DecodedReply
 from mppdbus.commands.output import DONE, SAID_NO, USAGE, Output
-from mppdbus.commands.reading_text import Result
 from mppdbus.errors import (
     ConfigError,
     CorruptReply,
@@ -22,13 +22,13 @@ from mppdbus.errors import (
 from mppdbus.protocol.dialects import DIALECTS, Dialect, Evidence, identify
 from mppdbus.protocol.queries import QUERIES, base_command, decode
 from mppdbus.protocol.replies.fields import Reading
-from mppdbus.recording.pasted import (
-    Pasted,
+from mppdbus.recording.pasted_replies import (
+    PastedReply,
     Payload,
     parse_line,
     payload_of,
 )
-from mppdbus.recording.query_guess import guess
+from mppdbus.recording.query_guess import guess_query
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,7 +56,7 @@ async def run(args: argparse.Namespace) -> int:
     replies, bad_lines = _parse(data)
     refused = False
     output = Output(as_json=args.json)
-    for result in judge(replies, args.dialect):
+    for result in decode_all(replies, args.dialect):
         record = {"id": result.id, **result.record()}
         head = f"{result.id}  {result.command or '(no command)'}"
         output.record(record, "\n".join([head, *result.lines(), ""]))
@@ -81,8 +81,8 @@ def _read(file: str) -> bytes:
         raise ConfigError(f"{file}: cannot be read: {reason}") from error
 
 
-def _parse(data: bytes) -> tuple[list[Pasted], list[tuple[int, str]]]:
-    replies: list[Pasted] = []
+def _parse(data: bytes) -> tuple[list[PastedReply], list[tuple[int, str]]]:
+    replies: list[PastedReply] = []
     bad_lines: list[tuple[int, str]] = []
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         try:
@@ -107,20 +107,22 @@ def _as_text(line: bytes) -> str:
 
 
 @dataclass(slots=True)
-class Judged(Result):
+class DecodedLine(DecodedReply):
     """What became of one written-down reply."""
 
     id: str = ""
 
 
-def judge(replies: list[Pasted], dialect: str = "auto") -> Iterator[Judged]:
+def decode_all(
+    replies: list[PastedReply], dialect: str = "auto"
+) -> Iterator[DecodedLine]:
     """Decode all replies; those of one inverter tell its dialect together.
 
     When an inverter of a journal says that it speaks another protocol, then what it
     answers to the other queries is not PI30 either, however it looks.
     """
     results = [_decode(reply) for reply in replies]
-    devices: dict[object, list[Judged]] = defaultdict(list)
+    devices: dict[object, list[DecodedLine]] = defaultdict(list)
     for reply, result in zip(replies, results, strict=True):
         devices[reply.device].append(result)
     for device, own in devices.items():
@@ -133,7 +135,7 @@ def judge(replies: list[Pasted], dialect: str = "auto") -> Iterator[Judged]:
     return iter(results)
 
 
-def _dialect(results: list[Judged]) -> Dialect:
+def _dialect(results: list[DecodedLine]) -> Dialect:
     readings = {
         base_command(result.command): result.reading
         for result in results
@@ -142,7 +144,7 @@ def _dialect(results: list[Judged]) -> Dialect:
     return identify(Evidence.gather(readings)).dialect
 
 
-def _foreign(results: list[Judged]) -> OtherProtocol | None:
+def _foreign(results: list[DecodedLine]) -> OtherProtocol | None:
     """Return why all replies of a device are foreign: what it said to QPI."""
     for result in results:
         if result.command == "QPI" and isinstance(result.error, OtherProtocol):
@@ -150,8 +152,8 @@ def _foreign(results: list[Judged]) -> OtherProtocol | None:
     return None
 
 
-def _decode(reply: Pasted) -> Judged:
-    result = Judged(reply.command, DIALECTS["pi30"], id=reply.id)
+def _decode(reply: PastedReply) -> DecodedLine:
+    result = DecodedLine(reply.command, DIALECTS["pi30"], id=reply.id)
     try:
         payload = payload_of(reply)
         result.payload, result.checked = payload.data, payload.checked
@@ -174,7 +176,7 @@ def _foreign_command(command: str | None) -> OtherProtocol | None:
     return None
 
 
-def _interpret(result: Judged, payload: Payload) -> None:
+def _interpret(result: DecodedLine, payload: Payload) -> None:
     if payload.data in (b"ACK", b"NAK"):
         result.acknowledged = payload.data == b"ACK"
         return
@@ -206,9 +208,10 @@ def _refuse_bad_checksum(command: str, data: bytes) -> None:
 
 
 def _guessed(payload: Payload) -> str:
-    fits = guess(payload.data)
+    fits = guess_query(payload.data)
     if not fits and not payload.checked:
-        fits = guess(payload.data[:-2])  # what looked like text has a bad checksum
+        # What looked like text may have a bad checksum.
+        fits = guess_query(payload.data[:-2])
     if len(fits) == 1:
         return fits[0]
     if not fits:

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import sys
-from types import TracebackType
-from typing import Self
+from contextlib import AbstractContextManager
 
 _CLEAR = "\r\x1b[K"
 
 
-class Progress:
+class Progress(AbstractContextManager["Progress"]):
     """A line on stderr that is overwritten; nothing where stderr is no terminal."""
 
     def __init__(self) -> None:
         self._alive = sys.stderr.isatty()
         self._shown = False
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.clear()
 
     def show(self, text: str) -> None:

@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from mppdbus.commands.decoded_reply import DecodedReply
 from mppdbus.commands.output import DONE, NO_DEVICE, SAID_NO, Output
 from mppdbus.commands.progress import Progress
-from mppdbus.commands.reading_text import Result
 from mppdbus.commands.target import (
     add_line_arguments,
     add_port_arguments,
@@ -98,7 +98,7 @@ def _verdict(answers: list[Answer]) -> int:
 class Answer:
     """What came of a query, after how many s, and the bytes sent and received."""
 
-    result: Result
+    result: DecodedReply
     took: float
     sent: bytes
     received: bytes
@@ -184,7 +184,7 @@ class Asker:
     async def answer(self, command: str) -> Answer:
         """Ask one query; errors are in the result."""
         loop = asyncio.get_running_loop()
-        result = Result(command, DIALECTS["pi30"])
+        result = DecodedReply(command, DIALECTS["pi30"])
         began = loop.time()
         try:
             await self._ask(command, result)
@@ -201,7 +201,7 @@ class Asker:
             await self._explain(result)
         return Answer(result, took, sent, received)
 
-    async def _ask(self, command: str, result: Result) -> None:
+    async def _ask(self, command: str, result: DecodedReply) -> None:
         self._payload = None
         try:
             result.reading = await self._who.read(command)
@@ -230,7 +230,7 @@ class Asker:
             patience=patience,
         )
 
-    async def _explain(self, result: Result) -> None:
+    async def _explain(self, result: DecodedReply) -> None:
         """Find the family, for what depends on it."""
         command = base_command(result.command or "")
         answers = self._who.answers

@@ -25,7 +25,7 @@ from mppdbus.errors import ConfigError, OtherProtocol, PortLost
 from mppdbus.host.signals import until_told
 from mppdbus.inverter.timing import PATIENCE_RECORDING
 from mppdbus.protocol.dialects import DIALECTS, Identification
-from mppdbus.recording import Entry, Origin, make, write
+from mppdbus.recording import Entry, RecordedUnit, entries_of, write
 from mppdbus.recording.line_tap import Tap, tapped
 from mppdbus.recording.recorder import Recorder
 
@@ -150,7 +150,7 @@ def _save(session: Session, args: argparse.Namespace) -> Summary:
     """Write the file and return what to say about it."""
     found = session.identify()
     model = session.recorder.answers.model
-    origin = Origin(
+    origin = RecordedUnit(
         model=f"{args.label} ({model})" if args.label else model,
         variant=found.dialect.name,
         source=f"mppdbus {__version__} record, {session.now:%Y-%m-%d}",
@@ -158,7 +158,7 @@ def _save(session: Session, args: argparse.Namespace) -> Summary:
     exchanges = session.tap.exchanges()
     if not args.raw_all:
         exchanges = [one for one in exchanges if one.final]
-    entries = make(exchanges, origin, mask=not args.no_mask)
+    entries = entries_of(exchanges, origin, mask=not args.no_mask)
     if not any(_outcome(entry) in ANSWERS for entry in entries):
         raise OtherProtocol(
             f"{session.target.port.label}: nothing but NAK and silence: "
@@ -185,7 +185,7 @@ class Summary:
     """What is in the file."""
 
     path: Path
-    origin: Origin
+    origin: RecordedUnit
     identification: Identification
     entries: list[Entry]
     ended: str | None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from mppdbus.commands.decoded_reply import values_of
 from mppdbus.commands.output import DONE, NO_DEVICE, SAID_NO
-from mppdbus.commands.reading_text import values_of
 from mppdbus.commands.target import (
     Target,
     add_line_arguments,

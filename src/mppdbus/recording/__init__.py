@@ -7,20 +7,26 @@ Nothing here knows a clock or a port.
 from __future__ import annotations
 
 from mppdbus.recording.journal import Entry, parse, read, write
-from mppdbus.recording.journal_writer import Origin, make
+from mppdbus.recording.journal_entries import RecordedUnit, entries_of
 from mppdbus.recording.masking import Masker
-from mppdbus.recording.verdict import Crc, Exchange, Quality, Verdict, judge
+from mppdbus.recording.reply_quality import (
+    Crc,
+    Exchange,
+    JudgedReply,
+    Quality,
+    judge_reply,
+)
 
 __all__ = [
     "Crc",
     "Entry",
     "Exchange",
+    "JudgedReply",
     "Masker",
-    "Origin",
     "Quality",
-    "Verdict",
-    "judge",
-    "make",
+    "RecordedUnit",
+    "entries_of",
+    "judge_reply",
     "parse",
     "read",
     "write",

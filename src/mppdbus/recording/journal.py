@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic_core import ErrorDetails
 
 from mppdbus.errors import ConfigError
-from mppdbus.recording.verdict import Crc, Quality
+from mppdbus.recording.reply_quality import Crc, Quality
 
 _ALWAYS = frozenset(("model", "variant", "source"))  # null says "not known"
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from mppdbus.inverter.link import Link
-from mppdbus.recording.verdict import Exchange
+from mppdbus.recording.reply_quality import Exchange
 from mppdbus.transport import Transport, open_transport
 from mppdbus.transport.port_url import PortUrl
 

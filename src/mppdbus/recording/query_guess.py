@@ -42,7 +42,7 @@ ONE_WORD: tuple[tuple[tuple[str, str], ...], ...] = (
 )
 
 
-def guess(payload: bytes) -> list[str]:
+def guess_query(payload: bytes) -> list[str]:
     """Return the commands whose reply this can be; one when the shape is unique.
 
     Of commands whose replies look and read alike (QMCHGCR, QMUCHGCR) the first.

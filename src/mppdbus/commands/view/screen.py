@@ -7,9 +7,10 @@ import os
 import shutil
 import sys
 import time
+from abc import abstractmethod
 from collections.abc import Sequence
-from types import TracebackType
-from typing import Protocol, Self, TextIO
+from contextlib import AbstractContextManager
+from typing import Self, TextIO
 
 from mppdbus.commands.view.picture import Picture
 from mppdbus.commands.view.render import render_all, summary
@@ -18,20 +19,15 @@ HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 TO_END_OF_LINE, TO_END, HOME = "\x1b[K", "\x1b[J", "\x1b[H"
 
 
-class Display(Protocol):
-    """Shows pictures."""
+class Display(AbstractContextManager["Display"]):
+    """Shows pictures while its context lasts."""
 
+    @abstractmethod
     def show(self, pictures: Sequence[Picture], *, news: bool) -> None:
         """Show; `news` is False when only time has passed."""
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        """Leave what was shown."""
 
 
 def display(*, as_json: bool, once: bool = False) -> Display:
@@ -43,22 +39,7 @@ def display(*, as_json: bool, once: bool = False) -> Display:
     return Block() if once else PlainLines()
 
 
-class _Plain:
-    """What needs no preparation."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return
-
-
-class JsonLines(_Plain):
+class JsonLines(Display):
     """One object a picture, with the time of day."""
 
     def show(self, pictures: Sequence[Picture], *, news: bool) -> None:
@@ -68,7 +49,7 @@ class JsonLines(_Plain):
             _print(json.dumps({"time": now, **picture.record()}, ensure_ascii=False))
 
 
-class PlainLines(_Plain):
+class PlainLines(Display):
     """One line a picture, with the time of day."""
 
     def __init__(self) -> None:
@@ -85,7 +66,7 @@ class PlainLines(_Plain):
                 _print(f"{now} {line}")
 
 
-class Block(_Plain):
+class Block(Display):
     """The whole picture, once."""
 
     def show(self, pictures: Sequence[Picture], *, news: bool) -> None:
@@ -104,7 +85,7 @@ def _colour(out: TextIO) -> bool:
     return out.isatty() and "NO_COLOR" not in os.environ
 
 
-class Screen:
+class Screen(Display):
     """The lower part of a terminal, redrawn in place; the cursor is back afterwards."""
 
     def __init__(self, out: TextIO) -> None:
@@ -116,12 +97,7 @@ class Screen:
         self._out.write(HIDE)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._out.write(SHOW)
         self._out.flush()
 

@@ -8,11 +8,17 @@ from dataclasses import dataclass
 from mppdbus.protocol.framing import ResponseFramer, encode_reply, encode_request
 from mppdbus.recording.journal import Entry
 from mppdbus.recording.masking import Masker, made_up
-from mppdbus.recording.verdict import Crc, Exchange, Quality, Verdict, judge
+from mppdbus.recording.reply_quality import (
+    Crc,
+    Exchange,
+    JudgedReply,
+    Quality,
+    judge_reply,
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class RecordedUnit:
     """Whose replies these are: the keys of the same names."""
 
     model: str | None
@@ -20,8 +26,8 @@ class Origin:
     source: str
 
 
-def make(
-    exchanges: Iterable[Exchange], origin: Origin, *, mask: bool = True
+def entries_of(
+    exchanges: Iterable[Exchange], unit: RecordedUnit, *, mask: bool = True
 ) -> list[Entry]:
     """Return the lines of a journal, in the order of the exchanges.
 
@@ -29,14 +35,14 @@ def make(
     reply are kept only of attempts that were repeated.
     """
     judged = [
-        (one, judge(one.command, one.response, origin.variant)) for one in exchanges
+        (one, judge_reply(one.command, one.response, unit.variant)) for one in exchanges
     ]
     masker = Masker() if mask else None
     for one, verdict in judged:
         if masker is not None and verdict.payload is not None:
             masker.learn(one.command, verdict.payload)
     return [
-        _entry(f"r{number:04d}", one, verdict, origin, masker)
+        _entry(f"r{number:04d}", one, verdict, unit, masker)
         for number, (one, verdict) in enumerate(judged, 1)
     ]
 
@@ -56,8 +62,8 @@ class _Parts:
 def _entry(
     name: str,
     one: Exchange,
-    verdict: Verdict,
-    origin: Origin,
+    verdict: JudgedReply,
+    unit: RecordedUnit,
     masker: Masker | None,
 ) -> Entry:
     parts, payload, crc = _cut(one, verdict.payload), verdict.payload, verdict.crc
@@ -67,20 +73,21 @@ def _entry(
         parts, payload = _masked(one.command, parts, payload, masker)
         if payload != verdict.payload:
             crc = Crc.COMPUTED
-            note = judge(one.command, parts.frame, origin.variant).note  # may quote it
+            # The note may quote the reply.
+            note = judge_reply(one.command, parts.frame, unit.variant).note
         # A recording that is played back holds such numbers from the beginning.
         masked = bytes(parts) != as_came or made_up(one.command, payload or b"")
     if not one.final and payload is not None:
         quality = Quality.SUPERSEDED
     response, usual = bytes(parts), encode_request(one.command)
     return Entry(
-        id=f"{name}-{one.command.strip(':').lower()}-{origin.variant}",
-        model=origin.model,
-        variant=origin.variant,
+        id=f"{name}-{one.command.strip(':').lower()}-{unit.variant}",
+        model=unit.model,
+        variant=unit.variant,
         command=one.command,
         response_hex=response.hex(),
         crc=crc.value,
-        source=origin.source,
+        source=unit.source,
         quality=quality.value,
         fields=None if payload is None else len(payload.split()),
         ascii=in_ascii(response),

@@ -35,7 +35,7 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z0-9.]*")
 _QUOTE = re.compile(r"\bb?(['\"])$")
 
 
-class Form(Enum):
+class Notation(Enum):
     """How a reply was written down, and so how much of it must be there."""
 
     JOURNAL = auto()  # all bytes as they came
@@ -44,13 +44,13 @@ class Form(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Pasted:
+class PastedReply:
     """One reply; `device` tells the replies of one journal's inverters apart."""
 
     id: str
     command: str | None
     data: bytes
-    form: Form
+    notation: Notation
     device: tuple[str, str] | None = None
 
 
@@ -62,7 +62,7 @@ class Payload:
     checked: bool = True
 
 
-def parse_line(number: int, text: str) -> Pasted | None:
+def parse_line(number: int, text: str) -> PastedReply | None:
     """Read a line; None for a blank one and for a comment; ValueError says what else.
 
     The one-based `number` names replies that have no id of their own.
@@ -75,13 +75,13 @@ def parse_line(number: int, text: str) -> Pasted | None:
     if bare.startswith("{"):
         return _journal(name, bare)
     if (found := _hexadecimal(bare)) is not None:
-        return Pasted(name, *found, Form.HEX)
+        return PastedReply(name, *found, Notation.HEX)
     if any(mark in text for mark in ("(", "^", "\\x", "\\r")):
         return _text(name, text)
     raise ValueError("neither hex bytes, nor text that begins with (, nor JSON")
 
 
-def _journal(name: str, text: str) -> Pasted:
+def _journal(name: str, text: str) -> PastedReply:
     try:
         line: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -91,11 +91,11 @@ def _journal(name: str, text: str) -> Pasted:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError('its "response_hex" is missing or not hexadecimal') from error
     device = (_string(line, "model"), _string(line, "source"))
-    return Pasted(
+    return PastedReply(
         id=_string(line, "id") or name,
         command=_string(line, "command") or None,
         data=data,
-        form=Form.JOURNAL,
+        notation=Notation.JOURNAL,
         device=device if any(device) else None,
     )
 
@@ -124,14 +124,14 @@ def _bytes(text: str) -> bytes | None:
     return bytes.fromhex("".join(match[1] for match in matches if match))
 
 
-def _text(name: str, text: str) -> Pasted:
+def _text(name: str, text: str) -> PastedReply:
     start = min((at for mark in "(^" if (at := text.find(mark)) >= 0), default=-1)
     if start < 0:  # no reply at all, but perhaps an echo
-        return Pasted(name, None, _unescape(text.strip()), Form.TEXT)
+        return PastedReply(name, None, _unescape(text.strip()), Notation.TEXT)
     before, reply = text[:start].rstrip(" "), text[start:]
     if quote := _QUOTE.search(before):
         before, reply = before[: quote.start()], reply.rstrip().removesuffix(quote[1])
-    return Pasted(name, _command(before), _unescape(reply), Form.TEXT)
+    return PastedReply(name, _command(before), _unescape(reply), Notation.TEXT)
 
 
 def _command(before: str) -> str | None:
@@ -162,15 +162,17 @@ def _plain(text: str) -> bytes:
     return text.encode("latin-1", "replace")
 
 
-def payload_of(reply: Pasted) -> Payload:
+def payload_of(reply: PastedReply) -> Payload:
     """Return what a reply says.
 
     Raises `CorruptReply`, `Truncated`, `EchoedRequest` or what `foreign` returns.
     """
-    if reply.form is Form.TEXT:
+    if reply.notation is Notation.TEXT:
         return _payload_of_text(reply.data)
     data = reply.data
-    if reply.form is Form.HEX and not data.rstrip(b"\0").endswith((b"\r", b"\n")):
+    if reply.notation is Notation.HEX and not data.rstrip(b"\0").endswith(
+        (b"\r", b"\n")
+    ):
         intact = [frame for frame in _frames(data + b"\r") if frame.intact]
         if intact:
             return Payload(intact[0].payload)

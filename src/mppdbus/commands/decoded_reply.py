@@ -19,7 +19,7 @@ NO_CHECKSUM = "no checksum: nothing shows whether it is complete"
 
 
 @dataclass(slots=True)
-class Result:
+class DecodedReply:
     """What became of one reply: a reading, ACK or NAK, or an error."""
 
     command: str | None

@@ -53,7 +53,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class JudgedReply:
     """What became of a request; `payload` is None unless a reply came intact.
 
     `note` says in words what is odd about an intact reply.
@@ -65,7 +65,9 @@ class Verdict:
     note: str | None = None
 
 
-def judge(command: str, response: bytes, dialect: str | None = None) -> Verdict:
+def judge_reply(
+    command: str, response: bytes, dialect: str | None = None
+) -> JudgedReply:
     """Say what answered `command`; as on a line, the first intact frame counts.
 
     `dialect` names the family whose layouts count; any other name is plain PI30.
@@ -76,7 +78,7 @@ def judge(command: str, response: bytes, dialect: str | None = None) -> Verdict:
             return _intact(command, frame.payload, response, dialect)
     damage = _damage(response, {frame.flaw for frame in frames})
     crc = Crc.RECORDED if damage is Quality.ECHO else Crc.INVALID
-    return Verdict(damage, crc)
+    return JudgedReply(damage, crc)
 
 
 _DAMAGES = (
@@ -97,12 +99,12 @@ def _damage(response: bytes, flaws: set[Flaw | None]) -> Quality:
 
 def _intact(
     command: str, payload: bytes, response: bytes, dialect: str | None
-) -> Verdict:
+) -> JudgedReply:
     if payload == b"NAK":
         whole = encode_reply("NAK") in response  # it is also taken without checksum
-        return Verdict(Quality.NAK, Crc.RECORDED if whole else Crc.INVALID, payload)
+        return JudgedReply(Quality.NAK, Crc.RECORDED if whole else Crc.INVALID, payload)
     if payload == b"ACK":
-        return Verdict(Quality.ACK, Crc.RECORDED, payload)
+        return JudgedReply(Quality.ACK, Crc.RECORDED, payload)
     quality, note = Quality.GOOD, None
     try:
         decode(command, payload, DIALECTS.get(dialect or "", DIALECTS["pi30"]).queries)
@@ -112,7 +114,7 @@ def _intact(
         quality, note = Quality.OTHER_PROTOCOL, _said(error, command)
     except (CorruptReply, Refused) as error:
         note = f"does not fit its layout: {_said(error, command)}"
-    return Verdict(quality, Crc.RECORDED, payload, note)
+    return JudgedReply(quality, Crc.RECORDED, payload, note)
 
 
 def _said(error: Exception, command: str) -> str:
