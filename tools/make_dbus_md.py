@@ -162,7 +162,7 @@ def _about(row: Row[Any]) -> str:
     """Return where a value comes from; of one that never changes, what it is."""
     if row.path.startswith(CARDS) and row.about.startswith("Q"):
         return "see above"
-    if not row.fixed or row.writable or row.path.startswith(CARDS):
+    if not row.fixed or row.write or row.path.startswith(CARDS):
         return row.about
     value = row.source(None)
     if value is None or row.path == "/Mgmt/ProcessVersion":
@@ -177,7 +177,7 @@ def unit(row: Row[Any]) -> str:
 
 
 def _written(row: Row[Any]) -> str:
-    if not row.writable:
+    if row.write is None:
         return ""
     bounds = (row.minimum, row.maximum)
     return "yes" if None in bounds else "{:g} to {:g}".format(*bounds)

@@ -28,7 +28,7 @@ from mppdbus.daemon.state import INTERVAL
 from mppdbus.simulator.line.simulator import simulate
 from mppdbus.simulator.line.speed import Pace
 from mppdbus.simulator.unit.inverter import SimulatedInverter
-from mppdbus.venus import publisher
+from mppdbus.venus import unit_service
 
 UNFINISHED = shutil.ignore_patterns("*.new")  # may go while we look
 POLL = 10.0  # s
@@ -63,8 +63,8 @@ def calendar(monkeypatch: pytest.MonkeyPatch) -> Calendar:
     """Set the calendar, and have the history shown with every poll."""
     calendar = Calendar()
     monkeypatch.setattr(module, "local_today", calendar)
-    monkeypatch.setattr(publisher, "HISTORY_EVERY", 0.0)
-    monkeypatch.setattr(publisher, "FIRST_RECORDS", 0.0)
+    monkeypatch.setattr(unit_service, "HISTORY_EVERY", 0.0)
+    monkeypatch.setattr(unit_service, "FIRST_RECORDS", 0.0)
     return calendar
 
 
@@ -80,7 +80,7 @@ def live(
     home: Home, clock: Clock, minutes: float, reply: dict[str, Any], mode: str = "B"
 ) -> None:
     """Let the first unit say the same for so long."""
-    serial = home.installation.site.view(0).snapshot.identity.serial
+    serial = home.serial(0)
     end = clock.now + 60.0 * minutes
     while clock.now < end:
         clock.now += POLL
@@ -265,7 +265,7 @@ async def test_a_new_day_shows_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Else the history is not shown with every poll."""
-    monkeypatch.setattr(publisher, "HISTORY_EVERY", 60.0)
+    monkeypatch.setattr(unit_service, "HISTORY_EVERY", 60.0)
     async with at_home(bus_address, state, unit(0)) as home:
         clock = await meet(home)
         live(home, clock, 60, SUN)

@@ -45,8 +45,7 @@ def count(home: Home, clock: Clock, polls: int, **pv: int) -> None:
         clock.now += STEP
         for port, watts in pv.items():
             index = int(port[1:])
-            serial = home.installation.site.view(index).snapshot.identity.serial
-            home.hear(index, said(serial, pv=watts))
+            home.hear(index, said(home.serial(index), pv=watts))
 
 
 async def yields(watcher: Watcher) -> tuple[float, float]:
@@ -141,7 +140,6 @@ async def test_another_unit_has_no_alarms_of_the_one_before(
         for _ in range(2):
             await home.meet(0, said(A, "F", warned=(1, 9)))
         await watcher.wait(FIRST, {"/Alarms/HighTemperature": 2})
-        home.installation.gone(0)
         await home.meet(0, said(B))
         assert (await watcher.values(SECOND))["/Alarms/HighTemperature"] == 0
 
@@ -154,7 +152,7 @@ async def test_equal_numbers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The first one to come has the plain name, and keeps it whoever comes first."""
-    monkeypatch.setattr("mppdbus.daemon.installation.OUTWAIT", 0.1)
+    monkeypatch.setattr("mppdbus.daemon.installation.TWIN_WAIT", 0.1)
     monkeypatch.setattr("mppdbus.daemon.installation.POLLS_WAITED", 0.1)
     second = FIRST + "_at_ttyUSB1"
     for order in ((0, 1), (1, 0), (1, 0)):

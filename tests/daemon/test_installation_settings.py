@@ -256,7 +256,7 @@ async def test_an_instance_that_is_changed_while_running(
 async def test_a_unit_that_is_away_is_not_listed_for_its_new_instance(
     rig: Rig, state: Path, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mppdbus.venus.publisher.AWAY", 0.05)
+    monkeypatch.setattr("mppdbus.venus.unit_service.AWAY", 0.05)
     await rig.service.start()
     async with at_home(rig.address, state, unit(0), unit(1), patience=5) as home:
         await all_meet(home)

@@ -124,7 +124,7 @@ async def test_without_anybody_nothing_is_known(
 async def test_a_unit_is_taken_off_the_list_when_it_stays_away_and_comes_back(
     bus_address: str, state: Path, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mppdbus.venus.publisher.AWAY", 0.05)
+    monkeypatch.setattr("mppdbus.venus.unit_service.AWAY", 0.05)
     async with at_home(bus_address, state, *on_phases(1, 2, 3)) as home:
         await all_meet(home)
         home.hear(1, away(SERIALS[1]))

@@ -15,6 +15,7 @@ class House:
 
     def __init__(self, address: str, folder: Path, *units: Unit) -> None:
         self.units = units
+        self.uids: dict[int, str] = {}
         self.installation = Installation(
             address,
             folder,
@@ -26,10 +27,11 @@ class House:
     async def introduce(self, index: int, snapshot: Snapshot) -> None:
         place = f"ttyUSB{index}"
         unit = self.units[index]
-        await self.installation.introduce(index, unit, snapshot, place, 1.0)
+        self.uids[index] = await self.installation.introduce(unit, snapshot, place, 1.0)
 
     def publish(self, index: int, snapshot: Snapshot) -> None:
-        self.installation.show(index, snapshot)
+        port = self.units[index].connection
+        self.installation.show(self.uids[index], port, snapshot)
 
     async def open(self) -> None:
         await self.installation.open(list(self.units))

@@ -61,6 +61,7 @@ class Home:
         patience: float = 0.0,
     ) -> None:
         self.units = units
+        self.uids: dict[int, str] = {}  # of the units that answered last, by port
         self.installation = Installation(
             address,
             folder,
@@ -76,16 +77,21 @@ class Home:
     async def meet(self, index: int, snapshot: Snapshot) -> None:
         """Have a unit answer for the first time at port `index`."""
         unit, place = self.units[index], f"ttyUSB{index}"
-        await self.installation.introduce(index, unit, snapshot, place, 1.0)
+        self.uids[index] = await self.installation.introduce(unit, snapshot, place, 1.0)
 
     def hear(self, index: int, snapshot: Snapshot) -> None:
         """Take what a unit says."""
-        self.installation.show(index, snapshot)
+        port = self.units[index].connection
+        self.installation.show(self.uids[index], port, snapshot)
+
+    def serial(self, index: int) -> str | None:
+        """Return the serial number of the unit at port `index`."""
+        view = self.installation.site.view(self.uids[index])
+        return view.snapshot.identity.serial
 
     def unplug(self, index: int, serial: str | None) -> None:
         """Lose the connection at port `index`."""
         self.hear(index, away(serial))
-        self.installation.gone(index)
 
 
 class Clock:

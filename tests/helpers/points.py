@@ -23,9 +23,9 @@ from helpers.processes import (
 from helpers.state import energy_data
 from mppdbus.daemon.state import energy_file
 from mppdbus.model.energy.ledger import Books
+from mppdbus.model.unit_ids import candidates
 from mppdbus.simulator.unit.profiles import PROFILES
 from mppdbus.storage.atomic_file import AtomicFile
-from mppdbus.venus.settings.unit_ids import candidates
 
 QUICK_LINE = ("--baud", "57600", "--think", "0.005")
 LEAST_W, SHARE = 30.0, 0.03  # an error may be the larger of the two

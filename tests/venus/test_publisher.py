@@ -17,7 +17,7 @@ from helpers.snapshots import online, qpigs
 from mppdbus.errors import BusAway, BusError
 from mppdbus.model.snapshot import Identity, Snapshot
 from mppdbus.model.views import Unit
-from mppdbus.venus import publisher as module
+from mppdbus.venus import unit_service as module
 
 BARE = "com.victronenergy.inverter"
 BATTERY = "com.victronenergy.battery.mppdbus"  # of several units

@@ -1,22 +1,22 @@
-"""Everything that the inverters of one installation share: bus, books, battery."""
+"""Everything that the inverters of one installation share: bus, energy, battery."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Hashable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 from mppdbus.daemon.state import StateFiles
 from mppdbus.errors import ShownAlready
 from mppdbus.host.clock import local_today
-from mppdbus.model.battery.bank import Bank, BankSettings
+from mppdbus.model.battery.bank import BankSettings
 from mppdbus.model.energy.integrator import LONGEST
 from mppdbus.model.site import Site
 from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.unit_ids import candidates, choose_uid
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.model.views import Unit, UnitView
 from mppdbus.venus.battery_monitor import BatteryWatch
@@ -26,22 +26,14 @@ from mppdbus.venus.settings.setting import Setting
 from mppdbus.venus.settings.store import LocalSettings
 
 AC_INPUT = "/Settings/SystemSetup/AcInput1"  # what the GX's own menu edits
-OUTWAIT = 10.0  # s at most, to see who of two with one number is still there
+TWIN_WAIT = 10.0  # s at most, to see who of two with one number is still there
 POLLS_WAITED = 2.5  # polls, if those are more
 LOOK = 0.1  # s from one look to the next
 SETTLED = 2.0  # s that other batteries may take to answer at the start
 POLLS_APART = 3  # polls between two samples that still count as one stretch
 
-Key = Hashable
 log = logging.getLogger("mppdbus.site")
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """The key of a unit of which another one tells: by serial number, or its slot."""
-
-    lead: Key
-    name: str
+settings_log = logging.getLogger("mppdbus.settings")
 
 
 class Installation:
@@ -49,8 +41,10 @@ class Installation:
 
     `directory` is where state is kept, `expected` the number of inverters that will
     come at least, `patience` the s that localsettings may take to appear. Everything
-    but `open`, `introduce` and `close` returns at once.
+    but `open`, `introduce`, `remove` and `close` returns at once.
     """
+
+    site: Site  # from `open` on
 
     def __init__(
         self,
@@ -61,20 +55,22 @@ class Installation:
         expected: int,
         patience: float,
     ) -> None:
-        self._clock = asyncio.get_running_loop().time
+        self._loop = asyncio.get_running_loop()
+        self._clock = self._loop.time
+        self._expected = expected
         self._state = StateFiles(directory)
         self._battery = battery
         self._settings = LocalSettings(
             address, directory / "settings.json", patience=patience
         )
         self._introducing = asyncio.Lock()
-        self._followers: set[Key] = set()  # of the GX's setting of the AC input
+        self._listens_to_input = False
+        self._warned: set[str] = set()  # uids that do not last
+        self._monitor: str | None = None  # who else watches the battery
         self._watch = BatteryWatch(address, BATTERY_NAME, self._monitored)
         self._notifier = Notifier(address)
-        self.site = Site(
-            Bank(battery), expected=expected, corrected=self._state.save_bank_soon
-        )
-        self._publisher = Publisher(address, self.site, self._settings)
+        self._publisher = Publisher(address, self._settings, self)
+        self._rendering: asyncio.Handle | None = None
 
     async def open(self, units: list[Unit]) -> None:
         """Connect to the bus; raises `BusError` if there is none, or a name is taken.
@@ -83,7 +79,8 @@ class Installation:
         """
         await self._publisher.open(units)
         await self._settings.open()
-        self.site.bank = await self._state.bank(self._battery)
+        bank = await self._state.bank(self._battery)
+        self.site = Site(bank, expected=self._expected)
         await self._watch.open()
         with suppress(TimeoutError):  # lest ours shows beside a BMS for a moment
             async with asyncio.timeout(SETTLED):
@@ -92,6 +89,8 @@ class Installation:
 
     async def close(self) -> None:
         """Release all names, and keep everything, whatever goes wrong."""
+        if self._rendering is not None:
+            self._rendering.cancel()
         done = await asyncio.gather(
             self._state.close(),
             self._watch.close(),
@@ -104,103 +103,161 @@ class Installation:
             if isinstance(error, Exception):
                 log.error("while ending", exc_info=error)
 
-    async def introduce(
-        self, key: Key, unit: Unit, snapshot: Snapshot, place: str, interval: float
-    ) -> None:
-        """Put an inverter on the bus; `interval` s is the time between its snapshots.
+    # -- units come and go ----------------------------------------------------------
 
-        `place` says where it is plugged in. Raises `BusError` when its name belongs to
-        somebody else, `ShownAlready` for a unit of which another one tells and that has
-        a cable, `BusAway` while there is no bus.
+    async def introduce(
+        self, unit: Unit, snapshot: Snapshot, place: str, interval: float
+    ) -> str:
+        """Put an inverter on the bus and return its uid.
+
+        `place` says where it is plugged in, and lasts when ports are renumbered;
+        `interval` s is the time between its snapshots. Raises `BusError` when its name
+        belongs to somebody else, `ShownAlready` for a reported unit that is on the bus
+        already, `BusAway` while there is no bus.
         """
         serial = snapshot.identity.serial
-        if not isinstance(key, Told):
-            await self._outwait_twins(
-                key, serial, max(OUTWAIT, POLLS_WAITED * interval)
-            )
+        if not unit.reported:
+            patience = max(TWIN_WAIT, POLLS_WAITED * interval)
+            await self._wait_for_twins(unit, serial, patience)
         async with self._introducing:
-            await self._make_way(key, serial)
-            if key not in self.site.keys or self.site.serial(key) != serial:
-                self.site.join(key, unit, serial)
-            if unit.ac_input_follows:
-                await self._follow_ac_input(key)
-            uid = await self._publisher.prepare(key, serial, place)
-            longest = max(LONGEST, POLLS_APART * interval)
-            ledger = await self._state.ledger(uid, longest=longest)
-            self.site.open_books(key, ledger)
-            self.show(key, snapshot)
-            await self._publisher.enter(key)
+            uid = await self._choose_uid(unit, serial, place)
+            for view in self.site.views:
+                if view.unit.connection == unit.connection and view.unit.uid != uid:
+                    log.info("%s: another inverter now: %s", view.unit.uid, uid)
+                    await self._leave(view.unit.uid)
+            new = uid not in self.site
+            try:
+                await self._enter(replace(unit, uid=uid), snapshot, interval)
+            except BaseException:
+                if new:
+                    await self.remove(uid, unit.connection)
+                raise
+        return uid
 
-    async def _outwait_twins(
-        self, key: Key, serial: str | None, patience: float
+    async def _enter(self, unit: Unit, snapshot: Snapshot, interval: float) -> None:
+        """Have a unit on the bus, with all its values known before its name."""
+        uid, site = unit.uid, self.site
+        if unit.ac_input_follows:
+            unit = replace(unit, ac_input=await self._input_of_gx())
+        unit = await self._publisher.prepare(unit)
+        longest = max(LONGEST, POLLS_APART * interval)
+        ledger = await self._state.ledger(uid, longest=longest)
+        if uid not in site:
+            site.join(unit, ledger)
+        else:
+            before = site.view(uid).unit
+            if before.connection != unit.connection:
+                log.info("%s is at %s now", uid, unit.connection)
+            phase = before.phase if unit.phase_follows else unit.phase
+            site.change(replace(unit, phase=phase))
+        self.show(uid, unit.connection, snapshot)
+        await self._publisher.enter(site.view(uid), site.system())
+
+    def _twins(self, unit: Unit, serial: str | None) -> list[UnitView]:
+        """Return the units of this serial number at other ports."""
+        return [
+            view
+            for view in self.site.views
+            if serial is not None
+            and view.snapshot.identity.serial == serial
+            and view.unit.connection != unit.connection
+        ]
+
+    async def _wait_for_twins(
+        self, unit: Unit, serial: str | None, patience: float
     ) -> None:
         """Wait until it is clear whether this unit is also where it was before.
 
-        It may have been moved just now, so that its old place does not know yet.
+        It may have been moved just now, so that its old port does not know yet.
         """
         arrived = self._clock()
         while self._clock() - arrived < patience:
-            doubtful = [
-                twin
-                for twin in self.site.twins(key, serial)
-                if not isinstance(twin, Told)
-                and self.site.view(twin).snapshot.online
-                and self.site.heard(twin) < arrived
-            ]
-            if not doubtful:
+            if not any(
+                view.snapshot.online
+                and not view.unit.reported
+                and self.site.heard(view.unit.uid) < arrived
+                for view in self._twins(unit, serial)
+            ):
                 return
             await asyncio.sleep(LOOK)
 
-    async def _make_way(self, key: Key, serial: str | None) -> None:
-        """See to it that no unit is shown twice; a cable of its own goes before."""
-        for twin in self.site.twins(key, serial):
-            away = not self.site.view(twin).snapshot.online
-            if isinstance(twin, Told):
-                await self.remove(twin)
-            elif away:
-                self._settings.leave(twin)
-            elif isinstance(key, Told):
-                raise ShownAlready(f"{serial} is on the bus by a cable of its own")
+    async def _choose_uid(self, unit: Unit, serial: str | None, place: str) -> str:
+        """Return the uid of a unit: "mppdbus_<serial>", or with its `place`.
 
-    def show(self, key: Key, snapshot: Snapshot) -> None:
-        """Take a snapshot: show it and count it.
+        One that does not answer at its old port any more has been moved; one that
+        another unit reports goes on as one with a cable of its own. A unit without a
+        number is where it is plugged in.
+        """
+        twins = self._twins(unit, serial)
+        if unit.reported and any(twin.snapshot.online for twin in twins):
+            raise ShownAlready(f"{serial} is on the bus by a cable of its own")
+        moved = {
+            twin.unit.uid
+            for twin in twins
+            if twin.unit.reported or not twin.snapshot.online
+        }
+        elsewhere = {
+            view.unit.uid
+            for view in self.site.views
+            if view.unit.connection != unit.connection
+        }
+        names = candidates(serial, place)
+        kept = {name for name in names[1:] if await self._settings.knows(name)}
+        uid = choose_uid(serial, place, taken=elsewhere - moved, kept=kept)
+        if (uid != names[0] or not serial) and uid not in self._warned:
+            self._warned.add(uid)
+            number = f"number {serial}, like another" if serial else "no number"
+            settings_log.warning(
+                "the inverter at %s has %s: it is known as %s, and only while it is "
+                "plugged in there",
+                place, number, uid,
+            )  # fmt: skip
+        return uid
+
+    async def remove(self, uid: str, connection: str) -> None:
+        """Take a unit off the bus for good, unless it is at another port by now."""
+        if uid not in self.site or self.site.view(uid).unit.connection == connection:
+            await self._leave(uid)
+            self.render_system()
+
+    async def _leave(self, uid: str) -> None:
+        await self._publisher.remove(uid)
+        self.site.leave(uid)
+
+    # -- values -----------------------------------------------------------------------
+
+    def show(self, uid: str, connection: str, snapshot: Snapshot) -> bool:
+        """Show a snapshot and count it; false if the unit is not at this port now.
 
         While values go on they are shown first, with the counters and the charge of the
-        last one. Where they come or go the count is first: nothing may be left behind.
+        last one.
         """
-        site, now, today = self.site, self._clock(), local_today()
-        if key not in site.keys:
-            return
-        if site.goes_on(key, snapshot, today):
-            view = site.look(key, snapshot, now)
-            self._publisher.show(key)
-            site.count(key, now, today)
-        else:
-            view = site.see(key, snapshot, now, today)
-            self._publisher.show(key)
-        self._tell(view)
+        site = self.site
+        if uid not in site or site.view(uid).unit.connection != connection:
+            return False
+        now, today = self._clock(), local_today()
+        view = site.update(uid, snapshot, now, today)
+        self._publisher.show(view)
+        self.render_system()
+        site.count(uid, now, today)
+        self._notify(view)
+        return True
 
-    def shows(self, key: Key) -> bool:
-        """Tell whether a unit is one of ours."""
-        return key in self.site.keys
+    def render_system(self) -> None:
+        """Show what all units make together, once for all that changes in this turn."""
+        if self._rendering is None:
+            self._rendering = self._loop.call_soon(self._render_system)
 
-    def meter(self, key: Key, day: date | None, wh: float) -> None:
+    def _render_system(self) -> None:
+        self._rendering = None
+        self._publisher.show_system(self.site.system())
+
+    def meter(self, uid: str, day: date | None, wh: float) -> None:
         """Take what an inverter's own meter says: Wh of PV of a day, or of its life."""
-        if key in self.site.keys:
-            self.site.read_meter(key, day, wh)
+        if uid in self.site:
+            self.site.read_meter(uid, day, wh)
 
-    def gone(self, key: Key) -> None:
-        """Take note that a connection ended: its unit may turn up elsewhere."""
-        self._settings.leave(key)
-
-    async def remove(self, key: Key) -> None:
-        """Take a unit off the bus for good."""
-        await self._publisher.remove(key)
-        self._settings.leave(key)
-        self.site.leave(key)
-        self._publisher.show_shared()
-
-    def _tell(self, view: UnitView) -> None:
+    def _notify(self, view: UnitView) -> None:
         """Pass on what no alarm path says: words, and what no document explains."""
         state = view.alarm_state
         for notice in state.notices:
@@ -209,30 +266,62 @@ class Installation:
             name, bits = view.unit.name, ", ".join(state.unknown)
             log.info("%s: QPIWS: no document explains %s", name, bits)
 
+    # -- what users and other programs change ------------------------------------------
+
+    def rename(self, uid: str, name: str) -> None:
+        """Take the name that the user has given a unit; "" takes it back."""
+        view = self.site.view(uid)
+        view = self.site.change(replace(view.unit, given=name))
+        self._publisher.show_names(view, self.site.system())
+
+    def renumber(self, uid: str, instance: int) -> None:
+        """Take another DeviceInstance of a unit."""
+        self._change(replace(self.site.view(uid).unit, instance=instance))
+
+    def correct_charge(self, percent: float, *, shared: bool) -> bool:
+        """Take what the user says of the state of charge; false if that cannot be.
+
+        `shared`: it was written where the battery is that all units share.
+        """
+        if self._monitor is not None or shared != self.site.several:
+            return False
+        taken = self.site.correct_charge(percent)
+        if taken:
+            self._state.save_bank_soon()
+        return taken
+
+    def _change(self, unit: Unit) -> None:
+        self._publisher.show(self.site.change(unit))
+        self.render_system()
+
     def _monitored(self, name: str | None) -> None:
         """Leave the state of charge to whoever measures it."""
         said = (
             "nobody else watches the battery now"
             if name is None
-            else (f"{name} watches the battery: our state of charge steps back")
+            else f"{name} watches the battery: our state of charge steps back"
         )
         log.info(said)
+        self._monitor = self._publisher.monitor = name
         self.site.step_back(name)
-        self._publisher.monitored(name)
+        for view in self.site.views:
+            self._publisher.show(view)
+        self.render_system()
 
-    async def _follow_ac_input(self, key: Key) -> None:
-        """Let the type of a unit's AC input be what the GX is set to."""
-        if not self._followers:
+    async def _input_of_gx(self) -> AcInput:
+        """Return what the GX says of the AC input, and listen from now on."""
+        if not self._listens_to_input:
+            self._listens_to_input = True
             self._settings.on_change(AC_INPUT, lambda _path, _value: self._follow())
             grid = Setting(AC_INPUT, int(AcInput.GRID), 0, int(AcInput.SHORE))
             await self._settings.add([grid])
-        self._followers.add(key)
-        self._follow()
+        return self._input()
+
+    def _input(self) -> AcInput:
+        value = self._settings.value(AC_INPUT)
+        return AcInput.GRID if value is None else AcInput(int(value))
 
     def _follow(self) -> None:
-        value = self._settings.value(AC_INPUT)
-        kind = AcInput(int(value)) if value is not None else AcInput.GRID
-        for key in self._followers & set(self.site.keys):
-            unit = self.site.view(key).unit
-            self.site.change(key, replace(unit, ac_input=kind))
-            self._publisher.show(key)
+        for view in self.site.views:
+            if view.unit.ac_input_follows:
+                self._change(replace(view.unit, ac_input=self._input()))

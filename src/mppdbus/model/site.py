@@ -5,8 +5,7 @@ Stateful, but pure: snapshots and times are passed in, views come out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TypedDict
 
@@ -21,246 +20,182 @@ from mppdbus.model.power import Losses, flow
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import SystemView, Unit, UnitView
 
-Key = Hashable
 SHARED = Charge(origin="unknown: see the battery that all inverters share")
 
 
 @dataclass(slots=True)
-class _Place:
-    """One inverter: who it is, and what is kept of it between two snapshots."""
+class _Member:
+    """One inverter: its last view, and what is kept of it between two snapshots."""
 
-    unit: Unit
     view: UnitView
     alarms: AlarmWatch
-    serial: str | None = None
-    heard: float = float("-inf")  # when the last new reading came
-    learner: LossLearner = field(default_factory=LossLearner)
-    learned: Losses | None = None  # what of the learner the books have
-    ledger: Ledger | None = None
+    ledger: Ledger
+    learner: LossLearner
+    heard: float = float("-inf")  # s, when the last new QPIGS came
+    counted: bool = True  # the snapshot of the last view
+    learned: Losses | None = None  # what of the learner the ledger has
 
 
 class _Counted(TypedDict):
     """What of a view comes from counting."""
 
     charge: Charge
-    counters: Counters | None
-    history: History | None
+    counters: Counters
+    history: History
 
 
 class Site:
-    """The inverters by key, in the order in which they came.
+    """The inverters by uid, in the order in which they came.
 
     `expected` is the number of units that will come at least; with more than one the
     battery is that of a service of its own, and no single unit has its charge.
-    `corrected` is called when the user has set the state of charge.
     """
 
-    def __init__(
-        self,
-        bank: Bank,
-        *,
-        expected: int = 1,
-        corrected: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._bank = bank
-        self._charge_now: Charge | None = None  # of the bank, once somebody has asked
-        self._corrected = corrected
+    def __init__(self, bank: Bank, *, expected: int = 1) -> None:
+        self.bank = bank
+        self.charge = bank.charge  # by the last count
         self._expected = expected
-        self._places: dict[Key, _Place] = {}
-
-    @property
-    def bank(self) -> Bank:
-        """The battery that all inverters share."""
-        return self._bank
-
-    @bank.setter
-    def bank(self, bank: Bank) -> None:
-        self._bank, self._charge_now = bank, None
-
-    @property
-    def charge(self) -> Charge:
-        """How full it is, by the last count."""
-        if self._charge_now is None:
-            self._charge_now = self._bank.charge
-        return self._charge_now
+        self._members: dict[str, _Member] = {}
 
     # -- who is there -------------------------------------------------------------
 
-    def join(self, key: Key, unit: Unit, serial: str | None = None) -> None:
-        """Take a unit in, or another one in its place; nothing is known of it."""
+    def join(self, unit: Unit, ledger: Ledger) -> None:
+        """Take a unit in; nothing is known of it yet. Its energy counts in `ledger`."""
         view = UnitView.of(unit, Snapshot(), charge=SHARED)
-        self._places[key] = _Place(unit, view, AlarmWatch(unit.profile), serial)
+        learner = LossLearner(ledger.books.losses)
+        alarms = AlarmWatch(unit.profile)
+        self._members[unit.uid] = _Member(view, alarms, ledger, learner)
 
-    def serial(self, key: Key) -> str | None:
-        """Return the serial number that a unit came with."""
-        return self._places[key].serial
+    def change(self, unit: Unit) -> UnitView:
+        """Give a unit another name, port, instance, phase or input; its values stay."""
+        member = self._members[unit.uid]
+        member.view = replace(member.view, unit=unit)
+        return member.view
 
-    def twins(self, key: Key, serial: str | None) -> list[Key]:
-        """Return the other places where there is, or was, a unit of this number."""
-        if serial is None:
-            return []
-        others = self._places.items()
-        return [k for k, place in others if k != key and place.serial == serial]
-
-    def heard(self, key: Key) -> float:
-        """Return when the last new reading of a unit came, by the time of `see`."""
-        return self._places[key].heard
-
-    def change(self, key: Key, unit: Unit) -> None:
-        """Give a unit another name, instance, phase or input; its values stay."""
-        place = self._places[key]
-        place.unit = unit
-        place.view = replace(place.view, unit=unit)
-
-    def leave(self, key: Key) -> None:
+    def leave(self, uid: str) -> None:
         """Forget a unit."""
-        self._places.pop(key, None)
+        self._members.pop(uid, None)
 
-    def open_books(self, key: Key, ledger: Ledger) -> None:
-        """Count this unit in `ledger` from now on; no place it had before does."""
-        place = self._places[key]
-        if place.ledger is ledger:
-            return
-        for other in self._places.values():
-            if other.ledger is ledger:
-                other.ledger = None
-        place.ledger = ledger
-        place.learner = LossLearner(ledger.books.losses)
-        place.learned = None
-        place.alarms = AlarmWatch(place.unit.profile)
+    def __contains__(self, uid: str) -> bool:
+        return uid in self._members
 
     @property
-    def keys(self) -> tuple[Key, ...]:
-        """All units, the first one first."""
-        return tuple(self._places)
+    def views(self) -> list[UnitView]:
+        """The last view of each unit, the first one first."""
+        return [member.view for member in self._members.values()]
+
+    def view(self, uid: str) -> UnitView:
+        """Return the last view of a unit."""
+        return self._members[uid].view
+
+    def heard(self, uid: str) -> float:
+        """Return when the last new QPIGS of a unit came, by the time of `update`."""
+        return self._members[uid].heard
 
     @property
     def several(self) -> bool:
         """Whether units share the battery."""
-        return max(len(self._places), self._expected) > 1
-
-    @property
-    def battery_needed(self) -> bool:
-        """Whether the battery must have a service of its own."""
-        return self.several and self.bank.wanted
+        return max(len(self._members), self._expected) > 1
 
     # -- what they show -------------------------------------------------------------
 
-    def view(self, key: Key) -> UnitView:
-        """Return the last view of a unit."""
-        return self._places[key].view
+    def update(self, uid: str, snapshot: Snapshot, now: float, today: date) -> UnitView:
+        """Take a snapshot at `now` s of a monotonic clock; return what to show.
 
-    def goes_on(self, key: Key, snapshot: Snapshot, today: date) -> bool:
-        """Tell whether a snapshot has live values, battery and day as the last one."""
-        place = self._places[key]
-        before, ledger = place.view.snapshot, place.ledger
-        both_live = before.status is not None and snapshot.status is not None
-        same_battery = before.battery_fitted == snapshot.battery_fitted
-        same_day = ledger is None or ledger.history.today.when == today
-        return both_live and same_battery and same_day
-
-    def see(self, key: Key, snapshot: Snapshot, now: float, today: date) -> UnitView:
-        """Take a snapshot at `now` s of a monotonic clock; `today` is the site's."""
-        self.look(key, snapshot, now)
-        self.count(key, now, today)
-        place = self._places[key]
-        place.view = replace(place.view, **self._counted(place))
-        return place.view
-
-    def look(self, key: Key, snapshot: Snapshot, now: float) -> UnitView:
-        """Take a snapshot without counting it: `count` must follow, with this `now`.
-
-        Counters and charge are as they stood; all else is as with `see`.
+        While values go on, counters and charge are those of the last count, so that the
+        view can be shown at once: call `count` after that. Where values, a battery or a
+        day come or go the snapshot is counted here, lest something old is shown.
         """
-        place = self._places[key]
-        unit = place.unit
+        member = self._members[uid]
+        before, unit = member.view.snapshot, member.view.unit
         phase = _phase(snapshot)
         if unit.phase_follows and phase not in (None, unit.phase):
-            place.unit = replace(unit, phase=phase)
-        status = snapshot.status
-        if status is not None and status is not place.view.snapshot.status:
-            place.heard = now
-        power = flow(snapshot, place.learner.losses, trickle=self.bank.trickle)
-        place.view = UnitView.of(
-            place.unit,
+            unit = replace(unit, phase=phase)
+        if snapshot.status is not None and snapshot.status is not before.status:
+            member.heard = now
+        member.view = UnitView.of(
+            unit,
             snapshot,
-            power=power,
-            alarms=place.alarms.feed(snapshot, now, fault_code=_code(snapshot)),
-            **self._counted(place),
+            power=flow(snapshot, member.learner.losses, trickle=self.bank.trickle),
+            alarms=member.alarms.feed(snapshot, now, fault_code=_code(snapshot)),
+            **self._counted(member),
         )
-        return place.view
+        member.counted = False
+        if not _goes_on(before, snapshot, member.ledger, today):
+            self.count(uid, now, today)
+            member.view = replace(member.view, **self._counted(member))
+        if self.several and unit.profile == "hybrid":
+            of_all = self.system().of_profile("hybrid").active_input
+            member.view = replace(member.view, active_input=of_all)
+        return member.view
 
-    def count(self, key: Key, now: float, today: date) -> None:
-        """Count the snapshot that was looked at last."""
-        place = self._places[key]
-        snapshot, power, ledger = place.view.snapshot, place.view.flow, place.ledger
-        place.learner.feed(snapshot, power, now)
-        if ledger is not None:
-            ledger.feed(Sample.of(snapshot, power), now, today)
-            self._keep_losses(place, ledger)
-        self._feed_bank(key, now)
-
-    def _counted(self, place: _Place) -> _Counted:
-        """Return what the counters of a unit show."""
-        ledger = place.ledger
-        return _Counted(
-            charge=SHARED if self.several else self.charge,
-            counters=ledger.counters if ledger else None,
-            history=ledger.history if ledger else None,
-        )
-
-    def read_meter(self, key: Key, day: date | None, wh: float) -> None:
-        """Take what a unit's own meter says of PV: of a day, or (None) of its life."""
-        ledger = self._places[key].ledger
-        if ledger is None:
+    def count(self, uid: str, now: float, today: date) -> None:
+        """Count the snapshot of the last `update`, once; `now` and `today` as there."""
+        member = self._members[uid]
+        if member.counted:
             return
+        member.counted = True
+        snapshot, power, learner = (
+            member.view.snapshot,
+            member.view.flow,
+            member.learner,
+        )
+        learner.feed(snapshot, power, now)
+        member.ledger.feed(Sample.of(snapshot, power), now, today)
+        if member.learned is not learner.losses:
+            member.learned = learner.losses
+            member.ledger.books.losses = learner.state
+        self._feed_bank(uid, now)
+
+    def read_meter(self, uid: str, day: date | None, wh: float) -> None:
+        """Take what a unit's own meter says of PV: of a day, or (None) of its life."""
+        ledger = self._members[uid].ledger
         if day is None:
             ledger.read_total(wh)
         else:
             ledger.read_day(day, wh)
 
-    def system(self, profile: str | None = None) -> SystemView:
-        """Return all units, or those of one profile, as one system.
-
-        The first one is that with the lowest instance, as for Victron's programs.
-        """
-        views = [
-            place.view
-            for place in self._places.values()
-            if profile is None or place.unit.profile == profile
-        ]
-        views.sort(key=lambda view: view.unit.instance)
-        return SystemView(tuple(views), self.charge)
+    def system(self) -> SystemView:
+        """Return all units as one system; the first is that of the lowest instance."""
+        views = sorted(self.views, key=lambda view: view.unit.instance)
+        battery = self.several and self.bank.wanted
+        return SystemView(tuple(views), self.charge, battery)
 
     def step_back(self, monitor: str | None) -> None:
         """Leave the state of charge to the service `monitor`; None: to nobody."""
         self.bank.step_back(monitor)
-        self._charge_now = None
+        self.charge = self.bank.charge
         if not self.several:
-            for place in self._places.values():
-                place.view = replace(place.view, charge=self.charge)
+            for member in self._members.values():
+                member.view = replace(member.view, charge=self.charge)
 
     def correct_charge(self, percent: float) -> bool:
         """Take what the user says of the state of charge; false if that cannot be."""
         taken = self.bank.correct(percent)
-        self._charge_now = None
-        if taken:
-            self._corrected()
+        self.charge = self.bank.charge
         return taken
 
-    def _keep_losses(self, place: _Place, ledger: Ledger) -> None:
-        """Have what was learned in the books, as soon as there is something new."""
-        if place.learned is not place.learner.losses:
-            place.learned = place.learner.losses
-            ledger.books.losses = place.learner.state
+    def _counted(self, member: _Member) -> _Counted:
+        """Return what the counters of a unit show."""
+        return _Counted(
+            charge=SHARED if self.several else self.charge,
+            counters=member.ledger.counters,
+            history=member.ledger.history,
+        )
 
-    def _feed_bank(self, key: Key, now: float) -> None:
-        """Feed the bank once a round: when the first unit that answers is seen."""
-        views = {each: place.view for each, place in self._places.items()}
-        online = [each for each, view in views.items() if view.snapshot.online]
-        if not online or online[0] == key:
-            self.bank.feed([(v.snapshot, v.flow) for v in views.values()], now)
-            self._charge_now = None
+    def _feed_bank(self, uid: str, now: float) -> None:
+        """Feed the bank once a round: when the first unit that answers is counted."""
+        online = [view.unit.uid for view in self.views if view.snapshot.online]
+        if not online or online[0] == uid:
+            self.bank.feed([(v.snapshot, v.flow) for v in self.views], now)
+            self.charge = self.bank.charge
+
+
+def _goes_on(before: Snapshot, now: Snapshot, ledger: Ledger, today: date) -> bool:
+    """Tell whether there were live values, with the same battery, on the same day."""
+    both_live = before.status is not None and now.status is not None
+    same_battery = before.battery_fitted == now.battery_fitted
+    return both_live and same_battery and ledger.history.today.when == today
 
 
 def _phase(snapshot: Snapshot) -> int | None:

@@ -29,10 +29,14 @@ __all__ = ["Charge", "SystemView", "Unit", "UnitView", "own_charge"]
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What is fixed about an inverter: from the config, and where it is plugged in."""
+    """Who an inverter is: its uid, what the config and its user say, where it is.
+
+    `uid` stays while the rest may change: a unit can be plugged in at another port, or
+    be reported by another unit of its parallel set (`reported`) without a cable.
+    """
 
     name: str
-    connection: str
+    connection: str  # the port
     instance: int
     phase: int = 1
     ac_input: AcInput = AcInput.GRID
@@ -41,6 +45,8 @@ class Unit:
     phase_follows: bool = False  # the unit itself says which phase it is on
     ac_input_follows: bool = False  # the GX's setting says what its AC input is
     given: str = ""  # the name that its user has given it since
+    uid: str = ""
+    reported: bool = False  # by another unit
 
     @property
     def called(self) -> str:
@@ -58,7 +64,8 @@ class UnitView:
     alarm_state: AlarmState = field(default_factory=AlarmState)
     state: State | None = None
     mode: Mode | None = None
-    active_input: int | None = None
+    own_input: int | None = None  # what the unit itself uses: 0 or `DISCONNECTED`
+    active_input: int | None = None  # of all units of its system
     charge: Charge = field(default_factory=Charge)
     counters: Counters | None = None  # None until its books are open
     history: History | None = None
@@ -75,7 +82,8 @@ class UnitView:
         counters: Counters | None = None,
         history: History | None = None,
     ) -> UnitView:
-        """Work out the view of a snapshot."""
+        """Work out the view of a snapshot; without others its input is that of all."""
+        own_input = active_input(snapshot)
         return cls(
             unit=unit,
             charge=own_charge(snapshot) if charge is None else charge,
@@ -86,7 +94,8 @@ class UnitView:
             alarm_state=momentary(snapshot) if alarms is None else alarms,
             state=state(snapshot),
             mode=mode(snapshot),
-            active_input=active_input(snapshot),
+            own_input=own_input,
+            active_input=own_input,
         )
 
     @property
@@ -107,10 +116,14 @@ class UnitView:
 
 @dataclass(frozen=True, slots=True)
 class SystemView:
-    """All units of the hybrid profile as one system; only those online count."""
+    """Several units as one system; only those online count.
+
+    `battery` tells that the battery needs a service of its own.
+    """
 
     units: tuple[UnitView, ...]
     charge: Charge = field(default_factory=Charge)  # of the battery they share
+    battery: bool = False
     online: tuple[UnitView, ...] = field(init=False)  # the units that answer
     live: tuple[UnitView, ...] = field(init=False)  # of these, who has values to show
 
@@ -130,15 +143,22 @@ class SystemView:
 
     def on_phase(self, phase: int) -> SystemView:
         """Return the part of the system that is on one phase."""
-        units = tuple(v for v in self.units if v.unit.phase == phase)
-        return SystemView(units, self.charge)
+        return self._part(lambda unit: unit.phase == phase)
+
+    def of_profile(self, profile: str) -> SystemView:
+        """Return the units of one profile."""
+        return self._part(lambda unit: unit.profile == profile)
 
     @property
     def with_input(self) -> SystemView:
         """The part of the system that has an AC input, which alone can fail."""
-        units = tuple(v for v in self.units if v.unit.ac_input != AcInput.NONE)
-        same = len(units) == len(self.units)
-        return self if same else SystemView(units, self.charge)
+        return self._part(lambda unit: unit.ac_input != AcInput.NONE)
+
+    def _part(self, belongs: Callable[[Unit], bool]) -> SystemView:
+        units = tuple(view for view in self.units if belongs(view.unit))
+        if len(units) == len(self.units):
+            return self
+        return SystemView(units, self.charge, self.battery)
 
     def total(self, value: Callable[[UnitView], float | None]) -> float | None:
         """Add a value up; None as soon as one unit of those that are live lacks it.
@@ -157,7 +177,7 @@ class SystemView:
     @property
     def active_input(self) -> int | None:
         """Return one ActiveInput for all: 0 as soon as one unit uses the mains."""
-        known = {v.active_input for v in self.online if v.active_input is not None}
+        known = {v.own_input for v in self.online if v.own_input is not None}
         if not known:
             return None
         return 0 if 0 in known else DISCONNECTED

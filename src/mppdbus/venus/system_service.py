@@ -1,91 +1,133 @@
-"""Keeps what all units share on the bus, as long as there is a unit to show."""
+"""The services over all units: the acsystem, and the battery where units share it."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
-from mppdbus.errors import BusError
-from mppdbus.model.household import Household, Key
-from mppdbus.venus.dbus.service import Value
-from mppdbus.venus.shared_services import Battery, Make, Prefer, System
+from mppdbus.model.alarms import grid_lost
+from mppdbus.model.phase_views import part_on, phases_of
+from mppdbus.model.views import SystemView
+from mppdbus.venus.dbus.service import Item, ItemType, Value
+from mppdbus.venus.table_service import Surroundings, TableService
+from mppdbus.venus.tables.battery import BATTERY, NAME
+from mppdbus.venus.tables.services import (
+    SYSTEM,
+    SYSTEM_PHASE,
+    ChangedRows,
+    live,
+    values_of,
+)
 
-log = logging.getLogger("mppdbus.bus")
+SYSTEM_NAME = "com.victronenergy.acsystem.mppdbus"
+SYSTEM_UID, BATTERY_UID = "mppdbus_sys", "mppdbus_bat"
+SYSTEM_INSTANCE = 0  # Victron's programs look at this one only
+BATTERY_INSTANCE = 288
+GRID_LOST = "GridLost"
+
+Devices = Mapping[str, tuple[str, int]]
+"""By the port of a unit: the name of its service and its DeviceInstance."""
 
 
-class Commons:
-    """The acsystem, and the battery where it needs a service of its own.
+class SystemService(TableService[SystemView]):
+    """The acsystem over all inverters of the hybrid profile.
 
-    `monitor` is the name of whoever else watches the battery; ours steps back then.
+    `keep_in_units` changes a setting of each unit.
     """
 
-    def __init__(self, household: Household, make: Make, prefer: Prefer) -> None:
-        self._household = household
-        self._make = make
-        self._prefer = prefer
-        self._system: System | None = None
-        self._battery: Battery | None = None
-        self._making: asyncio.Task[None] | None = None  # the battery
-        self.monitor: str | None = None
-
-    async def enter(
-        self, key: Key, name: str, instance: int, levels: Mapping[str, Value]
+    def __init__(
+        self,
+        around: Surroundings,
+        keep_in_units: Callable[[str, Value], Awaitable[int]],
     ) -> None:
-        """Have a unit of the hybrid profile in the acsystem, and that on the bus.
+        super().__init__(SYSTEM_NAME, SYSTEM_UID, SYSTEM, around)
+        self._keep_in_units = keep_in_units
+        self._view: SystemView | None = None
+        self._phases: set[int] = set()
+        self._ports: list[str] = []  # in the order of /Devices
+        self._changed_rows = ChangedRows(live(SYSTEM))
 
-        Raises as `Service.start` does. One unit at a time.
-        """
-        if self._system is None:
-            system = System(self._household, self._make, self._prefer)
-            await system.load()
-            self._system = system
-        self._system.list_device(key, name, instance)
-        self._system.show_levels(levels)
-        self._system.show()
-        await self._system.service.start()
+    async def open(self, view: SystemView) -> None:
+        """Learn what is kept, and show all that never changes."""
+        await self.load("acsystem", SYSTEM_INSTANCE)
+        self.service.update(values_of(SYSTEM, view) | self.setting_values(view))
+        self.show(view)
 
-    def list_device(self, key: Key, name: str | None, instance: int | None) -> None:
-        """Say which service a unit of the acsystem has now; None: none."""
-        if self._system is not None and self._system.lists(key):
-            self._system.list_device(key, name, instance)
+    def show(self, view: SystemView) -> None:
+        """Show all units as they are now."""
+        self._view = view
+        values = self._changed_rows.values(view)
+        for phase in self._phases | phases_of(view):
+            if phase not in self._phases:
+                self._grow(phase)
+            values |= values_of(SYSTEM_PHASE, part_on(view, phase), phase)
+        level = self.kept.value(f"AlarmLevel/{GRID_LOST}")
+        lost = view.with_input.alarm(GRID_LOST)
+        values[f"/Alarms/{GRID_LOST}"] = grid_lost(
+            lost, level if isinstance(level, int) else None
+        )
+        if name := self.kept.custom_name:
+            values["/CustomName"] = name
+        self.service.update(values)
 
-    def show_levels(self, levels: Mapping[str, Value]) -> None:
-        """Show the alarm levels of the units on the page of all."""
-        if self._system is not None:
-            self._system.show_levels(levels)
+    def show_names(self, view: SystemView) -> None:
+        """Show the name of the only unit, or what the user has set."""
+        self.service.update(self.setting_values(view))
 
-    def show(self, *, hybrids: bool, anybody: bool) -> None:
-        """Show all as they are; `hybrids`, `anybody`: whether there is one to show."""
-        if self._system is not None:
-            self._system.show()
-            service = self._system.service
-            service.start_soon() if hybrids else service.stop()
-        needed = self._household.battery_needed and self.monitor is None and anybody
-        if self._battery is not None:
-            self._battery.show()
-            service = self._battery.service
-            service.start_soon() if needed else service.stop()
-        elif needed and self._making is None:
-            self._making = asyncio.get_running_loop().create_task(self._make_battery())
+    def show_devices(self, devices: Devices, levels: Mapping[str, Value]) -> None:
+        """Show which service each unit has, and the alarm levels of all of them."""
+        values = dict(levels)
+        for port in devices:
+            if port not in self._ports:
+                place = len(self._ports)
+                self._ports.append(port)
+                service = Item(f"/Devices/{place}/Service", ItemType.TEXT)
+                number = Item(f"/Devices/{place}/Instance", ItemType.INT)
+                self.service.add((service, number))
+        for place, port in enumerate(self._ports):
+            name, instance = devices.get(port, (None, None))
+            values[f"/Devices/{place}/Service"] = name
+            values[f"/Devices/{place}/Instance"] = instance
+        self.service.update(values)
 
-    async def close(self) -> None:
-        """Leave the bus for good."""
-        if self._making is not None:
-            self._making.cancel()
-            await asyncio.gather(self._making, return_exceptions=True)
-        both = [whole for whole in (self._system, self._battery) if whole is not None]
-        await asyncio.gather(*(whole.service.close() for whole in both))
+    def settings_changed(self) -> None:
+        """Show what somebody has changed in the settings."""
+        if self._view is not None:
+            self.show_names(self._view)
+            self.around.site.render_system()  # what alarms are let through
 
-    async def _make_battery(self) -> None:
-        battery = Battery(self._household, self._make, self._prefer)
-        try:
-            await battery.load()
-        except BusError as error:
-            log.warning("%s", error)
-        else:
-            self._battery = battery
-            battery.show()
-            battery.service.start_soon()
-        finally:
-            self._making = None
+    def keep_for_all(self, name: str, value: Value) -> Awaitable[int]:
+        """Keep a setting of each unit."""
+        return self._keep_in_units(name, value)
+
+    def _grow(self, phase: int) -> None:
+        """Add the paths of a phase; clients look for such only at the beginning."""
+        self._phases.add(phase)
+        self.service.add(row.item(phase) for row in SYSTEM_PHASE)
+        self.service.restart()
+
+
+class BatteryService(TableService[SystemView]):
+    """The battery that several units share; systemcalc knows no other way."""
+
+    of_all_units = True
+
+    def __init__(self, around: Surroundings) -> None:
+        super().__init__(NAME, BATTERY_UID, BATTERY, around)
+        self._view: SystemView | None = None
+        self._changed_rows = ChangedRows(live(BATTERY))
+
+    async def open(self, view: SystemView) -> None:
+        """Learn what is kept, and show all that never changes."""
+        await self.load("battery", BATTERY_INSTANCE)
+        self.service.update(values_of(BATTERY, view) | self.setting_values(view))
+        self.show(view)
+
+    def show(self, view: SystemView) -> None:
+        """Show it as it is now."""
+        self._view = view
+        self.service.update(self._changed_rows.values(view))
+
+    def settings_changed(self) -> None:
+        """Show what somebody has changed in the settings."""
+        if self._view is not None:
+            self.service.update(self.setting_values(self._view))

@@ -65,9 +65,8 @@ class Driver:
 
     def _start(self, books: Books | None, away: float | None = None) -> None:
         self.house = House(Bank(BATTERY, self.charge, away))
-        self.house.join(0, UNIT, "1")
         self.ledger = Ledger(books, longest=self.longest)
-        self.house.open_books(0, self.ledger)
+        self.house.join(UNIT, self.ledger)
 
     def save(self, time: float) -> None:
         """Keep the books, as the daemon does now and then and at its end."""
@@ -87,7 +86,8 @@ class Driver:
         if time < self.back:
             return False
         before = self.ledger.counters
-        self.house.see(0, snapshot(), time - self.back, today)
+        self.house.update(UNIT.uid, snapshot(), time - self.back, today)
+        self.house.count(UNIT.uid, time - self.back, today)
         after = self.ledger.counters
         assert after.yield_system >= before.yield_system
         assert after.yield_user >= before.yield_user

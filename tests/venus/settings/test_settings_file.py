@@ -136,20 +136,6 @@ async def test_nothing_is_written_without_a_change(
     assert file.stat().st_ino == before
 
 
-async def test_units_of_one_number_keep_their_names_in_any_order(
-    bus_address: str, file: Path
-) -> None:
-    async with opened(bus_address, file) as settings:
-        uids = [await settings.unit_id(n, "555", f"usb 1-{n}:1.0") for n in range(2)]
-        assert uids == ["mppdbus_555", "mppdbus_555_at_usb_1_1_1_0"]
-        for uid in uids:
-            await settings.device(uid, "multi", 288)
-    async with opened(bus_address, file) as settings:
-        for number in (1, 0):
-            uid = await settings.unit_id(number, "555", f"usb 1-{number}:1.0")
-            assert uid == uids[number]
-
-
 # -- damage ----------------------------------------------------------------------
 
 DAMAGE = {

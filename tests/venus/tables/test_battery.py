@@ -142,5 +142,5 @@ async def test_it_reads_on_a_bus_as_victrons_do(bus_address: str) -> None:
 
 
 def test_name_and_charge_can_be_written_and_nothing_else() -> None:
-    writable = {row.path for row in BATTERY if row.writable}
+    writable = {row.path for row in BATTERY if row.write is not None}
     assert writable == {"/CustomName", "/Soc", CORRECTION}

@@ -170,7 +170,7 @@ def test_switches_show_the_flags_and_are_locked() -> None:
         status = values[f"/SwitchableOutput/{switch_id(letter)}/Status"]
         assert status == (None if state is None else 0x20)
     cards = {row.path for row in MULTI if row.path.startswith("/SwitchableOutput/")}
-    writable = {row.path for row in MULTI if row.writable}
+    writable = {row.path for row in MULTI if row.write is not None}
     assert cards & writable == {CORRECTION}
 
 

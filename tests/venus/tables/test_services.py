@@ -29,7 +29,7 @@ from mppdbus.venus.tables.services import (
     MULTI,
     SYSTEM,
     SYSTEM_PHASE,
-    News,
+    ChangedRows,
     Row,
     live,
     on_legs,
@@ -106,10 +106,10 @@ def test_every_row_says_where_its_value_comes_from(service: str) -> None:
 @pytest.mark.parametrize("service", TABLES)
 def test_what_is_written_has_bounds_or_is_text(service: str) -> None:
     for row in TABLES[service]:
-        if row.writable and row.kind is not ItemType.TEXT:
+        if row.write is not None and row.kind is not ItemType.TEXT:
             assert None not in (row.minimum, row.maximum), row.path
         item = row.item_at("/X")  # raises for bounds of another type
-        assert (item.writable, item.minimum) == (row.writable, row.minimum)
+        assert (item.writable, item.minimum) == (row.write is not None, row.minimum)
 
 
 def test_the_page_of_all_paths_is_current() -> None:
@@ -173,8 +173,8 @@ def test_what_is_not_looked_at_again_has_not_changed(
 ) -> None:
     """From every view to every other one."""
     for before, after in itertools.permutations(STATES, 2):
-        news = News(live(rows))
-        shown = news.values(before) | news.values(after)
+        changed = ChangedRows(live(rows))
+        shown = changed.values(before) | changed.values(after)
         assert shown == values_of(live(rows), after)
 
 
@@ -183,8 +183,8 @@ def test_nor_has_what_all_units_show(rows: tuple[Row[SystemView], ...]) -> None:
     pairs = [SystemView(pair) for pair in itertools.product(STATES[::2], STATES[1::3])]
     systems = [SystemView((view,)) for view in STATES] + pairs
     for before, after in itertools.permutations(systems, 2):
-        news = News(live(rows))
-        shown = news.values(before) | news.values(after)
+        changed = ChangedRows(live(rows))
+        shown = changed.values(before) | changed.values(after)
         assert shown == values_of(live(rows), after)
 
 
@@ -199,12 +199,12 @@ def test_a_row_is_not_looked_at_while_its_part_is_the_same() -> None:
         return view.snapshot.identity
 
     row = Row("/A", ItemType.TEXT, look, part=who)
-    written = Row("/B", ItemType.TEXT, look, part=who, writable=True)
-    news = News((row, written))
+    always = Row("/B", ItemType.TEXT, look)
+    rows = ChangedRows((row, always))
     serial = VIEWS["line"].snapshot.identity.serial
-    assert news.values(VIEWS["line"]) == {"/A": serial, "/B": serial}
-    assert news.values(VIEWS["battery"]) == {"/B": serial}
-    assert news.values(VIEWS["offline"]) == {"/A": None, "/B": None}
+    assert rows.values(VIEWS["line"]) == {"/A": serial, "/B": serial}
+    assert rows.values(VIEWS["battery"]) == {"/B": serial}
+    assert rows.values(VIEWS["offline"]) == {"/A": None, "/B": None}
     assert len(looks) == 5
 
 

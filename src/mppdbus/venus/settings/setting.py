@@ -115,11 +115,6 @@ def is_below(path: str, prefix: str) -> bool:
     return path == prefix or path.startswith(f"{prefix}/")
 
 
-def uid_part(text: str) -> str:
-    """Return `text` with everything but A-Z, a-z and 0-9 made "_"."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
-
-
 def _checked(uid: str) -> str:
     if not _UID.fullmatch(uid):
         raise ValueError(f"{uid!r} names no device: use A-Z, a-z, 0-9 and _")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +31,6 @@ from mppdbus.venus.settings.setting import (
     is_below,
 )
 from mppdbus.venus.settings.settings_file import SettingsFile
-from mppdbus.venus.settings.unit_ids import Uids, candidates
 
 __all__ = ["DeviceSettings", "LocalSettings", "Setting", "SettingValue"]
 
@@ -92,8 +91,6 @@ class LocalSettings:
         self._given: dict[str, int] = {}  # uid → the DeviceInstance it was told
         self._listeners: list[tuple[str, OnChange]] = []
         self._instance_listeners: list[OnInstance] = []
-        self._uids = Uids()
-        self._warned: set[str] = set()  # uids that do not last
         self._wire: Connection | None = None
         self._watched: set[str] = set()
         self._heard: SettingsService | None = None  # there, though maybe silent
@@ -125,29 +122,12 @@ class LocalSettings:
             await asyncio.gather(self._adopting, return_exceptions=True)
         await self._file.close()
 
-    async def unit_id(self, user: Hashable, serial: str | None, place: str) -> str:
-        """Return the uid of a unit: "mppdbus_<serial>", or with its `place`.
-
-        `user` tells the inverters of the configuration apart and has the uid until it
-        asks again or `leave`s; `serial` None is a number that tells nothing; `place`
-        says where the unit is plugged in, and lasts when ports are renumbered.
-        """
-        names = candidates(serial, place)
-        kept = {name for name in names[1:] if await self._holds(instance_path(name))}
-        uid = self._uids.choose(user, serial, place, kept)
-        if (uid != names[0] or not serial) and uid not in self._warned:
-            self._warned.add(uid)
-            number = f"number {serial}, like another" if serial else "no number"
-            log.warning(
-                "the inverter at %s has %s: it is known as %s, and only while it is "
-                "plugged in there",
-                place, number, uid,
-            )  # fmt: skip
-        return uid
-
-    def leave(self, user: Hashable) -> None:
-        """Free the uid of a unit that is not connected any more."""
-        self._uids.leave(user)
+    async def knows(self, uid: str) -> bool:
+        """Tell whether anything is kept for a device."""
+        path = instance_path(uid)
+        if (service := await self._reach()) is not None:
+            return await service.holds(path)
+        return self._file.holds(path)
 
     async def device(
         self, uid: str, device_class: str, wanted: int, custom_name: str = ""
@@ -289,11 +269,6 @@ class LocalSettings:
                 async with asyncio.timeout_at(self._deadline):
                     await self._arrived.wait()
         return self._service
-
-    async def _holds(self, path: str) -> bool:
-        if (service := await self._reach()) is not None:
-            return await service.holds(path)
-        return self._file.holds(path)
 
     async def _sync(self, keeper: Keeper, settings: Sequence[Setting]) -> None:
         """Add settings; a DeviceInstance that is kept for another class changes it."""

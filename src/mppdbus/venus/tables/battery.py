@@ -22,6 +22,8 @@ from mppdbus.venus.tables.row import (
     fixed,
     hexadecimal,
     rounded,
+    to_charge,
+    to_setting,
 )
 from mppdbus.venus.tables.unit import PRODUCT_ID
 
@@ -59,7 +61,7 @@ BATTERY: tuple[Row[SystemView], ...] = (
     fixed("/Mgmt/ProcessName", TEXT, "mppdbus"),
     fixed("/Mgmt/ProcessVersion", TEXT, __version__, "", "version of mppdbus"),
     Row("/Mgmt/Connection", TEXT, _connection, "", "how many inverters share it"),
-    Row("/DeviceInstance", INT, lambda _: None, "", "localsettings"),
+    fixed("/DeviceInstance", INT, None, "", "localsettings"),
     fixed("/ProductId", INT, PRODUCT_ID, hexadecimal),
     fixed("/ProductName", TEXT, PRODUCT_NAME),
     Row(
@@ -67,7 +69,8 @@ BATTERY: tuple[Row[SystemView], ...] = (
         TEXT,
         lambda _: PRODUCT_NAME,
         about="what the user has written",
-        writable=True,
+        fixed=True,
+        write=to_setting("CustomName"),
     ),
     fixed("/FirmwareVersion", TEXT, __version__, "", "version of mppdbus"),
     fixed("/HardwareVersion", TEXT, None, "", "unknown: there is no such device"),
@@ -100,7 +103,7 @@ BATTERY: tuple[Row[SystemView], ...] = (
         lambda s: rounded(s.charge.percent, 1),
         PERCENT,
         "as `/Mppdbus/Origin/Soc` says; what is written corrects the estimate",
-        writable=True,
+        write=to_charge,
         confirmable=True,
         minimum=0.0,
         maximum=100.0,

@@ -26,6 +26,7 @@ from mppdbus.venus.tables.row import (
     fixed,
     on_off_text,
     rounded,
+    to_charge,
 )
 from mppdbus.venus.tables.unit import Source, status
 
@@ -36,7 +37,7 @@ SHOWN, HIDDEN = 1, 0  # /Settings/ShowUIInput
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadingCard:
     """A field of QPIGS as a card: `most` is the end of its scale."""
 
     id: str
@@ -49,9 +50,11 @@ class Reading:
 
 
 READINGS = (
-    Reading("HeatSink", "Heat sink", "heatsink_temperature", TEMPERATURE, "", CELSIUS),
-    Reading("Load", "Load", "load_percent", RANGED, "%", PERCENT),
-    Reading("BusVoltage", "DC bus", "bus_voltage", PLAIN, "V", VOLT, 600.0),
+    ReadingCard(
+        "HeatSink", "Heat sink", "heatsink_temperature", TEMPERATURE, "", CELSIUS
+    ),
+    ReadingCard("Load", "Load", "load_percent", RANGED, "%", PERCENT),
+    ReadingCard("BusVoltage", "DC bus", "bus_voltage", PLAIN, "V", VOLT, 600.0),
 )
 
 
@@ -59,7 +62,7 @@ def _if_known(read: Source, known: int, otherwise: int | None) -> Source:
     return lambda view: otherwise if read(view) is None else known
 
 
-def _card(card: Reading) -> tuple[Row[UnitView], ...]:
+def _card(card: ReadingCard) -> tuple[Row[UnitView], ...]:
     base, read = f"/GenericInput/{card.id}", status(card.field)
     unit = "/Temperature" if card.type == TEMPERATURE else card.unit
     return (
@@ -168,7 +171,7 @@ CHARGE_CONTROL: tuple[Row[Charged], ...] = (
         _estimate,
         PERCENT,
         "`/Soc` where it is our estimate; what is written corrects it",
-        writable=True,
+        write=to_charge,
         confirmable=True,
         minimum=0.0,
         maximum=100.0,

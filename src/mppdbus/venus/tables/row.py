@@ -7,17 +7,55 @@ unknown, which the bus shows as invalid.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from mppdbus.model.victron_codes import State
 from mppdbus.venus.dbus.items import Item, ItemType, Value
 
 V = TypeVar("V", contravariant=True)  # noqa: PLC0105 - a row of all fits any view
+Verdict = int | Awaitable[int]  # 0 accepted, else refused
 Text = str | Callable[[object], str]
 SELF_EVIDENT = "a constant"  # the path says it all
 INT, NUM, TEXT = ItemType.INT, ItemType.DOUBLE, ItemType.TEXT
+
+
+class Writable(Protocol):
+    """What the rows of a service can write to."""
+
+    def keep(self, name: str, value: Value) -> Verdict:
+        """Keep a setting of this device."""
+
+    def keep_for_all(self, name: str, value: Value) -> Verdict:
+        """Keep a setting of each unit."""
+
+    def correct_charge(self, percent: Value) -> Verdict:
+        """Take what the user says of the state of charge."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToSetting:
+    """Writes to a setting of the device: /Settings/Devices/<uid>/<name>."""
+
+    name: str
+
+    def __call__(self, service: Writable, value: Value) -> Verdict:
+        """Write; return the verdict."""
+        return service.keep(self.name, value)
+
+
+def to_setting_of_units(name: str) -> Callable[[Writable, Value], Verdict]:
+    """Return a writer to a setting of every unit."""
+    return lambda service, value: service.keep_for_all(name, value)
+
+
+def to_charge(service: Writable, value: Value) -> Verdict:
+    """Write to the estimate of the state of charge."""
+    return service.correct_charge(value)
+
+
+to_setting = ToSetting
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +63,8 @@ class Row(Generic[V]):
     """One path of a service; `{phase}` in it is L1, L2 or L3.
 
     `about` says where the value comes from. A `fixed` value stays as long as its
-    service is on the bus, so that nobody need look at it again. What is `writable`
-    is decided by the service's writer, within the bounds.
+    service is on the bus, so that nobody need look at it again. `write` takes what a
+    client writes, within the bounds; without it nothing can be written.
     """
 
     path: str
@@ -35,12 +73,14 @@ class Row(Generic[V]):
     text: Text = ""
     about: str = ""
     fixed: bool = False
-    writable: bool = False
-    minimum: Value = None
-    maximum: Value = None
-    default: Value = None
+    write: Callable[[Writable, Value], Verdict] | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    default: float | str | None = None
     confirmable: bool = False  # see `Item`
-    part: Callable[[V], object] | None = None  # all that `source` looks at, see `News`
+    part: Callable[[V], object] | None = (
+        None  # all that `source` looks at, see `ChangedRows`
+    )
     paths: tuple[str, ...] = field(init=False, repr=False)  # on L1, L2 and L3
 
     def __post_init__(self) -> None:
@@ -57,7 +97,7 @@ class Row(Generic[V]):
             path,
             self.kind,
             self.text,
-            self.writable,
+            self.write is not None,
             self.minimum,
             self.maximum,
             self.default,
@@ -92,23 +132,23 @@ def values_of(rows: tuple[Row[V], ...], view: V, phase: int = 1) -> dict[str, Va
     return {row.paths[place]: row.source(view) for row in rows}
 
 
-class News(Generic[V]):
-    """The values of rows that may be others than at the last look.
+class ChangedRows(Generic[V]):
+    """Evaluates only rows whose inputs changed since the last call.
 
-    Rows that name the same `part` of a view are evaluated when that is another one; all
-    others, and what clients may have written to, every time.
+    Rows that name the same `part` of a view are evaluated when that part has changed,
+    all others every time.
     """
 
     def __init__(self, rows: Iterable[Row[V]]) -> None:
         groups: dict[Callable[[V], object] | None, list[Row[V]]] = {None: []}
         for row in rows:
-            groups.setdefault(None if row.writable else row.part, []).append(row)
+            groups.setdefault(row.part, []).append(row)
         self._always = tuple(groups[None])
         self._groups = [(part, tuple(of)) for part, of in groups.items() if part]
         self._seen: dict[Callable[[V], object], object] = {}
 
     def values(self, view: V, phase: int = 1) -> dict[str, Value]:
-        """Look at a view and return the values by their paths."""
+        """Return the values by their paths."""
         values = values_of(self._always, view, phase)
         for part, rows in self._groups:
             now = part(view)

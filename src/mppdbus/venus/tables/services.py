@@ -20,7 +20,7 @@ from mppdbus.venus.tables.energy import (
 )
 from mppdbus.venus.tables.row import (
     STATE_NAMES,
-    News,
+    ChangedRows,
     Row,
     V,
     hexadecimal,
@@ -40,7 +40,7 @@ __all__ = [
     "STATE_NAMES",
     "SYSTEM",
     "SYSTEM_PHASE",
-    "News",
+    "ChangedRows",
     "Row",
     "V",
     "hexadecimal",

@@ -25,6 +25,7 @@ from mppdbus.venus.tables.row import (
     level_text,
     rounded,
     state_text,
+    to_setting,
 )
 from mppdbus.venus.tables.unit import (
     PROCESS,
@@ -118,7 +119,8 @@ SYSTEM: tuple[Row[SystemView], ...] = (
         TEXT,
         system_name,
         about="the name of the only unit, or what the user has written",
-        writable=True,
+        write=to_setting("CustomName"),
+        part=_who,
     ),
     Row(
         "/FirmwareVersion",
@@ -197,7 +199,7 @@ SYSTEM: tuple[Row[SystemView], ...] = (
         "QPIWS `line_fail` of any unit, if /Settings/AlarmLevel/GridLost lets it",
     ),
     *(alarm_level(name) for name in ALARM_LEVELS["acsystem"]),
-    *(alarm_level(name) for name in ALARM_LEVELS["multi"]),  # those of all units
+    *(alarm_level(name, of_units=True) for name in ALARM_LEVELS["multi"]),
 )
 
 SYSTEM_PHASE: tuple[Row[SystemView], ...] = (

@@ -36,6 +36,9 @@ from mppdbus.venus.tables.row import (
     level_text,
     rounded,
     state_text,
+    to_charge,
+    to_setting,
+    to_setting_of_units,
 )
 
 PRODUCT_ID = 0xBA44  # free of Victron's own ranges
@@ -159,12 +162,13 @@ def _alarm(name: str) -> Row[UnitView]:
     )
 
 
-def alarm_level(name: str) -> Row[object]:
+def alarm_level(name: str, *, of_units: bool = False) -> Row[object]:
     """Return the row of which levels of an alarm become notifications.
 
-    It must always be valid: venus-platform takes an invalid one for "none".
+    It must always be valid: venus-platform takes an invalid one for "none". One
+    `of_units` is set for every unit.
     """
-    level = DEFAULT_LEVELS[name]
+    level, setting = DEFAULT_LEVELS[name], f"AlarmLevel/{name}"
     return Row(
         f"/Settings/AlarmLevel/{name}",
         INT,
@@ -172,7 +176,7 @@ def alarm_level(name: str) -> Row[object]:
         alarm_level_text,
         f"the user's choice, {level} until then",
         fixed=True,
-        writable=True,
+        write=to_setting_of_units(setting) if of_units else to_setting(setting),
         confirmable=True,
         minimum=SHOW_NONE,
         maximum=SHOW_ALL,
@@ -198,7 +202,13 @@ WHO: tuple[Row[UnitView], ...] = (
     Row(
         "/Mgmt/Connection", TEXT, lambda v: v.unit.connection, "", "the port", part=who
     ),
-    Row("/DeviceInstance", INT, lambda v: v.unit.instance, "", "localsettings"),
+    Row(
+        "/DeviceInstance",
+        INT,
+        lambda v: v.unit.instance,
+        about="localsettings",
+        part=who,
+    ),
     Row(
         "/ProductName",
         TEXT,
@@ -209,9 +219,10 @@ WHO: tuple[Row[UnitView], ...] = (
     Row(
         "/CustomName",
         TEXT,
-        lambda v: v.unit.name,
+        lambda v: v.unit.called,
         about="the name in the config, or what the user has written",
-        writable=True,
+        write=to_setting("CustomName"),
+        part=who,
     ),
     Row(
         "/FirmwareVersion",
@@ -273,7 +284,7 @@ LIVE: tuple[Row[UnitView], ...] = (
         lambda v: rounded(v.soc, 1),
         PERCENT,
         "as `/Mppdbus/Origin/Soc` says; what is written corrects the estimate",
-        writable=True,
+        write=to_charge,
         confirmable=True,
         minimum=0.0,
         maximum=100.0,

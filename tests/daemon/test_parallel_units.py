@@ -1,4 +1,4 @@
-"""Units of which another one tells: they come, go, move and come back."""
+"""Units that another one reports: they come, go, move and come back."""
 
 from __future__ import annotations
 
@@ -22,9 +22,8 @@ from helpers.installation import (
     write,
 )
 from helpers.run import SYSTEM, Watcher
-from mppdbus.daemon.installation import Told
-from mppdbus.daemon.told_units import Others
-from mppdbus.venus import publisher
+from mppdbus.daemon.parallel_units import ParallelUnits
+from mppdbus.venus import unit_service
 from mppdbus.venus.dbus.service import Service
 
 A, B, C = SERIALS
@@ -33,8 +32,8 @@ LOAD = "/Ac/Out/P"
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mppdbus.daemon.told_units.SOON", 0.05)
-    monkeypatch.setattr("mppdbus.daemon.told_units.LONG_PAUSE", 0.05)
+    monkeypatch.setattr("mppdbus.daemon.parallel_units.SOON", 0.05)
+    monkeypatch.setattr("mppdbus.daemon.parallel_units.LONG_PAUSE", 0.05)
 
 
 @pytest.fixture
@@ -43,13 +42,13 @@ async def watcher(bus_address: str) -> AsyncIterator[Watcher]:
         yield watching
 
 
-def others_of(home: Home, lead: int = 0) -> Others:
-    others = Others(home.installation, lead, home.units[lead])
+def others_of(home: Home, lead: int = 0) -> ParallelUnits:
+    others = ParallelUnits(home.installation, home.units[lead])
     others.place = f"ttyUSB{lead}"
     return others
 
 
-async def shown(others: Others, watcher: Watcher, **wanted: float) -> None:
+async def shown(others: ParallelUnits, watcher: Watcher, **wanted: float) -> None:
     """Say that `B` answers until the acsystem shows what is wanted."""
     async with asyncio.timeout(5):
         while True:
@@ -63,7 +62,7 @@ async def shown(others: Others, watcher: Watcher, **wanted: float) -> None:
 async def test_who_was_away_for_long_comes_back(
     bus_address: str, state: Path, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publisher, "AWAY", 0.05)
+    monkeypatch.setattr(unit_service, "AWAY", 0.05)
     async with at_home(bus_address, state, unit(0)) as home:
         await home.meet(0, said(A))
         others = others_of(home)
@@ -80,7 +79,7 @@ async def test_who_was_away_for_long_comes_back(
 async def test_what_all_share_comes_back_with_the_first_that_answers(
     bus_address: str, state: Path, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publisher, "AWAY", 0.05)
+    monkeypatch.setattr(unit_service, "AWAY", 0.05)
     async with at_home(bus_address, state, unit(0), unit(1)) as home:
         await home.meet(0, said(A))
         await home.meet(1, said(B))
@@ -101,7 +100,7 @@ async def test_an_introduction_that_is_cut_short_leaves_nothing_behind(
         others.show({B: said(B, load=700)})
         await asyncio.sleep(0)
         await others.close()
-        assert not home.installation.shows(Told(0, B))
+        assert f"mppdbus_{B}" not in home.installation.site
         values = await watcher.values(SYSTEM)
         assert values[LOAD] == 500.0
         await shown(others, watcher, **{LOAD: 1200.0})
@@ -161,7 +160,7 @@ async def test_a_cable_of_its_own_goes_before(
 async def test_who_has_left_the_set_is_forgotten(
     bus_address: str, state: Path, watcher: Watcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mppdbus.daemon.told_units.GIVEN_UP", 0.0)
+    monkeypatch.setattr("mppdbus.daemon.parallel_units.GIVEN_UP", 0.0)
     async with at_home(bus_address, state, unit(0)) as home:
         await home.meet(0, said(A))
         others = others_of(home)
@@ -170,7 +169,8 @@ async def test_who_has_left_the_set_is_forgotten(
         await asyncio.sleep(0.01)
         others.show({B: away(B)})
         await names_become(watcher, FIRST, SYSTEM)
-        assert home.installation.site.keys == (0,)
+        units = [view.unit.uid for view in home.installation.site.views]
+        assert units == [f"mppdbus_{A}"]
 
 
 async def test_another_unit_under_a_fixed_name_has_its_own_settings(

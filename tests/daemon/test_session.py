@@ -1,10 +1,10 @@
-"""The keeper of one inverter, on a real port and bus, with its pauses cut short."""
+"""The session of one inverter, on a real port and bus, with its pauses cut short."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -13,9 +13,9 @@ import pytest
 
 from helpers.run import MULTI, Ports, Watcher, eventually
 from mppdbus.config.models import parse
-from mppdbus.daemon import main as daemon
+from mppdbus.daemon import session
 from mppdbus.daemon.installation import Installation
-from mppdbus.daemon.main import Keeper, unit_of
+from mppdbus.daemon.session import Session, unit_of
 from mppdbus.inverter import link, poller
 from mppdbus.model.battery.bank import BankSettings
 from mppdbus.model.snapshot import Snapshot
@@ -28,10 +28,10 @@ PATH = "/Connected"
 class Clumsy(Installation):
     """Has a defect that shows when the load is 666 W."""
 
-    def show(self, key: Hashable, snapshot: Snapshot) -> None:
+    def show(self, uid: str, connection: str, snapshot: Snapshot) -> bool:
         if snapshot.status and snapshot.status.ac_output_active_power == 666:
             raise ZeroDivisionError
-        super().show(key, snapshot)
+        return super().show(uid, connection, snapshot)
 
 
 @asynccontextmanager
@@ -45,7 +45,7 @@ async def kept(
             address, folder / "state", BankSettings(), expected=1, patience=0.0
         )
         await installation.open([unit_of(config)])
-        task = asyncio.create_task(Keeper(config, 0, installation).run())
+        task = asyncio.create_task(Session(config, installation).run())
         try:
             await watcher.wait(NAME, {"/Ac/Out/L1/P": 500.0})
             yield simulator, watcher
@@ -59,7 +59,7 @@ async def kept(
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link, "SETTLE", 0.01)
     monkeypatch.setattr(poller, "FAILED_EVERY", 0.05)
-    monkeypatch.setattr(daemon, "BACK_OFF", (0.01, 0.02, 0.03))
+    monkeypatch.setattr(session, "BACK_OFF", (0.01, 0.02, 0.03))
 
 
 def logged(caplog: pytest.LogCaptureFixture, text: str) -> int:

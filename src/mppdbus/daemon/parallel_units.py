@@ -1,0 +1,134 @@
+"""The other units of a parallel set, which one inverter reports: on the bus as well."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass, replace
+
+from mppdbus.daemon.installation import Installation
+from mppdbus.errors import BusAway, BusError, ShownAlready
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.views import Unit
+
+SELDOM = 60.0  # s from one reading of the same unit to the next, of nine on one line
+SOON, LONG_PAUSE = 5.0, 60.0  # s until a unit is introduced again
+GIVEN_UP = 3600.0  # s after which a unit that is away is no part of the set any more
+
+log = logging.getLogger("mppdbus.set")
+
+
+@dataclass(slots=True)
+class _Reported:
+    """A unit of the set; times are of the loop's clock."""
+
+    name: str  # its serial number, or "slot 2"
+    unit: Unit
+    uid: str | None = None  # while it is on the bus by this report
+    seen: float = 0.0  # when it answered last
+    not_before: float = 0.0  # when it may be introduced again
+    introducing: bool = False
+    online: bool = True  # as it was logged
+
+
+class ParallelUnits:
+    """Introduces the units that another one reports; `unit` is the one that reports."""
+
+    def __init__(self, installation: Installation, unit: Unit) -> None:
+        self._installation = installation
+        self._unit = unit
+        self.place = ""  # where the unit that reports is plugged in
+        self._reported: dict[str, _Reported] = {}  # in the order in which they came
+        self._logged: set[str] = set()  # troubles
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def show(self, others: dict[str, Snapshot]) -> None:
+        """Take a report of all units, by serial number or slot; never waits."""
+        now = asyncio.get_running_loop().time()
+        for name, snapshot in others.items():
+            known = self._reported.get(name) or self._add(name, now)
+            if snapshot.online:
+                known.seen = now
+            if known.introducing:
+                continue
+            if known.uid is not None and self._installation.show(
+                known.uid, known.unit.connection, snapshot
+            ):
+                self._log_change(known, online=snapshot.online)
+                if now - known.seen > GIVEN_UP:
+                    self._start(self._remove(known))
+            elif snapshot.online and now >= known.not_before:
+                known.introducing = True
+                self._start(self._introduce(known, snapshot))
+
+    async def forget(self) -> None:
+        """Take all of them off the bus: another inverter reports others."""
+        await self.close()
+        for known in self._reported.values():
+            await self._remove(known)
+        self._reported.clear()
+
+    async def close(self) -> None:
+        """Introduce nobody any more."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _add(self, name: str, now: float) -> _Reported:
+        unit = replace(
+            self._unit,
+            name=f"{self._unit.name} {name}",
+            connection=f"{self._unit.connection} ({name})",
+            instance=self._unit.instance + len(self._reported) + 1,
+            bus_name="",
+            reported=True,
+        )
+        known = _Reported(name, unit, seen=now)
+        self._reported[name] = known
+        return known
+
+    async def _introduce(self, known: _Reported, snapshot: Snapshot) -> None:
+        loop, known.uid = asyncio.get_running_loop(), None
+        known.not_before = loop.time() + SOON
+        place = f"{self.place} {known.name}"
+        try:
+            known.uid = await self._installation.introduce(
+                known.unit, snapshot, place, SELDOM
+            )
+        except BusError as error:
+            if not isinstance(error, BusAway):
+                known.not_before = loop.time() + LONG_PAUSE
+            self._log_failure(known.unit, error)
+        finally:
+            known.introducing = False
+
+    async def _remove(self, known: _Reported) -> None:
+        uid, known.uid = known.uid, None
+        if uid is not None:
+            await self._installation.remove(uid, known.unit.connection)
+
+    def _log_change(self, known: _Reported, *, online: bool) -> None:
+        """Say that a unit has dropped out of the set, or is back."""
+        if known.online != online:
+            what = "answers again" if online else "does not answer any more"
+            log.info("%s: %s", known.unit.name, what)
+        known.online = online
+
+    def _log_failure(self, unit: Unit, error: BusError) -> None:
+        """Say once why a unit cannot be shown."""
+        said = f"{unit.name}: {error}"
+        quiet = isinstance(error, BusAway | ShownAlready)
+        if said not in self._logged and not quiet:
+            self._logged.add(said)
+            log.warning("%s", said)
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("unexpected", exc_info=error)

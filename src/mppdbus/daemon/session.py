@@ -1,0 +1,210 @@
+"""One inverter on its port: connected, polled, and started over when that fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from datetime import date
+
+from mppdbus.config.models import InverterConfig
+from mppdbus.daemon.installation import Installation
+from mppdbus.daemon.parallel_units import ParallelUnits
+from mppdbus.errors import (
+    BusAway,
+    BusError,
+    LinkError,
+    MppdbusError,
+    OtherProtocol,
+    PortError,
+)
+from mppdbus.host.clock import local_now
+from mppdbus.host.port_location import place_of
+from mppdbus.inverter.device import Inverter
+from mppdbus.inverter.energy_meters import Meters
+from mppdbus.inverter.link import Link
+from mppdbus.inverter.modbus_probe import Stranger
+from mppdbus.inverter.poller import Poller
+from mppdbus.inverter.schedule import FASTEST
+from mppdbus.inverter.timing import BACK_OFF, PATIENCE
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.victron_codes import AcInput
+from mppdbus.model.views import Unit
+from mppdbus.transport import open_transport
+
+STRANGER_PAUSE = 60.0  # s before a port that speaks something else is tried again
+
+AC_INPUTS = {
+    "none": AcInput.NONE,
+    "grid": AcInput.GRID,
+    "generator": AcInput.GENERATOR,
+    "shore": AcInput.SHORE,
+    "setting": AcInput.GRID,  # until that is known
+}
+
+
+def unit_of(config: InverterConfig) -> Unit:
+    """Return the unit that a section of the config describes."""
+    return Unit(
+        name=config.name,
+        connection=config.port.label,
+        instance=config.instance,
+        phase=1 if config.phase == "auto" else config.phase,
+        phase_follows=config.phase == "auto",
+        ac_input=AC_INPUTS[config.ac_input],
+        ac_input_follows=config.ac_input == "setting",
+        profile=config.profile,
+        bus_name=config.bus_name,
+    )
+
+
+class Session:
+    """Keeps one inverter connected: opens its port, polls it, and starts over.
+
+    `others`: show the other units of its parallel set, which it reports, as well.
+    """
+
+    def __init__(
+        self,
+        config: InverterConfig,
+        installation: Installation,
+        *,
+        others: bool = False,
+    ) -> None:
+        self._config = config
+        self._installation = installation
+        self._log = logging.getLogger(f"mppdbus.{config.name}")
+        self._uid: str | None = None  # of the unit that was here last
+        self._logged: set[str] = set()  # troubles since the last live value
+        self._attempts = 0
+        self._stranger = Stranger(config.port, config.baud)
+        self._known: Inverter | None = None  # of this or the last connection
+        self._with_others = others
+        self._others = ParallelUnits(installation, unit_of(config))
+
+    async def run(self) -> None:
+        """Run for ever; only `BusError` gets out."""
+        while True:
+            try:
+                await self._connect()
+            except OtherProtocol as error:
+                self._complain(error)
+                await asyncio.sleep(STRANGER_PAUSE)
+            except MppdbusError as error:
+                if isinstance(error, BusError) and not isinstance(error, BusAway):
+                    raise
+                self._complain(error)
+                await asyncio.sleep(BACK_OFF[min(self._attempts, len(BACK_OFF) - 1)])
+                self._attempts += 1
+            except Exception:  # noqa: BLE001 - logged with its traceback
+                # The outer edge of the task: a defect of ours must not end the others.
+                self._log.exception("unexpected; starting this inverter over")
+                await asyncio.sleep(BACK_OFF[-1])
+
+    async def _connect(self) -> None:
+        """Open the port, say who is there, and poll until that fails."""
+        config, clock = self._config, asyncio.get_running_loop().time
+        patience = config.timeout or PATIENCE[config.port.scheme]
+        link = Link(config.name, patience=patience)
+        inverter = Inverter(config.name, link, clock, dialect=config.dialect)
+        try:
+            link.attach(await open_transport(config.port, link, baud=config.baud))
+            interval = None if config.poll == "fast" else config.poll
+            poller = Poller(
+                inverter,
+                self._show,
+                clock,
+                interval=interval,
+                complain=self._complain,
+                publish_others=self._others.show,
+                set_members=self._with_others,
+                meters=Meters(inverter, self._meter, local_now),
+            )
+            await self._stranger.introduce(inverter)
+            self._check_serial(inverter)
+            await self._recognise(inverter)
+            first = await poller.first()
+            self._known = inverter
+            await self._introduce(first, interval or FASTEST)
+            self._connected(inverter)
+            await poller.run()
+        finally:
+            try:
+                await self._end_session()
+            finally:
+                await link.close()
+
+    async def _recognise(self, inverter: Inverter) -> None:
+        """Go on with what is known of this unit; another one reports other units."""
+        if (before := self._known) is None:
+            return
+        if before.identity.serial != inverter.identity.serial:
+            await self._others.forget()
+        inverter.remember(before)
+
+    async def _end_session(self) -> None:
+        """Show that nothing is known any more, of this unit and those it reports."""
+        try:
+            if self._known is not None:
+                self._show(self._known.away())
+        finally:
+            await self._others.close()
+
+    async def _introduce(self, snapshot: Snapshot, interval: float) -> None:
+        """Put the inverter on the bus."""
+        config = self._config
+        place = config.port.label
+        if path := config.port.path:
+            place = await asyncio.to_thread(place_of, path)
+        self._others.place = place
+        unit = unit_of(config)
+        self._uid = await self._installation.introduce(unit, snapshot, place, interval)
+
+    def _meter(self, day: date | None, wh: float) -> None:
+        if self._uid is not None:
+            self._installation.meter(self._uid, day, wh)
+
+    def _show(self, snapshot: Snapshot) -> None:
+        """Show what the inverter says; raises `LinkError` if it is shown elsewhere.
+
+        Another port may have taken it over while it did not answer here.
+        """
+        if snapshot.status is not None:
+            self._logged.clear()
+        port = self._config.port.label
+        here = self._uid is not None and self._installation.show(
+            self._uid, port, snapshot
+        )
+        if not here and snapshot.status is not None:
+            raise LinkError(f"{port}: this inverter is shown at another port now")
+
+    def _check_serial(self, inverter: Inverter) -> None:
+        wanted, found = self._config.serial, inverter.identity.serial
+        if wanted and wanted != found:
+            raise LinkError(
+                f"{self._config.port.label}: inverter {found or 'without a number'} is "
+                f"here, but {self._config.name} is bound to {wanted}"
+            )
+
+    def _connected(self, inverter: Inverter) -> None:
+        who = inverter.identity
+        self._log.info(
+            "connected on %s: serial %s, %s",
+            self._config.port.label,
+            who.serial or "unknown",
+            who.protocol or "PI30",
+        )
+        self._attempts = 0
+        self._logged.clear()
+
+    def _complain(self, error: MppdbusError) -> None:
+        """Log a trouble once, not at every attempt.
+
+        Ports differ in what they say. No two damages are alike, so their kind counts.
+        """
+        kind = type(error).__name__
+        if isinstance(error, PortError):  # numbers, such as of processes, are no news
+            kind = re.sub(r"[0-9]+", "#", str(error))
+        level = logging.DEBUG if kind in self._logged else logging.WARNING
+        self._log.log(level, "%s", error)
+        self._logged.add(kind)

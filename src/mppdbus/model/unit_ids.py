@@ -1,0 +1,45 @@
+"""The uid of a unit, after which its service, settings and files are named. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterator
+from itertools import count
+
+PREFIX = "mppdbus"
+
+
+def choose_uid(
+    serial: str | None, place: str, *, taken: Container[str], kept: Container[str]
+) -> str:
+    """Return the uid of the unit that is plugged in at `place`.
+
+    Of units with one serial number the first that comes has its plain name; the others
+    are named by their places too. `taken` are the uids of units elsewhere, `kept` those
+    that something is kept for: a place that has had such a name before has it again,
+    whoever comes first.
+    """
+    names = candidates(serial, place)
+    if len(names) > 1 and names[1] in kept:
+        names.reverse()
+    return next(name for name in _endless(names) if name not in taken)
+
+
+def candidates(serial: str | None, place: str) -> list[str]:
+    """Return the names of a unit, the best first."""
+    here = uid_part(place) or "somewhere"
+    number = uid_part(serial or "")
+    if not number:
+        return [f"{PREFIX}_{here}"]
+    return [f"{PREFIX}_{number}", f"{PREFIX}_{number}_at_{here}"]
+
+
+def uid_part(text: str) -> str:
+    """Return `text` with everything but A-Z, a-z and 0-9 made "_"."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
+
+
+def _endless(names: list[str]) -> Iterator[str]:
+    yield from names
+    for number in count(2):
+        yield f"{names[-1]}_{number}"

@@ -1,0 +1,186 @@
+"""The service of one inverter: its rows, phases and history, and its absence."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+
+from mppdbus.model.phase_views import on_legs, phases_of_unit
+from mppdbus.model.views import Unit, UnitView
+from mppdbus.venus.dbus.service import Value
+from mppdbus.venus.table_service import Surroundings, TableService
+from mppdbus.venus.tables.services import (
+    INVERTER,
+    MULTI,
+    ChangedRows,
+    Row,
+    history_items,
+    history_values,
+    live,
+    phased,
+    values_of,
+)
+
+PREFIX = "com.victronenergy"
+AWAY = 300.0  # s offline after which a name is released
+HISTORY_EVERY = 60.0  # s
+FIRST_RECORDS = 5.0  # s, instead, until there are any
+
+log = logging.getLogger("mppdbus.bus")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What a profile publishes of a unit, in which class of services."""
+
+    device_class: str
+    rows: tuple[Row[UnitView], ...]
+    live: tuple[Row[UnitView], ...]
+    phased: tuple[Row[UnitView], ...]
+
+    @classmethod
+    def of(cls, device_class: str, rows: tuple[Row[UnitView], ...]) -> Profile:
+        """Return the profile of a table."""
+        return cls(device_class, rows, live(rows), phased(rows))
+
+
+PROFILES = {
+    "hybrid": Profile.of("multi", MULTI),
+    "inverter": Profile.of("inverter", INVERTER),
+}
+
+
+def service_name(unit: Unit) -> str:
+    """Return the name of a unit's service on the bus."""
+    device_class = PROFILES[unit.profile].device_class
+    return unit.bus_name or f"{PREFIX}.{device_class}.{unit.uid}"
+
+
+class UnitService(TableService[UnitView]):
+    """One inverter on the bus; `listed` is called when the acsystem lists it anew."""
+
+    def __init__(
+        self, unit: Unit, around: Surroundings, listed: Callable[[], None]
+    ) -> None:
+        self.profile = PROFILES[unit.profile]
+        rows, name = self.profile.rows, service_name(unit)
+        super().__init__(name, unit.uid, rows, around, phase=unit.phase)
+        self.view: UnitView | None = None  # the last one shown
+        self._listed = listed
+        self._changed_rows = ChangedRows(self.profile.live)
+        self._phases = [unit.phase]
+        self._trackers: int | None = None
+        self._history_at = float("-inf")
+        self._history_day: date | None = None
+        self._history_begun = False  # there was something to show
+        self._leaving: asyncio.TimerHandle | None = None
+        self.released = False  # the name, of a unit that stayed away
+        self._charged: bool | None = None  # its charge is known; None: unit is away
+
+    @property
+    def hybrid(self) -> bool:
+        """Whether it is part of the acsystem."""
+        return self.profile.device_class == "multi"
+
+    def named(self, unit: Unit) -> Unit:
+        """Return a unit with the instance and the name that are kept for it."""
+        return replace(unit, instance=self.kept.instance, given=self.kept.custom_name)
+
+    async def enter(self, view: UnitView) -> None:
+        """Have the service on the bus, with all values known before its name."""
+        self.show(view)
+        first, phase = on_legs(view)[0], self._phases[0]
+        fixed = tuple(row for row in self.profile.rows if row.fixed)
+        values = values_of(fixed, first, phase) | self.setting_values(view)
+        self.service.update(values)
+        new, self.released = not self.service.claimed, False
+        await self.service.start()
+        if new:
+            log.info("%s is on the bus as %s", view.unit.name, self.service.name)
+
+    def show(self, view: UnitView) -> None:
+        """Show a view; only what changed is sent."""
+        self.view = view
+        phases = phases_of_unit(view)
+        if self._phases != phases:
+            self._move(phases)
+        first, *others = on_legs(view)
+        values = self._changed_rows.values(first, phases[0])
+        for phase, leg in zip(phases[1:], others, strict=True):
+            values |= values_of(self.profile.phased, leg, phase)
+        self.service.update(values | self._history(view))
+        self._watch_absence(online=view.snapshot.online)
+        self._watch_charge(view)
+
+    def settings_changed(self) -> None:
+        """Show what somebody has changed in the settings, and tell the site."""
+        if self.view is None:
+            return
+        uid, site = self.kept.uid, self.around.site
+        if self.kept.custom_name != self.view.unit.given:
+            site.rename(uid, self.kept.custom_name)
+        self.service.update(self.setting_values(self.view))
+        if self.kept.instance != self.view.unit.instance:
+            site.renumber(uid, self.kept.instance)
+        self._listed()
+
+    async def close(self) -> None:
+        """Leave the bus for good."""
+        if self._leaving is not None:
+            self._leaving.cancel()
+        await super().close()
+
+    def _move(self, phases: list[int]) -> None:
+        """Move the AC paths to the phases that the unit turns out to be on."""
+        rows = self.profile.phased
+        before = {row.path_on(phase): None for phase in self._phases for row in rows}
+        self.service.update(before)
+        for phase in phases:
+            self.service.add(row.item(phase) for row in rows)
+        self._phases = phases
+        self._changed_rows = ChangedRows(self.profile.live)
+        self.service.restart()
+
+    def _history(self, view: UnitView) -> dict[str, Value]:
+        """Return the days, now and then and when one begins."""
+        now = asyncio.get_running_loop().time()
+        history, trackers = view.history, view.snapshot.trackers
+        today = history.today.when if history is not None else None
+        every = HISTORY_EVERY if self._history_begun else FIRST_RECORDS
+        fresh = now - self._history_at < every
+        if fresh and today == self._history_day and trackers == self._trackers:
+            return {}
+        records = history.today.max_battery_voltage if history is not None else None
+        self._history_begun = records is not None
+        self._history_at, self._history_day, self._trackers = now, today, trackers
+        self.service.add(history_items(trackers))
+        return history_values(view, trackers)
+
+    def _watch_absence(self, *, online: bool) -> None:
+        """Release the name of a unit that stays away; take it again when it is back."""
+        if online and self._leaving is not None:
+            self._leaving.cancel()
+            self._leaving = None
+            if self.released:
+                self.released = False
+                self.service.start_soon()
+                self._listed()
+        elif not online and self._leaving is None:
+            loop = asyncio.get_running_loop()
+            self._leaving = loop.call_later(AWAY, self._leave)
+
+    def _leave(self) -> None:
+        log.warning("%s stays away: its name is released", self.service.name)
+        self.released = True
+        self.service.stop()
+        self._listed()
+
+    def _watch_charge(self, view: UnitView) -> None:
+        """Restart when the charge is known: systemcalc looks for it only then."""
+        before = self._charged
+        self._charged = view.soc is not None if view.snapshot.online else None
+        if self._charged and before is False:
+            self.service.restart()
