@@ -21,7 +21,7 @@ from helpers.commands import HASTE, MPPDBUS, Simulated, cli, command, simulated
 from mppdbus.commands import detect
 from mppdbus.commands.target import at_port
 from mppdbus.config.models import parse
-from mppdbus.host.ports import Candidate, Verdict
+from mppdbus.host.ports import Candidate, PortVerdict
 from mppdbus.inverter.detection import detect as detect_at
 from mppdbus.protocol.framing import encode_reply
 
@@ -81,7 +81,7 @@ def test_ports_are_asked_at_once_and_a_silent_one_ends_in_time(
 
 
 def test_nothing_but_plausible_ports_gets_a_byte(inverter: Simulated) -> None:
-    def port(verdict: Verdict, reason: str) -> Candidate:
+    def port(verdict: PortVerdict, reason: str) -> Candidate:
         return Candidate(
             path=inverter.path,
             kind="serial",
@@ -95,12 +95,12 @@ def test_nothing_but_plausible_ports_gets_a_byte(inverter: Simulated) -> None:
         )
 
     others = [
-        port(Verdict.HELD, "in use by pid 7 (mppdbus run)"),
-        port(Verdict.FOREIGN, "u-blox GPS receiver"),
-        port(Verdict.UNNAMED, "on-board port: tried only if you name it"),
+        port(PortVerdict.HELD, "in use by pid 7 (mppdbus run)"),
+        port(PortVerdict.FOREIGN, "u-blox GPS receiver"),
+        port(PortVerdict.UNNAMED, "on-board port: tried only if you name it"),
     ]
     assert detect.likely(others) == []
-    likely = detect.likely([*others, port(Verdict.PLAUSIBLE, "CH340")])
+    likely = detect.likely([*others, port(PortVerdict.PLAUSIBLE, "CH340")])
     assert [port.label for port in likely] == [inverter.path]
     assert "in use by pid 7" in detect.nothing(others, [])
     assert f"--port {inverter.path}" in detect.nothing(others, [])
@@ -117,7 +117,7 @@ def test_a_stable_name_goes_into_the_configuration(inverter: Simulated) -> None:
         driver=None,
         usb_port=None,
         by_id="/dev/serial/by-path/x",
-        verdict=Verdict.PLAUSIBLE,
+        verdict=PortVerdict.PLAUSIBLE,
         reason="",
     )
     lines = detect.toml([found, found], {inverter.path: candidate})

@@ -13,10 +13,9 @@ import pytest
 
 from helpers.run import MULTI, Ports, Watcher, eventually
 from mppdbus.config.models import parse
-from mppdbus.daemon import session
 from mppdbus.daemon.installation import Installation
 from mppdbus.daemon.session import Session, unit_of
-from mppdbus.inverter import link, poller
+from mppdbus.inverter import timing
 from mppdbus.model.battery.bank import BankSettings
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.simulator.line.simulator import Simulator
@@ -57,9 +56,9 @@ async def kept(
 
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(link, "SETTLE", 0.01)
-    monkeypatch.setattr(poller, "FAILED_EVERY", 0.05)
-    monkeypatch.setattr(session, "BACK_OFF", (0.01, 0.02, 0.03))
+    monkeypatch.setattr(timing, "SETTLE", 0.01)
+    monkeypatch.setattr(timing, "FAILED_EVERY", 0.05)
+    monkeypatch.setattr(timing, "BACK_OFF", (0.01, 0.02, 0.03))
 
 
 def logged(caplog: pytest.LogCaptureFixture, text: str) -> int:
@@ -101,7 +100,7 @@ async def test_a_long_outage_opens_the_port_anew_and_is_told_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(poller, "FAILURES_REOPEN", 4)
+    monkeypatch.setattr(timing, "FAILURES_REOPEN", 4)
     async with kept(tmp_path, bus_address) as (simulator, watcher):
         simulator.scene.apply("fault silence forever")
         asked = simulator.scene.requests["QPI"]

@@ -10,7 +10,7 @@ from helpers.transport import pty_pair
 from mppdbus.host.ports import (
     Candidate,
     Holder,
-    Verdict,
+    PortVerdict,
     candidates,
     held_by_us,
     holders,
@@ -42,7 +42,7 @@ def test_voltronic_usb_port_is_plausible(machine: FakeMachine) -> None:
         driver="hid-generic",
         usb_port="1-3",
         by_id=None,
-        verdict=Verdict.PLAUSIBLE,
+        verdict=PortVerdict.PLAUSIBLE,
         reason="USB port of a Voltronic inverter (some UPS have the same)",
     )
 
@@ -50,7 +50,7 @@ def test_voltronic_usb_port_is_plausible(machine: FakeMachine) -> None:
 def test_keyboard_is_left_alone(machine: FakeMachine) -> None:
     machine.hid("hidraw1", "0003:0000046D:0000C52B", "Logitech USB Receiver")
     keyboard = the_only(machine)
-    assert keyboard.verdict is Verdict.FOREIGN
+    assert keyboard.verdict is PortVerdict.FOREIGN
     assert keyboard.reason == "HID device 046d:c52b (Logitech USB Receiver)"
 
 
@@ -64,7 +64,7 @@ def test_serial_adapter_is_plausible(machine: FakeMachine) -> None:
         driver="ch341-uart",
         usb_port="1-1.4",
         by_id="/dev/serial/by-path/platform-usb-0:1.4:1.0-port0",
-        verdict=Verdict.PLAUSIBLE,
+        verdict=PortVerdict.PLAUSIBLE,
         reason="CH340 serial adapter: may lead to an inverter",
     )
 
@@ -110,7 +110,7 @@ def test_other_devices_are_left_alone(
     machine: FakeMachine, usb_id: str, maker: str, product: str, reason: str
 ) -> None:
     machine.usb_serial("ttyUSB0", usb_id, maker, product)
-    assert the_only(machine).verdict is Verdict.FOREIGN
+    assert the_only(machine).verdict is PortVerdict.FOREIGN
     assert the_only(machine).reason.startswith(reason)
 
 
@@ -130,13 +130,13 @@ def test_plain_adapters_are_plausible(
     machine: FakeMachine, usb_id: str, product: str
 ) -> None:
     machine.usb_modem("ttyACM0", usb_id, product)
-    assert the_only(machine).verdict is Verdict.PLAUSIBLE
+    assert the_only(machine).verdict is PortVerdict.PLAUSIBLE
     assert the_only(machine).driver == "cdc_acm"
 
 
 def test_unknown_device_waits_to_be_named(machine: FakeMachine) -> None:
     machine.usb_modem("ttyACM0", "0483:5740", "STM32 Virtual COM Port")
-    assert the_only(machine).verdict is Verdict.UNNAMED
+    assert the_only(machine).verdict is PortVerdict.UNNAMED
     assert the_only(machine).reason == (
         "unknown USB device 0483:5740 (STM32 Virtual COM Port): "
         "tried only if you name it"
@@ -148,7 +148,7 @@ def test_onboard_port_waits_to_be_named(machine: FakeMachine) -> None:
     machine.onboard("ttyS2", uart_type="0")
     machine.console("tty1")
     port = the_only(machine)
-    assert (port.path, port.verdict) == ("/dev/ttyS1", Verdict.UNNAMED)
+    assert (port.path, port.verdict) == ("/dev/ttyS1", PortVerdict.UNNAMED)
     assert port.reason == "on-board port: tried only if you name it"
     assert (port.usb_id, port.usb_port, port.by_id) == (None, None, None)
 
@@ -156,21 +156,21 @@ def test_onboard_port_waits_to_be_named(machine: FakeMachine) -> None:
 @pytest.mark.parametrize(
     ("service", "verdict"),
     [
-        ("vedirect-interface", Verdict.FOREIGN),
-        ("gps:vedirect", Verdict.FOREIGN),
-        ("sbattery", Verdict.FOREIGN),
-        ("rs485:default", Verdict.PLAUSIBLE),
-        ("rs485", Verdict.PLAUSIBLE),
-        ("ignore", Verdict.PLAUSIBLE),
+        ("vedirect-interface", PortVerdict.FOREIGN),
+        ("gps:vedirect", PortVerdict.FOREIGN),
+        ("sbattery", PortVerdict.FOREIGN),
+        ("rs485:default", PortVerdict.PLAUSIBLE),
+        ("rs485", PortVerdict.PLAUSIBLE),
+        ("ignore", PortVerdict.PLAUSIBLE),
     ],
 )
 def test_what_venus_gave_away_is_left_alone(
-    machine: FakeMachine, service: str, verdict: Verdict
+    machine: FakeMachine, service: str, verdict: PortVerdict
 ) -> None:
     machine.usb_serial("ttyUSB0", "0403:6001", "FTDI", "FT232R USB UART")
     machine.udev("ttyUSB0", ID_BUS="usb", VE_SERVICE=service)
     assert the_only(machine).verdict is verdict
-    if verdict is Verdict.FOREIGN:
+    if verdict is PortVerdict.FOREIGN:
         assert the_only(machine).reason == f"Venus OS gives this port to {service}"
 
 
@@ -194,7 +194,7 @@ def test_half_a_device_is_no_trouble(machine: FakeMachine) -> None:
     machine.hid("hidraw0", "", "")  # gone while we look: no ids any more
     (machine.root / "sys/class/tty/ttyUSB1").symlink_to("nowhere")
     verdicts = [candidate.verdict for candidate in candidates(machine.root)]
-    assert verdicts == [Verdict.FOREIGN, Verdict.PLAUSIBLE]
+    assert verdicts == [PortVerdict.FOREIGN, PortVerdict.PLAUSIBLE]
 
 
 @pytest.mark.parametrize("usb_id", [*GENERIC_ADAPTERS, *FOREIGN_DEVICES])
@@ -205,7 +205,9 @@ def test_tables_are_spelled_as_sysfs_spells(usb_id: str) -> None:
 
 @pytest.mark.parametrize("usb_id", GENERIC_ADAPTERS)
 def test_no_generic_adapter_is_foreign(usb_id: str) -> None:
-    assert judge_serial(usb_id, GENERIC_ADAPTERS[usb_id], "")[0] is Verdict.PLAUSIBLE
+    assert (
+        judge_serial(usb_id, GENERIC_ADAPTERS[usb_id], "")[0] is PortVerdict.PLAUSIBLE
+    )
 
 
 # -- who has it ----------------------------------------------------------------------
@@ -218,15 +220,15 @@ def test_held_port_is_not_probed(machine: FakeMachine) -> None:
         812, "/usr/bin/mpp-solar", "-p", "/dev/ttyUSB0", opens="/dev/ttyUSB0"
     )
     held, free = candidates(machine.root)
-    assert held.verdict is Verdict.HELD
+    assert held.verdict is PortVerdict.HELD
     assert held.reason == "in use by pid 812 (/usr/bin/mpp-solar -p /dev/ttyUSB0)"
-    assert free.verdict is Verdict.PLAUSIBLE
+    assert free.verdict is PortVerdict.PLAUSIBLE
 
 
 def test_foreign_port_stays_foreign_when_held(machine: FakeMachine) -> None:
     machine.usb_serial("ttyUSB0", "0403:6015", product="VE Direct cable")
     machine.process(812, "vedirect-dbus", opens="/dev/ttyUSB0")
-    assert the_only(machine).verdict is Verdict.FOREIGN
+    assert the_only(machine).verdict is PortVerdict.FOREIGN
 
 
 def test_holder_is_found_by_any_name_of_the_port(machine: FakeMachine) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from helpers.run import Ports
 from mppdbus.inverter.device import Inverter
-from mppdbus.inverter.energy_meters import Meters
+from mppdbus.inverter.energy_meters import EnergyMeters
 from mppdbus.inverter.link import Link
 from mppdbus.simulator.line.simulator import Simulator
 from mppdbus.transport import open_transport
@@ -34,10 +34,12 @@ async def rounds(
         port = parse_port(f"serial:{folder / 'tty'}")
         link.attach(await open_transport(port, link, baud=115200))
         try:
-            meters = Meters(inverter, lambda *said: told.append(said), lambda: wall)
+            meters = EnergyMeters(
+                inverter, lambda *said: told.append(said), lambda: wall
+            )
             assert not meters.there
             for query in ("QET", "QT"):
-                await inverter.ask(query)
+                await inverter.read_optional(query)
             for _ in range(count):
                 while await meters.ask():
                     pass

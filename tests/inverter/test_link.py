@@ -22,7 +22,7 @@ from mppdbus.errors import (
     PortLost,
     Refused,
 )
-from mppdbus.inverter import link as link_module
+from mppdbus.inverter import timing
 from mppdbus.inverter.link import Link, Priority
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.protocol.queries import decode
@@ -39,7 +39,7 @@ PATIENCE = 0.1
 @pytest.fixture(autouse=True)
 def driver_that_never_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail where the driver blocks the loop that it shares here with the simulator."""
-    monkeypatch.setattr(link_module, "SETTLE", 0.05)
+    monkeypatch.setattr(timing, "SETTLE", 0.05)
     decode("QMOD", b"L")  # once, pydantic looks for its plugins on the disk
     with blockbuster_ctx("mppdbus", excluded_modules=["mppdbus.simulator"]):
         yield

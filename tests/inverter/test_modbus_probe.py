@@ -16,10 +16,10 @@ from helpers.bus import PrivateBus
 from helpers.commands import command, simulated
 from helpers.run import Daemon, Ports
 from mppdbus.errors import NoReply, OtherProtocol
-from mppdbus.inverter import modbus_probe as stranger_module
+from mppdbus.inverter import timing
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.link import Link
-from mppdbus.inverter.modbus_probe import Stranger, find_modbus
+from mppdbus.inverter.modbus_probe import ModbusProbe, find_modbus
 from mppdbus.protocol.modbus import (
     QUESTIONS,
     Question,
@@ -174,14 +174,14 @@ async def meeting(folder: Path) -> AsyncIterator[Inverter]:
         await link.close()
 
 
-def guest(folder: Path, baud: int = 115200) -> Stranger:
-    return Stranger(parse_port(f"serial:{folder / 'tty'}"), baud)
+def guest(folder: Path, baud: int = 115200) -> ModbusProbe:
+    return ModbusProbe(parse_port(f"serial:{folder / 'tty'}"), baud)
 
 
 @pytest.fixture
 def haste(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stranger_module, "WAIT", {"serial": 0.05, "tcp": 0.1})
-    monkeypatch.setattr(stranger_module, "SETTLE", 0.05)
+    monkeypatch.setattr(timing, "MODBUS_PATIENCE", {"serial": 0.05, "tcp": 0.1})
+    monkeypatch.setattr(timing, "MODBUS_SETTLE", 0.05)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from mppdbus.inverter.parallel_set import RESCAN, ROUNDS, SLOTS, Crew, Own
+from mppdbus.inverter.parallel_set import (
+    RESCAN,
+    ROUNDS,
+    SLOTS,
+    AskedUnit,
+    HalfRead,
+    ParallelSet,
+)
 from mppdbus.model.parallel import snapshot_of
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.replies.parallel import ParallelStatus
@@ -20,31 +27,31 @@ def said(serial: str, load: int = 500) -> ParallelStatus:
 
 
 class Told:
-    """A crew that has been told of slots; `own` is the unit that was asked."""
+    """A set of which some slots have been read; `own` is the unit that was asked."""
 
     def __init__(self, serial: str | None, load: int = 500) -> None:
-        self.crew = Crew()
-        self.own = Own(serial, GeneralStatus(ac_output_apparent_power=load))
+        self.set = ParallelSet()
+        self.own = AskedUnit(serial, GeneralStatus(ac_output_apparent_power=load))
         self.now = 0.0
 
     def round(self, **slots: ParallelStatus) -> list[str]:
         """Ask whatever is due between two live polls; return the queries."""
-        self.crew.live()
+        self.set.live_polled()
         asked = []
-        while (query := self.crew.next(self.now)) is not None:
+        while (query := self.set.next_query(self.now)) is not None:
             asked.append(query)
-            self.crew.asked(query, self.now)
+            self.set.asked(query, self.now)
             self.hear(int(query[-1]), slots.get(f"s{query[-1]}", EMPTY))
         return asked
 
     def hear(self, slot: int, reading: ParallelStatus) -> None:
         snapshot = snapshot_of(reading, DIALECTS["pi30max"])
-        self.crew.heard(slot, reading, snapshot, self.own)
+        self.set.answered(slot, reading, snapshot, self.own)
 
     @property
     def loads(self) -> dict[str, int | None]:
         """What is told of the others: VA, None for one that is away."""
-        others = self.crew.others(self.own)
+        others = self.set.other_units(self.own.serial)
         return {
             key: other.status.ac_output_apparent_power if other.status else None
             for key, other in others.items()
@@ -55,7 +62,7 @@ def test_all_slots_first_then_those_with_others_and_seldom_one_of_the_rest() -> 
     told = Told(B)
     slots = {"s0": said(A, 100), "s1": said(B), "s2": said(C, 300)}
     assert told.round(**slots)[:10] == [f"QPGS{n}" for n in SLOTS]
-    assert told.crew.own == 1
+    assert told.set.own == 1
     assert told.loads == {A: 100, C: 300}
     assert told.round(**slots) == ["QPGS0", "QPGS2"]
     told.now = RESCAN
@@ -67,10 +74,10 @@ def test_all_slots_first_then_those_with_others_and_seldom_one_of_the_rest() -> 
 def test_nothing_is_told_before_the_asked_unit_is_known_among_them() -> None:
     told = Told(C)
     for slot, serial in enumerate((A, B)):
-        told.crew.asked(f"QPGS{slot}", 0.0)
+        told.set.asked(f"QPGS{slot}", 0.0)
         told.hear(slot, said(serial))
         assert told.loads == {}
-    told.crew.asked("QPGS2", 0.0)
+    told.set.asked("QPGS2", 0.0)
     told.hear(2, said(C))
     assert told.loads == {A: 500, B: 500}
 
@@ -78,7 +85,7 @@ def test_nothing_is_told_before_the_asked_unit_is_known_among_them() -> None:
 def test_slot_0_is_the_asked_unit_once_more_on_some_firmware() -> None:
     told = Told(B)
     told.round(s0=said(B, 510), s1=said(A, 400), s2=said(B, 500))
-    assert told.crew.own in (0, 2)
+    assert told.set.own in (0, 2)
     assert told.loads == {A: 400}
 
 
@@ -104,7 +111,7 @@ def test_two_units_with_one_number_are_two() -> None:
     told = Told(A, load=1000)
     slots = {"s0": said(A, 200), "s1": said(A, 1000), "s2": said(B, 300)}
     told.round(**slots)
-    assert told.crew.own == 1  # it measures what QPIGS says
+    assert told.set.own == 1  # it measures what QPIGS says
     assert told.loads == {"slot 0": 200, B: 300}
     told.round(**slots | {"s0": EMPTY})
     assert told.loads == {"slot 0": None, B: 300}
@@ -113,7 +120,7 @@ def test_two_units_with_one_number_are_two() -> None:
 def test_units_without_numbers() -> None:
     told = Told(BOGUS, load=700)
     told.round(s0=said(BOGUS, 100), s1=said(BOGUS, 400), s2=said(BOGUS, 700))
-    assert told.crew.own == 2
+    assert told.set.own == 2
     assert told.loads == {"slot 0": 100, "slot 1": 400}
 
 
@@ -122,7 +129,7 @@ def test_a_unit_whose_number_is_printed_otherwise_is_found_by_what_it_measures()
 ):
     told = Told("00" + A, load=900)
     told.round(s0=said(B, 300), s1=said(A, 890))
-    assert told.crew.own == 1
+    assert told.set.own == 1
     assert told.loads == {B: 300}
 
 
@@ -130,15 +137,15 @@ def test_the_third_round_without_an_answer_is_one_too_many() -> None:
     told = Told(A)
     told.round(s0=said(A), s1=said(B))
     for _ in range(ROUNDS - 1):
-        told.crew.missed("QPGS1")
+        told.set.missed("QPGS1")
         assert told.loads == {B: 500}
-    told.crew.missed("QPGS1")
+    told.set.missed("QPGS1")
     assert told.loads == {B: None}
     told.round(s0=said(A), s1=said(B, 400))
     assert told.loads == {B: 400}
-    told.crew.missed("QPGS1")
+    told.set.missed("QPGS1")
     assert told.loads == {B: 400}
-    told.crew.missed("QPGS7")  # where nobody is
+    told.set.missed("QPGS7")  # where nobody is
     assert told.loads == {B: 400}
 
 
@@ -153,7 +160,7 @@ def test_an_empty_slot_is_believed_at_once() -> None:
 def test_without_the_asked_unit_nobody_is_known() -> None:
     told = Told(A)
     told.round(s0=said(A), s1=said(B), s2=said(C))
-    told.crew.lost()
+    told.set.lost()
     assert told.loads == {B: None, C: None}
     told.round(s0=said(A), s1=said(B), s2=said(C))
     assert told.loads == {B: 500, C: 500}
@@ -162,15 +169,15 @@ def test_without_the_asked_unit_nobody_is_known() -> None:
 def test_the_other_half_is_asked_for_next_until_it_never_comes() -> None:
     told = Told(A)
     told.round(s0=said(A), s1=said(B))
-    snapshot = told.crew.others(told.own)[B]
-    told.crew.half = 1, said(B), snapshot
-    assert told.crew.next(0.0) == "QP2GS1"
+    snapshot = told.set.other_units(told.own.serial)[B]
+    told.set.half = HalfRead(1, said(B), snapshot)
+    assert told.set.next_query(0.0) == "QP2GS1"
     for _ in range(ROUNDS):
-        assert told.crew.has_second
-        told.crew.note_second(fits=False)
-    assert not told.crew.has_second
-    told.crew.note_second(fits=True)
-    assert told.crew.has_second
+        assert told.set.has_second
+        told.set.note_second(fits=False)
+    assert not told.set.has_second
+    told.set.note_second(fits=True)
+    assert told.set.has_second
 
 
 def test_units_keep_their_names_when_the_slots_are_dealt_anew() -> None:
@@ -186,7 +193,7 @@ def test_units_keep_their_names_when_the_slots_are_dealt_anew() -> None:
 def test_a_lone_unit_of_a_set_has_no_others() -> None:
     told = Told(A)
     told.round(s0=ParallelStatus(exists=False, serial=A, mode="B"))
-    assert told.crew.own == 0
+    assert told.set.own == 0
     assert told.loads == {}
     assert told.round() == []
 
@@ -194,4 +201,4 @@ def test_a_lone_unit_of_a_set_has_no_others() -> None:
 def test_an_answer_that_fits_nobody_is_survived() -> None:
     told = Told(BOGUS)
     told.round()
-    assert (told.crew.own, told.loads) == (None, {})
+    assert (told.set.own, told.loads) == (None, {})

@@ -18,12 +18,8 @@ from mppdbus.errors import (
     PortLost,
     Refused,
 )
-from mppdbus.inverter.poller import (
-    FAILED_EVERY,
-    FAILURES_OFFLINE,
-    FAILURES_REOPEN,
-)
 from mppdbus.inverter.schedule import ONCE, OPTIONAL, SHORTEST_KEEP
+from mppdbus.inverter.timing import FAILED_EVERY, FAILURES_OFFLINE, FAILURES_REOPEN
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.line.simulator import simulate
 from mppdbus.simulator.unit.recording import Recording

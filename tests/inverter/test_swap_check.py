@@ -9,9 +9,8 @@ import pytest
 from helpers.polled import Watched, polling, sparse
 from helpers.simulator import inverter_of, warped
 from mppdbus.errors import LinkError, NoReply
-from mppdbus.inverter.poller import FAILURES_OFFLINE, FAILURES_REOPEN
-from mppdbus.inverter.schedule import SHORTEST_KEEP, WHO
-from mppdbus.inverter.swap_check import SWAP
+from mppdbus.inverter.schedule import SERIAL, SHORTEST_KEEP
+from mppdbus.inverter.timing import FAILURES_OFFLINE, FAILURES_REOPEN, SWAP
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.line.simulator import Simulator, simulate
 
@@ -63,7 +62,13 @@ def test_a_swap_in_a_silence(query: str, attempts: int, interval: float | None) 
 
 @pytest.mark.parametrize(
     ("interval", "seconds"),
-    [(60.0, 62), (10.0, 12), (5.0, 7), (2.0, WHO.every + 4), (None, WHO.every_fast)],
+    [
+        (60.0, 62),
+        (10.0, 12),
+        (5.0, 7),
+        (2.0, SERIAL.every + 4),
+        (None, SERIAL.every_fast),
+    ],
 )
 def test_a_swap_without_a_trace(interval: float | None, seconds: float) -> None:
     """With a long time between two polls the next reading is not shown unasked."""

@@ -8,13 +8,13 @@ from statistics import mean
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mppdbus.inverter.timing import GUARD, Pace
+from mppdbus.inverter.timing import GUARD, ReplyTimes
 
 END = 0.552  # s, a QPIGS with think time
 BYTE = 1 / 240
 
 
-def look(pace: Pace, end: float, length: int = 110) -> tuple[float, int]:
+def look(pace: ReplyTimes, end: float, length: int = 110) -> tuple[float, int]:
     """Read one reply as the link does: sleep, then wake for every byte left."""
     quiet = pace.quiet("QPIGS")
     left = max(0, int((end - quiet) / BYTE))
@@ -25,12 +25,12 @@ def look(pace: Pace, end: float, length: int = 110) -> tuple[float, int]:
 
 
 def test_an_unknown_reply_is_not_slept_through() -> None:
-    assert Pace().quiet("QPIGS") == 0.0
-    assert Pace().length("QPIGS") is None
+    assert ReplyTimes().quiet("QPIGS") == 0.0
+    assert ReplyTimes().length("QPIGS") is None
 
 
 def test_a_steady_reply_is_found_at_once_and_with_few_wakeups() -> None:
-    pace = Pace()
+    pace = ReplyTimes()
     look(pace, END)
     results = [look(pace, END) for _ in range(50)]
     assert all(late < 0.002 for late, _ in results)
@@ -38,7 +38,7 @@ def test_a_steady_reply_is_found_at_once_and_with_few_wakeups() -> None:
 
 
 def test_a_reply_that_gets_faster_is_followed() -> None:
-    pace = Pace()
+    pace = ReplyTimes()
     for _ in range(10):
         look(pace, END)
     late = [look(pace, END - 0.02)[0] for _ in range(10)]
@@ -47,7 +47,7 @@ def test_a_reply_that_gets_faster_is_followed() -> None:
 
 
 def test_an_inverter_that_thinks_unevenly_is_seldom_read_late() -> None:
-    pace, random = Pace(), Random(1)
+    pace, random = ReplyTimes(), Random(1)
     ends = [END + random.uniform(-0.035, 0.035) for _ in range(500)]
     results = [look(pace, end) for end in ends][50:]
     assert mean(late for late, _ in results) < 0.002
@@ -55,7 +55,7 @@ def test_an_inverter_that_thinks_unevenly_is_seldom_read_late() -> None:
 
 
 def test_a_reply_of_another_length_is_learnt_anew() -> None:
-    pace = Pace()
+    pace = ReplyTimes()
     look(pace, END)
     pace.learn("QPIGS", 0.1, 7, 7)
     assert pace.quiet("QPIGS") == 0.1 - GUARD
@@ -63,7 +63,7 @@ def test_a_reply_of_another_length_is_learnt_anew() -> None:
 
 
 def test_a_fast_line_is_never_slept_on() -> None:
-    pace = Pace()
+    pace = ReplyTimes()
     for _ in range(5):
         pace.learn("QPIGS", 0.0005, 110, 1)
     assert pace.quiet("QPIGS") == 0.0
@@ -73,7 +73,7 @@ def test_a_fast_line_is_never_slept_on() -> None:
 def test_the_sleep_is_never_longer_than_a_reply_took(
     seen: list[tuple[float, int]],
 ) -> None:
-    pace = Pace()
+    pace = ReplyTimes()
     for took, wakeups in seen:
         pace.learn("QPIGS", took, 110, wakeups)
         assert 0.0 <= pace.quiet("QPIGS") <= max(took for took, _ in seen)

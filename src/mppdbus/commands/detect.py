@@ -12,7 +12,7 @@ from mppdbus.commands.progress import Progress
 from mppdbus.commands.target import at_port
 from mppdbus.config.toml_writer import toml_value
 from mppdbus.errors import OtherProtocol, kind_of
-from mppdbus.host.ports import Candidate, Verdict, candidates
+from mppdbus.host.ports import Candidate, PortVerdict, candidates
 from mppdbus.inverter.detection import Detection, detect
 from mppdbus.protocol.optional_queries import Outcome
 from mppdbus.protocol.replies.settings import SerialNumber
@@ -58,7 +58,7 @@ def likely(ports: Iterable[Candidate]) -> list[PortUrl]:
     return [
         parse_port(f"{port.kind}:{port.path}")
         for port in ports
-        if port.verdict is Verdict.PLAUSIBLE
+        if port.verdict is PortVerdict.PLAUSIBLE
     ]
 
 
@@ -83,7 +83,7 @@ def report(
             output.record(_verdict(candidate) | record(one))
     if verbose:
         for port in ports:
-            if port.verdict is not Verdict.PLAUSIBLE:
+            if port.verdict is not PortVerdict.PLAUSIBLE:
                 text = f"{port.path}: {port.reason}"
                 output.record({"port": port.path} | _verdict(port), text)
     if found:
@@ -195,8 +195,8 @@ def nothing(ports: list[Candidate], results: list[Detection]) -> str:
         ):
             lines.append("Is the inverter switched on, and the cable its own?")
         return "\n".join(lines)
-    held = [f"{p.path}: {p.reason}" for p in ports if p.verdict is Verdict.HELD]
-    unnamed = [p.path for p in ports if p.verdict is Verdict.UNNAMED]
+    held = [f"{p.path}: {p.reason}" for p in ports if p.verdict is PortVerdict.HELD]
+    unnamed = [p.path for p in ports if p.verdict is PortVerdict.UNNAMED]
     lines = ["No port looks like an inverter's.", *held]
     if unnamed:
         lines.append(f"Others can be tried by name: --port {' '.join(unnamed)}")

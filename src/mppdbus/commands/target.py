@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mppdbus.config.models import BAUDS, Config, load
 from mppdbus.errors import ConfigError
-from mppdbus.host.ports import Verdict, candidates
+from mppdbus.host.ports import PortVerdict, candidates
 from mppdbus.inverter.detection import BAUD, connected, name_of
 from mppdbus.inverter.device import Inverter
 from mppdbus.protocol.dialects import DIALECTS
@@ -135,10 +135,10 @@ def _of_config(config: Config, path: Path, name: str | None) -> Target:
 
 def _only_port() -> Target:
     ports = candidates()
-    likely = [port for port in ports if port.verdict is Verdict.PLAUSIBLE]
+    likely = [port for port in ports if port.verdict is PortVerdict.PLAUSIBLE]
     if len(likely) == 1:
         return at_port(f"{likely[0].kind}:{likely[0].path}")
-    usable = [port for port in ports if port.verdict is not Verdict.FOREIGN]
+    usable = [port for port in ports if port.verdict is not PortVerdict.FOREIGN]
     choices = "; ".join(f"{port.path} ({port.reason})" for port in usable)
     what = "several ports may have" if likely else "no port is known to have"
     raise ConfigError(

@@ -44,7 +44,7 @@ async def _ask(target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
         await inverter.introduce()
         status = await inverter.read("QPIGS")
         for query in NAMING:
-            await inverter.probe(query, attempts=1)
+            await inverter.try_read(query, attempts=1)
         inverter.refine()
         identity = inverter.identity
         device = {

@@ -20,19 +20,17 @@ from mppdbus.errors import (
 )
 from mppdbus.host.clock import local_now
 from mppdbus.host.port_location import place_of
+from mppdbus.inverter import timing
 from mppdbus.inverter.device import Inverter
-from mppdbus.inverter.energy_meters import Meters
+from mppdbus.inverter.energy_meters import EnergyMeters
 from mppdbus.inverter.link import Link
-from mppdbus.inverter.modbus_probe import Stranger
+from mppdbus.inverter.modbus_probe import ModbusProbe
 from mppdbus.inverter.poller import Poller
 from mppdbus.inverter.schedule import FASTEST
-from mppdbus.inverter.timing import BACK_OFF, PATIENCE
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.model.views import Unit
 from mppdbus.transport import open_transport
-
-STRANGER_PAUSE = 60.0  # s before a port that speaks something else is tried again
 
 AC_INPUTS = {
     "none": AcInput.NONE,
@@ -77,7 +75,7 @@ class Session:
         self._uid: str | None = None  # of the unit that was here last
         self._logged: set[str] = set()  # troubles since the last live value
         self._attempts = 0
-        self._stranger = Stranger(config.port, config.baud)
+        self._modbus_probe = ModbusProbe(config.port, config.baud)
         self._known: Inverter | None = None  # of this or the last connection
         self._with_others = others
         self._others = ParallelUnits(installation, unit_of(config))
@@ -89,22 +87,23 @@ class Session:
                 await self._connect()
             except OtherProtocol as error:
                 self._complain(error)
-                await asyncio.sleep(STRANGER_PAUSE)
+                await asyncio.sleep(timing.OTHER_PROTOCOL_PAUSE)
             except MppdbusError as error:
                 if isinstance(error, BusError) and not isinstance(error, BusAway):
                     raise
                 self._complain(error)
-                await asyncio.sleep(BACK_OFF[min(self._attempts, len(BACK_OFF) - 1)])
+                most = len(timing.BACK_OFF) - 1
+                await asyncio.sleep(timing.BACK_OFF[min(self._attempts, most)])
                 self._attempts += 1
             except Exception:  # noqa: BLE001 - logged with its traceback
                 # The outer edge of the task: a defect of ours must not end the others.
                 self._log.exception("unexpected; starting this inverter over")
-                await asyncio.sleep(BACK_OFF[-1])
+                await asyncio.sleep(timing.BACK_OFF[-1])
 
     async def _connect(self) -> None:
         """Open the port, say who is there, and poll until that fails."""
         config, clock = self._config, asyncio.get_running_loop().time
-        patience = config.timeout or PATIENCE[config.port.scheme]
+        patience = config.timeout or timing.PATIENCE[config.port.scheme]
         link = Link(config.name, patience=patience)
         inverter = Inverter(config.name, link, clock, dialect=config.dialect)
         try:
@@ -116,11 +115,10 @@ class Session:
                 clock,
                 interval=interval,
                 complain=self._complain,
-                publish_others=self._others.show,
-                set_members=self._with_others,
-                meters=Meters(inverter, self._meter, local_now),
+                publish_others=self._others.show if self._with_others else None,
+                meters=EnergyMeters(inverter, self._meter, local_now),
             )
-            await self._stranger.introduce(inverter)
+            await self._modbus_probe.introduce(inverter)
             self._check_serial(inverter)
             await self._recognise(inverter)
             first = await poller.first()

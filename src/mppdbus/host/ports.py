@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Literal
 
 from mppdbus.host.port_holders import Holder, all_holders, held_by_us, holders
-from mppdbus.host.usb_adapters import Verdict, judge_hid, judge_serial
+from mppdbus.host.usb_adapters import PortVerdict, judge_hid, judge_serial
 
-__all__ = ["Candidate", "Holder", "Verdict", "candidates", "held_by_us", "holders"]
+__all__ = ["Candidate", "Holder", "PortVerdict", "candidates", "held_by_us", "holders"]
 
 _NAME = re.compile(r"(hidraw|ttyACM|ttyUSB|[A-Za-z]+)(\d*)")
 _NO_8250 = "0"  # sysfs "type" of a ttyS number without hardware behind it
@@ -32,7 +32,7 @@ class Candidate:
     driver: str | None  # the kernel's, "ch341-uart"
     usb_port: str | None  # where it is plugged in, "1-1.3"
     by_id: str | None  # a name that survives a restart, in /dev/serial
-    verdict: Verdict
+    verdict: PortVerdict
     reason: str  # for the user, in plain words
 
 
@@ -54,10 +54,10 @@ def is_hidraw(path: str, sysfs: Path = Path("/sys")) -> bool:
 
 
 def _unless_held(port: Candidate, users: list[Holder]) -> Candidate:
-    if port.verdict is Verdict.FOREIGN or not users:
+    if port.verdict is PortVerdict.FOREIGN or not users:
         return port
     names = ", ".join(map(str, users))
-    return replace(port, verdict=Verdict.HELD, reason=f"in use by {names}")
+    return replace(port, verdict=PortVerdict.HELD, reason=f"in use by {names}")
 
 
 def _natural(port: Candidate) -> tuple[bool, str, int]:

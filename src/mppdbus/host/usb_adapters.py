@@ -11,7 +11,7 @@ from enum import StrEnum
 VOLTRONIC_HID = "0665:5161"
 
 
-class Verdict(StrEnum):
+class PortVerdict(StrEnum):
     """What looking for inverters does with a port."""
 
     PLAUSIBLE = "plausible"  # probed
@@ -96,32 +96,34 @@ FOREIGN_WORDS = (
 _UNASSIGNED = {"", "ignore", "default", "rs485", "mppdbus"}
 
 
-def judge_serial(usb_id: str | None, product: str, service: str) -> tuple[Verdict, str]:
+def judge_serial(
+    usb_id: str | None, product: str, service: str
+) -> tuple[PortVerdict, str]:
     """Return the verdict on a serial port and its reason, in plain words.
 
     `usb_id` is None for an on-board port, `product` what the device calls itself,
     `service` the udev property VE_SERVICE (a list divided by colons).
     """
     if usb_id is None:
-        return Verdict.UNNAMED, "on-board port: tried only if you name it"
+        return PortVerdict.UNNAMED, "on-board port: tried only if you name it"
     shown = f" ({product})" if product else ""
     for pattern, what in FOREIGN_WORDS:
         if re.search(pattern, product.lower()):
-            return Verdict.FOREIGN, f"{what}{shown}"
+            return PortVerdict.FOREIGN, f"{what}{shown}"
     vendor = usb_id.partition(":")[0]
     if what := FOREIGN_DEVICES.get(usb_id) or FOREIGN_DEVICES.get(vendor, ""):
-        return Verdict.FOREIGN, f"{what}{shown}"
+        return PortVerdict.FOREIGN, f"{what}{shown}"
     if _UNASSIGNED.isdisjoint(service.split(":")):
-        return Verdict.FOREIGN, f"Venus OS gives this port to {service}"
+        return PortVerdict.FOREIGN, f"Venus OS gives this port to {service}"
     if chip := GENERIC_ADAPTERS.get(usb_id):
-        return Verdict.PLAUSIBLE, f"{chip} serial adapter: may lead to an inverter"
+        return PortVerdict.PLAUSIBLE, f"{chip} serial adapter: may lead to an inverter"
     reason = f"unknown USB device {usb_id}{shown}: tried only if you name it"
-    return Verdict.UNNAMED, reason
+    return PortVerdict.UNNAMED, reason
 
 
-def judge_hid(usb_id: str, product: str) -> tuple[Verdict, str]:
+def judge_hid(usb_id: str, product: str) -> tuple[PortVerdict, str]:
     """Return the verdict on a HID device and its reason, in plain words."""
     if usb_id == VOLTRONIC_HID:
         reason = "USB port of a Voltronic inverter (some UPS have the same)"
-        return Verdict.PLAUSIBLE, reason
-    return Verdict.FOREIGN, f"HID device {usb_id} ({product or 'no name'})"
+        return PortVerdict.PLAUSIBLE, reason
+    return PortVerdict.FOREIGN, f"HID device {usb_id} ({product or 'no name'})"

@@ -23,13 +23,13 @@ from mppdbus.errors import (
     Refused,
     UnknownLayout,
 )
+from mppdbus.inverter import timing
+from mppdbus.inverter.capability_probe import probe_capabilities
 from mppdbus.inverter.device import Inverter
-from mppdbus.inverter.link import SETTLE, Link, Priority
+from mppdbus.inverter.link import Link, Priority
 from mppdbus.inverter.modbus_probe import find_modbus, speaks_modbus
-from mppdbus.inverter.optional_queries import probe
-from mppdbus.inverter.timing import PATIENCE
 from mppdbus.protocol.dialects import Evidence, Identification, bogus_serial, identify
-from mppdbus.protocol.optional_queries import CAPABILITIES, Capabilities
+from mppdbus.protocol.optional_queries import Capabilities
 from mppdbus.protocol.queries import base_command
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.settings import ModelName, SerialNumber
@@ -64,7 +64,7 @@ async def connected(
     long as is usual at this kind of port.
     """
     name = name or name_of(port)
-    link = Link(name, patience=patience or PATIENCE[port.scheme])
+    link = Link(name, patience=patience or timing.PATIENCE[port.scheme])
     clock = asyncio.get_running_loop().time
     try:
         link.attach(await open_transport(port, link, baud=baud))
@@ -167,12 +167,12 @@ class Interview:
     async def ask_optional(
         self, *, now: datetime | None = None, patience: float | None = None
     ) -> None:
-        """Ask each query that may be absent once; see `probe` for `now`."""
+        """Ask each query that may be absent once.
 
-        async def ask(query: str, _: float) -> Reading:
-            return await self.read(query, attempts=1, patience=patience)
-
-        self.answers.capabilities = await probe(ask, CAPABILITIES, now=now)
+        `now` is as in `probe_capabilities`.
+        """
+        ask = partial(self.read, attempts=1, patience=patience)
+        self.answers.capabilities = await probe_capabilities(ask, now=now)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -234,7 +234,7 @@ async def _introduce(inverter: Inverter, result: Detection) -> None:
     except PortLost:
         raise
     except LinkError:  # some units lose the first request after a pause
-        await asyncio.sleep(SETTLE)
+        await asyncio.sleep(timing.SETTLE)
         patience = min(SECOND_HELLO, inverter.link.patience)
         known = await who.hello(attempts=1, patience=patience)
     if not known:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
-from mppdbus.errors import LinkError, PortLost, ProtocolError
 from mppdbus.inverter.device import Inverter
 from mppdbus.model.energy.history import clocks_agree
-from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.other import Clock, Energy
 
 REFUSALS = 2  # of QED in a row, after which it is not asked again
@@ -17,28 +14,27 @@ REFUSALS = 2  # of QED in a row, after which it is not asked again
 Tell = Callable[[date | None, float], None]
 
 
-class Meters:
-    """Goes round the meters, one query at a time, and tells what each says.
+class EnergyMeters:
+    """Reads the meters of an inverter in turn, one query at a time.
 
-    `tell` gets Wh of a day, or with None the total (QET). `wall` is the site's local
-    time without zone: days of the inverter count only while its clock agrees with it.
+    `tell` gets the Wh of a day, or with None the total (QET). `local_now` gives the
+    site's time without zone: days of the inverter count only while its clock agrees.
     """
 
     def __init__(
-        self, inverter: Inverter, tell: Tell, wall: Callable[[], datetime]
+        self, inverter: Inverter, tell: Tell, local_now: Callable[[], datetime]
     ) -> None:
         self._inverter = inverter
         self._tell = tell
-        self._wall = wall
+        self._local_now = local_now
         self._left: list[str] = []  # of this round
         self._closed: date | None = None  # the last day that was read when it was over
         self._refused = 0
-        self._log = logging.getLogger(f"mppdbus.{inverter.name}")
 
     @property
     def there(self) -> bool:
         """Tell whether this unit has meters: it has answered QET."""
-        return isinstance(self._inverter.last("QET"), Energy)
+        return isinstance(self._inverter.readings.last("QET"), Energy)
 
     async def ask(self) -> bool:
         """Send the next query; false when that was the last of the round.
@@ -47,7 +43,9 @@ class Meters:
         """
         self._left = self._left or self._round()
         query = self._left.pop(0)
-        said = await self._read(query)
+        inverter = self._inverter
+        patience = inverter.link.brief
+        said = await inverter.try_read(query, attempts=1, patience=patience)
         match said:
             case Clock():
                 self._left += self._days(said.time)
@@ -58,12 +56,12 @@ class Meters:
         return bool(self._left)
 
     def _round(self) -> list[str]:
-        dated = isinstance(self._inverter.last("QT"), Clock)
+        dated = isinstance(self._inverter.readings.last("QT"), Clock)
         return ["QET", "QT"] if dated and self._refused < REFUSALS else ["QET"]
 
     def _days(self, theirs: datetime) -> list[str]:
         """Return what to ask of the inverter's days, by its own clock."""
-        if not clocks_agree(theirs, self._wall()):
+        if not clocks_agree(theirs, self._local_now()):
             return []
         today = theirs.date()
         yesterday = today - timedelta(days=1)
@@ -75,16 +73,6 @@ class Meters:
             self._tell(None, wh)
             return
         day = date.fromisoformat(query[3:])
-        if day != self._wall().date():
+        if day != self._local_now().date():
             self._closed = day
         self._tell(day, wh)
-
-    async def _read(self, query: str) -> Reading | None:
-        patience = self._inverter.link.brief
-        try:
-            return await self._inverter.read(query, attempts=1, patience=patience)
-        except PortLost:
-            raise
-        except (LinkError, ProtocolError) as error:
-            self._log.debug("%s", error)
-            return None

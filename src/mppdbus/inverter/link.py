@@ -25,7 +25,8 @@ from mppdbus.errors import (
     PortLost,
     UnknownLayout,
 )
-from mppdbus.inverter.timing import Pace
+from mppdbus.inverter import timing
+from mppdbus.inverter.timing import LONGEST_REPLY, ReplyTimes
 from mppdbus.protocol.framing import Flaw, Frame, ResponseFramer, encode_request
 from mppdbus.protocol.other_protocols import foreign
 from mppdbus.transport import Transport
@@ -33,11 +34,6 @@ from mppdbus.transport import Transport
 wire_log = logging.getLogger("mppdbus.wire")
 
 T = TypeVar("T")
-
-LONGEST_REPLY = 150  # bytes; QPGS of the MAX has 143
-LATE = 0.5  # s for which a reply may still come after its time
-BRIEF = 0.5  # of the patience, for what need not be answered
-SETTLE = 0.2  # s of silence before a retry, so that a late reply has passed
 
 
 class Priority(IntEnum):
@@ -61,16 +57,21 @@ class LinkStats:
     last_exchange: float | None = None  # s, of the last good one
 
     @property
+    def lost(self) -> int:
+        """The attempts without a good reply."""
+        return self.timeouts + self.corrupt
+
+    @property
     def quality(self) -> float | None:
         """Share of attempts that gave a good reply, 0 to 100 %."""
-        bad = self.timeouts + self.corrupt
         good = self.exchanges - self.failures
-        return 100.0 * good / (good + bad) if good + bad else None
+        tried = good + self.timeouts + self.corrupt
+        return 100.0 * good / tried if tried else None
 
 
 @dataclass(slots=True)
-class _Attempt:
-    """One request on its way."""
+class _Request:
+    """One request on its way, and what came back for it."""
 
     command: str
     reply: asyncio.Future[bytes]
@@ -81,6 +82,48 @@ class _Attempt:
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
     wakeups: int = 0
     received: int = 0
+
+    def judge(self, frame: Frame) -> None:
+        """Take a frame as the reply, as its failure, or as a stray."""
+        if frame.flaw is None:
+            self.reply.set_result(frame.payload)
+        elif frame.flaw is Flaw.CHECKSUM:
+            text = f"{self.command}: bad checksum in {frame.payload[-24:].hex(' ')}"
+            self.reply.set_exception(CorruptReply(text))
+        else:
+            self.strays.append(frame)  # the true reply may follow an echo or noise
+
+    def overdue(self) -> None:
+        """Give up, unless a longer reply than the last one is just arriving."""
+        if self.received and self.limit < self.longest:
+            self.limit = self.longest
+            end = self.sent + self.limit
+            loop = asyncio.get_running_loop()
+            self.timers.append(loop.call_at(end, self.give_up))
+        else:
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Fail, and say why nothing came of it."""
+        if not self.reply.done():
+            self.reply.set_exception(self._why_not())
+
+    def _why_not(self) -> MppdbusError:
+        command = self.command
+        for frame in self.strays:
+            if other := foreign(frame):
+                return type(other)(f"{command}: {other}")
+        if any(frame.flaw is Flaw.ECHO for frame in self.strays):
+            return EchoedRequest(
+                f"{command}: only the request itself came back; check the wiring: "
+                "TX and RX are connected, or the adapter echoes"
+            )
+        if self.received:
+            return CorruptReply(
+                f"{command}: {self.received} bytes, but no reply among them; wrong "
+                "speed, a bad cable, or no PI30 inverter (some models speak Modbus)"
+            )
+        return NoReply(f"{command}: no reply within {self.limit:.1f} s")
 
 
 @dataclass(slots=True)
@@ -99,19 +142,21 @@ class Link:
     missing; the time on the wire comes on top.
     """
 
-    def __init__(self, name: str, *, patience: float = 1.0, attempts: int = 2) -> None:
+    def __init__(
+        self, name: str, *, patience: float = 1.0, attempts: int = timing.ATTEMPTS
+    ) -> None:
         self.name = name
         self.stats = LinkStats()
         self.lost: asyncio.Event = asyncio.Event()
         self.patience = patience
-        self.brief = BRIEF * patience  # for what need not be answered
+        self.brief = timing.BRIEF * patience  # for what need not be answered
         self._attempts = attempts
         self._transport: Transport | None = None
         self._error: Exception | None = None
         self._framer = ResponseFramer()
-        self._now: _Attempt | None = None
+        self._now: _Request | None = None
         self._owed: _Owed | None = None
-        self._pace = Pace()
+        self._times = ReplyTimes()
         self._busy = False
         self._queue: list[tuple[Priority, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
@@ -133,16 +178,16 @@ class Link:
         self.stats.wakeups += 1
         if wire_log.isEnabledFor(logging.DEBUG):
             wire_log.debug("%s < %s", self.name, data.hex(" "))
-        frames, attempt = self._framer.feed(data), self._now
-        if attempt is None:
+        frames, request = self._framer.feed(data), self._now
+        if request is None:
             if frames and self._owed is not None:
                 self._owed.passed.set()
             return
-        attempt.wakeups += 1
-        attempt.received += len(data)
+        request.wakeups += 1
+        request.received += len(data)
         for frame in frames:
-            if not attempt.reply.done():
-                self._judge(attempt, frame)
+            if not request.reply.done():
+                request.judge(frame)
 
     def connection_lost(self, error: Exception | None) -> None:
         """The port is gone: the exchange in flight and all later ones fail."""
@@ -175,167 +220,103 @@ class Link:
         if self._busy:
             await self._await_turn(priority)
         self._busy = True
+        self.stats.exchanges += 1
+        number, most = 1, attempts or self._attempts
+        think = self.patience if patience is None else patience
         try:
-            most = attempts or self._attempts
-            return await self._exchange(command, accept, most, patience)
+            while True:
+                try:
+                    return accept(await self._ask(command, number, think))
+                except (LinkError, UnknownLayout) as error:
+                    self._count(error)
+                    if number == most or isinstance(error, PortLost):
+                        self.stats.failures += 1
+                        raise
+                    self.stats.retries += 1
+                    wire_log.debug("%s: %s; attempt %d", self.name, error, number)
+                    number += 1
+                    await asyncio.sleep(timing.SETTLE)
         finally:
             self._pass_on()
 
-    async def _exchange(
-        self,
-        command: str,
-        accept: Callable[[bytes], T],
-        most: int,
-        patience: float | None,
-    ) -> T:
-        """Make up to `most` attempts."""
-        self.stats.exchanges += 1
-        for number in range(1, most + 1):
-            try:
-                return accept(await self._attempt(command, number, patience))
-            except PortLost:
-                self.stats.failures += 1
-                raise
-            except (LinkError, UnknownLayout) as error:
-                self._count(error)
-                if number == most:
-                    self.stats.failures += 1
-                    raise
-                self.stats.retries += 1
-                wire_log.debug("%s: %s; attempt %d", self.name, error, number)
-                await asyncio.sleep(SETTLE)
-        raise AssertionError  # the loop returns or raises
+    # -- one request ----------------------------------------------------------
 
-    # -- one attempt ----------------------------------------------------------
+    async def _ask(self, command: str, number: int, think: float) -> bytes:
+        """Send a request for the `number`th time and return the payload of its reply.
 
-    async def _attempt(
-        self, command: str, number: int, patience: float | None
-    ) -> bytes:
-        await self._let_pass(command)
+        The inverter may `think` for so many s.
+        """
+        if self._owed is not None:
+            await self._let_pass(self._owed, command)
         transport = self._transport
         if transport is None or self.lost.is_set():
             raise self._port_lost()
-        request = _request(command, number, zero_as_one=transport.sends_zero_as_one)
-        loop = asyncio.get_running_loop()
+        # Firmware disagrees on whether it can receive a 00 in the checksum (see
+        # `framing`): so a retry sends it the other way.
+        zero_as_one = transport.sends_zero_as_one ^ (number % 2 == 0)
+        data = encode_request(command, zero_as_one=zero_as_one)
         self._framer.reset()
         transport.discard_input()
-        wire = transport.byte_time
-        attempt = self._begin(loop, command, len(request), wire, patience)
-        self._now = attempt
+        request = self._now = self._begin(transport, command, len(data), think)
         if wire_log.isEnabledFor(logging.DEBUG):
-            wire_log.debug("%s > %s", self.name, request.hex(" "))
-        transport.write(request)
-        self._set_timers(loop, transport, attempt)
+            wire_log.debug("%s > %s", self.name, data.hex(" "))
+        transport.write(data)
+        loop = asyncio.get_running_loop()
         try:
-            payload = await attempt.reply
+            payload = await request.reply
         except (NoReply, asyncio.CancelledError):
-            self._owed = self._missed(attempt, loop.time())
+            end, late = request.sent + request.limit, timing.LATE_REPLY
+            self._owed = _Owed(command, end + late if loop.time() >= end else end)
             raise
         finally:
             self._now = None
-            for timer in attempt.timers:
+            for timer in request.timers:
                 timer.cancel()
             transport.resume_reading()
-        took = loop.time() - attempt.sent
-        self.stats.last_exchange = took
-        self._pace.learn(command, took, attempt.received, attempt.wakeups)
+        took = self.stats.last_exchange = loop.time() - request.sent
+        self._times.learn(command, took, request.received, request.wakeups)
         return payload
 
     def _begin(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        command: str,
-        request_length: int,
-        byte_time: float,
-        patience: float | None,
-    ) -> _Attempt:
-        think = self.patience if patience is None else patience
-        known = self._pace.length(command) or LONGEST_REPLY
-        limit, longest = (
-            (request_length + length) * byte_time + think
-            for length in (known, LONGEST_REPLY)
+        self, transport: Transport, command: str, length: int, think: float
+    ) -> _Request:
+        """Bound the time of a request, and sleep through the known part of its reply.
+
+        `length` is that of the request.
+        """
+        loop = asyncio.get_running_loop()
+        wire, known = transport.byte_time, self._times.length(command) or LONGEST_REPLY
+        request = _Request(
+            command,
+            loop.create_future(),
+            sent=loop.time(),
+            limit=(length + known) * wire + think,
+            longest=(length + LONGEST_REPLY) * wire + think,
         )
-        reply: asyncio.Future[bytes] = loop.create_future()
-        return _Attempt(command, reply, loop.time(), limit, longest)
+        end = request.sent + request.limit
+        request.timers.append(loop.call_at(end, request.overdue))
+        quiet = self._times.quiet(command)
+        if quiet > wire:
+            transport.pause_reading()
+            end_of_sleep = request.sent + quiet
+            request.timers.append(loop.call_at(end_of_sleep, transport.resume_reading))
+        return request
 
-    def _missed(self, attempt: _Attempt, now: float) -> _Owed:
-        """Note that a reply was given up."""
-        end = attempt.sent + attempt.limit
-        return _Owed(attempt.command, end + LATE if now >= end else end)
-
-    async def _let_pass(self, command: str) -> None:
+    async def _let_pass(self, owed: _Owed, command: str) -> None:
         """Wait for the reply to another command that is owed, while it may come.
 
         Many replies look alike, and it would be taken for that of `command`.
         """
-        owed = self._owed
-        if owed is not None and owed.command != command:
+        if owed.command != command:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(owed.until):
                     await owed.passed.wait()
         self._owed = None
 
-    def _set_timers(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        transport: Transport,
-        attempt: _Attempt,
-    ) -> None:
-        """Sleep through the known part of the reply, and bound the whole."""
-        at, timers = attempt.sent, attempt.timers
-        timers.append(loop.call_at(at + attempt.limit, self._overdue, loop, attempt))
-        quiet = self._pace.quiet(attempt.command)
-        if quiet > transport.byte_time:
-            transport.pause_reading()
-            timers.append(loop.call_at(at + quiet, transport.resume_reading))
-
-    def _judge(self, attempt: _Attempt, frame: Frame) -> None:
-        """Take a frame as the reply, as its failure, or as a stray."""
-        reply, command = attempt.reply, attempt.command
-        if frame.flaw is None:
-            reply.set_result(frame.payload)
-        elif frame.flaw is Flaw.CHECKSUM:
-            text = f"{command}: bad checksum in {frame.payload[-24:].hex(' ')}"
-            reply.set_exception(CorruptReply(text))
-        else:
-            attempt.strays.append(frame)  # the true reply may follow an echo or noise
-
-    def _overdue(self, loop: asyncio.AbstractEventLoop, attempt: _Attempt) -> None:
-        """Give up, unless a longer reply than the last one is just arriving."""
-        if attempt.received and attempt.limit < attempt.longest:
-            attempt.limit = attempt.longest
-            end = attempt.sent + attempt.limit
-            attempt.timers.append(loop.call_at(end, self._give_up, attempt))
-        else:
-            self._give_up(attempt)
-
-    def _give_up(self, attempt: _Attempt) -> None:
-        """Say why nothing came of an attempt."""
-        if attempt.reply.done():
-            return
-        command, flaws = attempt.command, {frame.flaw for frame in attempt.strays}
-        told = [other for frame in attempt.strays if (other := foreign(frame))]
-        error: MppdbusError
-        if told:
-            error = type(told[0])(f"{command}: {told[0]}")
-        elif Flaw.ECHO in flaws:
-            error = EchoedRequest(
-                f"{command}: only the request itself came back; check the wiring: "
-                "TX and RX are connected, or the adapter echoes"
-            )
-        elif attempt.received:
-            error = CorruptReply(
-                f"{command}: {attempt.received} bytes, but no reply among them; wrong "
-                "speed, a bad cable, or no PI30 inverter (some models speak Modbus)"
-            )
-        else:
-            error = NoReply(f"{command}: no reply within {attempt.limit:.1f} s")
-        attempt.reply.set_exception(error)
-
     def _count(self, error: Exception) -> None:
         if isinstance(error, NoReply):
             self.stats.timeouts += 1
-        else:
+        elif not isinstance(error, PortLost):
             self.stats.corrupt += 1
 
     def _port_lost(self) -> PortLost:
@@ -364,13 +345,3 @@ class Link:
                 turn.set_result(None)
                 return  # stays busy: the line changes hands
         self._busy = False
-
-
-def _request(command: str, number: int, *, zero_as_one: bool) -> bytes:
-    """Encode, and on a retry send a 00 of the checksum the other way.
-
-    Firmware disagrees on whether it can receive a 00 (see `framing`).
-    """
-    if number % 2 == 0:
-        zero_as_one = not zero_as_one
-    return encode_request(command, zero_as_one=zero_as_one)

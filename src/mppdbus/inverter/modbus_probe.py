@@ -1,4 +1,4 @@
-"""Who is at a port where nobody answers PI30: one question in Modbus, then no more.
+"""Asks once in Modbus at a port where nobody answers PI30.
 
 Half the makes that sell PI30 inverters also sell look-alikes that speak Modbus RTU.
 """
@@ -8,20 +8,18 @@ from __future__ import annotations
 import asyncio
 
 from mppdbus.errors import NoReply, OtherProtocol
+from mppdbus.inverter import timing
 from mppdbus.inverter.device import Inverter
 from mppdbus.protocol.modbus import QUESTIONS, Question, answers, encode_read
 from mppdbus.transport import Transport, open_transport
 from mppdbus.transport.port_url import PortUrl
 
-WAIT = {"serial": 0.25, "tcp": 0.8}  # s that a station may think
-SETTLE = 0.2  # s in which the NAK to a bare CR has come and gone
 
+class ModbusProbe:
+    """Introduces an inverter; where nothing comes, asks in Modbus, but only once.
 
-class Stranger:
-    """Lets an inverter introduce itself; a silent one is asked in Modbus, but once.
-
-    An inverter that is switched off is silent, too, so no reconnection asks again,
-    and none at all where PI30 has been spoken.
+    An inverter that is switched off is silent, too, so no later connection asks
+    again, and none at all where PI30 has been spoken.
     """
 
     def __init__(self, port: PortUrl, baud: int) -> None:
@@ -68,24 +66,24 @@ async def find_modbus(port: PortUrl, baud: int) -> Question | None:
     glue the next one to ours.
     USB-HID is left out: it takes the 00 in these frames for padding.
     """
-    if port.scheme not in WAIT:
+    if port.scheme not in timing.MODBUS_PATIENCE:
         return None
     heard = b""
     for speed, questions in _rounds(port, baud).items():
-        ear = _Ear()
-        transport = await open_transport(port, ear, baud=speed)
+        listener = _Listener()
+        transport = await open_transport(port, listener, baud=speed)
         try:
             for question in () if heard else questions:
                 request = encode_read(question.station, question.register)
                 on_the_wire = 2 * len(request) * transport.byte_time
-                seconds = WAIT[port.scheme] + on_the_wire
-                heard = await ear.after(transport, request, seconds)
+                seconds = timing.MODBUS_PATIENCE[port.scheme] + on_the_wire
+                heard = await listener.replies(transport, request, seconds)
                 if answers(heard, question.station):
                     return question
                 if heard:
                     break
             if speed == baud:
-                await ear.after(transport, b"\r", SETTLE)
+                await listener.replies(transport, b"\r", timing.MODBUS_SETTLE)
         finally:
             await transport.close()
     return None
@@ -102,14 +100,14 @@ def _rounds(port: PortUrl, baud: int) -> dict[int, list[Question]]:
     return {**rounds, baud: own}
 
 
-class _Ear:
-    """Keeps what arrives."""
+class _Listener:
+    """Receives what arrives on a transport."""
 
     def __init__(self) -> None:
         self._heard = bytearray()
 
-    async def after(self, transport: Transport, data: bytes, seconds: float) -> bytes:
-        """Send, and return what comes back within so many seconds."""
+    async def replies(self, transport: Transport, data: bytes, seconds: float) -> bytes:
+        """Send `data`; return what comes back within so many seconds."""
         transport.discard_input()
         self._heard.clear()
         transport.write(data)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from mppdbus.errors import LinkError, PortLost, ProtocolError, Refused
 from mppdbus.inverter.device import Inverter
-from mppdbus.inverter.parallel_set import Own
+from mppdbus.inverter.parallel_set import AskedUnit, HalfRead
 from mppdbus.model.parallel import (
     TELLING,
     at_the_battery,
@@ -29,8 +29,8 @@ FAULT_HOLDS = 30.0  # s for which a fault code counts after it was read
 FAULT = "F"  # the mode in which a unit's own fault code is of interest
 
 
-class Members:
-    """The other units of an inverter's set; `tell` gets them all after each news.
+class ParallelPoll:
+    """Polls the other units of an inverter's set; `tell` gets them all after each news.
 
     It gets every unit that was ever seen, by serial number, else as "slot 2". A unit
     that has dropped out is there with nothing but its identity.
@@ -51,19 +51,19 @@ class Members:
     @property
     def wanted(self) -> bool:
         """Tell whether there is anything to ask: a set, or a fault to be named."""
-        known = isinstance(self._inverter.last("QPGS0"), ParallelStatus)
-        return known and (self._in_a_set or self._faulty)
+        known = isinstance(self._inverter.readings.last("QPGS0"), ParallelStatus)
+        return known and (self._in_a_set() or self._faulty())
 
-    def live(self) -> None:
+    def live_polled(self) -> None:
         """Note a live poll: from now on each slot may be asked about once more."""
-        self._inverter.crew.live()
+        parallel_set = self._inverter.parallel_set
+        parallel_set.live_polled()
         if self._clock() - self._fault_read > FAULT_HOLDS:
-            self._inverter.crew.fault_code = None
+            parallel_set.fault_code = None
 
     def lost(self) -> None:
-        """Say that nothing is known of anybody any more."""
-        self._inverter.crew.fault_code = None
-        self._inverter.crew.lost()
+        """Tell that nothing is known of any unit any more."""
+        self._inverter.parallel_set.lost()
         self._tell_all()
 
     async def ask(self, lead: Snapshot) -> bool:
@@ -71,24 +71,24 @@ class Members:
 
         `lead` is what is known of the asked unit. Only `PortLost` gets out.
         """
-        crew, now = self._inverter.crew, self._clock()
-        if not self._in_a_set:
-            said = await self._read("QPGS0")
-            if isinstance(said, ParallelStatus):
-                self._own_said(said)
+        parallel_set, now = self._inverter.parallel_set, self._clock()
+        if not self._in_a_set():
+            status = await self._read("QPGS0")
+            if isinstance(status, ParallelStatus):
+                self._take_own(status)
             return False  # once between two live polls is enough
-        query = crew.next(now, own=self._own_wanted)
+        query = parallel_set.next_query(now, own=self._own_wanted())
         if query is None:
             return False
-        crew.asked(query, now)
-        said = await self._read(query)
+        parallel_set.asked(query, now)
+        reading = await self._read(query)
         if query.startswith("QP2GS"):
-            self._second(said)
-        elif isinstance(said, ParallelStatus):
-            self._first(int(query[-1]), said, lead)
+            self._take_second(reading)
+        elif isinstance(reading, ParallelStatus):
+            self._take_first(HalfRead(int(query[-1]), reading, lead))
         else:
-            crew.missed(query)
-        if crew.half is None:
+            parallel_set.missed(query)
+        if parallel_set.half is None:
             self._tell_all()
         return True
 
@@ -109,88 +109,81 @@ class Members:
             self._log.debug("%s", error)
             return None
 
-    def _first(self, slot: int, said: ParallelStatus, lead: Snapshot) -> None:
-        crew = self._inverter.crew
-        another = said.exists and slot != crew.own
-        if another and crew.has_second and self._halved(said):
-            crew.half = slot, said, lead
+    def _take_first(self, half: HalfRead) -> None:
+        """Take a QPGS; ask QP2GS next where it shows only a part of such a unit."""
+        parallel_set, dialect = self._inverter.parallel_set, self._inverter.dialect
+        another = half.status.exists and half.slot != parallel_set.own
+        several = (self._inverter.trackers or 1) > 1
+        partly = several and half.status.pv2_voltage is None
+        if another and parallel_set.has_second and (dialect.phases > 1 or partly):
+            parallel_set.half = half
         else:
-            self._take(slot, said, lead, None)
+            self._take(half, None)
 
-    def _second(self, second: Reading | None) -> None:
-        crew = self._inverter.crew
-        if crew.half is None:
+    def _take_second(self, second: Reading | None) -> None:
+        parallel_set = self._inverter.parallel_set
+        half, parallel_set.half = parallel_set.half, None
+        if half is None:
             return
-        slot, said, lead = crew.half
-        crew.half = None
         fits = isinstance(second, SecondPhaseParallelStatus | SecondTrackersParallel)
-        crew.note_second(fits=fits)
-        known = self._inverter.kept(f"QP2GS{slot}", Reading, float("-inf"))
-        self._take(slot, said, lead, known if fits else None)
+        parallel_set.note_second(fits=fits)
+        known = self._inverter.readings.plausible(f"QP2GS{half.slot}", Reading)
+        self._take(half, known if fits else None)
 
-    def _take(
-        self, slot: int, said: ParallelStatus, lead: Snapshot, second: Reading | None
-    ) -> None:
-        inverter, crew = self._inverter, self._inverter.crew
-        query = f"QPGS{slot}"
-        possible = inverter.kept(query, ParallelStatus, float("-inf")) or said
+    def _take(self, half: HalfRead, second: Reading | None) -> None:
+        inverter, parallel_set = self._inverter, self._inverter.parallel_set
+        query = f"QPGS{half.slot}"
+        plausible = inverter.readings.plausible(query, ParallelStatus)
         snapshot = snapshot_of(
-            possible,
+            plausible or half.status,
             inverter.dialect,
-            lead=lead,
+            lead=half.lead,
             second=second,
-            current_at_battery=crew.current_at_battery,
-            battery_fitted=inverter.battery_fitted(query),
+            current_at_battery=parallel_set.current_at_battery,
+            battery_fitted=inverter.readings.battery_fitted(query),
         )
-        crew.heard(slot, said, snapshot, self._own)
-        if slot == crew.own:
-            self._own_said(said)
+        unit = AskedUnit(self._serial(), inverter.readings.last("QPIGS"))
+        parallel_set.answered(half.slot, half.status, snapshot, unit)
+        if half.slot == parallel_set.own:
+            self._take_own(half.status)
 
     # -- the asked unit ---------------------------------------------------------------
 
-    @property
-    def _own(self) -> Own:
-        serial = self._inverter.last("QID")
-        number = serial.serial if isinstance(serial, SerialNumber) else None
-        return Own(number, self._inverter.last("QPIGS"))
+    def _serial(self) -> str | None:
+        """Return the serial number as QID prints it, even one that many units give."""
+        reading = self._inverter.readings.last("QID")
+        return reading.serial if isinstance(reading, SerialNumber) else None
 
-    @property
     def _in_a_set(self) -> bool:
-        return in_a_set(self._inverter.last("QPIRI"), self._inverter.last("QPGS0"))
+        readings = self._inverter.readings
+        return in_a_set(readings.last("QPIRI"), readings.last("QPGS0"))
 
-    @property
     def _faulty(self) -> bool:
-        return getattr(self._inverter.last("QMOD"), "mode", None) == FAULT
+        mode = self._inverter.readings.last("QMOD")
+        return getattr(mode, "mode", None) == FAULT
 
-    @property
     def _own_wanted(self) -> bool:
         """Its fault has a name, or its PV tells where the others' is measured."""
-        if self._faulty:
+        if self._faulty():
             return True
-        inverter, status = self._inverter, self._inverter.last("QPIGS")
+        inverter, status = self._inverter, self._inverter.readings.last("QPIGS")
         if inverter.dialect.pv_current_is_battery_side is not None:
             return False
         power = status.pv_charging_power if isinstance(status, GeneralStatus) else None
-        return inverter.crew.current_at_battery is None and (power or 0) > TELLING
+        unknown = inverter.parallel_set.current_at_battery is None
+        return unknown and (power or 0) > TELLING
 
-    def _own_said(self, said: ParallelStatus) -> None:
-        inverter = self._inverter
-        inverter.crew.fault_code = fault_code(said)
+    def _take_own(self, own: ParallelStatus) -> None:
+        parallel_set = self._inverter.parallel_set
+        parallel_set.fault_code = fault_code(own)
         self._fault_read = self._clock()
-        status = inverter.last("QPIGS")
+        status = self._inverter.readings.last("QPIGS")
         if isinstance(status, GeneralStatus):
-            side = at_the_battery(said, status)
+            side = at_the_battery(own, status)
             if side is not None:
-                inverter.crew.current_at_battery = side
-
-    def _halved(self, said: ParallelStatus) -> bool:
-        """Tell whether QPGS shows only a part of such a unit."""
-        trackers = self._inverter.trackers or 1
-        return self._inverter.dialect.phases > 1 or (
-            trackers > 1 and said.pv2_voltage is None
-        )
+                parallel_set.current_at_battery = side
 
     def _tell_all(self) -> None:
-        others = self._inverter.crew.others(self._own)
+        others = self._inverter.parallel_set.other_units(self._serial())
         if others:
             self._tell(others)

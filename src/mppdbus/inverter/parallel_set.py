@@ -11,7 +11,7 @@ from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.parallel import ParallelStatus
 
 SLOTS = range(10)
-# What is asked about other units; they are no witnesses of what the asked one is.
+# What is asked about other units; it is no evidence of what the asked unit is.
 OTHERS = frozenset(f"{query}{n}" for query in ("QPGS", "QP2GS") for n in range(1, 10))
 RESCAN = 60.0  # s from one slot without a unit to the next
 ROUNDS = 3  # without an answer, after which a unit is away
@@ -24,40 +24,54 @@ TRAITS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
-    """The asked unit: the serial number as QID prints it, and its QPIGS."""
+class AskedUnit:
+    """The unit at the port: the serial number as QID prints it, and its QPIGS."""
 
     serial: str | None
-    said: Reading | None
+    status: Reading | None
 
 
 @dataclass(slots=True)
-class Member:
-    """A slot of the set in which there is, or was, a unit; `misses` in rounds."""
+class Slot:
+    """A slot of the set in which there is, or was, a unit.
 
-    said: ParallelStatus
+    `status` is its last QPGS as it came, `misses` counts rounds without one.
+    """
+
+    status: ParallelStatus
     snapshot: Snapshot
     misses: int = 0
 
 
-class Crew:
-    """Bookkeeping of a set: which slots to ask about, and what is known of each.
+@dataclass(frozen=True, slots=True)
+class HalfRead:
+    """A unit whose QPGS has come, and whose QP2GS is to be asked next.
 
-    Times are the caller's clock. Numbers of the slots may be dealt anew by the units,
-    so units go by their serial numbers, as far as these tell them apart.
+    `lead` is what was known of the asked unit at that time.
+    """
+
+    slot: int
+    status: ParallelStatus
+    lead: Snapshot
+
+
+class ParallelSet:
+    """What is known of a set: which slots to ask about, and what each has answered.
+
+    Times are the caller's clock. The units may renumber their slots, so a unit is known
+    by its serial number, as far as the numbers tell units apart, else by its slot.
     """
 
     def __init__(self) -> None:
-        self.members: dict[int, Member] = {}  # the asked unit included
-        self.own: int | None = None  # the slot of the unit that is asked
+        self.slots: dict[int, Slot] = {}  # of the asked unit, too
+        self.own: int | None = None  # the slot of the asked unit
         self.fault_code: str | None = None  # of the asked unit, while it is fresh
         self.current_at_battery: bool | None = None  # see `snapshot_of`
         self.has_second = True  # until QP2GS has failed too often
-        self.half: tuple[int, ParallelStatus, Snapshot] | None = None  # wants QP2GS
+        self.half: HalfRead | None = None
         self._twin: int | None = None  # shows a unit that another slot shows too
         self._unseen = list(SLOTS)
         self._settled = False  # who is who was decided among all slots
-        self.round: float | None = None  # s from one reading of a unit to the next
         self._tried: dict[int, float] = {}
         self._rescanned = 0.0
         self._asked: set[int] = set()  # since the last live poll
@@ -66,20 +80,20 @@ class Crew:
 
     # -- what to ask --------------------------------------------------------------
 
-    def live(self) -> None:
+    def live_polled(self) -> None:
         """Note a live poll: from now on each slot may be asked about once more."""
         self._asked.clear()
 
-    def next(self, now: float, *, own: bool = False) -> str | None:
-        """Return the next query, if any; `own`: the asked unit is of interest too.
+    def next_query(self, now: float, *, own: bool = False) -> str | None:
+        """Return the next query, if any; `own` includes the slot of the asked unit.
 
         First all slots, then those with units in turn, and seldom one of the others.
         """
         if self.half is not None:
-            return f"QP2GS{self.half[0]}"
+            return f"QP2GS{self.half.slot}"
         if self._unseen:
             return f"QPGS{self._unseen[0]}"
-        ring = self.members.keys() - {self._twin, None if own else self.own}
+        ring = self.slots.keys() - {self._twin, None if own else self.own}
         if now - self._rescanned >= RESCAN:
             waiting = set(SLOTS) - ring
         else:
@@ -91,39 +105,37 @@ class Crew:
         return self._tried.get(slot, float("-inf"))
 
     def asked(self, query: str, now: float) -> None:
-        """Note that a query of `next` was sent, whatever will come of it."""
+        """Note that a query of `next_query` was sent, whatever will come of it."""
         if query.startswith("QP2GS"):
             return  # the other half of what was noted with QPGS
         slot = int(query[-1])
         if slot in self._unseen:
             self._unseen.remove(slot)
             self._rescanned = now
-        elif slot not in self.members or slot in (self.own, self._twin):
+        elif slot not in self.slots or slot in (self.own, self._twin):
             self._rescanned = now
-        else:
-            self.round = now - self._tried[slot]
         self._tried[slot] = now
         self._asked.add(slot)
 
-    # -- what was said --------------------------------------------------------------
+    # -- what was answered ----------------------------------------------------------
 
-    def heard(
-        self, slot: int, said: ParallelStatus, snapshot: Snapshot, own: Own
+    def answered(
+        self, slot: int, status: ParallelStatus, snapshot: Snapshot, unit: AskedUnit
     ) -> None:
-        """Take what a slot says; `snapshot` is that of `said`, `own` who was asked."""
-        if _is_there(said, own):
-            self._settled &= slot in self.members
-            self.members[slot] = Member(said, snapshot)
-        elif slot in self.members:
+        """Take the QPGS of a slot, and the snapshot made of it."""
+        if _is_there(status, unit):
+            self._settled &= slot in self.slots
+            self.slots[slot] = Slot(status, snapshot)
+        elif slot in self.slots:
             self._drop(slot)
-        self._find_own(own)
+        self._find_own(unit)
 
     def missed(self, query: str) -> None:
         """Note that nothing came of a query."""
         slot = int(query[-1])
-        if slot in self.members:
-            self.members[slot].misses += 1
-            if self.members[slot].misses >= ROUNDS:
+        if slot in self.slots:
+            self.slots[slot].misses += 1
+            if self.slots[slot].misses >= ROUNDS:
                 self._drop(slot)
 
     def note_second(self, *, fits: bool) -> None:
@@ -132,29 +144,30 @@ class Crew:
         self.has_second = self._failures < ROUNDS
 
     def lost(self) -> None:
-        """Note that the unit that is asked has not answered for long."""
+        """Note that the asked unit has not answered for long."""
         self.half = None
-        for slot in self.members:
+        self.fault_code = None
+        for slot in self.slots:
             self._drop(slot)
 
     def _drop(self, slot: int) -> None:
-        self.members[slot].snapshot = away(self.members[slot].snapshot)
+        self.slots[slot].snapshot = away(self.slots[slot].snapshot)
 
-    def _find_own(self, own: Own) -> None:
+    def _find_own(self, unit: AskedUnit) -> None:
         """Find the asked unit: by its serial number, else by what it measures."""
-        members = self.members
-        same = [s for s, m in members.items() if m.said.serial == own.serial]
+        slots = self.slots
+        same = [n for n, slot in slots.items() if slot.status.serial == unit.serial]
         if self._unseen:
-            sure = len(same) == 1 and not bogus_serial(own.serial)
+            sure = len(same) == 1 and not bogus_serial(unit.serial)
             self.own = same[0] if sure else self.own
             return
-        candidates = same or list(members)
+        candidates = same or list(slots)
         if self.own in candidates and self._settled:
             return
         self._settled = True
         self.own = min(
             candidates,
-            key=lambda slot: _unlike(members[slot].said, own.said),
+            key=lambda n: _unlike(slots[n].status, unit.status),
             default=None,
         )
         self._twin = self._find_twin()
@@ -164,48 +177,49 @@ class Crew:
 
         Slot 0 is the asked unit on some firmware, and has a number of its own as well.
         """
-        first = self.members.get(0)
+        first = self.slots.get(0)
         if first is None:
             return None
         others = [
-            slot
-            for slot, member in self.members.items()
-            if slot and member.said.serial == first.said.serial
+            n
+            for n, slot in self.slots.items()
+            if n and slot.status.serial == first.status.serial
         ]
-        if len(others) != 1 or _unlike(first.said, self.members[others[0]].said) > NEAR:
+        if len(others) != 1:
+            return None
+        if _unlike(first.status, self.slots[others[0]].status) > NEAR:
             return None
         return others[0] if self.own == 0 else 0
 
     # -- what is known ----------------------------------------------------------------
 
-    def others(self, own: Own) -> dict[str, Snapshot]:
-        """Return the other units by serial number, else as "slot 2"; all ever known.
+    def other_units(self, serial: str | None) -> dict[str, Snapshot]:
+        """Return all other units ever known, by serial number, else as "slot 2".
 
-        Nothing before the asked unit is known among them, so that it never is another.
+        `serial` is that of the asked unit. Nothing before the asked unit is known among
+        them, so that it never is another.
         """
         if self.own is None:
             return {}
         now: dict[str, Snapshot] = {}
-        rest = sorted(self.members.keys() - {self.own, self._twin})
-        for slot in sorted(
-            rest, key=lambda slot: not self.members[slot].snapshot.online
-        ):
-            snapshot = self.members[slot].snapshot
-            serial = snapshot.identity.serial
-            if serial is None or serial == own.serial or serial in now:
-                if self._unseen or (not snapshot.online and serial in now):
+        rest = sorted(self.slots.keys() - {self.own, self._twin})
+        for slot in sorted(rest, key=lambda slot: not self.slots[slot].snapshot.online):
+            snapshot = self.slots[slot].snapshot
+            key = snapshot.identity.serial
+            if key is None or key == serial or key in now:
+                if self._unseen or (not snapshot.online and key in now):
                     continue  # not yet to be told apart; or it has another slot now
-                serial = f"slot {slot}"
-            now[serial] = snapshot
+                key = f"slot {slot}"
+            now[key] = snapshot
         self._shown = {key: away(old) for key, old in self._shown.items()} | now
         return dict(self._shown)
 
 
-def _is_there(said: ParallelStatus, own: Own) -> bool:
+def _is_there(status: ParallelStatus, unit: AskedUnit) -> bool:
     """Tell whether there is a unit; a lone one may deny that of itself."""
-    if said.exists:
+    if status.exists:
         return True
-    return said.serial == own.serial and not bogus_serial(said.serial)
+    return status.serial == unit.serial and not bogus_serial(status.serial)
 
 
 def _unlike(one: ParallelStatus, other: Reading | None) -> float:

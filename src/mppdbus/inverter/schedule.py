@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 MOST_TRIES = 5  # of a query that is asked once, until it is given up
-LATE = 1.0  # s at which a query goes before the next of those that are asked once
+OVERDUE = 1.0  # s after which a query goes before the next one that is asked once
 FASTEST = 0.6  # s between two live polls when the line sets the pace
 SHORTEST_KEEP = 5.0  # s that a live value is shown at least, over one lost reply
 
@@ -31,12 +31,12 @@ RECURRING = (
     Cadence("QPIRI", 60.0, 600.0, 0.51),
     Cadence("QFLAG", 300.0, 1800.0, 0.16),
 )
-# One unit of a set, by QPGSn or QP2GSn: which of them, `Members` knows.
-MEMBER = Cadence("QPGSn", 0.0, 0.0, 0.73)
-# The inverter's own energy meters, one query at a time: `Meters` knows which.
-METER = Cadence("QET", 600.0, 1800.0, 0.2)
-# Who is there, at such times and in doubt: see `Doubt`.
-WHO = Cadence("QID", 60.0, 300.0, 0.16)
+# A unit of the parallel set, by QPGSn or QP2GSn: `ParallelPoll` knows which.
+PARALLEL = Cadence("QPGSn", 0.0, 0.0, 0.73)
+# The inverter's own energy meters, one query at a time: `EnergyMeters` knows which.
+METERS = Cadence("QET", 600.0, 1800.0, 0.2)
+# Who is there, every so often and after a lost attempt: see `SwapCheck`.
+SERIAL = Cadence("QID", 60.0, 300.0, 0.16)
 # What a unit may or may not know; silence there is soon taken for a no.
 OPTIONAL = ("QPGS0", "QBEQI", "Q1", "QT", "QET", "QDOP", "QBATCD", "QVFW2", "QVFW3")
 # Asked once after connecting, one between two live polls, in this order.
@@ -46,8 +46,11 @@ IDENTIFYING = frozenset(("QPIRI", "QMN", "QVFW", "QGMN", *OPTIONAL))
 
 
 @dataclass(slots=True)
-class Plan:
-    """Pure bookkeeping of what is due; times are the caller's clock."""
+class Schedule:
+    """Says which query is due next; times are the caller's clock.
+
+    `fast` takes the cadences of a full line.
+    """
 
     fast: bool
     rows: tuple[Cadence, ...] = RECURRING
@@ -55,23 +58,23 @@ class Plan:
     due: dict[str, float] = field(default_factory=dict)
     tries: Counter[str] = field(default_factory=Counter)
     asked: set[str] = field(default_factory=set)  # since the last live poll
-    learning: bool = False  # what was asked last was something that is asked once
+    learning: bool = False  # the last query was one of those that are asked once
 
-    def next(self, now: float, free: float | None) -> str | None:
+    def next_query(self, now: float, free: float | None) -> str | None:
         """Return the most overdue query that fits into `free` seconds (None: any).
 
         What is asked once goes first, but not twice in a row when something else is
         late: to learn all of it takes long enough for the mode to be forgotten.
         """
-        late = [
+        due = [
             (self.due.get(c.query, now) - now, c.query)
             for c in self.rows
             if self.due.get(c.query, now) <= now
             and (free is None or c.typical <= free)
             and c.query not in self.asked
         ]
-        wait, query = min(late, default=(0.0, None))
-        if self.learning and wait < -LATE:
+        wait, query = min(due, default=(0.0, None))
+        if self.learning and wait < -OVERDUE:
             self.learning = False
             return query
         for first in self.once:
@@ -81,7 +84,7 @@ class Plan:
                 return first
         return query
 
-    def live(self) -> None:
+    def live_polled(self) -> None:
         """Note a live poll: from now on each query may be asked once more."""
         self.asked.clear()
 
@@ -93,7 +96,7 @@ class Plan:
                 every = cadence.every_fast if self.fast else cadence.every
                 self.due[query] = now + max(every, pause)
 
-    def again(self, query: str) -> None:
+    def retry(self, query: str) -> None:
         """Ask once more what is asked once, but not for ever."""
         self.tries[query] += 1
         if query in ONCE and self.tries[query] < MOST_TRIES:
@@ -106,9 +109,12 @@ class Plan:
 
 
 def keep_times(interval: float | None) -> dict[str, float]:
-    """Return how long readings hold: three times the cadence of their query."""
+    """Return for how many s a reading of each query is shown: three times its cadence.
+
+    `interval` is the s between two live polls, None as fast as the line allows.
+    """
     live = FASTEST if interval is None else interval
-    every = {"QPIGS": live}
+    every = {"QPIGS": live, "QPIGS2": live}
     for cadence in RECURRING:
         own = cadence.every_fast if interval is None else cadence.every
         every[cadence.query] = max(live, own)

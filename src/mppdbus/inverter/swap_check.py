@@ -1,19 +1,21 @@
-"""Whose values these are: RS232 plugs are swapped in seconds, and the ports stay."""
+"""Asks QID again when a plug may have been swapped: whose values are these?
+
+RS232 plugs are swapped in seconds, and the ports stay.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from mppdbus.errors import LinkError
+from mppdbus.inverter import timing
 from mppdbus.inverter.device import Inverter
 from mppdbus.protocol.dialects import bogus_serial
 from mppdbus.protocol.replies.settings import SerialNumber
 
-SWAP = 3.0  # s without a question in which a plug may be swapped unnoticed
 
-
-class Doubt:
-    """Asks who is there when a plug may have been swapped, and every `every` s.
+class SwapCheck:
+    """Asks for the serial number after a lost attempt or pause, and every `every` s.
 
     A swap loses an attempt, or nobody has asked for `SWAP` s. A unit without a number
     of its own is never asked.
@@ -25,46 +27,45 @@ class Doubt:
         self._inverter = inverter
         self._clock = clock
         self._every = every
-        self._misses: int | None = None  # at the last answer; None: ask in any case
+        self._lost: int | None = None  # attempts, at the last answer; None: ask now
         self._due = 0.0
-        self.cast = False  # on the readings at hand: they may be somebody else's
+        self.pending = False  # the readings at hand may be another unit's
 
-    def settle(self) -> None:
-        """Note that just now it was said who is there."""
-        self._misses = self._missed
+    def confirm(self) -> None:
+        """Note that the unit has just now said who it is."""
+        self._lost = self._inverter.link.stats.lost
         self._due = self._clock() + self._every
-        self.cast = False
+        self.pending = False
 
-    def suspect(self) -> None:
+    def request(self) -> None:
         """Ask after the next good reading."""
-        self._misses = None
+        self._lost = None
 
-    def idle(self, seconds: float) -> None:
-        """Note that for so long nothing will be asked."""
-        if seconds >= SWAP:
-            self.suspect()
+    def pause(self, seconds: float) -> None:
+        """Note that nothing will be asked for so many seconds."""
+        if seconds >= timing.SWAP:
+            self.request()
 
-    async def stranger(self) -> str | None:
-        """Return who is there now instead of the known unit; None: it is the same.
+    @property
+    def due(self) -> bool:
+        """Tell whether QID is to be asked before the last reading may be shown."""
+        if self._inverter.identity.serial is None:
+            return False
+        quiet = self._lost == self._inverter.link.stats.lost
+        return self.pending or not quiet or self._clock() >= self._due
 
-        Asks only in doubt; raises as `read` does while nobody says who he is.
+    async def other_unit(self) -> str | None:
+        """Ask QID: the serial number of a unit that has taken the place, else None.
+
+        Raises as `Inverter.read` does while nobody says who he is.
         """
         known = self._inverter.identity.serial
-        quiet = self._misses == self._missed and self._clock() < self._due
-        if known is None or (quiet and not self.cast):
-            return None
-        self.cast = True
+        self.pending = True
         said = await self._inverter.read("QID")
         serial = said.serial if isinstance(said, SerialNumber) else None
         if serial is None or bogus_serial(serial):
             raise LinkError(f"QID: {serial} is the number of many; {known} was here")
         if serial != known:
             return serial
-        self.settle()
+        self.confirm()
         return None
-
-    @property
-    def _missed(self) -> int:
-        """The attempts without a good reply, of whatever query."""
-        stats = self._inverter.link.stats
-        return stats.timeouts + stats.corrupt

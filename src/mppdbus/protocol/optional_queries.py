@@ -16,9 +16,6 @@ from types import MappingProxyType
 from mppdbus.protocol.dialects.table import Dialect
 from mppdbus.protocol.replies.fields import Reading
 
-BYTE_TIME = 10 / 2400  # s on the wire of every PI30 inverter
-THINKING = 0.5  # s; units take 0.1 to 0.17 s, gateways add some
-
 
 @dataclass(frozen=True, slots=True)
 class Capability:
@@ -41,13 +38,6 @@ class Capability:
         if not self.date:
             return self.query
         return None if now is None else self.query + now.strftime(self.date)
-
-    def wait(
-        self, *, byte_time: float = BYTE_TIME, thinking: float = THINKING
-    ) -> float:
-        """Return the seconds after which a reply counts as missing."""
-        request = len(self.query) + (8 if self.date else 0) + 3
-        return (request + self.longest) * byte_time + thinking
 
     def documented_for(self, dialect: Dialect) -> bool:
         """Tell whether a paper of this family lists the query."""

@@ -10,7 +10,7 @@ import stat
 from pathlib import Path
 
 from mppdbus.errors import PortError
-from mppdbus.host.ports import Holder, Verdict, candidates, held_by_us, holders
+from mppdbus.host.ports import Holder, PortVerdict, candidates, held_by_us, holders
 from mppdbus.host.usb_adapters import VOLTRONIC_HID
 
 _MISSING = {errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.ENODEV}
@@ -70,7 +70,7 @@ def _missing(path: str) -> PortError:
     present = [
         port.path
         for port in candidates()
-        if port.verdict is not Verdict.FOREIGN and port.usb_id
+        if port.verdict is not PortVerdict.FOREIGN and port.usb_id
     ]
     now = ", ".join(present) or "no serial adapter and no inverter on USB"
     return PortError(

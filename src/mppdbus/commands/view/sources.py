@@ -82,7 +82,7 @@ class LineSource:
                 interval=self._target.poll,
                 complain=self._complain,
             )
-            self._keep = poller.keep("QPIGS")
+            self._keep = poller.keep["QPIGS"]
             await inverter.introduce()
             if self._known is not None:
                 inverter.remember(self._known)

@@ -1,4 +1,4 @@
-"""Finds out what a unit knows: each query that may be absent is asked once."""
+"""Finds out what a unit can answer: asks each query that may be absent once."""
 
 from __future__ import annotations
 
@@ -15,28 +15,23 @@ from mppdbus.protocol.optional_queries import (
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.other import Clock
 
-# Asks one query, waits at most so many seconds for its reply, and never repeats it.
-Ask = Callable[[str, float], Awaitable[Reading]]
-Told = Callable[[Capability, Outcome], None]
+Ask = Callable[[str], Awaitable[Reading]]  # sends one query, and never repeats it
 
 CLOCK = "QT"
 
 
-async def probe(
+async def probe_capabilities(
     ask: Ask,
     queries: Iterable[str] = tuple(CAPABILITIES),
     *,
     now: datetime | None = None,
-    thinking: float | None = None,
-    told: Told | None = None,
 ) -> Capabilities:
-    """Ask each query once and remember NAK and silence; `told` hears of each.
+    """Ask each query once and remember NAK and silence.
 
     Asked again are only a damaged reply, and the first query of all when it is not
     answered: some units lose the first request after a pause. Dated queries go by the
-    inverter's own clock, else by `now`, and are left out without either. `thinking`
-    is how many seconds the unit may think. Raises what `ask` raises for a lost port or
-    another protocol.
+    inverter's own clock, else by `now`, and are left out without either. Raises what
+    `ask` raises for a lost port or another protocol.
     """
     outcomes: dict[str, Outcome] = {}
     readings: dict[str, Reading] = {}
@@ -45,20 +40,13 @@ async def probe(
         command = capability.command(clock.time if isinstance(clock, Clock) else now)
         if command is None:
             continue
-        wait = (
-            capability.wait()
-            if thinking is None
-            else capability.wait(thinking=thinking)
-        )
         again = (Outcome.DAMAGED,) if outcomes else (Outcome.DAMAGED, Outcome.SILENT)
-        outcome, reading = await _once(ask, command, wait)
+        outcome, reading = await _once(ask, command)
         if outcome in again:
-            outcome, reading = await _once(ask, command, wait)
+            outcome, reading = await _once(ask, command)
         outcomes[capability.query] = outcome
         if reading is not None:
             readings[capability.query] = reading
-        if told is not None:
-            told(capability, outcome)
     return Capabilities(outcomes, readings)
 
 
@@ -67,9 +55,9 @@ def _clock_first(capabilities: Iterable[Capability]) -> list[Capability]:
     return sorted(capabilities, key=lambda one: bool(one.date))
 
 
-async def _once(ask: Ask, command: str, wait: float) -> tuple[Outcome, Reading | None]:
+async def _once(ask: Ask, command: str) -> tuple[Outcome, Reading | None]:
     try:
-        return Outcome.ANSWERED, await ask(command, wait)
+        return Outcome.ANSWERED, await ask(command)
     except Refused:
         return Outcome.REFUSED, None
     except UnknownLayout as error:

@@ -17,7 +17,7 @@ from mppdbus.errors import (
     PortLost,
     Refused,
 )
-from mppdbus.inverter.optional_queries import probe
+from mppdbus.inverter.capability_probe import probe_capabilities
 from mppdbus.protocol.dialects import DIALECTS, identify
 from mppdbus.protocol.optional_queries import CAPABILITIES, Capability, Outcome
 from mppdbus.protocol.queries import QUERIES, base_command, decode
@@ -35,24 +35,20 @@ def rows_of(frames: Iterable[Recorded]) -> list[tuple[Capability, Recorded]]:
 
 
 class Unit:
-    """Answers from a table; the waits and commands that it was asked with stay."""
+    """Answers from a table, and keeps the commands that it was asked."""
 
     def __init__(self, **replies: str | Exception | list[str | Exception]) -> None:
         self.replies = replies
-        self.asked: list[tuple[str, float]] = []
+        self.commands: list[str] = []
 
-    async def ask(self, command: str, wait: float) -> Reading:
-        self.asked.append((command, wait))
+    async def ask(self, command: str) -> Reading:
+        self.commands.append(command)
         reply = self.replies.get(command, NoReply("nothing"))
         if isinstance(reply, list):
             reply = reply.pop(0)
         if isinstance(reply, Exception):
             raise reply
         return decode(command, reply.encode())
-
-    @property
-    def commands(self) -> list[str]:
-        return [command for command, _ in self.asked]
 
 
 # -- the table ---------------------------------------------------------------------
@@ -89,13 +85,6 @@ def test_no_recorded_reply_is_longer_than_the_table_says() -> None:
         assert len(frame.response.rstrip(b"\0")) <= row.longest, frame.id
 
 
-def test_a_wait_covers_the_reply_and_the_thinking() -> None:
-    row = CAPABILITIES["QPIGS2"]
-    assert row.wait() == pytest.approx((9 + 113) / 240 + 0.5)
-    assert row.wait(thinking=2.0) == pytest.approx((9 + 113) / 240 + 2.0)
-    assert all(0.5 < row.wait() < 1.2 for row in ROWS)
-
-
 def test_papers_tell_of_families() -> None:
     assert CAPABILITIES["QPIGS2"].documented_for(DIALECTS["pi30max"])
     assert not CAPABILITIES["QPIGS2"].documented_for(DIALECTS["pi30king"])
@@ -112,17 +101,9 @@ async def test_each_query_is_asked_once_and_the_outcome_kept() -> None:
         QPIGS2="05.4 212.5 01156 ",
         QBEQI="1 2",
     )
-    told: list[str] = []
-    found = await probe(
-        unit.ask,
-        ["QMN", "QGMN", "QPIGS2", "QBEQI", "QBMS"],
-        told=lambda row, outcome: told.append(f"{row.query} {outcome}"),
-    )
-    assert unit.commands == ["QMN", "QGMN", "QPIGS2", "QBEQI", "QBMS"]
-    assert told == [
-        "QMN answered", "QGMN NAK", "QPIGS2 answered", "QBEQI unknown layout",
-        "QBMS silent",
-    ]  # fmt: skip
+    queries = ["QMN", "QGMN", "QPIGS2", "QBEQI", "QBMS"]
+    found = await probe_capabilities(unit.ask, queries)
+    assert unit.commands == queries
     assert found.outcomes == {
         "QMN": Outcome.ANSWERED,
         "QGMN": Outcome.REFUSED,
@@ -139,7 +120,7 @@ async def test_each_query_is_asked_once_and_the_outcome_kept() -> None:
 
 async def test_the_first_request_after_a_pause_may_be_lost() -> None:
     unit = Unit(QMN=[NoReply("asleep"), "VMIII-5000"], QGMN=[NoReply("never")])
-    found = await probe(unit.ask, ["QMN", "QGMN"])
+    found = await probe_capabilities(unit.ask, ["QMN", "QGMN"])
     assert unit.commands == ["QMN", "QMN", "QGMN"]
     assert found.unsupported == {"QGMN"}
 
@@ -147,7 +128,7 @@ async def test_the_first_request_after_a_pause_may_be_lost() -> None:
 async def test_noise_is_no_answer() -> None:
     twice = [CorruptReply("noise"), CorruptReply("noise")]
     unit = Unit(QMN="X-1", QT=[CorruptReply("noise"), "20260701120000"], QBMS=[*twice])
-    found = await probe(unit.ask, ["QMN", "QT", "QBMS"])
+    found = await probe_capabilities(unit.ask, ["QMN", "QT", "QBMS"])
     assert unit.commands == ["QMN", "QT", "QT", "QBMS", "QBMS"]
     assert found.has("QT") is True
     assert found.has("QBMS") is None
@@ -156,7 +137,9 @@ async def test_noise_is_no_answer() -> None:
 
 async def test_dates_are_the_inverters_own() -> None:
     unit = Unit(QT="20240229235959", QED20240229="00001234")
-    found = await probe(unit.ask, ["QED", "QEY", "QT"], now=datetime.now(UTC))
+    found = await probe_capabilities(
+        unit.ask, ["QED", "QEY", "QT"], now=datetime.now(UTC)
+    )
     assert unit.commands == ["QT", "QED20240229", "QEY2024"]
     assert found.has("QED") is True
     assert found.has("QEY") is False
@@ -164,35 +147,30 @@ async def test_dates_are_the_inverters_own() -> None:
 
 async def test_without_its_clock_ours_is_taken_and_without_any_none() -> None:
     unit = Unit(QT=Refused("NAK"))
-    await probe(unit.ask, ["QT", "QEM"], now=datetime(2026, 7, 1, tzinfo=UTC))
+    await probe_capabilities(
+        unit.ask, ["QT", "QEM"], now=datetime(2026, 7, 1, tzinfo=UTC)
+    )
     assert unit.commands == ["QT", "QEM202607"]
     unit = Unit()
-    assert "QEM" not in (await probe(unit.ask, ["QMN", "QEM"])).outcomes
+    assert "QEM" not in (await probe_capabilities(unit.ask, ["QMN", "QEM"])).outcomes
 
 
 @pytest.mark.parametrize("error", [PortLost("gone"), OtherProtocol("PI18")])
 async def test_what_ends_the_asking_gets_out(error: Exception) -> None:
     with pytest.raises(type(error)):
-        await probe(Unit(QMN=error).ask)
-
-
-async def test_slow_lines_are_given_time() -> None:
-    unit = Unit()
-    await probe(unit.ask, ["QBMS"], thinking=2.5)
-    assert unit.asked[0][1] == pytest.approx(CAPABILITIES["QBMS"].wait(thinking=2.5))
+        await probe_capabilities(Unit(QMN=error).ask)
 
 
 @pytest.mark.parametrize("profile", ["axpert-5000", "max-8000"])
 async def test_a_simulated_inverter_is_known_through_and_through(profile: str) -> None:
     inverter = inverter_of(simulate(profile))
 
-    async def ask(command: str, wait: float) -> Reading:
-        del wait
+    async def ask(command: str) -> Reading:
         payload = inverter.answer(command)
         assert payload is not None
         return decode(command, payload.encode())
 
-    found = await probe(ask)
+    found = await probe_capabilities(ask)
     assert set(found.outcomes) == set(CAPABILITIES)
     assert set(found.outcomes.values()) == {Outcome.ANSWERED, Outcome.REFUSED}
     assert found.has("QPIGS2") is (profile == "max-8000")

@@ -1,0 +1,210 @@
+"""What a unit has answered: the last reading of each query, and its strange replies."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar, cast
+
+from mppdbus.errors import CorruptReply, ProtocolError, UnknownLayout
+from mppdbus.protocol.plausibility import Plausibility
+from mppdbus.protocol.queries import Layout, decode
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.settings import Flags, Ratings, RatingsRevo
+from mppdbus.protocol.replies.status import (
+    DeviceMode,
+    GeneralStatus,
+    SecondPhase,
+    SecondTracker,
+    SecondTrackerDuo,
+    Warnings,
+)
+
+R = TypeVar("R", bound=Reading)
+Layouts = dict[str, tuple[Layout, ...]]
+
+NEVER_FITS = 4  # replies in a row with the same wrong words: no damage any more
+# The queries that a snapshot shows, and what their readings may be.
+SHOWN: Mapping[str, tuple[type[Reading], ...]] = {
+    "QPIGS": (GeneralStatus,),
+    "QPIGS2": (SecondTracker, SecondTrackerDuo, SecondPhase),
+    "QMOD": (DeviceMode,),
+    "QPIWS": (Warnings,),
+    "QPIRI": (Ratings, RatingsRevo),
+    "QFLAG": (Flags,),
+}
+
+
+class OddityLog:
+    """Logs each oddity of a unit once."""
+
+    def __init__(self, name: str) -> None:
+        self._log = logging.getLogger(f"mppdbus.{name}")
+        self._said: set[str] = set()
+
+    def log(self, level: int, key: str, text: str) -> None:
+        """Log a text, unless one of the same `key` was logged before."""
+        if key not in self._said:
+            self._said.add(key)
+            self._log.log(level, "%s", text)
+
+    def take_over(self, before: OddityLog) -> None:
+        """Log nothing again that was logged in an earlier connection."""
+        self._said |= before._said
+
+
+class ReplyDecoder:
+    """Decodes the replies of one unit, also those that fit no known layout.
+
+    Such a reply may be damaged, or an answer to somebody else's request. One that
+    comes again in the same shape is the unit's own way.
+    """
+
+    def __init__(self, oddities: OddityLog) -> None:
+        self.payloads: dict[str, bytes] = {}  # the last of each query
+        self._oddities = oddities
+        self._accepted: set[str] = set()  # queries whose unknown layout came twice
+        self._unfit: dict[str, tuple[tuple[str, ...], int]] = {}
+
+    def decode(self, layouts: Layouts, query: str, payload: bytes) -> Reading:
+        """Return the reading of a reply; raises as `protocol.queries.decode` does."""
+        self.payloads[query] = payload
+        try:
+            return decode(query, payload, layouts)
+        except UnknownLayout as error:
+            if query in self._accepted and error.partial is not None:
+                return cast("Reading", error.partial)
+            raise
+        except CorruptReply as error:
+            return self._repeated(query, error)
+
+    def accept(self, query: str, error: UnknownLayout) -> Reading:
+        """Return what can be read of an unknown layout; from now on it counts.
+
+        Raises `error` if nothing can be read.
+        """
+        if error.partial is None:
+            raise error
+        self._accepted.add(query)
+        self.complain(query, error)
+        return cast("Reading", error.partial)
+
+    def complain(self, query: str, error: UnknownLayout) -> None:
+        """Log an unknown layout, once, with the words of the reply."""
+        words = self.payloads[query].decode("ascii", "backslashreplace")
+        self._oddities.log(logging.WARNING, query, f"{error}: {words}")
+
+    def _repeated(self, query: str, error: CorruptReply) -> Reading:
+        """Return the rest of a reply whose same words never fit; else raise `error`."""
+        if error.partial is None:
+            raise error
+        unfit = tuple(error.report.unparsed)
+        before, times = self._unfit.get(query, ((), 0))
+        times = times + 1 if unfit == before else 1
+        self._unfit[query] = unfit, times
+        if times < NEVER_FITS:
+            raise error
+        self._oddities.log(logging.WARNING, f"{query} {unfit}", str(error))
+        return cast("Reading", error.partial)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptReading:
+    """A reading, what of it is plausible, and the time of its last byte.
+
+    The time is in seconds of the caller's clock; `codes` say what was taken out.
+    """
+
+    reading: Reading
+    plausible: Reading
+    time: float
+    codes: frozenset[str] = frozenset()
+
+
+class Readings:
+    """The last good reading of each query."""
+
+    def __init__(self, clock: Callable[[], float], oddities: OddityLog) -> None:
+        self.filter = Plausibility()
+        self._clock = clock
+        self._oddities = oddities
+        self._kept: dict[str, KeptReading] = {}
+
+    def keep(self, query: str, reading: Reading) -> None:
+        """Keep a reading beside what of it is plausible; log what is not, once."""
+        now = self._clock()
+        plausible, remarks = self.filter.check(reading, now)
+        for remark in remarks:
+            key, text = f"{remark.code} {remark.field}", f"{query}: {remark.text}"
+            self._oddities.log(logging.INFO, key, text)
+        if isinstance(reading, DeviceMode) and not reading.known:
+            text = (
+                f"QMOD: no document explains mode {reading.mode!r}; the state is "
+                "unknown. Please send a recording; its place is one row of "
+                "src/mppdbus/protocol/modes.py"
+            )
+            self._oddities.log(logging.WARNING, "mode", text)
+        codes = frozenset([remark.code for remark in remarks])
+        self._kept[query] = KeptReading(reading, plausible, now, codes)
+
+    def last(self, query: str) -> Reading | None:
+        """Return the last reading of `query` as it came, however old."""
+        kept = self._kept.get(query)
+        return kept.reading if kept else None
+
+    def latest(self) -> dict[str, Reading]:
+        """Return the last reading of every query as it came, however old."""
+        return {query: kept.reading for query, kept in self._kept.items()}
+
+    def plausible(self, query: str, model: type[R]) -> R | None:
+        """Return what is plausible of the last `query`, if it is a `model`."""
+        kept = self._kept.get(query)
+        if kept is None or not isinstance(kept.plausible, model):
+            return None
+        return kept.plausible
+
+    def fresh(self, keep: Mapping[str, float]) -> dict[str, Any]:
+        """Return what is plausible of each query in `SHOWN` for `keep` s after it came.
+
+        The readings are of the models in `SHOWN`.
+        """
+        now, found = self._clock(), {}
+        for query, models in SHOWN.items():
+            kept = self._kept.get(query)
+            if kept is None or kept.time < now - keep[query]:
+                continue
+            if isinstance(kept.plausible, models):
+                found[query] = kept.plausible
+        return found
+
+    def age(self, query: str) -> float | None:
+        """Return the seconds since the last reading of `query`."""
+        kept = self._kept.get(query)
+        return self._clock() - kept.time if kept else None
+
+    def battery_fitted(self, query: str) -> bool:
+        """Tell whether the last reading of `query` shows a battery."""
+        kept = self._kept.get(query)
+        return kept is None or "no_battery" not in kept.codes
+
+    def read_anew(self, before: Layouts, after: Layouts, decoder: ReplyDecoder) -> None:
+        """Replace what was read in layouts of a dialect that it does not speak.
+
+        QPIGS is left out, as live values come again at once; the others are decoded
+        again from their bytes, and are as old as they were.
+        """
+        for query, kept in list(self._kept.items()):
+            if after.get(query) == before.get(query):
+                continue
+            del self._kept[query]
+            if query != "QPIGS" and query in decoder.payloads:
+                with suppress(ProtocolError, CorruptReply):
+                    payload = decoder.payloads[query]
+                    self.keep(query, decoder.decode(after, query, payload))
+                    self._kept[query] = replace(self._kept[query], time=kept.time)
+
+    def take_over(self, before: Readings) -> None:
+        """Keep the readings of an earlier connection where there are no newer ones."""
+        self._kept = before._kept | self._kept
