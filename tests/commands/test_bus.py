@@ -19,7 +19,7 @@ from helpers.bus import PrivateBus
 from helpers.commands import MPPDBUS, cli, command
 from mppdbus.commands.view.sources import BusSource
 from mppdbus.errors import BusError
-from mppdbus.venus.dbus.client import BusWatcher, Change
+from mppdbus.venus.dbus.client import BusClient, Change
 from mppdbus.venus.dbus.service import Item, ItemType, Service, Value
 
 MULTI = "com.victronenergy.multi.x"
@@ -51,7 +51,7 @@ async def served(address: str, name: str = MULTI, **values: Value) -> Service:
 class Heard:
     """The changes of a watcher, one at a time."""
 
-    def __init__(self, watcher: BusWatcher) -> None:
+    def __init__(self, watcher: BusClient) -> None:
         self._changes = watcher.changes()
 
     async def next(self) -> Change:
@@ -64,7 +64,7 @@ class Heard:
 
 async def test_services_that_are_there_come_and_go(bus_address: str) -> None:
     first = await served(bus_address)
-    watcher = await BusWatcher.open(bus_address)
+    watcher = await BusClient.open(bus_address)
     heard = Heard(watcher)
     assert watcher.services() == [MULTI]
     assert watcher.snapshot(MULTI) == LIVE
@@ -83,7 +83,7 @@ async def test_services_that_are_there_come_and_go(bus_address: str) -> None:
 
 
 async def test_the_end_of_the_bus_is_an_error(private_bus: PrivateBus) -> None:
-    watcher = await BusWatcher.open(private_bus.address)
+    watcher = await BusClient.open(private_bus.address)
     private_bus.stop()
     with pytest.raises(BusError, match="hung up"):
         await Heard(watcher).next()
@@ -92,7 +92,7 @@ async def test_the_end_of_the_bus_is_an_error(private_bus: PrivateBus) -> None:
 
 async def test_no_bus_at_all(tmp_path: Path) -> None:
     with pytest.raises(BusError, match="no D-Bus at unix:path="):
-        await BusWatcher.open(f"unix:path={tmp_path}/none")
+        await BusClient.open(f"unix:path={tmp_path}/none")
 
 
 async def test_a_service_that_does_not_answer_is_left_out(bus_address: str) -> None:
@@ -100,7 +100,7 @@ async def test_a_service_that_does_not_answer_is_left_out(bus_address: str) -> N
 
     mute = await MessageBus(bus_address=bus_address).connect()
     await mute.request_name("com.victronenergy.vebus.mute")  # no objects behind it
-    watcher = await BusWatcher.open(bus_address)
+    watcher = await BusClient.open(bus_address)
     assert watcher.services() == []
     await watcher.close()
     mute.disconnect()
@@ -111,7 +111,7 @@ async def test_a_service_that_does_not_answer_is_left_out(bus_address: str) -> N
 
 
 async def test_the_pictures_of_a_bus(bus_address: str) -> None:
-    watcher = await BusWatcher.open(bus_address)
+    watcher = await BusClient.open(bus_address)
     source = BusSource(watcher, None)
     assert source.pictures()[0].name == "no inverter on this bus yet"
     following = asyncio.create_task(source.run())

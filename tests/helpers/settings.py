@@ -21,6 +21,7 @@ from dbus_fast.aio import MessageBus
 
 from helpers.bus import ITEM, BusItemClient, unwrap
 from helpers.processes import Program, names, until
+from mppdbus.venus.dbus.watcher import Watcher
 from mppdbus.venus.settings.store import LocalSettings, Setting
 
 PROGRAM = Path(os.environ.get("REALSTACK_SRC", "")) / "localsettings/localsettings.py"
@@ -283,12 +284,15 @@ class Rig:
     @asynccontextmanager
     async def opened(self, **timing: float) -> AsyncIterator[LocalSettings]:
         """The settings of a run of the daemon."""
-        timing = {"patience": 0.2, "retry": 0.1, "first_delay": 0.02} | timing
-        settings = LocalSettings(self.address, self.file, **timing)
-        await settings.open()
+        timing = {"patience": 0.2, "retry": 0.1} | timing
+        watcher = Watcher(self.address, first_delay=0.02)
+        settings = LocalSettings(watcher, self.file, **timing)
+        await settings.load()
+        await watcher.open()
         try:
             yield settings
         finally:
+            await watcher.close()
             await settings.close()
 
 

@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any, Self
 
 from mppdbus.errors import BusError
-from mppdbus.venus.dbus.client import BusWatcher
+from mppdbus.venus.dbus.client import BusClient
 
 Values = Mapping[str, Any]
 
@@ -34,7 +34,7 @@ class Overview:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._watcher = await BusWatcher.open(self._address)
+        self._watcher = await BusClient.open(self._address)
         self._task = asyncio.create_task(self._follow())
         return self
 

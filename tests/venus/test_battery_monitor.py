@@ -11,12 +11,13 @@ import pytest
 from helpers.bms import NAME, Bms
 from helpers.bus import PrivateBus
 from mppdbus.errors import BusError
-from mppdbus.venus.battery_monitor import BatteryWatch
+from mppdbus.venus.battery_monitor import BatteryMonitor
 from mppdbus.venus.dbus.service import Item, ItemType, Service
+from mppdbus.venus.dbus.watcher import Watcher
 
 OURS = "com.victronenergy.battery.mppdbus"
 OTHER = "com.victronenergy.battery.socketcan_can0"
-FAST = {"repeat": 0.05, "answer": 0.15, "first_delay": 0.02}
+FAST = {"repeat": 0.05, "answer": 0.15}
 
 pytestmark = pytest.mark.usefixtures("never_blocking")
 
@@ -42,14 +43,16 @@ class Told:
 
 
 @asynccontextmanager
-async def watching(address: str) -> AsyncIterator[tuple[BatteryWatch, Told]]:
+async def watching(address: str) -> AsyncIterator[tuple[BatteryMonitor, Told]]:
     told = Told()
-    watch = BatteryWatch(address, OURS, told, **FAST)
-    await watch.open()
+    watcher = Watcher(address, first_delay=0.02)
+    monitor = BatteryMonitor(watcher, OURS, told, **FAST)
+    await watcher.open()
     try:
-        yield watch, told
+        yield monitor, told
     finally:
-        await watch.close()
+        monitor.close()
+        await watcher.close()
 
 
 @asynccontextmanager
@@ -259,10 +262,9 @@ async def test_the_watch_survives_the_bus(private_bus: PrivateBus) -> None:
 
 async def test_without_a_bus_it_says_so(private_bus: PrivateBus) -> None:
     private_bus.stop()
-    watch = BatteryWatch(private_bus.address, OURS, Told(), **FAST)
     with pytest.raises(BusError):
-        await watch.open()
-    await watch.close()
+        async with watching(private_bus.address):
+            pass
 
 
 async def test_an_error_of_who_is_told_does_not_end_the_watch(
@@ -274,12 +276,14 @@ async def test_an_error_of_who_is_told_does_not_end_the_watch(
         told(name)
         raise RuntimeError("theirs")
 
-    watch = BatteryWatch(bus_address, OURS, fails, **FAST)
-    await watch.open()
+    watcher = Watcher(bus_address)
+    monitor = BatteryMonitor(watcher, OURS, fails, **FAST)
+    await watcher.open()
     try:
         async with running(bus_address):
             await told.until(NAME)
         await told.until(NAME, None)
         assert "theirs" in caplog.text
     finally:
-        await watch.close()
+        monitor.close()
+        await watcher.close()

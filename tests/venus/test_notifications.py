@@ -14,6 +14,7 @@ from mppdbus.model.alarms import Notice, NoticeKind
 from mppdbus.venus import notifications as notices
 from mppdbus.venus.dbus.items import ItemType, Value
 from mppdbus.venus.dbus.service import ACCEPTED, Item, Service
+from mppdbus.venus.dbus.watcher import Watcher
 from mppdbus.venus.notifications import INJECT, PLATFORM, Notifier
 
 pytestmark = pytest.mark.usefixtures("never_blocking")
@@ -49,12 +50,13 @@ class Clock:
 
 @asynccontextmanager
 async def notifying(address: str, clock: Clock) -> AsyncIterator[Notifier]:
-    notifier = Notifier(address, clock=clock, first_delay=0.02)
-    await notifier.open()
+    watcher = Watcher(address, first_delay=0.02)
+    notifier = Notifier(watcher, clock=clock)
+    await watcher.open()
     try:
         yield notifier
     finally:
-        await notifier.close()
+        await watcher.close()
 
 
 @pytest.fixture
@@ -174,7 +176,7 @@ async def test_no_bus_at_all(clock: Clock) -> None:
     with pytest.raises(BusError, match="no D-Bus"):
         async with notifying("unix:path=/nowhere/at/all", clock):
             pass
-    notifier = Notifier("unix:path=/nowhere/at/all", clock=clock)
+    notifier = Notifier(Watcher("unix:path=/nowhere/at/all"), clock=clock)
     notifier.notify("Garage", FAN)
     await asyncio.sleep(0)
     assert not notifier.heard

@@ -25,7 +25,7 @@ from mppdbus.commands.view.sources import BusSource
 from mppdbus.config.toml_writer import toml_value
 from mppdbus.errors import ConfigError, NoReply
 from mppdbus.host.signals import until_told
-from mppdbus.venus.dbus.client import BusWatcher
+from mppdbus.venus.dbus.client import BusClient
 
 PROFILE = "max-8000"
 PLANT_SPEED = 60  # an hour of the plant's day in a minute
@@ -126,7 +126,7 @@ async def _demo(args: argparse.Namespace) -> int:
         stack.callback(progress.clear)
         demo = await stack.enter_async_context(_running_demo(progress, args.speed))
         progress.show("waiting for the first value on the bus")
-        watcher = await BusWatcher.open(demo.bus)
+        watcher = await BusClient.open(demo.bus)
         stack.push_async_callback(watcher.close)
         source = BusSource(watcher, None)
         show = display(as_json=args.json, once=args.once)

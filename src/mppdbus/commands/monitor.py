@@ -17,7 +17,7 @@ from mppdbus.commands.view.screen import Display, display
 from mppdbus.commands.view.sources import BusSource, LineSource, Source
 from mppdbus.errors import ConfigError, NoReply
 from mppdbus.host.signals import until_told
-from mppdbus.venus.dbus.client import BusWatcher
+from mppdbus.venus.dbus.client import BusClient
 
 TICK = 1.0  # s between redrawings when nothing new comes
 
@@ -63,7 +63,7 @@ async def watch_bus(
     setting: str, shown: Display, *, service: str | None = None, once: bool = False
 ) -> int:
     """Show what is on a D-Bus; raises `BusError` when there is none."""
-    watcher = await BusWatcher.open(setting)
+    watcher = await BusClient.open(setting)
     try:
         return await follow(BusSource(watcher, service), shown, once=once)
     finally:

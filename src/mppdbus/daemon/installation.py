@@ -19,7 +19,8 @@ from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.unit_ids import candidates, choose_uid
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.model.views import Unit, UnitView
-from mppdbus.venus.battery_monitor import BatteryWatch
+from mppdbus.venus.battery_monitor import BatteryMonitor
+from mppdbus.venus.dbus.watcher import Watcher
 from mppdbus.venus.notifications import Notifier
 from mppdbus.venus.publisher import BATTERY_NAME, Publisher
 from mppdbus.venus.settings.setting import Setting
@@ -60,15 +61,16 @@ class Installation:
         self._expected = expected
         self._state = StateFiles(directory)
         self._battery = battery
+        self._watcher = Watcher(address)
         self._settings = LocalSettings(
-            address, directory / "settings.json", patience=patience
+            self._watcher, directory / "settings.json", patience=patience
         )
         self._introducing = asyncio.Lock()
         self._listens_to_input = False
         self._warned: set[str] = set()  # uids that do not last
         self._monitor: str | None = None  # who else watches the battery
-        self._watch = BatteryWatch(address, BATTERY_NAME, self._monitored)
-        self._notifier = Notifier(address)
+        self._batteries = BatteryMonitor(self._watcher, BATTERY_NAME, self._monitored)
+        self._notifier = Notifier(self._watcher)
         self._publisher = Publisher(address, self._settings, self)
         self._rendering: asyncio.Handle | None = None
 
@@ -78,24 +80,23 @@ class Installation:
         Only the names that do not depend on a serial number are known by now.
         """
         await self._publisher.open(units)
-        await self._settings.open()
+        await self._settings.load()
         bank = await self._state.bank(self._battery)
         self.site = Site(bank, expected=self._expected)
-        await self._watch.open()
+        await self._watcher.open()
         with suppress(TimeoutError):  # lest ours shows beside a BMS for a moment
             async with asyncio.timeout(SETTLED):
-                await self._watch.settled()
-        await self._notifier.open()
+                await self._batteries.settled()
 
     async def close(self) -> None:
         """Release all names, and keep everything, whatever goes wrong."""
         if self._rendering is not None:
             self._rendering.cancel()
+        self._batteries.close()
         done = await asyncio.gather(
             self._state.close(),
-            self._watch.close(),
+            self._watcher.close(),
             self._publisher.close(),
-            self._notifier.close(),
             self._settings.close(),
             return_exceptions=True,
         )

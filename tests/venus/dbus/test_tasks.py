@@ -6,19 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 
 import pytest
-from dbus_fast import Message
 
 from helpers.bus import BusItemClient, PrivateBus, soon
-from mppdbus.venus.battery_monitor import BatteryWatch
-from mppdbus.venus.dbus.connection import Connection
 from mppdbus.venus.dbus.service import Item, ItemType, Service
 from mppdbus.venus.dbus.tasks import ended
-from mppdbus.venus.dbus.watcher import NameWatch
+from mppdbus.venus.dbus.watcher import Watcher
 
 NAME = "com.victronenergy.inverter.test"
 BUS = "org.freedesktop.DBus"
 
-Opened = Callable[[str], Awaitable[Service | NameWatch | BatteryWatch]]
+Opened = Callable[[str], Awaitable[Service | Watcher]]
 
 
 async def service(address: str) -> Service:
@@ -27,20 +24,8 @@ async def service(address: str) -> Service:
     return opened
 
 
-async def names(address: str) -> NameWatch:
-    def owner(wire: Connection, name: str) -> None:
-        del wire, name
-
-    def signal(message: Message) -> None:
-        del message
-
-    opened = NameWatch(address, NAME, owner, signal)
-    await opened.open()
-    return opened
-
-
-async def batteries(address: str) -> BatteryWatch:
-    opened = BatteryWatch(address, NAME, lambda _name: None)
+async def watcher(address: str) -> Watcher:
+    opened = Watcher(address)
     await opened.open()
     return opened
 
@@ -68,7 +53,7 @@ async def connections(client: BusItemClient) -> int:
     return len(reply.body[0])
 
 
-@pytest.mark.parametrize("opened", [service, names, batteries])
+@pytest.mark.parametrize("opened", [service, watcher])
 async def test_a_cancelled_closing_ends_who_closes_and_hangs_up_all_the_same(
     bus_address: str, opened: Opened
 ) -> None:

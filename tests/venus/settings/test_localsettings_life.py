@@ -21,7 +21,6 @@ from helpers.settings import (
     Rig,
     variant,
 )
-from mppdbus.errors import BusError
 from mppdbus.storage.atomic_file import AtomicFile
 from mppdbus.venus.settings.setting import custom_name_path, instance_path
 from mppdbus.venus.settings.store import DeviceSettings, LocalSettings
@@ -225,13 +224,6 @@ async def test_the_bus_restarts(
     await user.close()
 
 
-async def test_without_a_bus(tmp_path: Path) -> None:
-    settings = LocalSettings(f"unix:path={tmp_path}/none", tmp_path / "settings.json")
-    with pytest.raises(BusError, match="no D-Bus at"):
-        await settings.open()
-    await settings.close()
-
-
 async def test_another_program_cannot_speak_for_localsettings(
     rig: Rig, settings: LocalSettings
 ) -> None:
@@ -242,7 +234,7 @@ async def test_another_program_cannot_speak_for_localsettings(
         CAPACITY.path, "com.victronenergy.BusItem", "PropertiesChanged", "a{sv}",
         [{"Value": variant(1.0)}],
     )  # fmt: skip
-    forged.destination = settings._wire.unique_name  # type: ignore[union-attr]
+    forged.destination = settings._watcher.unique_name
     await rig.user.bus.send(forged)
     await rig.user.set_value(CAPACITY.path, "d", 2.0)
     await soon(lambda: heard)

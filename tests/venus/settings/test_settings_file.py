@@ -16,6 +16,7 @@ import pytest
 from helpers.settings import CAPACITY, LABEL, OTHER, TYPE, UID
 from helpers.state import OLD
 from mppdbus.storage.atomic_file import AtomicFile
+from mppdbus.venus.dbus.watcher import Watcher
 from mppdbus.venus.settings.setting import custom_name_path, instance_path
 from mppdbus.venus.settings.store import DeviceSettings, LocalSettings, SettingValue
 
@@ -30,11 +31,14 @@ def file(tmp_path: Path) -> Path:
 @asynccontextmanager
 async def opened(address: str, file: Path) -> AsyncIterator[LocalSettings]:
     """The settings of a run of the daemon on a bus without localsettings."""
-    settings = LocalSettings(address, file, patience=0)
-    await settings.open()
+    watcher = Watcher(address)
+    settings = LocalSettings(watcher, file, patience=0)
+    await settings.load()
+    await watcher.open()
     try:
         yield settings
     finally:
+        await watcher.close()
         await settings.close()
 
 

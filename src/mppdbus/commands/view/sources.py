@@ -14,7 +14,7 @@ from mppdbus.inverter.schedule import ONCE
 from mppdbus.inverter.timing import BACK_OFF
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Unit, UnitView
-from mppdbus.venus.dbus.client import BusWatcher
+from mppdbus.venus.dbus.client import BusClient
 
 LONG_ENOUGH = len(ONCE) + 1  # polls, between which all else has been asked
 
@@ -136,7 +136,7 @@ class BusSource:
 
     patience = 6.0
 
-    def __init__(self, watcher: BusWatcher, service: str | None) -> None:
+    def __init__(self, watcher: BusClient, service: str | None) -> None:
         self.changed = asyncio.Event()
         self._watcher = watcher
         self._service = service

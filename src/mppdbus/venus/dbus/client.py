@@ -1,35 +1,26 @@
 """The other side of the bus: what the services there say, as Victron's programs see it.
 
-A `BusWatcher` has a connection of its own and follows every com.victronenergy service:
-GetItems when a name appears, then ItemsChanged (and PropertiesChanged, which older
-services send).
+A `BusClient` follows every com.victronenergy service: GetItems when a name appears,
+then ItemsChanged (and PropertiesChanged, which older services send).
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
-from dbus_fast import Message, MessageType, Variant
-from dbus_fast.aio import MessageBus
-
 from mppdbus.errors import BusError
-from mppdbus.venus.dbus.connection import DAEMON, bus_address, to_daemon
+from mppdbus.venus.dbus.connection import ITEM, CallError, Request, bus_address
 from mppdbus.venus.dbus.items import Value
+from mppdbus.venus.dbus.watcher import Follower, Rows, Watcher
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-PREFIX = "com.victronenergy."
-ITEM = "com.victronenergy.BusItem"
-TIMEOUT = 5.0  # s that a service may take to answer
-_ITEM_RULE = f"type='signal',interface='{ITEM}'"
-_NAME_RULE = (
-    f"type='signal',sender='{DAEMON}',member='NameOwnerChanged',"
-    "arg0namespace='com.victronenergy'"
-)
+ANSWER = 5.0  # s that a service may take to answer
+_SIGNALS = f"type='signal',interface='{ITEM}'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,60 +31,43 @@ class Change:
     values: dict[str, Value] | None
 
 
-@dataclass(slots=True)
-class _Service:
-    """What is known of a service; signals count only after its GetItems."""
+class BusClient(Follower):
+    """Knows all Victron services of one bus. Use `open`, and `close` at the end."""
 
-    values: dict[str, Value] = field(default_factory=dict)
-    read: bool = False
-
-
-class BusWatcher:
-    """Follows the Victron services of one bus. Use `open`, and `close` at the end."""
-
-    def __init__(self, bus: MessageBus) -> None:
-        self._bus = bus
-        self._services: dict[str, _Service] = {}
-        self._names: dict[str, set[str]] = {}  # unique name → well-known names
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
+        self._services: dict[str, dict[str, Value]] = {}  # those that have been read
         self._news: asyncio.Queue[Change | None] = asyncio.Queue()
         self._reading: set[asyncio.Task[None]] = set()
-        bus.add_message_handler(self._receive)
-        self._ending = asyncio.create_task(self._await_end())
+        watcher.add(self)
 
     @classmethod
     async def open(cls, setting: str) -> Self:
         """Connect to "system", "session" or an address; raises `BusError` if no bus."""
-        address = bus_address(setting)
+        watcher = Watcher(bus_address(setting))
+        client = cls(watcher)
         try:
-            async with asyncio.timeout(TIMEOUT):
-                bus = await MessageBus(bus_address=address).connect()
-        except (OSError, EOFError, ValueError, TypeError) as error:
-            what = error or type(error).__name__
-            raise BusError(f"no D-Bus at {address}: {what}; is it running?") from error
-        watcher = cls(bus)
-        try:
-            await watcher._begin()
+            await watcher.open()
+            await asyncio.gather(*client._reading)
         except BaseException:
-            await watcher.close()
+            await client.close()
             raise
-        return watcher
+        return client
 
     async def close(self) -> None:
         """Hang up."""
         for task in self._reading:
             task.cancel()
-        if self._bus.connected:
-            self._bus.disconnect()
-        await asyncio.gather(self._ending, *self._reading, return_exceptions=True)
+        await asyncio.gather(*self._reading, return_exceptions=True)
+        await self._watcher.close()
 
     def services(self) -> list[str]:
         """Return the names that are on the bus and have been read."""
-        return sorted(name for name, one in self._services.items() if one.read)
+        return sorted(self._services)
 
     def snapshot(self, service: str) -> dict[str, Value]:
         """Return path → value now, None for invalid; empty for an unknown service."""
-        known = self._services.get(service)
-        return dict(known.values) if known is not None and known.read else {}
+        return dict(self._services.get(service, {}))
 
     async def changes(self) -> AsyncIterator[Change]:
         """Yield changes, oldest first, until the bus hangs up: `BusError`.
@@ -106,98 +80,55 @@ class BusWatcher:
 
     # -- in ---------------------------------------------------------------------
 
-    async def _begin(self) -> None:
-        for rule in (_ITEM_RULE, _NAME_RULE):
-            await self._call(to_daemon("AddMatch", "s", [rule]))
-        names = (await self._call(to_daemon("ListNames"))).body[0]
-        wanted = [name for name in names if name.startswith(PREFIX)]
-        await asyncio.gather(*(self._adopt(name) for name in wanted))
-
-    async def _adopt(self, name: str, owner: str | None = None) -> None:
-        """Read a service; one that does not answer is left out."""
-        with suppress(BusError):
-            if owner is None:
-                reply = await self._call(to_daemon("GetNameOwner", "s", [name]))
-                owner = str(reply.body[0])
-            service = self._services[name] = _Service()
-            self._names.setdefault(owner, set()).add(name)
-            values = await self._items(name)
-            if self._services.get(name) is service:
-                # What a signal said meanwhile is at least as new.
-                service.values = values | service.values
-                service.read = True
-                self._news.put_nowait(Change(name, dict(service.values)))
-
-    async def _items(self, name: str) -> dict[str, Value]:
-        try:
-            rows = (await self._call(_to_item(name, "GetItems"))).body[0]
-            return {path: _plain(row.get("Value")) for path, row in rows.items()}
-        except BusError:  # a service of the older kind
-            tree = _plain((await self._call(_to_item(name, "GetValue"))).body[0])
-            rows = tree if isinstance(tree, dict) else {}
-            return {f"/{path}": value for path, value in rows.items()}
-
-    async def _call(self, message: Message) -> Message:
-        try:
-            async with asyncio.timeout(TIMEOUT):
-                reply = await self._bus.call(message)
-        except (OSError, EOFError) as error:  # TimeoutError is one of them
-            raise BusError(f"{message.destination}: no answer") from error
-        if reply is None or reply.message_type is MessageType.ERROR:
-            name = reply.error_name if reply is not None else "no reply"
-            raise BusError(f"{message.destination}: {message.member}: {name}")
-        return reply
-
-    def _receive(self, message: Message) -> bool:
-        if message.message_type is MessageType.SIGNAL:
-            if message.member == "NameOwnerChanged" and message.sender == DAEMON:
-                self._owner_changed(*message.body)
-            elif message.interface == ITEM and message.sender is not None:
-                for name in self._names.get(message.sender, ()):
-                    self._changed(name, message)
-        return False
-
-    def _owner_changed(self, name: str, old: str, new: str) -> None:
-        if not name.startswith(PREFIX):
-            return
-        if old:
-            self._names.get(old, set()).discard(name)
-            known = self._services.pop(name, None)
-            if known is not None and known.read:
-                self._news.put_nowait(Change(name, None))
-        if new:
-            task = asyncio.create_task(self._adopt(name, new))
+    def owner_changed(self, name: str, owner: str) -> None:
+        """Read a service that appears; forget one that goes."""
+        if self._services.pop(name, None) is not None and self._watcher.connected:
+            self._news.put_nowait(Change(name, None))
+        if owner:
+            task = asyncio.create_task(self._read(name, owner))
             self._reading.add(task)
             task.add_done_callback(self._reading.discard)
 
-    def _changed(self, name: str, message: Message) -> None:
-        service = self._services[name]
-        kind, rows = (message.member, message.signature), {}
-        if kind == ("ItemsChanged", "a{sa{sv}}"):
-            rows = message.body[0]
-        elif kind == ("PropertiesChanged", "a{sv}"):
-            rows = {message.path or "/": message.body[0]}
-        values = {p: _plain(row["Value"]) for p, row in rows.items() if "Value" in row}
-        service.values.update(values)
-        if service.read and values:
+    def items_changed(self, name: str, rows: Rows) -> None:
+        """Take what a service says that has been read."""
+        values = _values(rows)
+        if name in self._services and values:
+            self._services[name].update(values)
             self._news.put_nowait(Change(name, values))
 
-    async def _await_end(self) -> None:
-        with suppress(OSError, EOFError, ValueError, TypeError):
-            await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
-        self._news.put_nowait(None)
+    def bus_changed(self) -> None:
+        """End the changes when the bus is lost."""
+        if not self._watcher.connected:
+            self._news.put_nowait(None)
+
+    async def _read(self, name: str, owner: str) -> None:
+        """Read a service; one that does not answer is left out."""
+
+        def learn(values: dict[str, Value]) -> None:
+            if self._watcher.owner(name) == owner:
+                self._services[name] = values
+                self._news.put_nowait(Change(name, dict(values)))
+
+        def read_items(body: list[Any]) -> None:
+            learn(_values(body[0]))
+
+        def read_tree(body: list[Any]) -> None:
+            tree = body[0] if isinstance(body[0], dict) else {}
+            learn({f"/{path}": _value(value) for path, value in tree.items()})
+
+        with suppress(BusError):
+            self._watcher.listen(_SIGNALS)
+            call = self._watcher.call
+            try:
+                await call(Request(owner, "/", "GetItems"), read_items, seconds=ANSWER)
+            except CallError:  # a service of the older kind
+                await call(Request(owner, "/", "GetValue"), read_tree, seconds=ANSWER)
 
 
-def _to_item(service: str, member: str) -> Message:
-    return Message(destination=service, path="/", interface=ITEM, member=member)
+def _values(rows: Rows) -> dict[str, Value]:
+    return {path: _value(row["Value"]) for path, row in rows.items() if "Value" in row}
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a service sends
-    """Return a value without variants; an empty array is invalid: None."""
-    if isinstance(value, Variant):
-        return _plain(value.value)
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_plain(each) for each in value] or None
-    return value
+def _value(value: Any) -> Any:  # noqa: ANN401 - whatever a service sends
+    """Return a plain value; an empty array is invalid: None."""
+    return None if value == [] else value

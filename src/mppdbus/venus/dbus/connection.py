@@ -10,6 +10,7 @@ import select
 import termios
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,13 +18,15 @@ from dbus_fast import Message, MessageFlag, MessageType
 from dbus_fast.aio import MessageBus
 
 from mppdbus.errors import BusError
+from mppdbus.venus.dbus.values import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 log = logging.getLogger("mppdbus.bus")
 
 DAEMON = "org.freedesktop.DBus"
+ITEM = "com.victronenergy.BusItem"
 CONNECT_TIMEOUT = 10.0  # s
 CLOSE_TIMEOUT = 2.0  # s
 BACKLOG_LIMIT = 5000  # messages that wait for a full socket
@@ -59,6 +62,47 @@ def bus_address(setting: str) -> str:
         f'{setting!r} names no D-Bus; say "system", "session" or an address like '
         "unix:path=/run/dbus/system_bus_socket"
     )
+
+
+class CallError(BusError):
+    """A call was answered with an error, called `name`."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(f"{name}: {text}")
+        self.name = name
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A method call to be sent."""
+
+    destination: str
+    path: str
+    member: str
+    signature: str = ""
+    body: Sequence[Any] = ()
+    interface: str = ITEM
+
+    def message(self) -> Message:
+        """Return it as dbus-fast sends it."""
+        return Message(
+            destination=self.destination,
+            path=self.path,
+            interface=self.interface,
+            member=self.member,
+            signature=self.signature,
+            body=list(self.body),
+        )
+
+
+def to_bus(member: str, signature: str = "", *body: Any) -> Request:  # noqa: ANN401
+    """Return a call of the bus itself."""
+    return Request(DAEMON, "/org/freedesktop/DBus", member, signature, body, DAEMON)
+
+
+def first(body: list[Any]) -> Any:  # noqa: ANN401
+    """Return the first value of a reply, None if there is none."""
+    return body[0] if body else None
 
 
 class _Bus(MessageBus):
@@ -203,27 +247,31 @@ class Connection:
         self._expected[message.serial] = then
         self.send(message)
 
-    async def call(self, member: str, signature: str = "", *body: Any) -> Any:  # noqa: ANN401
-        """Call a method of the bus itself and return the first value of its reply.
+    def call(
+        self, request: Request, read: Callable[[list[Any]], Any] = first
+    ) -> asyncio.Future[Any]:
+        """Send a method call, and return the future of what `read` makes of the reply.
 
-        Raises BusError with the error's name and text, or when the connection is lost.
+        `read` gets the plain values of the reply, in order with the signals; by default
+        the first value is the answer. The future raises CallError for an error that
+        comes back, BusError once the connection is lost, and what `read` raises.
         """
-        answer: asyncio.Future[Message | None] = self._loop.create_future()
+        answer: asyncio.Future[Any] = self._loop.create_future()
 
         def settle(reply: Message | None) -> None:
-            if not answer.done():
-                answer.set_result(reply)
+            if answer.done():
+                return  # nobody waits any more
+            try:
+                answer.set_result(read(_checked(reply, request.member)))
+            except Exception as error:  # noqa: BLE001 - for whoever waits
+                answer.set_exception(error)
+                answer.exception()  # no complaint if nobody waits any more
 
-        if not self.alive:
-            raise BusError(f"{member}: the connection to the bus is lost")
-        self.ask(to_daemon(member, signature, list(body)), settle)
-        reply = await answer
-        if reply is None:
-            raise BusError(f"{member}: the connection to the bus is lost")
-        if reply.message_type is MessageType.ERROR:
-            text = reply.body[0] if reply.body else ""
-            raise BusError(f"{reply.error_name}: {text}")
-        return reply.body[0] if reply.body else None
+        if self.alive:
+            self.ask(request.message(), settle)
+        else:
+            settle(None)
+        return answer
 
     def reply(self, call: Message, signature: str, body: list[Any]) -> None:
         """Answer `call`, if it wants an answer."""
@@ -306,18 +354,14 @@ class Connection:
                 self._on_lost()
 
 
-def to_daemon(
-    member: str, signature: str = "", body: list[Any] | None = None
-) -> Message:
-    """Return a call of the bus itself."""
-    return Message(
-        destination=DAEMON,
-        path="/org/freedesktop/DBus",
-        interface=DAEMON,
-        member=member,
-        signature=signature,
-        body=body or [],
-    )
+def _checked(reply: Message | None, what: str) -> list[Any]:
+    """Return the plain values of a reply; raises CallError or BusError."""
+    if reply is None:
+        raise BusError(f"{what}: the connection to the bus is lost")
+    body: list[Any] = plain(reply.body)
+    if reply.message_type is MessageType.ERROR:
+        raise CallError(reply.error_name or "", str(body[0]) if body else "")
+    return body
 
 
 def _dispose(bus: MessageBus) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbus_fast import Message, Variant
 
+from mppdbus.venus.dbus.values import plain
 from mppdbus.venus.dbus.writes import NOT_WRITABLE
 
 if TYPE_CHECKING:
@@ -27,13 +28,6 @@ INVALID_ARGS = _ERROR + "InvalidArgs"
 NOT_SUPPORTED = _ERROR + "NotSupported"
 
 _BOUNDS = {"GetMin": "minimum", "GetMax": "maximum", "GetDefault": "default"}
-
-
-def plain(value: Any) -> Any:  # noqa: ANN401 - whatever a client sends
-    """Return what a client sent without its variants."""
-    if isinstance(value, Variant):
-        return plain(value.value)
-    return [plain(each) for each in value] if isinstance(value, list) else value
 
 
 class Methods:

@@ -12,7 +12,7 @@ from dbus_fast import NameFlag, RequestNameReply
 from dbus_fast.validators import is_bus_name_valid
 
 from mppdbus.errors import BusAway, BusError
-from mppdbus.venus.dbus.connection import Connection, bus_address
+from mppdbus.venus.dbus.connection import Connection, bus_address, to_bus
 from mppdbus.venus.dbus.items import Item, ItemType, Value
 from mppdbus.venus.dbus.methods import Methods
 from mppdbus.venus.dbus.signals import ChangeSignals
@@ -280,7 +280,7 @@ class Service:
         if self._connection is not None and self.claimed:
             self._claimed = False
             with suppress(BusError):  # lost meanwhile, and the name with it
-                await self._connection.call("ReleaseName", "s", self.name)
+                await self._connection.call(to_bus("ReleaseName", "s", self.name))
 
     async def _claim(self) -> None:
         connection = self._connection
@@ -304,9 +304,9 @@ class Service:
         self._claimed = True
 
     async def _request_name(self, connection: Connection) -> None:
-        flags = NameFlag.DO_NOT_QUEUE.value
+        request = to_bus("RequestName", "su", self.name, NameFlag.DO_NOT_QUEUE.value)
         try:
-            verdict = await connection.call("RequestName", "su", self.name, flags)
+            verdict = await connection.call(request)
         except BusError as error:
             raise BusError(
                 f"{self.name}: the bus does not give us this name: {error}; on Debian "
@@ -325,7 +325,7 @@ async def check_free(address: str, names: Iterable[str]) -> None:
     connection = await Connection.open(address)
     try:
         for name in names:
-            if await connection.call("NameHasOwner", "s", name):
+            if await connection.call(to_bus("NameHasOwner", "s", name)):
                 raise BusError(await _taken(connection, name))
     finally:
         await connection.close()
@@ -335,8 +335,8 @@ async def _taken(connection: Connection, name: str) -> str:
     """Say who has `name`, as far as the bus and /proc tell."""
     who = "another program"
     with suppress(BusError, OSError):
-        who = str(await connection.call("GetNameOwner", "s", name))
-        pid = int(await connection.call("GetConnectionUnixProcessID", "s", who))
+        who = str(await connection.call(to_bus("GetNameOwner", "s", name)))
+        pid = int(await connection.call(to_bus("GetConnectionUnixProcessID", "s", who)))
         who = f"{who} (pid {pid})"
         command = await asyncio.to_thread(Path(f"/proc/{pid}/cmdline").read_bytes)
         words = command.replace(b"\0", b" ").decode(errors="replace").strip()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from dbus_fast import Message
 
-from mppdbus.venus.dbus.connection import to_daemon
+from mppdbus.venus.dbus.connection import to_bus
 from mppdbus.venus.dbus.tree import UNSENT
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class ChangeSignals:
         self._signal = Message.new_signal(
             "/", "com.victronenergy.BusItem", "ItemsChanged", "a{sa{sv}}"
         )
-        self._barrier = to_daemon("GetId")  # allowed by every policy, unlike Peer.Ping
+        self._barrier = to_bus("GetId").message()  # every policy allows it, unlike Ping
 
     def start(self, wire: Connection, leaves: Iterable[Leaf]) -> None:
         """Begin to tell changes; whoever asks from now on sees `leaves` as they are."""
@@ -108,7 +108,7 @@ class ChangeSignals:
             wire.abort()
         elif now - self._nudged > NUDGE_AFTER:
             self._nudged = now
-            wire.ask(to_daemon("GetId"), _ignore)
+            wire.ask(to_bus("GetId").message(), _ignore)
 
 
 def _ignore(_reply: Message | None) -> None:

@@ -1,109 +1,227 @@
-"""A connection to the bus that knows who owns a name there."""
+"""A connection that follows Victron's services: who owns their names, what they say."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
 from contextlib import suppress
-
-from dbus_fast import Message
+from typing import TYPE_CHECKING, Any
 
 from mppdbus.errors import BusError
-from mppdbus.venus.dbus.connection import DAEMON, Connection
+from mppdbus.venus.dbus.connection import (
+    DAEMON,
+    ITEM,
+    CallError,
+    Connection,
+    Request,
+    first,
+    to_bus,
+)
 from mppdbus.venus.dbus.tasks import ended
+from mppdbus.venus.dbus.values import plain
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dbus_fast import Message
+
+PREFIX = "com.victronenergy"
 TIMEOUT = 10.0  # s that the bus may take to answer at the start
 FIRST_DELAY = 0.5  # s before the first attempt to come back
 LONGEST_DELAY = 10.0  # s between attempts
 
+_OWNERS = (
+    f"type='signal',sender='{DAEMON}',member='NameOwnerChanged',"
+    f"arg0namespace='{PREFIX}'"
+)
+
+Rows = dict[str, dict[str, Any]]
+"""Path → what changed there: Value, Text …; an invalid value is an empty list."""
+
 log = logging.getLogger("mppdbus.bus")
 
 
-class NameWatch:
-    """Tells who owns `name`, also after a reconnection; nothing is ever polled.
+class Follower:
+    """What a watcher tells, all in the order in which the bus says it."""
 
-    `on_owner` gets the connection and the unique name of each new owner, "" for nobody;
-    `on_signal` gets all other signals that the connection has asked for.
+    def owner_changed(self, name: str, owner: str) -> None:
+        """Take the unique name of the new owner of `name`; "" for nobody.
+
+        When the bus is lost, nobody owns anything.
+        """
+
+    def items_changed(self, name: str, rows: Rows) -> None:
+        """Take what the service `name` says of its items, if signals were asked for."""
+
+    def bus_changed(self) -> None:
+        """Take note that the bus is there and all owners are known, or is lost."""
+
+
+class Watcher:
+    """One connection for all followers; it comes back by itself after a loss.
+
+    Owners of names below com.victronenergy are known; signals must be asked for.
     """
 
-    def __init__(
-        self,
-        address: str,
-        name: str,
-        on_owner: Callable[[Connection, str], None],
-        on_signal: Callable[[Message], None],
-        *,
-        first_delay: float = FIRST_DELAY,
-    ) -> None:
+    def __init__(self, address: str, *, first_delay: float = FIRST_DELAY) -> None:
         self._address = address
-        self._name = name
-        self._on_owner = on_owner
-        self._on_signal = on_signal
         self._first_delay = first_delay
-        self._wire: Connection | None = None
-        self._owner: str | None = None  # None: not known on this connection
-        self._keeper: asyncio.Task[None] | None = None
+        self._connection: Connection | None = None
+        self._owners: dict[str, str] = {}
+        self._rules: set[str] = set()  # that the bus has of this connection
+        self._followers: list[Follower] = []
+        self._lost = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self.connected = False  # and all owners are known
+
+    def add(self, follower: Follower) -> None:
+        """Tell `follower` from now on; to be called before `open`."""
+        self._followers.append(follower)
+
+    def owner(self, name: str) -> str:
+        """Return the unique name of the owner of `name`, "" for nobody."""
+        return self._owners.get(name, "")
+
+    @property
+    def unique_name(self) -> str:
+        """The name the bus gave the connection, "" without one."""
+        return self._connection.unique_name if self._connection is not None else ""
 
     async def open(self) -> None:
-        """Connect and tell who owns the name; raises BusError if there is no bus."""
+        """Connect and tell who is there; raises BusError if there is no bus."""
         await self._connect()
-        self._keeper = asyncio.create_task(self._keep())
+        self._task = asyncio.create_task(self._keep())
 
     async def close(self) -> None:
-        """Leave the bus."""
+        """Leave the bus; followers hear nothing more."""
+        self._followers.clear()
         try:
-            if self._keeper is not None:
-                await ended(self._keeper)
+            if self._task is not None:
+                await ended(self._task)
         finally:
-            if self._wire is not None:
-                await self._wire.close()
+            if self._connection is not None:
+                await self._connection.close()
+
+    def send(
+        self, request: Request, read: Callable[[list[Any]], Any] = first
+    ) -> asyncio.Future[Any]:
+        """Call a method as `Connection.call` does."""
+        if self._connection is None:
+            raise BusError("not connected to the bus")
+        return self._connection.call(request, read)
+
+    async def call(
+        self,
+        request: Request,
+        read: Callable[[list[Any]], Any] = first,
+        *,
+        seconds: float = TIMEOUT,
+    ) -> Any:  # noqa: ANN401
+        """Do as `send`, and wait for the answer; BusError if none comes in time."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self.send(request, read)
+        except TimeoutError:
+            raise BusError(f"{request.member} {request.path}: no answer") from None
+
+    def listen(self, rule: str) -> None:
+        """Ask the bus for signals by a match rule, once a connection.
+
+        Who is called afterwards is heard from then on.
+        """
+        if rule not in self._rules:
+            self._rules.add(rule)
+            self.send(to_bus("AddMatch", "s", rule)).add_done_callback(_log_refusal)
 
     async def _connect(self) -> None:
-        self._owner = None
-        wire = self._wire = await Connection.open(
-            self._address, lambda _wire, _call: False, self._hear
+        self._rules = set()
+        self._connection = await Connection.open(
+            self._address, on_signal=self._hear, on_lost=self._forget
         )
         try:
-            async with asyncio.timeout(TIMEOUT):
-                owner = await self._ask_for_owner(wire)
-        except TimeoutError:
-            await wire.close()
-            raise BusError(f"the bus at {self._address} does not answer") from None
-        except BusError:
-            await wire.close()
-            raise
-        if self._owner is None:  # else a signal was faster, and is newer
-            self._tell(owner)
+            self.listen(_OWNERS)
+            names = await self.call(to_bus("ListNames"))
+            await asyncio.gather(*(self._look_up(name) for name in names))
+        except BusError as error:
+            await self._connection.close()
+            raise BusError(f"the bus at {self._address}: {error}") from error
+        self.connected = True
+        self._tell(lambda follower: follower.bus_changed())
 
-    async def _ask_for_owner(self, wire: Connection) -> str:
-        rule = f"type='signal',sender='{DAEMON}',member='NameOwnerChanged'"
-        await wire.call("AddMatch", "s", f"{rule},arg0='{self._name}'")
-        if await wire.call("NameHasOwner", "s", self._name):
-            with suppress(BusError):  # gone just now
-                return str(await wire.call("GetNameOwner", "s", self._name))
-        return ""
+    async def _look_up(self, name: str) -> None:
+        """Learn who owns a name, unless it has gone just now."""
 
-    def _hear(self, message: Message) -> None:
-        if message.sender == DAEMON:
-            if message.member == "NameOwnerChanged" and message.body[0] == self._name:
-                self._tell(message.body[2])
-        else:
-            self._on_signal(message)
+        def read(body: list[Any]) -> None:
+            self._owner_changed(name, body[0])
 
-    def _tell(self, owner: str) -> None:
-        if self._wire is not None and owner != self._owner:
-            self._owner = owner
-            self._on_owner(self._wire, owner)
+        if name.startswith(PREFIX):
+            with suppress(CallError):
+                await self.call(to_bus("GetNameOwner", "s", name), read)
 
     async def _keep(self) -> None:
         """Come back after each loss of the connection, until cancelled."""
-        while self._wire is not None:
-            await self._wire.gone.wait()
-            self._tell("")
+        while True:
+            await self._lost.wait()
+            self._lost.clear()
             delay = self._first_delay
-            while not self._wire.alive:
+            while not self.connected:
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, LONGEST_DELAY)
                 with suppress(BusError):  # our services complain of it
                     await self._connect()
+
+    # What the bus says
+
+    def _hear(self, message: Message) -> None:
+        if message.sender == DAEMON:
+            if message.member == "NameOwnerChanged":
+                name, _, owner = message.body
+                self._owner_changed(name, owner)
+        elif message.interface == ITEM:
+            self._items_changed(str(message.sender), _rows(message))
+
+    def _items_changed(self, sender: str, rows: Rows) -> None:
+        def tell(follower: Follower) -> None:
+            for name in names:
+                follower.items_changed(name, rows)
+
+        names = [name for name, owner in self._owners.items() if owner == sender]
+        if rows:
+            self._tell(tell)
+
+    def _owner_changed(self, name: str, owner: str) -> None:
+        if owner == self.owner(name):
+            return
+        self._owners.pop(name, None)
+        if owner:
+            self._owners[name] = owner
+        self._tell(lambda follower: follower.owner_changed(name, owner))
+
+    def _forget(self) -> None:
+        connected, self.connected = self.connected, False
+        for name in tuple(self._owners):
+            self._owner_changed(name, "")
+        if connected:
+            self._tell(lambda follower: follower.bus_changed())
+            self._lost.set()
+
+    def _tell(self, news: Callable[[Follower], None]) -> None:
+        for follower in self._followers:
+            try:
+                news(follower)
+            except Exception:  # an error of theirs must not cost us the connection
+                log.exception("%s", type(follower).__name__)
+
+
+def _log_refusal(call: asyncio.Future[Any]) -> None:
+    if not call.cancelled() and isinstance(error := call.exception(), CallError):
+        log.warning("the bus does not pass signals on: %s", error)
+
+
+def _rows(message: Message) -> Rows:
+    kind = (message.member, message.signature)
+    if kind == ("ItemsChanged", "a{sa{sv}}"):
+        return plain(message.body[0])  # type: ignore[no-any-return]
+    if kind == ("PropertiesChanged", "a{sv}"):  # of older services
+        return {message.path or "/": plain(message.body[0])}
+    return {}

@@ -26,18 +26,24 @@ class ServiceSettings:
         self.instance = 0
         self._changed = changed
         self._changes = 0
-        self._ends = [
-            store.on_change(f"{DEVICES}/{uid}", lambda _path, _value: self._tell()),
-            store.on_instance(self._renumbered),
-        ]
+        self._ends: list[Callable[[], None]] = []  # of listening
 
     async def load(
         self, device_class: str, wanted: int, settings: Iterable[Setting]
     ) -> None:
-        """Learn what is kept; `wanted` is the instance if there is none yet."""
-        kept = await self._store.device(self.uid, device_class, wanted)
-        self.instance = kept.instance
-        await self._store.add(settings)
+        """Learn what is kept, and listen; `wanted` is the instance if there is none."""
+        device, store = f"{DEVICES}/{self.uid}", self._store
+        self._ends = [
+            store.on_change(device, lambda _path, _value: self._tell()),
+            store.on_instance(self._renumbered),
+        ]
+        try:
+            kept = await store.device(self.uid, device_class, wanted)
+            self.instance = kept.instance
+            await store.add(settings)
+        except BaseException:
+            self.close()
+            raise
 
     def value(self, name: str) -> SettingValue | None:
         """Return what a setting is; None if it was removed."""

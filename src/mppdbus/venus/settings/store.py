@@ -13,13 +13,10 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
-
-from dbus_fast import Message
+from typing import TypeVar
 
 from mppdbus.errors import BusError
-from mppdbus.venus.dbus.connection import Connection
-from mppdbus.venus.dbus.watcher import FIRST_DELAY, NameWatch
+from mppdbus.venus.dbus.watcher import Follower, Rows, Watcher
 from mppdbus.venus.settings.localsettings import NAME, SettingsService
 from mppdbus.venus.settings.setting import (
     ClassInstance,
@@ -52,38 +49,25 @@ class DeviceSettings:
     custom_name: str
 
 
-class Keeper(Protocol):
-    """Where settings are kept: localsettings or the file."""
-
-    async def add(self, settings: Sequence[Setting], /) -> None:
-        """Add settings; their values are learnt meanwhile."""
-
-    async def set(self, setting: Setting, value: SettingValue, /) -> bool:
-        """Change a setting; tell whether that was accepted."""
-
-
-class LocalSettings:
+class LocalSettings(Follower):
     """The settings of this process.
 
-    `address` is that of the bus, `file` where settings are kept without localsettings.
+    `file` is where they are kept without localsettings.
     Nothing waits longer than `patience` s for localsettings to appear, nor longer than
     `answer` s for it to answer. Callbacks are called in the event loop.
     """
 
     def __init__(
         self,
-        address: str,
+        watcher: Watcher,
         file: Path,
         *,
         patience: float = PATIENCE,
         answer: float = ANSWER,
         retry: float = RETRY,
-        first_delay: float = FIRST_DELAY,
     ) -> None:
         self._file = SettingsFile(file, self._learn)
-        self._watch = NameWatch(
-            address, NAME, self._owner_changed, self._hear, first_delay=first_delay
-        )
+        self._watcher = watcher
         self._patience, self._answer, self._retry = patience, answer, retry
         self._declared: dict[str, Setting] = {}
         self._unsynced: dict[str, Setting] = {}  # not yet added to this localsettings
@@ -91,8 +75,6 @@ class LocalSettings:
         self._given: dict[str, int] = {}  # uid → the DeviceInstance it was told
         self._listeners: list[tuple[str, OnChange]] = []
         self._instance_listeners: list[OnInstance] = []
-        self._wire: Connection | None = None
-        self._watched: set[str] = set()
         self._heard: SettingsService | None = None  # there, though maybe silent
         self._service: SettingsService | None = None  # there, and has our settings
         self._arrived = asyncio.Event()
@@ -100,23 +82,19 @@ class LocalSettings:
         self._deadline = 0.0
         self._seen = False
         self._told = False  # that the file is used
+        watcher.add(self)
 
     @property
     def available(self) -> bool:
         """True while localsettings is there and has all our settings."""
         return self._service is not None
 
-    async def open(self) -> None:
-        """Connect and read the file; raises BusError if there is no bus.
-
-        localsettings need not be there yet, and is not waited for here.
-        """
+    async def load(self) -> None:
+        """Read the file."""
         await self._file.load()
-        await self._watch.open()
 
     async def close(self) -> None:
-        """Leave the bus, and wait for what is being written."""
-        await self._watch.close()
+        """Wait for what is being written."""
         self._forget_service()
         if self._adopting is not None:
             await asyncio.gather(self._adopting, return_exceptions=True)
@@ -214,21 +192,36 @@ class LocalSettings:
 
     # -- localsettings comes and goes ---------------------------------------------
 
-    def _owner_changed(self, wire: Connection, owner: str) -> None:
-        if wire is not self._wire:
-            self._wire, self._watched = wire, set()
+    def bus_changed(self) -> None:
+        """Wait for localsettings from now on, if the bus has it not yet."""
+        if self._heard is None:
+            self._wait_for_it(self._patience)
+
+    def owner_changed(self, name: str, owner: str) -> None:
+        """Go on with a localsettings that appears, without one that goes."""
+        if name != NAME:
+            return
         if self._service is not None:
             log.warning("localsettings has gone; its settings stay as they were")
         self._forget_service()
         # One that is there may take its time to answer, whatever our patience is.
-        patience = max(self._patience, self._answer) if owner else self._patience
-        self._deadline = asyncio.get_running_loop().time() + patience
+        self._wait_for_it(
+            max(self._patience, self._answer) if owner else self._patience
+        )
         if owner:
             self._unsynced = self._declared.copy()
             self._heard = SettingsService(
-                wire, owner, self._learn, self._watched, self._answer
+                self._watcher, owner, self._learn, self._answer
             )
             self._adopting = asyncio.create_task(self._adopt(self._heard, 0))
+
+    def items_changed(self, name: str, rows: Rows) -> None:
+        """Take what localsettings says."""
+        if name == NAME and self._heard is not None:
+            self._heard.changed(rows)
+
+    def _wait_for_it(self, seconds: float) -> None:
+        self._deadline = asyncio.get_running_loop().time() + seconds
 
     def _forget_service(self) -> None:
         self._heard = self._service = None
@@ -270,7 +263,9 @@ class LocalSettings:
                     await self._arrived.wait()
         return self._service
 
-    async def _sync(self, keeper: Keeper, settings: Sequence[Setting]) -> None:
+    async def _sync(
+        self, keeper: SettingsService | SettingsFile, settings: Sequence[Setting]
+    ) -> None:
         """Add settings; a DeviceInstance that is kept for another class changes it."""
         await keeper.add(settings)
         for setting in settings:
@@ -293,10 +288,6 @@ class LocalSettings:
         return [s for s in settings if s.fit(self._values.get(s.path)) is None]
 
     # -- values --------------------------------------------------------------------
-
-    def _hear(self, message: Message) -> None:
-        if self._heard is not None:
-            self._heard.hear(message)
 
     def _learn(self, path: str, value: SettingValue | None) -> None:
         """Take the value of a setting of ours, and tell if it is news."""
