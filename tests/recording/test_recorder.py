@@ -63,8 +63,8 @@ class Done:
         tap.attach(MemoryPort(simulator, tap))
         recorder = Recorder(link, tap, self.told.append)
         try:
-            await recorder.interview(NOW)
-            await recorder.live(lambda cycle: cycle >= cycles)
+            await recorder.ask_all(NOW)
+            await recorder.ask_live(lambda cycle: cycle >= cycles)
         finally:
             self.exchanges, self.seconds = tap.exchanges(), clock()
         return recorder
@@ -106,7 +106,7 @@ def test_a_setter_cannot_be_sent(setter: str) -> None:
         link = Link("unit")
         tap = Tap(link, asyncio.get_running_loop().time)
         tap.attach(MemoryPort(simulator, tap))
-        await Recorder(link, tap, lambda _: None)._ask(setter)
+        await Recorder(link, tap, lambda _: None).read(setter)
 
     with pytest.raises(ValueError, match="is no query"):
         warped(run)

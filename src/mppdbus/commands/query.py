@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,12 +27,11 @@ from mppdbus.errors import (
     UnknownLayout,
 )
 from mppdbus.inverter.detection import Interview
-from mppdbus.inverter.device import Inverter
-from mppdbus.inverter.link import Priority, wire_log
+from mppdbus.inverter.link import Link
 from mppdbus.protocol.dialects import DIALECTS
-from mppdbus.protocol.queries import base_command, decode
-from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.queries import base_command
 from mppdbus.protocol.replies.status import DeviceMode
+from mppdbus.recording.line_tap import Tap, tapped
 
 _QUERY = re.compile(r"Q[A-Z0-9]{1,14}|VERFW:")
 # What tells the family, in a tenth of a second each; the name is always asked for,
@@ -60,10 +57,12 @@ async def run(args: argparse.Namespace) -> int:
     target = await choose(args)
     output = Output(as_json=args.json)
     answers: list[Answer] = []
-    with Progress() as progress, tracing() as trace:
+    with Progress() as progress:
         progress.show(f"opening {target.port}")
-        async with target.connected() as inverter:
-            asker = Asker(inverter, trace, fixed=target.dialect)
+        async with tapped(
+            target.port, name=target.name, baud=target.baud, patience=target.patience
+        ) as (link, tap):
+            asker = Asker(link, tap, fixed=target.dialect)
             for command in commands:
                 progress.show(f"asking {command}")
                 answer = await asker.answer(command)
@@ -134,58 +133,21 @@ def hex_dump(mark: str, data: bytes) -> list[str]:
     return lines or [f"  {mark} nothing"]
 
 
-class Trace(logging.Handler):
-    """Collects what the link logs of its bytes."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.bytes = {">": bytearray(), "<": bytearray()}
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the bytes of a line such as "name > 51 50 49 be ac 0d"."""
-        direction = {"%s > %s": ">", "%s < %s": "<"}.get(record.msg)
-        if direction and isinstance(record.args, tuple):
-            self.bytes[direction] += bytes.fromhex(str(record.args[1]))
-
-    def take(self) -> tuple[bytes, bytes]:
-        """Return what was sent and received since the last time."""
-        taken = bytes(self.bytes[">"]), bytes(self.bytes["<"])
-        for collected in self.bytes.values():
-            collected.clear()
-        return taken
-
-
-@contextmanager
-def tracing() -> Iterator[Trace]:
-    """Collect the bytes of the line while the context lasts."""
-    trace, level, propagate = Trace(), wire_log.level, wire_log.propagate
-    wire_log.propagate = wire_log.isEnabledFor(logging.DEBUG)  # else only to us
-    wire_log.addHandler(trace)
-    wire_log.setLevel(logging.DEBUG)
-    try:
-        yield trace
-    finally:
-        wire_log.removeHandler(trace)
-        wire_log.setLevel(level)
-        wire_log.propagate = propagate
-
-
 class Asker:
-    """Asks an inverter for people: at their priority, and all that it says is kept."""
+    """Asks an inverter for people; all that it says is kept."""
 
-    def __init__(self, inverter: Inverter, trace: Trace, *, fixed: str) -> None:
-        self._link = inverter.link
-        self._trace = trace
+    def __init__(self, link: Link, tap: Tap, *, fixed: str) -> None:
+        self._link = link
+        self._tap = tap
         self._fixed = DIALECTS.get(fixed)
         self._named = False
-        self._payload: bytes | None = None  # the last one that came intact
-        self._who = Interview(self._exchange)
+        self._interview = Interview(link)
 
     async def answer(self, command: str) -> Answer:
         """Ask one query; errors are in the result."""
         loop = asyncio.get_running_loop()
         result = DecodedReply(command, DIALECTS["pi30"])
-        began = loop.time()
+        began, before = loop.time(), len(self._tap.attempts)
         try:
             await self._ask(command, result)
         except MppdbusError as error:
@@ -193,47 +155,33 @@ class Asker:
         took = self._link.stats.last_exchange
         if result.error is not None or took is None:
             took = loop.time() - began
+        attempts = self._tap.attempts[before:]
+        sent = b"".join(attempt.request for attempt in attempts)
+        received = b"".join(attempt.response for attempt in attempts)
         if isinstance(result.error, UnknownLayout):
             words = (result.payload or b"").decode("ascii", "replace")
             result.warnings.append(f"the reply was: {words}")
-        sent, received = self._trace.take()
         if result.reading is not None:
             await self._explain(result)
         return Answer(result, took, sent, received)
 
     async def _ask(self, command: str, result: DecodedReply) -> None:
-        self._payload = None
+        payloads, name = self._interview.answers.payloads, base_command(command)
+        payloads.pop(name, None)
         try:
-            result.reading = await self._who.read(command)
+            result.reading = await self._interview.read(command)
         except Refused:
             result.acknowledged = False
         except UnknownLayout as error:
             if not result.take_partial(error):
                 raise
         finally:
-            result.payload = self._payload
-
-    async def _exchange(
-        self, query: str, *, attempts: int | None = None, patience: float | None = None
-    ) -> Reading:
-        def accept(payload: bytes) -> Reading:
-            self._payload = payload
-            if query == "QPIGS":
-                self._who.answers.status = payload
-            return decode(query, payload)
-
-        return await self._link.exchange(
-            query,
-            accept,
-            priority=Priority.ASK,
-            attempts=attempts,
-            patience=patience,
-        )
+            result.payload = payloads.get(name)
 
     async def _explain(self, result: DecodedReply) -> None:
         """Find the family, for what depends on it."""
         command = base_command(result.command or "")
-        answers = self._who.answers
+        answers = self._interview.answers
         mode = answers.readings.get("QMOD")
         result.mode = mode.mode if isinstance(mode, DeviceMode) else None
         if self._fixed is None and command in FAMILY_MATTERS and not self._named:
@@ -244,7 +192,6 @@ class Asker:
 
     async def _ask_names(self) -> None:
         for query in ALWAYS_NAMING:
-            if query not in self._who.answers.readings:
-                await self._who.try_read(query, attempts=2)
-        await self._who.ask_until_sure(MORE_NAMING)
-        self._trace.take()
+            if query not in self._interview.answers.readings:
+                await self._interview.try_read(query, attempts=2)
+        await self._interview.ask_until_sure(MORE_NAMING)

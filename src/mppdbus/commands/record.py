@@ -102,12 +102,12 @@ async def _interview(
     clock = asyncio.get_running_loop().time
     cycles: int = args.cycles
     try:
-        await recorder.interview(now)
+        await recorder.ask_all(now)
         end = clock() + (args.seconds or 0.0)
         if args.seconds is None:
-            await recorder.live(lambda cycle: cycle >= cycles)
+            await recorder.ask_live(lambda cycle: cycle >= cycles)
         else:
-            await recorder.live(lambda _: clock() >= end)
+            await recorder.ask_live(lambda _: clock() >= end)
     except PortLost as error:
         if not recorder.answers.readings:
             raise

@@ -13,6 +13,7 @@ from mppdbus.errors import ConfigError
 from mppdbus.host.ports import PortVerdict, candidates
 from mppdbus.inverter.detection import BAUD, connected, name_of
 from mppdbus.inverter.device import Inverter
+from mppdbus.inverter.timing import PATIENCE
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.transport.port_url import PortUrl, parse_port
 
@@ -34,13 +35,18 @@ class Target:
     dialect: str = "auto"
     poll: float | None = 2.0
 
+    @property
+    def patience(self) -> float:
+        """How many s the inverter may think."""
+        return self.timeout or PATIENCE[self.port.scheme]
+
     def connected(self) -> AbstractAsyncContextManager[Inverter]:
         """Open the port for as long as the context lasts; raises `PortError`."""
         return connected(
             self.port,
             name=self.name,
             baud=self.baud,
-            patience=self.timeout,
+            patience=self.patience,
             dialect=self.dialect,
         )
 

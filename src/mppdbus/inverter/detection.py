@@ -7,13 +7,12 @@ closes the port again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Protocol
 
 from mppdbus.errors import (
     LinkError,
@@ -30,15 +29,13 @@ from mppdbus.inverter.link import Link, Priority
 from mppdbus.inverter.modbus_probe import find_modbus, speaks_modbus
 from mppdbus.protocol.dialects import Evidence, Identification, bogus_serial, identify
 from mppdbus.protocol.optional_queries import Capabilities
-from mppdbus.protocol.queries import base_command
+from mppdbus.protocol.queries import base_command, decode
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.settings import ModelName, SerialNumber
 from mppdbus.transport import open_transport
 from mppdbus.transport.port_url import PortUrl
 
 BAUD = 2400  # of all PI30 inverters, unless their user has changed it
-DEADLINE = 4.3  # s after which a port has said enough
-SECOND_HELLO = 0.5  # s that a unit may think when QPI is asked once more
 SURE = 0.85  # of the family: the longer replies are not asked for
 NAMING = ("QID", "QMN", "QGMN", "QVFW")
 LONGER = ("QPIRI", "QPIGS", "QPIWS")
@@ -50,6 +47,25 @@ def name_of(port: PortUrl) -> str:
 
 
 @asynccontextmanager
+async def linked(
+    port: PortUrl, *, name: str = "", baud: int = BAUD, patience: float | None = None
+) -> AsyncIterator[Link]:
+    """Open a port for as long as the context lasts; raises `PortError`.
+
+    `name` is for messages. `patience` is how many s the inverter may think; None: as
+    long as is usual at this kind of port.
+    """
+    link = Link(
+        name or name_of(port), patience=patience or timing.PATIENCE[port.scheme]
+    )
+    try:
+        link.attach(await open_transport(port, link, baud=baud))
+        yield link
+    finally:
+        await link.close()
+
+
+@asynccontextmanager
 async def connected(
     port: PortUrl,
     *,
@@ -58,45 +74,24 @@ async def connected(
     patience: float | None = None,
     dialect: str = "auto",
 ) -> AsyncIterator[Inverter]:
-    """Open a port for as long as the context lasts; raises `PortError`.
-
-    `name` is for messages. `patience` is how many s the inverter may think; None: as
-    long as is usual at this kind of port.
-    """
-    name = name or name_of(port)
-    link = Link(name, patience=patience or timing.PATIENCE[port.scheme])
-    clock = asyncio.get_running_loop().time
-    try:
-        link.attach(await open_transport(port, link, baud=baud))
-        yield Inverter(name, link, clock, dialect=dialect)
-    finally:
-        await link.close()
-
-
-class Ask(Protocol):
-    """Sends one query and returns its reply; raises what `Link.exchange` raises."""
-
-    def __call__(
-        self, query: str, *, attempts: int | None = None, patience: float | None = None
-    ) -> Awaitable[Reading]:
-        """Ask; None is the link's own number of attempts, and its patience in s."""
+    """Open a port as `linked` does, and yield the inverter at it."""
+    async with linked(port, name=name, baud=baud, patience=patience) as link:
+        clock = asyncio.get_running_loop().time
+        yield Inverter(link.name, link, clock, dialect=dialect)
 
 
 @dataclass(slots=True)
 class Answers:
-    """What an inverter has said of itself: readings by query.
-
-    `status` is the payload of QPIGS where it is known: families differ in its spelling.
-    """
+    """What an inverter has said of itself: readings and payloads by query."""
 
     readings: dict[str, Reading] = field(default_factory=dict)
+    payloads: dict[str, bytes] = field(default_factory=dict)
     capabilities: Capabilities = field(default_factory=Capabilities)
-    status: bytes | None = None
 
     @property
     def identification(self) -> Identification:
         """What the readings tell of the family."""
-        return identify(Evidence.gather(self.readings, self.status))
+        return identify(Evidence.gather(self.readings, self.payloads.get("QPIGS")))
 
     @property
     def serial(self) -> str | None:
@@ -118,22 +113,37 @@ class Answers:
 class Interview:
     """Asks an inverter who it is and what it can answer; `answers` fills up."""
 
-    def __init__(self, ask: Ask, answers: Answers | None = None) -> None:
+    def __init__(self, link: Link, answers: Answers | None = None) -> None:
         self.answers = Answers() if answers is None else answers
-        self._ask = ask
+        self._link = link
 
     async def read(
         self, query: str, *, attempts: int | None = None, patience: float | None = None
     ) -> Reading:
-        """Ask and keep the reading, or what can be read of it; raises as `ask` does."""
-        readings = self.answers.readings
+        """Ask, and keep the reading or what can be read of it.
+
+        None is the link's own number of attempts, and its patience in s. Raises what
+        `Link.exchange` raises.
+        """
+        answers, name = self.answers, base_command(query)
+
+        def accept(payload: bytes) -> Reading:
+            answers.payloads[name] = payload
+            return decode(query, payload)
+
         try:
-            reading = await self._ask(query, attempts=attempts, patience=patience)
+            reading = await self._link.exchange(
+                query,
+                accept,
+                priority=Priority.ASK,
+                attempts=attempts,
+                patience=patience,
+            )
         except UnknownLayout as error:
             if error.partial is not None:
-                readings[base_command(query)] = error.partial
+                answers.readings[name] = error.partial
             raise
-        readings[base_command(query)] = reading
+        answers.readings[name] = reading
         return reading
 
     async def try_read(self, query: str, *, attempts: int | None = 1) -> Reading | None:
@@ -195,7 +205,7 @@ async def detect(
     *,
     baud: int = BAUD,
     patience: float | None = None,
-    deadline: float = DEADLINE,
+    deadline: float = timing.DETECTION,
     thorough: bool = False,
 ) -> Detection:
     """Ask who is at a port; returns within `deadline` s and closes the port.
@@ -206,16 +216,16 @@ async def detect(
     """
     result = Detection(port=port)
     try:
-        async with connected(port, baud=baud, patience=patience) as inverter:
+        async with linked(port, baud=baud, patience=patience) as link:
+            interview = Interview(link, result)
             try:
                 async with asyncio.timeout(deadline):
-                    await _introduce(inverter, result)
+                    await _introduce(interview, link, result)
             except TimeoutError:  # NoReply is one, too
-                result.silent = not inverter.link.stats.wakeups
+                result.silent = not link.stats.wakeups
                 raise
             if thorough:
-                who = Interview(partial(inverter.read, priority=Priority.ASK), result)
-                await who.ask_optional(patience=inverter.link.brief)
+                await interview.ask_optional(patience=link.brief)
     except MppdbusError as error:
         result.error = error
     except TimeoutError:
@@ -226,23 +236,26 @@ async def detect(
     return result
 
 
-async def _introduce(inverter: Inverter, result: Detection) -> None:
+async def _introduce(interview: Interview, link: Link, result: Detection) -> None:
     """Ask QPI or QPIGS, then what names the unit, then what tells its family."""
-    who = Interview(partial(inverter.read, priority=Priority.ASK), result)
     try:
-        known = await who.hello(attempts=1)
+        known = await interview.hello(attempts=1)
     except PortLost:
         raise
     except LinkError:  # some units lose the first request after a pause
         await asyncio.sleep(timing.SETTLE)
-        patience = min(SECOND_HELLO, inverter.link.patience)
-        known = await who.hello(attempts=1, patience=patience)
-    if not known:
-        await who.read("QPIGS")  # which all PI30 units know
-    result.answered_after = inverter.link.stats.last_exchange
+        patience = min(timing.SECOND_HELLO, link.patience)
+        known = await interview.hello(attempts=1, patience=patience)
+    if not known:  # all PI30 units know QPIGS
+        try:
+            await interview.read("QPIGS")
+        except UnknownLayout as error:
+            if error.partial is None:
+                raise
+    result.answered_after = link.stats.last_exchange
     for query in NAMING:
-        await who.try_read(query)
-    await who.ask_until_sure(LONGER)
+        await interview.try_read(query)
+    await interview.ask_until_sure(LONGER)
 
 
 async def _ask_in_modbus(result: Detection, baud: int) -> None:

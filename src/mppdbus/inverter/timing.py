@@ -33,6 +33,8 @@ SILENT_PAUSE = 60.0  # s until such a query is asked again
 
 # -- who is there --------------------------------------------------------------------
 
+DETECTION = 4.3  # s after which a port has said enough
+SECOND_HELLO = 0.5  # s that a unit may think when QPI is asked once more
 SWAP = 3.0  # s without a question in which a plug may be swapped unnoticed
 MODBUS_PATIENCE = {"serial": 0.25, "tcp": 0.8}  # s that a Modbus station may think
 MODBUS_SETTLE = 0.2  # s in which the NAK to a bare CR has come and gone

@@ -7,10 +7,9 @@ from contextlib import suppress
 from datetime import datetime
 
 from mppdbus.errors import NoReply, Refused, UnknownLayout
-from mppdbus.inverter.detection import Answers, Interview
-from mppdbus.inverter.link import Link, Priority
+from mppdbus.inverter.detection import Interview
+from mppdbus.inverter.link import Link
 from mppdbus.protocol.optional_queries import CAPABILITIES
-from mppdbus.protocol.queries import decode
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.recording.line_tap import Tap
 
@@ -20,77 +19,57 @@ LIVE = ("QPIGS", "QPIGS2", "QMOD", "QPIWS")
 SLOTS = range(1, 10)  # of a parallel set, beside the unit itself
 
 
-class Recorder:
+class Recorder(Interview):
     """Asks all there is to ask; `on_query` hears of each query before it is sent.
 
     Nothing but queries is ever sent. What an inverter does not answer is no error.
     """
 
     def __init__(self, link: Link, tap: Tap, on_query: Callable[[str], None]) -> None:
-        self._link = link
+        super().__init__(link)
         self._tap = tap
         self._on_query = on_query
-        self._who = Interview(self._ask)
 
-    @property
-    def answers(self) -> Answers:
-        """What the inverter has answered so far."""
-        return self._who.answers
-
-    async def interview(self, now: datetime) -> None:
+    async def ask_all(self, now: datetime) -> None:
         """Ask all once; raises `NoReply` or `OtherProtocol` when nobody is there."""
         try:
-            await self._who.hello(attempts=HELLO_ATTEMPTS)
+            await self.hello(attempts=HELLO_ATTEMPTS)
         except NoReply:
             with suppress(Refused, UnknownLayout):  # somebody is there
-                await self._who.read("QPIGS", attempts=1)
+                await self.read("QPIGS", attempts=1)
         for query in ALWAYS:
-            await self._try(query)
-        await self._who.ask_optional(now=now)
+            await self.try_read(query, attempts=2)
+        await self.ask_optional(now=now)
         for query in ("QPGS0", "QP2GS0"):
             if self.answers.capabilities.has(query):
                 await self._ask_slots(query.rstrip("0"))
 
-    async def live(self, enough: Callable[[int], bool]) -> None:
+    async def ask_live(self, enough: Callable[[int], bool]) -> None:
         """Ask the live values over and over; `enough` is asked after each cycle."""
         cycle = 0
         while not enough(cycle):
             for query in LIVE:
                 if query not in CAPABILITIES or self.answers.capabilities.has(query):
-                    await self._try(query)
+                    await self.try_read(query, attempts=2)
             cycle += 1
 
     async def _ask_slots(self, base: str) -> None:
         """Ask for the other units of a set, up to the first that is not there."""
         for number in SLOTS:
-            reading = await self._try(f"{base}{number}")
+            reading = await self.try_read(f"{base}{number}", attempts=2)
             if reading is None or getattr(reading, "exists", True) is False:
                 return
 
-    async def _try(self, query: str) -> Reading | None:
-        return await self._who.try_read(query, attempts=2)
-
-    async def _ask(
+    async def read(
         self, query: str, *, attempts: int | None = None, patience: float | None = None
     ) -> Reading:
+        """Ask, and mark all attempts but the last one as repeated."""
         if not is_query(query):
             raise ValueError(f"{query} is no query")
-
-        def accept(payload: bytes) -> Reading:
-            if query == "QPIGS":
-                self.answers.status = payload
-            return decode(query, payload)
-
         self._on_query(query)
         before = len(self._tap.attempts)
         try:
-            return await self._link.exchange(
-                query,
-                accept,
-                priority=Priority.ASK,
-                attempts=attempts,
-                patience=patience,
-            )
+            return await super().read(query, attempts=attempts, patience=patience)
         finally:
             for attempt in self._tap.attempts[before:-1]:
                 attempt.final = False
