@@ -24,7 +24,7 @@ from typing import TextIO
 from mppdbus.commands.demo import BEGIN, DAY, DAY_LENGTH, PLANT_SPEED, PROFILE
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.line.line import Line
-from mppdbus.simulator.line.simulator import Source, simulate
+from mppdbus.simulator.line.simulator import Responder, simulate
 from mppdbus.simulator.line.speed import Pace
 from mppdbus.simulator.scene.control import Scene
 
@@ -32,7 +32,7 @@ from mppdbus.simulator.scene.control import Scene
 class Restless:
     """Like `source`, but each QPIGS differs from the last in every live value."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Responder) -> None:
         self.mute = False
         self._source = source
         self._count = 0

@@ -41,7 +41,7 @@ from mppdbus.simulator.line.simulator import Simulator, simulate
 from mppdbus.simulator.line.speed import Pace
 from mppdbus.simulator.ports.server import serve_pty
 from mppdbus.simulator.scene.control import Scene
-from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.profile import UnitProfile
 from mppdbus.simulator.unit.profiles import PROFILES
 from mppdbus.simulator.unit.recording import Recording, load
 from mppdbus.simulator.unit.settings import ChargerPriority, OutputPriority
@@ -159,7 +159,7 @@ class Case:
     queries: tuple[str, ...] = QUERIES
 
 
-def simulated(name: str, profile: Profile, scene: str, *differs: str) -> Case:
+def simulated(name: str, profile: UnitProfile, scene: str, *differs: str) -> Case:
     def make() -> Simulator:
         return simulate(profile, pace=pace(), scene=f"{scene}; pause")
 

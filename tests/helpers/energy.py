@@ -15,7 +15,7 @@ from mppdbus.model.power import flow
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.queries import decode
 from mppdbus.protocol.replies.status import GeneralStatus
-from mppdbus.simulator.plant.battery import Battery, Phase
+from mppdbus.simulator.plant.battery import Phase, PlantBattery
 from mppdbus.simulator.plant.physics import LINE_MODES, Plant
 from mppdbus.simulator.unit import replies
 from mppdbus.simulator.unit.profiles import PROFILES
@@ -60,7 +60,7 @@ class Site:
         self._random = random.Random(self.seed)
         self.plant = Plant(
             Settings(output_priority=self.priority, recharge_v=51.0),
-            battery=Battery(soc=60.0),
+            battery=PlantBattery(soc=60.0),
             clock=START,
         )
         self.plant.sun.curve = True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from helpers.simulator import inverter_of
 from mppdbus.simulator.line.speed import Pace
-from mppdbus.simulator.scene.sets import Fleet, simulate_set
+from mppdbus.simulator.scene.sets import SimulatedSet, simulate_set
 from mppdbus.simulator.unit.inverter import SimulatedInverter
 
 PARALLEL = ("parallel", "parallel", "parallel")
@@ -13,12 +13,12 @@ PHASES = ("L1", "L2", "L3")
 
 def fleet(
     labels: tuple[str, ...] = PARALLEL, scene: str = "", profile: str = "max-8000"
-) -> Fleet:
+) -> SimulatedSet:
     script = f"pause; losses 1; {scene}"
     return simulate_set(profile, labels, pace=Pace.instant(), scene=script)
 
 
-def units(built: Fleet) -> list[SimulatedInverter]:
+def units(built: SimulatedSet) -> list[SimulatedInverter]:
     return [inverter_of(simulator) for simulator in built.simulators]
 
 
@@ -28,5 +28,5 @@ def words(unit: SimulatedInverter, command: str) -> list[str]:
     return answer.split()
 
 
-def loads(built: Fleet) -> list[float]:
-    return [member.flow.load_w for member in built.scene.site.members]
+def loads(built: SimulatedSet) -> list[float]:
+    return [member.flow.load_w for member in built.scene.plants.members]

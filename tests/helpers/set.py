@@ -16,13 +16,13 @@ from mppdbus.model.snapshot import Snapshot
 from mppdbus.simulator.line.simulator import Simulator
 from mppdbus.simulator.line.speed import Pace
 from mppdbus.simulator.scene.control import Scene
-from mppdbus.simulator.scene.sets import Fleet, SetScene, parse_set, simulate_set
+from mppdbus.simulator.scene.sets import SetScene, SimulatedSet, parse_set, simulate_set
 from mppdbus.simulator.unit.inverter import SimulatedInverter
 
 
 def fleet_of(
     profile: str, labels: str, scene: str = "", pace: Pace | None = None
-) -> Fleet:
+) -> SimulatedSet:
     """Return a set in which nothing changes but by the control language."""
     return simulate_set(profile, parse_set(labels), pace=pace, scene=f"pause; {scene}")
 
@@ -91,7 +91,7 @@ class SetWatched:
 
 @asynccontextmanager
 async def watching(
-    what: Fleet | Simulator,
+    what: SimulatedSet | Simulator,
     *,
     at: int = 0,
     interval: float | None = 2.0,
@@ -99,7 +99,7 @@ async def watching(
     inverter: Inverter | None = None,
 ) -> AsyncIterator[SetWatched]:
     """Poll unit `at`, from 0; `inverter` is that of an earlier connection to it."""
-    units = what.simulators if isinstance(what, Fleet) else (what,)
+    units = what.simulators if isinstance(what, SimulatedSet) else (what,)
     link = link or linked(units[at])
     watched = SetWatched(
         units, what.scene, link, at=at, interval=interval, known=inverter

@@ -17,7 +17,7 @@ from mppdbus.model.battery.estimator import SocEstimator
 from mppdbus.model.battery.estimator_state import SocState
 from mppdbus.model.victron_codes import State
 from mppdbus.simulator.plant import physics
-from mppdbus.simulator.plant.battery import Battery, Chemistry, Phase
+from mppdbus.simulator.plant.battery import Phase, PlantBattery, RestCurve
 from mppdbus.simulator.plant.flow import Machine
 from mppdbus.simulator.plant.physics import Plant
 from mppdbus.simulator.unit.settings import OutputPriority, Settings
@@ -36,7 +36,7 @@ STATE = TypeAdapter(SocState)
 
 
 @dataclass(slots=True)
-class RealBattery(Battery):
+class RealBattery(PlantBattery):
     """One that gives back less than it was given."""
 
     efficiency: float = 1.0
@@ -45,7 +45,7 @@ class RealBattery(Battery):
         self, settings: Settings, volts: float, amps: float, seconds: float
     ) -> None:
         stored = amps * self.efficiency if amps > 0 else amps
-        Battery.pass_time(self, settings, volts, stored, seconds)
+        PlantBattery.pass_time(self, settings, volts, stored, seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class House:
 class Scene:
     """A house with a battery, and how long it is watched."""
 
-    chemistry: Chemistry = Chemistry.LFP
+    chemistry: RestCurve = RestCurve.LFP
     efficiency: float = 0.995
     days: int = 30
     first: float = 55.0  # % when it begins
@@ -247,8 +247,8 @@ class Case:
 
 CASES = {
     "LFP": Case("lithium-lfp", Scene()),
-    "lead": Case("lead-agm", Scene(Chemistry.LEAD, 1.0)),
-    "lossy lead": Case("lead-agm", Scene(Chemistry.LEAD, 0.88)),
+    "lead": Case("lead-agm", Scene(RestCurve.LEAD, 1.0)),
+    "lossy lead": Case("lead-agm", Scene(RestCurve.LEAD, 0.88)),
 }
 RESTARTS = (
     Restart(2.3 * DAY_S),

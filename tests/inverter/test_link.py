@@ -26,7 +26,7 @@ from mppdbus.inverter import timing
 from mppdbus.inverter.link import Link, Priority
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.protocol.queries import decode
-from mppdbus.simulator.line.simulator import Response, Simulator, Source, simulate
+from mppdbus.simulator.line.simulator import Responder, Response, Simulator, simulate
 from mppdbus.simulator.line.speed import Overrun, Pace
 from mppdbus.simulator.ports.server import serve_pty
 from mppdbus.simulator.unit.recording import Recording
@@ -48,7 +48,7 @@ def driver_that_never_blocks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 class Heard:
     """A source that keeps, in order, what was asked."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Responder) -> None:
         self.commands: list[str] = []
         self._source = source
 

@@ -16,7 +16,7 @@ from helpers.simulator import shape
 from mppdbus.simulator.line.simulator import simulate
 from mppdbus.simulator.scene.control import SCENES
 from mppdbus.simulator.unit.inverter import SimulatedInverter
-from mppdbus.simulator.unit.profile import OneOf, Profile, Steps
+from mppdbus.simulator.unit.profile import OneOf, Steps, UnitProfile
 from mppdbus.simulator.unit.profiles_axpert import AXPERT_5000
 from mppdbus.simulator.unit.profiles_max import MAX_8000
 from mppdbus.simulator.unit.settings import ChargerPriority
@@ -53,7 +53,7 @@ def said(inverter: SimulatedInverter, command: str) -> str:
 
 @pytest.fixture(params=[AXPERT_5000, MAX_8000], ids=lambda profile: profile.name)
 def inverter(request: pytest.FixtureRequest) -> SimulatedInverter:
-    profile: Profile = request.param
+    profile: UnitProfile = request.param
     return SimulatedInverter(profile=profile)
 
 
@@ -176,10 +176,10 @@ WRITES_MAX = [
         *((AXPERT_5000, *row) for row in WRITES),
         *((MAX_8000, *row) for row in WRITES_MAX),
     ],
-    ids=lambda value: value.name if isinstance(value, Profile) else None,
+    ids=lambda value: value.name if isinstance(value, UnitProfile) else None,
 )
 def test_a_setter_reads_back(
-    profile: Profile, setter: str, query: str, word: int, value: str
+    profile: UnitProfile, setter: str, query: str, word: int, value: str
 ) -> None:
     inverter = SimulatedInverter(profile=profile)
     assert said(inverter, query).split()[word - 1] != value

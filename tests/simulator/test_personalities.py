@@ -13,7 +13,7 @@ from mppdbus.protocol.queries import QUERIES, base_command, decode
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.simulator.line.simulator import simulate
 from mppdbus.simulator.unit.inverter import SimulatedInverter
-from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.profile import UnitProfile
 from mppdbus.simulator.unit.profiles import PROFILES
 
 
@@ -83,13 +83,13 @@ def test_every_personality_has_a_dialect() -> None:
 
 
 @pytest.mark.parametrize("profile", ALL, ids=PROFILES)
-def test_every_advertised_query_is_answered(profile: Profile) -> None:
+def test_every_advertised_query_is_answered(profile: UnitProfile) -> None:
     for command, answer in answers(SimulatedInverter(profile=profile)).items():
         assert answer != "NAK" or command in ("QPICF", "QPIHF"), command
 
 
 @pytest.mark.parametrize("profile", ALL, ids=PROFILES)
-def test_what_is_not_supported_gets_nak_or_silence(profile: Profile) -> None:
+def test_what_is_not_supported_gets_nak_or_silence(profile: UnitProfile) -> None:
     inverter = SimulatedInverter(profile=profile)
     expected = None if profile.name == "vevor-4000" else "NAK"
     for command in ("QNONSENSE", "QLITH1", "POP77", "PNONSENSE", "", "QPGSA"):

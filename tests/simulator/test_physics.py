@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mppdbus.simulator.plant.battery import Battery, Chemistry, Phase
+from mppdbus.simulator.plant.battery import Phase, PlantBattery, RestCurve
 from mppdbus.simulator.plant.flow import Machine
 from mppdbus.simulator.plant.physics import MODES, Plant
 from mppdbus.simulator.unit.settings import ChargerPriority, OutputPriority, Settings
@@ -25,11 +25,11 @@ held = st.builds(
     input_range=st.sampled_from([0, 1]),
 )
 batteries = st.builds(
-    Battery,
+    PlantBattery,
     capacity_ah=st.floats(20, 1000),
     soc=st.floats(0, 100),
     ohm=st.floats(0.005, 0.05),
-    chemistry=st.sampled_from(Chemistry),
+    chemistry=st.sampled_from(RestCurve),
     phase=st.sampled_from([Phase.BULK, Phase.ABSORPTION, Phase.FLOAT]),
 )
 
@@ -118,7 +118,7 @@ def test_no_limit_is_overstepped(plant: Plant, spans: list[float]) -> None:
 
 
 @given(batteries, st.floats(1, 50))
-def test_charge_counts_what_flows(battery: Battery, amps: float) -> None:
+def test_charge_counts_what_flows(battery: PlantBattery, amps: float) -> None:
     battery.soc = 40.0
     battery.pass_time(Settings(), battery.volts_at(amps), amps, 10.0)
     assert battery.soc == pytest.approx(40 + amps * 10 / 36 / battery.capacity_ah)

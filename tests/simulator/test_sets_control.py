@@ -28,7 +28,7 @@ def test_time_passes_once_for_all() -> None:
     built = fleet(scene="resume; speed 60; time 10:00")
     for place, now in enumerate((0.0, 1.0, 1.0, 2.0, 2.0, 2.0)):
         built.simulators[place % 3].respond(encode_request("QMOD")[:-1], now)
-    hours = {member.clock.strftime("%H:%M:%S") for member in built.scene.site.members}
+    hours = {member.clock.strftime("%H:%M:%S") for member in built.scene.plants.members}
     assert hours == {"10:02:00"}
 
 

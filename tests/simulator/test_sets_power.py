@@ -44,7 +44,7 @@ def test_the_units_add_up_to_the_whole(
     labels: tuple[str, ...], told: list[str]
 ) -> None:
     built = fleet(labels, profile="eg4-6500")
-    site = built.scene.site
+    site = built.scene.plants
     for line in told:
         if line.startswith(("P", "M")):
             inverter_of(built.simulators[0]).answer(line)
@@ -69,7 +69,7 @@ def test_the_units_add_up_to_the_whole(
 
 def test_energies_add_up_and_the_battery_keeps_the_difference() -> None:
     built = fleet(scene="grid off; load 1800; pv 2000 500; soc 40")
-    site = built.scene.site
+    site = built.scene.plants
     before = site.battery.soc
     built.scene.apply("unit 2 pv 0 0")
     built.scene.apply("step 3600")
@@ -93,7 +93,7 @@ def test_parallel_units_share_the_load() -> None:
     assert loads(built) == [500, 500, 500]
     built.scene.apply("unit 2 load 1100")
     assert loads(built) == pytest.approx([700, 700, 700])  # tied together
-    assert built.scene.site.truth()["load_w"] == pytest.approx(2100)
+    assert built.scene.plants.truth()["load_w"] == pytest.approx(2100)
 
 
 def test_phases_carry_their_own_load() -> None:
@@ -129,7 +129,7 @@ def test_a_faulty_unit_leaves_its_load_to_the_others() -> None:
 
 def test_the_sun_of_one_unit_feeds_the_others() -> None:
     built = fleet(scene="grid off; load 3000; pv 0 0; unit 1 pv 3000 0")
-    site = built.scene.site
+    site = built.scene.plants
     assert site.truth()["pv_w"] == pytest.approx(3000)
     assert site.battery_a == pytest.approx(0, abs=1e-6)
     own = [member.flow.battery_w for member in site.members]
@@ -150,16 +150,16 @@ def test_one_battery_for_all() -> None:
     built = fleet(scene="battery 52 6; soc 44")
     assert built.scene.apply("battery 52 6") == "ok battery 52 6"
     assert [words(unit, "QPIGS")[8] for unit in units(built)] == ["52.00"] * 3
-    assert built.scene.site.truth()["battery_w"] == 312
+    assert built.scene.plants.truth()["battery_w"] == 312
     built.scene.apply("battery auto")
-    assert built.scene.site.truth()["soc"] == 44
-    assert built.scene.site.battery_v != 52
+    assert built.scene.plants.truth()["soc"] == 44
+    assert built.scene.plants.battery_v != 52
 
 
 @pytest.mark.parametrize("name", ["bat+pv", "bat", "mains", "mains+pv"])
 def test_the_known_flows_hold_for_a_set(name: str) -> None:
     built = fleet(scene=f"scene {name}")
-    total = built.scene.site.truth()
+    total = built.scene.plants.truth()
     assert total["load_w"] == pytest.approx(500)
     sun = 2400 if name.endswith("pv") else 0  # of three units
     assert total["pv_w"] == pytest.approx(sun if name == "bat+pv" else min(sun, 812))

@@ -19,14 +19,14 @@ from mppdbus.simulator.line.speed import Pace
 from mppdbus.simulator.ports.server import serve_pty, serve_tcp
 from mppdbus.simulator.scene.control import Scene
 from mppdbus.simulator.scene.control_server import (
-    Stage,
+    ControlledScene,
     listen_on_stdin,
     parse_address,
     serve_control,
 )
-from mppdbus.simulator.scene.sets import Fleet, parse_set, simulate_set
+from mppdbus.simulator.scene.sets import SimulatedSet, parse_set, simulate_set
 from mppdbus.simulator.unit.bugs import BUGS
-from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.profile import UnitProfile
 from mppdbus.simulator.unit.profiles import DEFAULT_PROFILE, PROFILES
 from mppdbus.simulator.unit.recording import load
 
@@ -87,7 +87,7 @@ async def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def listed(profiles: Iterable[Profile]) -> list[str]:
+def listed(profiles: Iterable[UnitProfile]) -> list[str]:
     """Return the profiles for the eye: name, what it is, and what it rests on."""
     lines = []
     for profile in profiles:
@@ -99,14 +99,14 @@ def listed(profiles: Iterable[Profile]) -> list[str]:
     return lines
 
 
-def build_set(args: argparse.Namespace) -> Fleet:
+def build_set(args: argparse.Namespace) -> SimulatedSet:
     """Return the set that the arguments describe, or raise `ConfigError`."""
     _check_place(args)
     if args.recording:
         raise ConfigError("--set belongs to --profile: a recording is one unit")
     labels = parse_set(args.set)
     fleet = simulate_set(args.profile, labels, pace=_pace(args), seed=args.seed)
-    for member in fleet.scene.site.members:
+    for member in fleet.scene.plants.members:
         member.clock = _clock_now()
     fleet.scene.apply_script(_script(args))
     return fleet
@@ -166,7 +166,10 @@ def _pace(args: argparse.Namespace) -> Pace:
 
 
 async def _serve(
-    args: argparse.Namespace, name: str, simulators: Sequence[Simulator], scene: Stage
+    args: argparse.Namespace,
+    name: str,
+    simulators: Sequence[Simulator],
+    scene: ControlledScene,
 ) -> None:
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:

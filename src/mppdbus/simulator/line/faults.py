@@ -1,4 +1,4 @@
-"""What can go wrong on the line, on demand: a table of damages. Pure but for chance."""
+"""Faults of the line, on demand: a table of damages. Pure but for random numbers."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from enum import StrEnum
 
 from mppdbus.errors import ConfigError
 from mppdbus.protocol.framing import checksum, encode_reply
-from mppdbus.simulator.scene.words import number
+from mppdbus.simulator.scene.arguments import number
 
 SLOW_S = 2.0  # how much longer a slow unit thinks, unless told otherwise
 GONE_S = 0.5  # how long a port stays away after a disconnect, likewise
 REPORT = 8  # bytes of a HID report
 
 
-class Kind(StrEnum):
+class FaultKind(StrEnum):
     """One way in which an exchange goes wrong."""
 
     SILENCE = "silence"  # the request is not heard, nothing is done
@@ -38,14 +38,14 @@ class Kind(StrEnum):
     DISCONNECT = "disconnect"  # the port goes away for half a second
 
 
-UNHEARD = (Kind.SILENCE, Kind.NAK, Kind.LOOPBACK, Kind.DISCONNECT)
+UNHEARD = (FaultKind.SILENCE, FaultKind.NAK, FaultKind.LOOPBACK, FaultKind.DISCONNECT)
 
 
 @dataclass(slots=True)
 class Fault:
     """A kind, and when: `left` exchanges (None: for good) each with `chance`."""
 
-    kind: Kind
+    kind: FaultKind
     left: int | None = 1
     chance: float = 1.0
     command: str | None = None  # only this one
@@ -62,7 +62,7 @@ class Faults:
 
     def arm(
         self,
-        kind: Kind | str,
+        kind: FaultKind | str,
         count: int | None = 1,
         *,
         chance: float = 1.0,
@@ -70,10 +70,10 @@ class Faults:
         seconds: float | None = None,
     ) -> None:
         """Let the next `count` replies suffer `kind`; None means until `clear`."""
-        self.armed.append(Fault(Kind(kind), count, chance, command, seconds))
+        self.armed.append(Fault(FaultKind(kind), count, chance, command, seconds))
 
     def clear(self) -> None:
-        """Let the line be well again."""
+        """Remove all faults."""
         self.armed.clear()
 
     def take(self, command: str) -> Fault | None:
@@ -91,13 +91,13 @@ class Faults:
             return fault
         return None
 
-    def damage(self, kind: Kind, request: bytes, reply: bytes) -> bytes:
+    def damage(self, kind: FaultKind, request: bytes, reply: bytes) -> bytes:
         """Return what arrives instead of `reply`."""
         act = _DAMAGES.get(kind)
         return act(request, reply, self.rng) if act else reply
 
 
-def arm(faults: Faults, kind: Kind, words: list[str]) -> str:
+def arm(faults: Faults, kind: FaultKind, words: list[str]) -> str:
     """Arm `kind` as the words of a control line say; `ConfigError` if they do not."""
     count: int | None = 1
     chance, command, seconds = 1.0, None, None
@@ -119,7 +119,7 @@ def arm(faults: Faults, kind: Kind, words: list[str]) -> str:
 
 
 def _garbage(rng: random.Random, count: int) -> bytes:
-    """Bytes that neither begin nor end anything."""
+    """Return bytes that neither begin nor end a frame."""
     plain = [byte for byte in range(256) if byte not in b"(\r\n"]
     return bytes(rng.choice(plain) for _ in range(count))
 
@@ -144,21 +144,23 @@ def _spike(request: bytes, reply: bytes) -> bytes:
 
 
 _Damage = Callable[[bytes, bytes, random.Random], bytes]
-_DAMAGES: dict[Kind, _Damage] = {
-    Kind.LOOPBACK: lambda request, _reply, _rng: request,
-    Kind.NAK: lambda _request, _reply, _rng: encode_reply("NAK"),
-    Kind.CORRUPT: lambda _request, reply, rng: _flip_bit(reply, rng),
-    Kind.CUT: lambda _request, reply, _rng: reply[: len(reply) // 2],
-    Kind.HALF: lambda _request, reply, rng: (
+_DAMAGES: dict[FaultKind, _Damage] = {
+    FaultKind.LOOPBACK: lambda request, _reply, _rng: request,
+    FaultKind.NAK: lambda _request, _reply, _rng: encode_reply("NAK"),
+    FaultKind.CORRUPT: lambda _request, reply, rng: _flip_bit(reply, rng),
+    FaultKind.CUT: lambda _request, reply, _rng: reply[: len(reply) // 2],
+    FaultKind.HALF: lambda _request, reply, rng: (
         reply[: len(reply) // 2] + _garbage(rng, 12)
     ),
-    Kind.NOISE: lambda _request, reply, rng: b"\xff\x00" + _garbage(rng, 6) + reply,
-    Kind.EXTRA: lambda _request, reply, rng: reply + b"\n\x00" + _garbage(rng, 6),
-    Kind.ECHO: lambda request, reply, _rng: request + reply,
-    Kind.LOSTREPORT: lambda _request, reply, rng: _without_report(reply, rng),
-    Kind.ZEROED: lambda _request, reply, _rng: _zeroed(reply),
-    Kind.SPIKE: lambda request, reply, _rng: _spike(request, reply),
-    Kind.LF: lambda _request, reply, _rng: reply[:-1] + b"\n",
+    FaultKind.NOISE: lambda _request, reply, rng: (
+        b"\xff\x00" + _garbage(rng, 6) + reply
+    ),
+    FaultKind.EXTRA: lambda _request, reply, rng: reply + b"\n\x00" + _garbage(rng, 6),
+    FaultKind.ECHO: lambda request, reply, _rng: request + reply,
+    FaultKind.LOSTREPORT: lambda _request, reply, rng: _without_report(reply, rng),
+    FaultKind.ZEROED: lambda _request, reply, _rng: _zeroed(reply),
+    FaultKind.SPIKE: lambda request, reply, _rng: _spike(request, reply),
+    FaultKind.LF: lambda _request, reply, _rng: reply[:-1] + b"\n",
 }
 
 

@@ -66,13 +66,13 @@ class Line:
         self._queue.clear()
 
     def _take_modbus(self, byte: int, now: float) -> None:
-        """Let a byte reach the station that is here instead of a PI30 inverter."""
+        """Pass a byte to the Modbus station that is in place of a PI30 inverter."""
         station = self._simulator.scene.modbus
         if station is not None and (reply := station.take(byte, now)) is not None:
             self._respond(Response(reply), now)
 
     def _overrun(self, data: bytes) -> None:
-        """Deal with bytes that nobody listens to."""
+        """Handle bytes that arrive while the unit does not listen."""
         data = data.lstrip(b"\x00")  # padding of a HID report
         match self._simulator.scene.pace.overrun:
             case Overrun.QUEUED:

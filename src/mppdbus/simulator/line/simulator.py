@@ -9,18 +9,25 @@ from typing import Protocol
 
 from mppdbus.errors import ConfigError
 from mppdbus.protocol.framing import encode_reply
-from mppdbus.simulator.line.faults import GONE_S, SLOW_S, UNHEARD, Fault, Faults, Kind
+from mppdbus.simulator.line.faults import (
+    GONE_S,
+    SLOW_S,
+    UNHEARD,
+    Fault,
+    FaultKind,
+    Faults,
+)
 from mppdbus.simulator.line.speed import Pace, verified
-from mppdbus.simulator.plant.clock import Clock
+from mppdbus.simulator.plant.clock import PlantClock
 from mppdbus.simulator.scene.control import Scene
 from mppdbus.simulator.unit.inverter import SimulatedInverter, plant_for
-from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.profile import UnitProfile
 from mppdbus.simulator.unit.profiles import DEFAULT_PROFILE, PROFILES
 
 _NAK = encode_reply("NAK")
 
 
-class Source(Protocol):
+class Responder(Protocol):
     """Something that answers commands: an inverter made of physics, or a recording."""
 
     def reply(self, command: str) -> bytes | None:
@@ -39,13 +46,13 @@ class Response:
 class Simulator:
     """A source behind a line with faults.
 
-    `scene` turns the plant, the faults and the pace; `source` answers; `bare` answers
-    a request whose checksum is wrong. `respond` is pure but for the time it is given.
+    `scene` controls the plant, the faults and the pace; `source` answers; `bare`
+    answers a request whose checksum is wrong. `respond` is pure: it is given the time.
     """
 
     def __init__(
         self,
-        source: Source,
+        source: Responder,
         scene: Scene,
         *,
         name: str = "recording",
@@ -73,9 +80,9 @@ class Simulator:
         if fault is not None and fault.kind in UNHEARD:
             return self._unheard(fault, request)
         reply = self.source.reply(command)
-        if fault is not None and fault.kind is Kind.WRONG:
+        if fault is not None and fault.kind is FaultKind.WRONG:
             reply = self.source.reply("QMOD" if command != "QMOD" else "QID")
-        if reply is None or (fault is not None and fault.kind is Kind.LOST):
+        if reply is None or (fault is not None and fault.kind is FaultKind.LOST):
             return None
         return self._damaged(fault, request, self._spoiled(request, reply))
 
@@ -85,23 +92,23 @@ class Simulator:
         return None if data is None else Response(data)
 
     def _overslept(self, now: float, deaf_s: float | None) -> bool:
-        """Whether the unit misses this request because the line was quiet long."""
+        """Tell whether the unit misses this request after a long silence."""
         before, self._heard_at = self._heard_at, now
         return deaf_s is not None and before is not None and now - before >= deaf_s
 
     def _spoiled(self, request: bytes, reply: bytes) -> bytes:
-        """Let the firmware's bugs at the reply, and end it as this unit does."""
+        """Return a reply with the firmware's bugs, and ended as this unit ends it."""
         if (firmware := self.scene.firmware) is not None:
             wire = request + b"\r"
-            reply = firmware.spoil_bytes(wire, reply, self.source.reply)
+            reply = firmware.spoil_reply(wire, reply, self.source.reply)
         if reply.endswith(b"\r"):
             return reply[:-1] + self.scene.habits.ends_with
         return reply
 
     def _unheard(self, fault: Fault, request: bytes) -> Response | None:
-        if fault.kind is Kind.SILENCE:
+        if fault.kind is FaultKind.SILENCE:
             return None
-        if fault.kind is Kind.DISCONNECT:
+        if fault.kind is FaultKind.DISCONNECT:
             return Response(gone_s=GONE_S if fault.seconds is None else fault.seconds)
         wire = request + b"\r"
         return Response(self.scene.faults.damage(fault.kind, wire, _NAK))
@@ -110,14 +117,14 @@ class Simulator:
         if fault is None:
             return Response(reply)
         delay = 0.0
-        if fault.kind is Kind.SLOW:
+        if fault.kind is FaultKind.SLOW:
             delay = SLOW_S if fault.seconds is None else fault.seconds
         data = self.scene.faults.damage(fault.kind, request + b"\r", reply)
         return Response(data, delay)
 
 
 def simulate(
-    profile: str | Profile = DEFAULT_PROFILE,
+    profile: str | UnitProfile = DEFAULT_PROFILE,
     *,
     pace: Pace | None = None,
     scene: str = "",
@@ -128,15 +135,15 @@ def simulate(
 
     Raises `ConfigError` for an unknown profile or a line that the scene refuses.
     """
-    row = profile if isinstance(profile, Profile) else find_profile(profile)
+    row = profile if isinstance(profile, UnitProfile) else find_profile(profile)
     unit = SimulatedInverter(plant_for(row), row)
-    simulator = put_on_stage(unit, Clock(speed), pace or Pace(), seed)
+    simulator = build_simulator(unit, PlantClock(speed), pace or Pace(), seed)
     simulator.scene.apply_script(scene)
     return simulator
 
 
-def put_on_stage(
-    unit: SimulatedInverter, clock: Clock, pace: Pace, seed: int
+def build_simulator(
+    unit: SimulatedInverter, clock: PlantClock, pace: Pace, seed: int
 ) -> Simulator:
     """Return a simulator of `unit` on a line of its own, with time by `clock`."""
     faults = Faults(random.Random(seed))  # noqa: S311 - damage, not secrets
@@ -144,7 +151,7 @@ def put_on_stage(
     return Simulator(unit, scene, name=unit.profile.name, bare=unit.bare)
 
 
-def find_profile(name: str) -> Profile:
+def find_profile(name: str) -> UnitProfile:
     """Return the profile called `name`, or raise `ConfigError` with all names."""
     if name not in PROFILES:
         raise ConfigError(f"no profile {name!r}; there are {', '.join(PROFILES)}")

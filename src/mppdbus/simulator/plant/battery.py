@@ -1,4 +1,4 @@
-"""A battery as an inverter meets it: a rest voltage behind a resistance. Pure."""
+"""A battery: a rest voltage behind an internal resistance. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from mppdbus.simulator.unit.settings import Settings
 
 TAIL = 0.02  # of the capacity: the current at which absorption is done
 NEW_BULK_SOC = 95.0  # a floating battery is charged anew below this
-TAPER_SOC = 95.0  # from here on it takes ever less current
+TAPER_SOC = 95.0  # above it the charge current tapers off
 # The premature-float bug, as the AEVA forum (t=4332) takes it apart.
 LOW_CURRENT = 0.2  # of the charge-current setting
 LOW_CURRENT_S = 50.0
 NEAR_BULK_V = 0.5
 
 
-class Chemistry(StrEnum):
+class RestCurve(StrEnum):
     """Which rest-voltage curve."""
 
     LFP = "lfp"
@@ -26,7 +26,7 @@ class Chemistry(StrEnum):
 
 
 class Phase(StrEnum):
-    """Where the charger is."""
+    """The stage of the charger."""
 
     IDLE = "idle"
     BULK = "bulk"
@@ -36,7 +36,7 @@ class Phase(StrEnum):
 
 # (state of charge in %, volts of a 12 V block at rest).
 _CURVES = {
-    Chemistry.LFP: (
+    RestCurve.LFP: (
         (0, 10.0),
         (5, 12.0),
         (10, 12.8),
@@ -45,7 +45,7 @@ _CURVES = {
         (90, 13.35),
         (100, 13.45),
     ),
-    Chemistry.LEAD: (
+    RestCurve.LEAD: (
         (0, 10.4),
         (10, 11.6),
         (20, 11.9),
@@ -57,7 +57,7 @@ _CURVES = {
 
 
 @dataclass(slots=True)
-class Battery:
+class PlantBattery:
     """State of charge in %, currents in A and powers in W, both positive charging.
 
     `ohm` must not be 0.
@@ -67,7 +67,7 @@ class Battery:
     capacity_ah: float = 200.0
     soc: float = 80.0
     ohm: float = 0.02
-    chemistry: Chemistry = Chemistry.LFP
+    chemistry: RestCurve = RestCurve.LFP
     phase: Phase = Phase.BULK
     absorbed_s: float = 0.0
     premature_float: bool = False
@@ -119,7 +119,7 @@ class Battery:
     def pass_time(
         self, settings: Settings, volts: float, amps: float, seconds: float
     ) -> None:
-        """Let `amps` flow at `volts` for `seconds`, and move the charger on."""
+        """Let `amps` flow at `volts` for `seconds`, then find the charger's stage."""
         self.soc += amps * seconds / 36.0 / self.capacity_ah
         self.soc = min(max(self.soc, 0.0), 100.0)
         if self.premature_float:
@@ -135,9 +135,9 @@ class Battery:
     def _float_too_early(
         self, settings: Settings, volts: float, amps: float, seconds: float
     ) -> None:
-        """Float after 50 s of little current, or when the clock that once began ends.
+        """Go to float after 50 s of little current, or when the C.V. time is over.
 
-        Neither asks whether the voltage is there; it is bulk again after a discharge.
+        The voltage is ignored, which is the bug. A discharge starts bulk again.
         """
         if amps <= 0:
             if amps < 0:

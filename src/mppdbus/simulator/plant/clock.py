@@ -1,4 +1,4 @@
-"""How the time of the plants runs; one clock for all units of a set. Pure."""
+"""The time of the simulated plants; all units of a set share one clock. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Clock:
+class PlantClock:
     """Turns readings of any steady clock into seconds of the plants' time."""
 
     speed: float = 1.0

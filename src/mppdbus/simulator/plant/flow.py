@@ -1,4 +1,4 @@
-"""Where the watts go: pure functions from what is there to one balanced flow."""
+"""Balances the power of sun, grid, load and battery. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _LOAD_FIRST = (ChargerPriority.SLB_UCB, ChargerPriority.SLB_UDC)
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
+class PlantFlow:
     """Watts. `battery_w` is positive charging; pv + grid = load + battery + losses."""
 
     pv_w: float = 0.0
@@ -20,7 +20,7 @@ class Flow:
 
     @property
     def losses_w(self) -> float:
-        """What is left over; of a pinned battery also what the pin does not explain."""
+        """The rest; with a pinned battery, also what its values leave unexplained."""
         return self.pv_w + self.grid_w - self.load_w - self.battery_w
 
 
@@ -32,8 +32,10 @@ class Machine:
     own_w: float = 0.0
 
 
-def on_line(machine: Machine, pv_w: float, load_w: float, battery_w: float) -> Flow:
-    """With a grid: it gives what is missing. Solar power nobody takes is not made."""
+def on_line(
+    machine: Machine, pv_w: float, load_w: float, battery_w: float
+) -> PlantFlow:
+    """Return the flow with a grid, which adds what is missing; unused sun is lost."""
     surplus = pv_w - battery_w  # DC watts towards the AC side
     excess = max(surplus - load_w / machine.efficiency, 0.0)
     unused = min(excess, pv_w)
@@ -42,18 +44,18 @@ def on_line(machine: Machine, pv_w: float, load_w: float, battery_w: float) -> F
         grid_w = load_w - surplus * machine.efficiency
     else:
         grid_w = load_w - surplus / machine.efficiency
-    return Flow(pv_w, max(grid_w, 0.0) + machine.own_w, load_w, battery_w)
+    return PlantFlow(pv_w, max(grid_w, 0.0) + machine.own_w, load_w, battery_w)
 
 
 def on_battery(
     machine: Machine, pv_w: float, load_w: float, room_w: float, most_w: float
-) -> Flow:
-    """Without a grid: the battery takes up to `room_w` or gives up to `most_w`."""
+) -> PlantFlow:
+    """Return the flow off grid; the battery takes up to `room_w`, gives `most_w`."""
     own_w = min(machine.own_w, pv_w + most_w)
     load_w = min(load_w, (pv_w + most_w - own_w) * machine.efficiency)
     need = load_w / machine.efficiency + own_w
     pv_w = min(pv_w, need + room_w)
-    return Flow(pv_w, 0.0, load_w, pv_w - need)
+    return PlantFlow(pv_w, 0.0, load_w, pv_w - need)
 
 
 def charge_on_line(

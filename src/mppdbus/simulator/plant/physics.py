@@ -1,14 +1,14 @@
-"""The plant: battery, sun, load and grid around one inverter. Pure: `step` is time."""
+"""The plant: battery, sun, load and grid around one inverter. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, date, datetime, timedelta
 
-from mppdbus.simulator.plant.battery import Battery, Phase
+from mppdbus.simulator.plant.battery import Phase, PlantBattery
 from mppdbus.simulator.plant.flow import (
-    Flow,
     Machine,
+    PlantFlow,
     charge_on_line,
     on_battery,
     on_line,
@@ -28,7 +28,7 @@ PV_V = 320.0  # V of a tracker in the light, unless the unit is made for less
 
 
 @dataclass(slots=True)
-class Energy:
+class EnergySums:
     """Sums since the start, Wh; charge and discharge apart."""
 
     pv_wh: float = 0.0
@@ -38,7 +38,7 @@ class Energy:
     battery_out_wh: float = 0.0
     losses_wh: float = 0.0
 
-    def add(self, flow: Flow, hours: float) -> None:
+    def add(self, flow: PlantFlow, hours: float) -> None:
         """Let `flow` last for `hours`."""
         self.pv_wh += flow.pv_w * hours
         self.load_wh += flow.load_w * hours
@@ -50,7 +50,7 @@ class Energy:
 
 @dataclass(slots=True)
 class Pins:
-    """What somebody holds fast, against physics; None follows physics."""
+    """Values that are fixed by hand, against physics; None follows physics."""
 
     mode: str | None = None
     battery: tuple[float, float] | None = None  # V, A positive charging
@@ -68,7 +68,7 @@ class Plant:
         self,
         settings: Settings | None = None,
         *,
-        battery: Battery | None = None,
+        battery: PlantBattery | None = None,
         machine: Machine | None = None,
         rated_w: float = 5000.0,
         rated_va: float = 5000.0,
@@ -78,7 +78,7 @@ class Plant:
     ) -> None:
         self.settings = settings or Settings()
         self.light_v = light_v
-        self.battery = battery or Battery()
+        self.battery = battery or PlantBattery()
         self.machine = machine or Machine()
         self.rated_w, self.rated_va = rated_w, rated_va
         volts = self.settings.output_v
@@ -86,20 +86,22 @@ class Plant:
         self.load = Load()
         self.sun = Sun(watts=[800.0] * trackers)
         self.pins = Pins()
-        self.powered = True  # else it is dark, and answers nothing
+        self.powered = True  # else it answers nothing
         self.output_on = True
         self.fault_code = 0
-        self.acts_after_s = 0.0  # a new priority is read back at once, and acts then
+        self.acts_after_s = (
+            0.0  # a new priority reads back at once and acts so much later
+        )
         self.acting = self._priorities
         self._acts_at: float | None = None
         self.elapsed_s = 0.0
         self.forced_warnings: dict[int, bool] = {}
         self.clock = clock
-        self.energy = Energy()
-        self.history: dict[date, Energy] = {}
+        self.energy = EnergySums()
+        self.history: dict[date, EnergySums] = {}
         self.temperature_c = AMBIENT_C
         self.mode = "L"
-        self.flow = Flow()
+        self.flow = PlantFlow()
         self.pv_w = [0.0] * trackers
         self.battery_v = self.battery.rest_v
         self.battery_a = 0.0
@@ -189,18 +191,18 @@ class Plant:
         self.settle()
 
     def follow(self, other: Plant) -> None:
-        """Take over what another plant has made of the battery's voltage."""
+        """Take over what another plant has concluded from the battery's voltage."""
         self._spent, self._on_battery = other._spent, other._on_battery
 
     def choose(self) -> None:
-        """Find the mode, by the priorities that act by now."""
+        """Find the mode, by the priorities that act now."""
         self._let_priorities_act()
         self.mode = self._choose_mode()
         if self.pins.temperature_c is not None:
             self.temperature_c = self.pins.temperature_c
 
-    def take(self, flow: Flow) -> None:
-        """Make `flow` the one that runs; the trackers share its solar part."""
+    def take(self, flow: PlantFlow) -> None:
+        """Make `flow` the present one; the trackers share its solar part."""
         self.flow = flow
         offered = sum(self.available)
         used = flow.pv_w / offered if offered > 0 else 0.0
@@ -252,10 +254,10 @@ class Plant:
         return held | {"flags": "".join(sorted(self.settings.flags))}
 
     def account(self, seconds: float) -> None:
-        """Let the flow last for one short span, all but the battery's part."""
+        """Let one short span pass for all but the battery."""
         hours = seconds / 3600
         self.energy.add(self.flow, hours)
-        day = self.history.setdefault(self.clock.date(), Energy())
+        day = self.history.setdefault(self.clock.date(), EnergySums())
         day.add(self.flow, hours)
         goal = AMBIENT_C + HOT_C * self.flow.load_w / self.rated_w
         share = min(seconds / WARM_UP_S, 1.0)
@@ -264,7 +266,7 @@ class Plant:
         self.elapsed_s += seconds
 
     def _advance(self, seconds: float) -> None:
-        """Let one short span pass, with the flow that its beginning has."""
+        """Let one short span pass, with the flow at its beginning."""
         self.account(seconds)
         self.battery.pass_time(self.settings, self.battery_v, self.battery_a, seconds)
         self.settle()
@@ -305,7 +307,7 @@ class Plant:
         return self.grid_usable or sum(self.available) > 0
 
     def _watch_battery(self) -> None:
-        """Follow the voltage through its thresholds: cut-off, to grid, back again."""
+        """Compare the voltage with its thresholds: cut-off, to grid, to battery."""
         settings, volts = self.settings, self.battery_v
         empty = self.battery.soc <= 0 and self.pins.battery is None
         if volts < settings.cutoff_v or empty:
@@ -319,17 +321,17 @@ class Plant:
         elif full if back == 0 else volts >= back:
             self._on_battery = True
 
-    def flow_now(self) -> Flow:
+    def flow_now(self) -> PlantFlow:
         """Return the flow in this mode."""
         if self.mode in DEAD_MODES:
-            return Flow()
+            return PlantFlow()
         pv_w, pinned = sum(self.available), self.pins.battery
         load_w = 0.0 if self.mode in CHARGE_MODES else self.demand_w
         if self.mode in BATTERY_MODES or not self.grid_usable:
             if self.mode in LINE_MODES:
                 load_w = 0.0
             if pinned is not None:
-                return Flow(pv_w, 0.0, load_w, pinned[0] * pinned[1])
+                return PlantFlow(pv_w, 0.0, load_w, pinned[0] * pinned[1])
             room = self.room_w(self.settings.max_charge_a)
             most = self.battery.most_watts_out
             return on_battery(self.machine, pv_w, load_w, room, most)
@@ -341,7 +343,7 @@ class Plant:
         """Return the watts that the battery takes from this unit now."""
         return self.battery.room_w(self.settings, most_amps)
 
-    def _line_flow(self, pv_w: float, load_w: float) -> Flow:
+    def _line_flow(self, pv_w: float, load_w: float) -> PlantFlow:
         output, charger = self.acting
         settings = replace(
             self.settings, output_priority=output, charger_priority=charger

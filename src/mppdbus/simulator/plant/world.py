@@ -20,7 +20,7 @@ class Grid:
     nominal_v: float = 230.0
 
     def usable(self, input_range: int) -> bool:
-        """Tell whether an inverter would take it; one for 120 V takes half as much."""
+        """Tell whether an inverter accepts it; one for 120 V has half these limits."""
         low, high = _ACCEPTED[input_range]
         volts = self.volts if self.nominal_v > LOW_VOLTAGE else 2 * self.volts
         return self.on and low <= volts <= high and 40.0 <= self.hz <= 65.0
@@ -28,7 +28,7 @@ class Grid:
 
 @dataclass(slots=True)
 class Load:
-    """What is plugged in; the VA follow from a power factor unless given."""
+    """The load; its VA follow from the power factor unless given."""
 
     watts: float = 500.0
     va: float | None = None

@@ -1,4 +1,4 @@
-"""A hidraw device that is none: reports of 8 bytes over a pair of sockets."""
+"""A stand-in for a hidraw device: reports of 8 bytes over a pair of sockets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scene: all that somebody may turn while a simulator runs, and its language.
+"""The scene: what can be changed while a simulator runs, and the control language.
 
 One line, one command, one answer: "ok …" or "error: …". Pure.
 """
@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mppdbus.errors import ConfigError
-from mppdbus.simulator.line.faults import Faults, Kind, arm
+from mppdbus.simulator.line.faults import FaultKind, Faults, arm
 from mppdbus.simulator.line.speed import Pace
-from mppdbus.simulator.plant.clock import Clock
+from mppdbus.simulator.plant.clock import PlantClock
 from mppdbus.simulator.plant.physics import MODES, Plant
-from mppdbus.simulator.scene.words import number, switch
+from mppdbus.simulator.scene.arguments import number, switch
 from mppdbus.simulator.unit.bugs import BUGS
-from mppdbus.simulator.unit.firmware import Firmware
+from mppdbus.simulator.unit.firmware import SimulatedFirmware
 from mppdbus.simulator.unit.modbus import ModbusStation
 from mppdbus.simulator.unit.profile import Habits
 from mppdbus.simulator.unit.setters import obey
@@ -42,9 +42,9 @@ class Scene:
     plant: Plant | None
     faults: Faults = field(default_factory=Faults)
     pace: Pace = field(default_factory=Pace)
-    clock: Clock = field(default_factory=Clock)
-    firmware: Firmware | None = None
-    modbus: ModbusStation | None = None  # who is here instead, silent to PI30
+    clock: PlantClock = field(default_factory=PlantClock)
+    firmware: SimulatedFirmware | None = None
+    modbus: ModbusStation | None = None  # a Modbus unit in place of it, silent to PI30
     quitting: bool = False
     requests: Counter[str] = field(default_factory=Counter)
 
@@ -57,7 +57,7 @@ class Scene:
 
     @property
     def habits(self) -> Habits:
-        """The manners on the line that hold now."""
+        """How the unit behaves on the line at present."""
         return Habits() if self.firmware is None else self.firmware.profile.habits
 
     @property
@@ -76,7 +76,7 @@ class Scene:
         return self.physics.truth()
 
     def apply(self, line: str) -> str:
-        """Obey one control line and say what came of it; never raises."""
+        """Obey one control line and return the answer; never raises."""
         name, *words = line.split() or [""]
         command = COMMANDS.get(name)
         if command is None:
@@ -99,8 +99,8 @@ class Scene:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """One word of the language."""
+class ControlCommand:
+    """One command of the language."""
 
     usage: str
     act: Callable[[Scene, list[str]], str]
@@ -237,9 +237,9 @@ def _fault(scene: Scene, words: list[str]) -> str:
         plant.fault_code = int(number(words[0], 0, 99))
         plant.settle()
         return f"fault code {plant.fault_code:02d}"
-    if words[0] not in list(Kind):
-        raise ConfigError(f"{words[0]} is none of {' '.join(Kind)}")
-    return arm(scene.faults, Kind(words[0]), words[1:])
+    if words[0] not in list(FaultKind):
+        raise ConfigError(f"{words[0]} is none of {' '.join(FaultKind)}")
+    return arm(scene.faults, FaultKind(words[0]), words[1:])
 
 
 def _power(scene: Scene, words: list[str]) -> str:
@@ -342,45 +342,49 @@ def _quit(scene: Scene, _words: list[str]) -> str:
 COMMANDS = {
     command.usage.split()[0]: command
     for command in (
-        Command("grid on|off [VOLTS [HERTZ]]", _grid, most=3),
-        Command("pv WATTS…, or pv curve [PEAK…], one a tracker", _pv, most=4),
-        Command("day curve [PEAK…]", _day, most=4),
-        Command("load WATTS [VA]", _load, most=2),
-        Command(
+        ControlCommand("grid on|off [VOLTS [HERTZ]]", _grid, most=3),
+        ControlCommand("pv WATTS…, or pv curve [PEAK…], one a tracker", _pv, most=4),
+        ControlCommand("day curve [PEAK…]", _day, most=4),
+        ControlCommand("load WATTS [VA]", _load, most=2),
+        ControlCommand(
             "battery VOLTS AMPS, or battery auto (charging is positive)",
             _battery,
             most=2,
         ),
-        Command("soc PERCENT", _soc),
-        Command("time HH:MM", _time),
-        Command("temperature CELSIUS|auto", _temperature),
-        Command("losses EFFICIENCY [OWN_WATTS]", _losses, most=2),
-        Command(f"mode auto|{'|'.join(MODES)}", _mode),
-        Command("output on|off", _output),
-        Command("panel SETTER (such as POP02, set with its own buttons)", _panel),
-        Command("warn BIT on|off|auto", _warn, least=2, most=2),
-        Command(
+        ControlCommand("soc PERCENT", _soc),
+        ControlCommand("time HH:MM", _time),
+        ControlCommand("temperature CELSIUS|auto", _temperature),
+        ControlCommand("losses EFFICIENCY [OWN_WATTS]", _losses, most=2),
+        ControlCommand(f"mode auto|{'|'.join(MODES)}", _mode),
+        ControlCommand("output on|off", _output),
+        ControlCommand(
+            "panel SETTER (such as POP02, set with its own buttons)", _panel
+        ),
+        ControlCommand("warn BIT on|off|auto", _warn, least=2, most=2),
+        ControlCommand(
             "fault CODE (0 clears it), or "
             "fault KIND [COUNT|PERCENT%|forever] [COMMAND] [SECONDSs], "
-            f"or fault off, which clears the line (kinds: {' '.join(Kind)})",
+            f"or fault off, which clears the line (kinds: {' '.join(FaultKind)})",
             _fault,
             most=4,
         ),
-        Command("power on|off", _power),
-        Command("modbus STATION|off (a unit that speaks Modbus RTU only)", _modbus),
-        Command("legs PERCENT (of the load on L1, split phase)", _legs),
-        Command("bug NAME on|off", _bug, least=2, most=2),
-        Command("bugs", _bugs, least=0, most=0),
-        Command(f"scene {'|'.join(SCENES)}", _scene),
-        Command("speed FACTOR", _speed),
-        Command("pause", _pause, least=0, most=0),
-        Command("resume", _resume, least=0, most=0),
-        Command("step SECONDS", _step),
-        Command("truth", _truth, least=0, most=0),
-        Command("requests [clear]", _requests, least=0),
-        Command("think SECONDS", _think),
-        Command("baud BAUD|unpaced", _baud),
-        Command("help", _help, least=0, most=0),
-        Command("quit", _quit, least=0, most=0),
+        ControlCommand("power on|off", _power),
+        ControlCommand(
+            "modbus STATION|off (a unit that speaks Modbus RTU only)", _modbus
+        ),
+        ControlCommand("legs PERCENT (of the load on L1, split phase)", _legs),
+        ControlCommand("bug NAME on|off", _bug, least=2, most=2),
+        ControlCommand("bugs", _bugs, least=0, most=0),
+        ControlCommand(f"scene {'|'.join(SCENES)}", _scene),
+        ControlCommand("speed FACTOR", _speed),
+        ControlCommand("pause", _pause, least=0, most=0),
+        ControlCommand("resume", _resume, least=0, most=0),
+        ControlCommand("step SECONDS", _step),
+        ControlCommand("truth", _truth, least=0, most=0),
+        ControlCommand("requests [clear]", _requests, least=0),
+        ControlCommand("think SECONDS", _think),
+        ControlCommand("baud BAUD|unpaced", _baud),
+        ControlCommand("help", _help, least=0, most=0),
+        ControlCommand("quit", _quit, least=0, most=0),
     )
 }

@@ -14,8 +14,8 @@ from typing import Protocol
 from mppdbus.errors import ConfigError
 
 
-class Stage(Protocol):
-    """What obeys control lines: the scene of a unit, or of a set."""
+class ControlledScene(Protocol):
+    """The scene of a unit or of a set, as far as it obeys control lines."""
 
     @property
     def quitting(self) -> bool:
@@ -30,7 +30,7 @@ class Stage(Protocol):
 
 @asynccontextmanager
 async def serve_control(
-    scene: Stage, address: str, stop: Callable[[], None]
+    scene: ControlledScene, address: str, stop: Callable[[], None]
 ) -> AsyncIterator[str]:
     """Serve `scene` at "unix:PATH" or "HOST:PORT"; yields the real address.
 
@@ -72,7 +72,7 @@ async def _listen(talk: _Talk, address: str) -> tuple[asyncio.Server, str]:
 
 
 async def _talk(
-    scene: Stage,
+    scene: ControlledScene,
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
     stop: Callable[[], None],
@@ -86,7 +86,9 @@ async def _talk(
                 stop()
 
 
-def listen_on_stdin(scene: Stage, stop: Callable[[], None]) -> Callable[[], None]:
+def listen_on_stdin(
+    scene: ControlledScene, stop: Callable[[], None]
+) -> Callable[[], None]:
     """Obey lines from stdin, where that can be waited for; returns how to end it.
 
     A background job of a terminal must not read it, or the shell would stop it; and
@@ -127,7 +129,7 @@ def parse_address(text: str) -> tuple[str, int]:
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-def _obey(scene: Stage, line: bytes) -> str:
+def _obey(scene: ControlledScene, line: bytes) -> str:
     scene.catch_up(asyncio.get_running_loop().time())
     return scene.apply(line.decode("utf-8", "replace"))
 

@@ -1,4 +1,4 @@
-"""Sets of units: parallel, three phases, two legs. From a word to simulators."""
+"""Simulators of sets: parallel, three phases, two legs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from mppdbus.errors import ConfigError
-from mppdbus.simulator.line.simulator import Simulator, find_profile, put_on_stage
+from mppdbus.simulator.line.simulator import Simulator, build_simulator, find_profile
 from mppdbus.simulator.line.speed import Pace
-from mppdbus.simulator.plant.clock import Clock
-from mppdbus.simulator.plant.site import Member, Site
+from mppdbus.simulator.plant.clock import PlantClock
+from mppdbus.simulator.plant.plant_set import PlantSet, SetPlant
+from mppdbus.simulator.scene.arguments import number
 from mppdbus.simulator.scene.control import COMMANDS, MAX_WATTS, SCENES, Scene
-from mppdbus.simulator.scene.words import number
 from mppdbus.simulator.unit.inverter import SimulatedInverter, battery_for, fit
-from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.profile import UnitProfile
 from mppdbus.simulator.unit.profiles import PROFILES
 
 MOST_UNITS = 9  # what QPIRI calls the largest set
@@ -23,15 +23,15 @@ USAGE = "3, or L1,L2,L3, or L1,L2 for two legs of 120/240 V"
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
-    """The simulators of a set, and the scene that turns them all."""
+class SimulatedSet:
+    """The simulators of a set, and the scene that controls them all."""
 
     simulators: tuple[Simulator, ...]
     scene: SetScene
 
     @property
     def name(self) -> str:
-        """How many of what."""
+        """How many units of which profile."""
         return f"{len(self.simulators)} × {self.simulators[0].name}"
 
 
@@ -54,39 +54,39 @@ def parse_set(text: str) -> tuple[str, ...]:
 
 
 def simulate_set(
-    profile: str | Profile,
+    profile: str | UnitProfile,
     labels: Sequence[str],
     *,
     pace: Pace | None = None,
     scene: str = "",
     seed: int = 0,
     speed: float = 1.0,
-) -> Fleet:
+) -> SimulatedSet:
     """Build a set of `profile`, a unit for each label (see `parse_set`).
 
     Raises `ConfigError` for a profile that cannot, or a line that the scene refuses.
     """
-    row = profile if isinstance(profile, Profile) else find_profile(profile)
+    row = profile if isinstance(profile, UnitProfile) else find_profile(profile)
     _check(row, labels)
     members = [_member(row, label) for label in labels]
-    site = Site(members)
+    plants = PlantSet(members)
     rows = [
         replace(row, serial=_serial(row.serial, number))
         for number in range(len(labels))
     ]
-    crew = [SimulatedInverter(m, r) for m, r in zip(members, rows, strict=True)]
-    clock = Clock(speed)
+    units = [SimulatedInverter(m, r) for m, r in zip(members, rows, strict=True)]
+    clock = PlantClock(speed)
     simulators = []
-    for place, unit in enumerate(crew):
-        unit.crew = crew
+    for place, unit in enumerate(units):
+        unit.units = units
         own = replace(pace) if pace else Pace()
-        simulators.append(put_on_stage(unit, clock, own, seed + place))
-    stage = SetScene(site, [simulator.scene for simulator in simulators], crew)
-    stage.apply_script(scene)
-    return Fleet(tuple(simulators), stage)
+        simulators.append(build_simulator(unit, clock, own, seed + place))
+    whole = SetScene(plants, [simulator.scene for simulator in simulators], units)
+    whole.apply_script(scene)
+    return SimulatedSet(tuple(simulators), whole)
 
 
-def _check(row: Profile, labels: Sequence[str]) -> None:
+def _check(row: UnitProfile, labels: Sequence[str]) -> None:
     if "QPGS" not in row.queries:
         able = [name for name, other in PROFILES.items() if "QPGS" in other.queries]
         raise ConfigError(f"{row.name} works alone; for sets take {', '.join(able)}")
@@ -98,8 +98,8 @@ def _check(row: Profile, labels: Sequence[str]) -> None:
             )
 
 
-def _member(row: Profile, label: str) -> Member:
-    member = Member(
+def _member(row: UnitProfile, label: str) -> SetPlant:
+    member = SetPlant(
         replace(row.settings, output_mode=row.output_modes[label]),
         battery=battery_for(row),
         rated_w=row.rated_w,
@@ -120,11 +120,14 @@ class SetScene:
     """The control language for a set: a line for all, or "unit N LINE" for one."""
 
     def __init__(
-        self, site: Site, scenes: Sequence[Scene], crew: Sequence[SimulatedInverter]
+        self,
+        plants: PlantSet,
+        scenes: Sequence[Scene],
+        units: Sequence[SimulatedInverter],
     ) -> None:
-        self.site = site
+        self.plants = plants
         self.scenes = tuple(scenes)
-        self._crew = tuple(crew)
+        self._units = tuple(units)
 
     @property
     def quitting(self) -> bool:
@@ -136,7 +139,7 @@ class SetScene:
         self.scenes[0].catch_up(now)
 
     def apply(self, line: str) -> str:
-        """Obey one control line and say what came of it; never raises."""
+        """Obey one control line and return the answer; never raises."""
         name, *words = line.split() or [""]
         act = _OF_THE_SET.get(name)
         if act is None:
@@ -155,7 +158,7 @@ class SetScene:
                 raise ConfigError(answer.removeprefix("error: "))
 
     def truth(self) -> dict[str, object]:
-        """Return what is true of each unit, and of all together."""
+        """Return the true values of each unit, and of all together."""
         units = [
             {
                 "number": number,
@@ -165,10 +168,10 @@ class SetScene:
             }
             | member.truth()
             for number, (unit, member) in enumerate(
-                zip(self._crew, self.site.members, strict=True), 1
+                zip(self._units, self.plants.members, strict=True), 1
             )
         ]
-        return {"total": self.site.truth(), "units": units}
+        return {"total": self.plants.truth(), "units": units}
 
     def _for_all(self, name: str, line: str) -> str:
         if name in _ONCE:
@@ -196,21 +199,21 @@ def _load(scene: SetScene, words: list[str]) -> str:
     watts = number(words[0], 0, MAX_WATTS)
     va = number(words[1], 0, MAX_WATTS) if words[1:] else None
     count = len(scene.scenes)
-    for member in scene.site.members:
+    for member in scene.plants.members:
         member.load.watts = watts / count
         member.load.va = None if va is None else va / count
-    scene.site.settle()
+    scene.plants.settle()
     return f"load {watts:g} W"
 
 
 def _battery(scene: SetScene, words: list[str]) -> str:
     if words == ["auto"]:
-        scene.site.pin = None
+        scene.plants.pin = None
     else:
         volts, amps = words
-        scene.site.pin = number(volts, 0, 1000), number(amps, -1e4, 1e4)
-    scene.site.settle()
-    scene.site.settle()  # the modes follow the voltage that the first one found
+        scene.plants.pin = number(volts, 0, 1000), number(amps, -1e4, 1e4)
+    scene.plants.settle()
+    scene.plants.settle()  # the modes follow the voltage that the first one found
     return f"battery {' '.join(words)}"
 
 

@@ -1,4 +1,4 @@
-"""Tables: faults of real firmware, on demand, with where each was met.
+"""Tables: bugs of real firmware, on demand, with where each was seen.
 
 A source is a recorded frame ("f" and a number), or a repository and its issue.
 """
@@ -17,8 +17,8 @@ REFUSED = encode_reply("NAK")
 
 
 @dataclass(slots=True)
-class Words:
-    """A payload on its way out; `memory` is the bug's own, empty when it starts."""
+class OutgoingPayload:
+    """A payload that a bug may change; `memory` is the bug's own, empty at first."""
 
     command: str
     payload: str
@@ -41,8 +41,8 @@ class Words:
 
 
 @dataclass(slots=True)
-class Bytes:
-    """A reply on its way out; `ask` gives the payload of any other query."""
+class OutgoingReply:
+    """A reply that a bug may change; `ask` gives the reply to any other query."""
 
     request: bytes
     reply: bytes
@@ -64,11 +64,11 @@ class Bug:
     about: str
     source: str
     traits: Mapping[str, object] = field(default_factory=dict)
-    says: Callable[[Words], str] | None = None
-    sends: Callable[[Bytes], bytes] | None = None
+    says: Callable[[OutgoingPayload], str] | None = None
+    sends: Callable[[OutgoingReply], bytes] | None = None
 
 
-def _stuck_totals(words: Words) -> str:
+def _stuck_totals(words: OutgoingPayload) -> str:
     if not words.command.startswith("QPGS"):
         return words.payload
     split = words.payload.split(" ")
@@ -77,10 +77,10 @@ def _stuck_totals(words: Words) -> str:
     return words.replaced(dict(enumerate(kept, 16)))
 
 
-def _flicker(volts: float) -> Callable[[Words], str]:
+def _flicker(volts: float) -> Callable[[OutgoingPayload], str]:
     """Every other frame shows `volts` while the output is off."""
 
-    def say(words: Words) -> str:
+    def say(words: OutgoingPayload) -> str:
         field_number = {"QPIGS": 9, "QPGS0": 12}.get(words.command)
         if field_number is None or words.plant.mode not in CHARGE_MODES:
             return words.payload
@@ -92,7 +92,7 @@ def _flicker(volts: float) -> Callable[[Words], str]:
     return say
 
 
-def _wrong_ratings(words: Words) -> str:
+def _wrong_ratings(words: OutgoingPayload) -> str:
     if words.command != "QPIRI":
         return words.payload
     split = words.payload.split(" ")
@@ -101,7 +101,7 @@ def _wrong_ratings(words: Words) -> str:
     return words.replaced({2: amps[0], 5: amps[1], 6: powers[0], 7: powers[1]})
 
 
-def _volts_per_block(words: Words) -> str:
+def _volts_per_block(words: OutgoingPayload) -> str:
     if words.command != "QPIRI":
         return words.payload
     split = words.payload.split(" ")
@@ -114,40 +114,40 @@ def _volts_per_block(words: Words) -> str:
     )
 
 
-def _padded(words: Words) -> str:
+def _padded(words: OutgoingPayload) -> str:
     if words.command != "Q1":
         return words.payload
     first = words.payload.split(" ", 1)[0]
     return words.replaced({1: f"{int(first):>{len(first)}d}"})
 
 
-def _echo(wire: Bytes) -> bytes:
+def _echo(wire: OutgoingReply) -> bytes:
     return wire.request + wire.reply
 
 
-def _bare_nak(wire: Bytes) -> bytes:
+def _bare_nak(wire: OutgoingReply) -> bytes:
     return b"(NAK\r" if wire.reply == REFUSED else wire.reply
 
 
-def _zero_as_one(wire: Bytes) -> bytes:
+def _zero_as_one(wire: OutgoingReply) -> bytes:
     crc = wire.reply[-3:-1].replace(b"\x00", b"\x01")
     return wire.reply[:-3] + crc + wire.reply[-1:]
 
 
-def _lost_report(wire: Bytes) -> bytes:
+def _lost_report(wire: OutgoingReply) -> bytes:
     if len(wire.reply) < 4 * REPORT or not wire.every(5):
         return wire.reply
     return wire.reply[: 2 * REPORT] + wire.reply[3 * REPORT :]
 
 
-def _foreign(wire: Bytes) -> bytes:
+def _foreign(wire: OutgoingReply) -> bytes:
     if not wire.every(3):
         return wire.reply
     other = "QMOD" if not wire.request.startswith(b"QMOD") else "QPIWS"
     return (wire.ask(other) or b"") + wire.reply
 
 
-def _first_bytes_lost(wire: Bytes) -> bytes:
+def _first_bytes_lost(wire: OutgoingReply) -> bytes:
     return b"\xff" + wire.reply if wire.every(4) else wire.reply
 
 

@@ -1,4 +1,4 @@
-"""A personality and the bugs that are switched on: what the unit is at the moment."""
+"""A profile, and the bugs that are switched on at the moment."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any
 
 from mppdbus.errors import ConfigError
 from mppdbus.simulator.plant.physics import Plant
-from mppdbus.simulator.unit.bugs import BUGS, Bytes, Words
-from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.bugs import BUGS, OutgoingPayload, OutgoingReply
+from mppdbus.simulator.unit.profile import UnitProfile
 
 
-class Firmware:
-    """A profile that bugs can change while the unit runs.
+class SimulatedFirmware:
+    """A profile that bugs change while the unit runs.
 
-    `profile` is what holds now; `plant` is told of what acts on physics.
+    `profile` is the present one; bugs that act on physics change `plant`.
     """
 
-    def __init__(self, row: Profile, plant: Plant) -> None:
+    def __init__(self, row: UnitProfile, plant: Plant) -> None:
         self._row = row
         self._plant = plant
         self._memories: dict[str, dict[str, object]] = {}
@@ -39,20 +39,20 @@ class Firmware:
             self._memories[name] = {}
         self._settle()
 
-    def spoil_words(self, command: str, payload: str) -> str:
-        """Return what is said in place of `payload`."""
+    def spoil_payload(self, command: str, payload: str) -> str:
+        """Return a payload with the bugs applied."""
         for name, memory in self._memories.items():
             if say := BUGS[name].says:
-                payload = say(Words(command, payload, self._plant, memory))
+                payload = say(OutgoingPayload(command, payload, self._plant, memory))
         return payload
 
-    def spoil_bytes(
+    def spoil_reply(
         self, request: bytes, reply: bytes, ask: Callable[[str], bytes | None]
     ) -> bytes:
-        """Return what is sent in place of `reply`."""
+        """Return the bytes of a reply with the bugs applied."""
         for name, memory in self._memories.items():
             if send := BUGS[name].sends:
-                reply = send(Bytes(request, reply, memory, ask))
+                reply = send(OutgoingReply(request, reply, memory, ask))
         return reply
 
     def _settle(self) -> None:

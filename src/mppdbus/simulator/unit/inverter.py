@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import date
 
 from mppdbus.protocol.framing import encode_reply
-from mppdbus.simulator.plant.battery import Battery
+from mppdbus.simulator.plant.battery import PlantBattery
 from mppdbus.simulator.plant.physics import Plant
 from mppdbus.simulator.unit import replies, replies_charge, replies_parallel
-from mppdbus.simulator.unit.firmware import Firmware
-from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.firmware import SimulatedFirmware
+from mppdbus.simulator.unit.profile import UnitProfile
 from mppdbus.simulator.unit.profiles import DEFAULT_PROFILE, PROFILES
-from mppdbus.simulator.unit.replies_parallel import Slot
+from mppdbus.simulator.unit.replies_parallel import SetUnit
 from mppdbus.simulator.unit.setters import obey
 
 _DATED = re.compile(r"(Q[EL][YMD])(\d{4}|\d{6}|\d{8})")
@@ -23,7 +23,7 @@ _NUMBERED = re.compile(r"(QPGS|QP2GS)(\d)")
 _ALONE, _SLAVE, _MASTER = 0, 1, 2  # Q1's word for the role in a set
 
 
-def plant_for(profile: Profile) -> Plant:
+def plant_for(profile: UnitProfile) -> Plant:
     """Return a plant of the size that `profile` is made for."""
     plant = Plant(
         replace(profile.settings),
@@ -37,13 +37,15 @@ def plant_for(profile: Profile) -> Plant:
     return plant
 
 
-def battery_for(profile: Profile) -> Battery:
+def battery_for(profile: UnitProfile) -> PlantBattery:
     """Return a battery of the voltage that `profile` is made for."""
-    return Battery(nominal_v=profile.battery_v, ohm=0.02 * profile.battery_v / 48.0)
+    return PlantBattery(
+        nominal_v=profile.battery_v, ohm=0.02 * profile.battery_v / 48.0
+    )
 
 
-def fit(plant: Plant, profile: Profile) -> None:
-    """Give a new plant what its personality begins with."""
+def fit(plant: Plant, profile: UnitProfile) -> None:
+    """Share the load of a new plant between the legs of its output."""
     plant.load.first_leg = 1.0 / profile.legs
 
 
@@ -51,26 +53,26 @@ class SimulatedInverter:
     """One personality over one plant; `crew` are all units of its set, itself too."""
 
     def __init__(
-        self, plant: Plant | None = None, profile: Profile | None = None
+        self, plant: Plant | None = None, profile: UnitProfile | None = None
     ) -> None:
         row = profile or PROFILES[DEFAULT_PROFILE]
         self.plant = plant or plant_for(row)
-        self.firmware = Firmware(row, self.plant)
+        self.firmware = SimulatedFirmware(row, self.plant)
         self.serial = row.serial
-        self.crew: list[SimulatedInverter] = [self]
+        self.units: list[SimulatedInverter] = [self]
         self.writes: list[str] = []  # setters that were obeyed, oldest first
         self._changed = False
         self._queries = self._table()
 
     @property
-    def profile(self) -> Profile:
-        """What the unit is at the moment, bugs included."""
+    def profile(self) -> UnitProfile:
+        """The profile at present, bugs included."""
         return self.firmware.profile
 
     @property
-    def slot(self) -> Slot:
+    def slot(self) -> SetUnit:
         """This unit as the others see it."""
-        return Slot(self.plant, self.profile, self.serial)
+        return SetUnit(self.plant, self.profile, self.serial)
 
     def answer(self, command: str) -> str | None:
         """Return the payload that answers `command`; None is silence."""
@@ -79,7 +81,7 @@ class SimulatedInverter:
         payload = self._answer(command)
         if payload is None or not command.startswith("Q") or payload == "NAK":
             return payload
-        return self.firmware.spoil_words(command, payload)
+        return self.firmware.spoil_payload(command, payload)
 
     def reply(self, command: str) -> bytes | None:
         """Return the framed answer to `command`; None is silence."""
@@ -107,7 +109,7 @@ class SimulatedInverter:
         profile = self.profile
         if command == "QID" and "QID" in profile.fixed:
             return self.serial
-        if command == "QSID" and "QSID" in profile.fixed and len(self.crew) > 1:
+        if command == "QSID" and "QSID" in profile.fixed and len(self.units) > 1:
             return f"{len(self.serial):02d}{self.serial:0<20}"
         if command in profile.fixed:
             return profile.fixed[command]
@@ -120,7 +122,7 @@ class SimulatedInverter:
 
     def _set(self, command: str) -> str | None:
         """Obey a setter, which may name another unit of the set."""
-        plants = [unit.plant for unit in self.crew]
+        plants = [unit.plant for unit in self.units]
         before = replace(self.plant.settings)
         if not obey(command, self.plant, self.profile, plants):
             return self.profile.refusal
@@ -170,8 +172,8 @@ class SimulatedInverter:
         return replies.qpigs(self.plant, self.profile, changed=changed)
 
     def _role(self) -> int:
-        running = [unit for unit in self.crew if unit.plant.powered]
-        if len(self.crew) == 1:
+        running = [unit for unit in self.units if unit.plant.powered]
+        if len(self.units) == 1:
             return _ALONE
         return _MASTER if running and running[0] is self else _SLAVE
 
@@ -186,12 +188,12 @@ class SimulatedInverter:
 
     def _of_the_set(self, query: str, number: int) -> str | None:
         """Answer QPGSn and QP2GSn; n is the number of a unit, from 0."""
-        unit = self.crew[number] if number < len(self.crew) else None
+        unit = self.units[number] if number < len(self.units) else None
         slot = unit.slot if unit is not None and unit.plant.powered else None
         if query == "QP2GS":
             return None if slot is None else replies_parallel.qp2gs(slot, number)
-        present = [unit.slot for unit in self.crew if unit.plant.powered]
-        exists = "1" if len(self.crew) > 1 else self.profile.alone
+        present = [unit.slot for unit in self.units if unit.plant.powered]
+        exists = "1" if len(self.units) > 1 else self.profile.alone
         return replies_parallel.qpgs(self.slot, slot, present, exists)
 
     def _energy_of(self, query: str, digits: str) -> str | None:

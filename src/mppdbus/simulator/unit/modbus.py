@@ -1,4 +1,4 @@
-"""A look-alike that speaks Modbus RTU: silent to PI30, true to its own rules. Pure."""
+"""An inverter of another make that speaks Modbus RTU, and is silent to PI30. Pure."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class ModbusStation:
 
 
 def crc(data: bytes) -> bytes:
-    """Return the checksum by the book, bit for bit: nothing of the driver's is used."""
+    """Return the CRC-16 of Modbus; the driver's own code is not used."""
     value = 0xFFFF
     for byte in data:
         value ^= byte

@@ -1,4 +1,4 @@
-"""What a personality is: the row type, and the rules and codes that rows share."""
+"""The row type of a simulated inverter, and the rules and codes that rows share."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ FIRST_QUERIES = NO_ENERGY - {"QBEQI"}  # documents A and B
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """How a unit behaves on the line, whatever it says."""
+    """How a unit behaves on the line."""
 
     ends_with: bytes = b"\r"
     zero_crc: str = "both"  # accepted in requests: "raw" 00, "one" 01, "both"
@@ -96,8 +96,8 @@ class Habits:
 
 
 @dataclass(frozen=True, slots=True)
-class Profile:
-    """One personality: what it says of itself, its layouts, what it lets be set.
+class UnitProfile:
+    """One simulated inverter: its identity, its layouts, what can be set.
 
     `basis` names the documents (letters A to I) and the recorded frames that the row
     rests on. `fixed` are replies that never change; a query that is neither there nor
@@ -185,7 +185,7 @@ class Profile:
     charger_set_codes: Mapping[int, ChargerPriority] | None = None
     volts_need_user_type: bool = False
 
-    # Manners, good and bad.
+    # Behaviour, good and bad.
     blind_discharge_w: float = 0.0  # below this the discharge current reads 0
     blind_load_w: float = 0.0  # below this the load reads 0
     soc_from_volts: bool = False  # field 11 is a guess by the voltage
@@ -199,7 +199,7 @@ class Profile:
 
     @property
     def habits(self) -> Habits:
-        """The manners on the line."""
+        """How it behaves on the line."""
         return Habits(self.ends_with, self.zero_crc, self.idle_deaf_s)
 
 

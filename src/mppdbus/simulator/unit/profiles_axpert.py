@@ -12,8 +12,8 @@ from mppdbus.simulator.unit.profile import (
     LOAD_ENERGY,
     NO_ENERGY,
     OneOf,
-    Profile,
     Steps,
+    UnitProfile,
     first_identity,
     identity,
 )
@@ -42,7 +42,7 @@ from mppdbus.simulator.unit.settings import ChargerPriority, Settings
 SETTABLE_1_3 = {code: CHARGER_CODES[code] for code in (1, 2, 3)}
 POPM = {"POPM": OneOf((0, 1, 2, 3, 4))}
 
-MS_3000 = Profile(
+MS_3000 = UnitProfile(
     name="ms-3000",
     about="Axpert MS/MSX 3 kVA of 2014, 24 V, transformer; A/D counts for °C",
     basis="A; f0014 f0015 f0134 f0135 f0137 f0160 f0237 f0244",
@@ -84,7 +84,7 @@ MS_3000_17 = replace(
     qpigs_fields=17,
 )
 
-MKS_5000 = Profile(
+MKS_5000 = UnitProfile(
     name="mks-5000",
     about="Axpert MKS 5 kVA, 48 V: QPIRI of 26 fields, 32 warning bits",
     basis="B; f0013 f0044-f0048 f0257 f0462-f0499",
@@ -151,7 +151,7 @@ PLUS_TRI_5000 = replace(
     machine_type="20",
 )
 
-AXPERT_5000 = Profile(
+AXPERT_5000 = UnitProfile(
     name="axpert-5000",
     about="Axpert VM III 5 kVA, 48 V, one tracker; 25/21/36 fields",
     basis="C D E; f0053 f0054 f0166-f0176 f0245-f0249 f0355-f0357",
@@ -256,7 +256,7 @@ MKS2_5000 = replace(
     status_b7="0",
 )
 
-KING_5000 = Profile(
+KING_5000 = UnitProfile(
     name="king-5000",
     about="Axpert King 5 kW, 48 V, on-line type; its own PCP codes, QBMS, 27 fields",
     basis="C D E; f0177-f0180 f0250 f0251 f0256",

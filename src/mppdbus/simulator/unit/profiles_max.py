@@ -10,8 +10,8 @@ from mppdbus.simulator.unit.profile import (
     LOAD_ENERGY,
     MODES_MAX,
     OneOf,
-    Profile,
     Steps,
+    UnitProfile,
     identity,
 )
 from mppdbus.simulator.unit.profiles_axpert import POPM, SETTABLE_1_3
@@ -39,7 +39,7 @@ from mppdbus.simulator.unit.settings import Settings
 _DISCHARGE = {"PBATMAXDISC": Steps(30, 150, 10, also=(0,))}
 _LED = "1 1 2 5 3 148000211255255255000255255"
 
-MAX_8000 = Profile(
+MAX_8000 = UnitProfile(
     name="max-8000",
     about="Axpert MAX II 8 kW, 48 V, two trackers with QPIGS2; 28/21/36 fields",
     basis="F G; f0016-f0020 f0035-f0039 f0420 f0423-f0432",

@@ -10,8 +10,8 @@ from mppdbus.simulator.unit.profile import (
     NO_ENERGY,
     OUTPUT_CODES_VMII,
     OneOf,
-    Profile,
     Steps,
+    UnitProfile,
     first_identity,
     identity,
 )
@@ -32,7 +32,7 @@ from mppdbus.simulator.unit.settings import Settings
 
 BOGUS = "55355535553555"
 
-NXPW_4200 = Profile(
+NXPW_4200 = UnitProfile(
     name="nxpw-4200",
     about="clone (PowMr) 4.2 kW, 24 V, VMII-NXPW5KW: QPIRI with a tail of its own",
     basis="f0024-f0026 f0058-f0063 f0098 f0107 f0216-f0219",
@@ -76,7 +76,7 @@ NXPW_10200 = replace(
     pv_amps_format="04.1f",
 )
 
-VEVOR_4000 = Profile(
+VEVOR_4000 = UnitProfile(
     name="vevor-4000",
     about="Vevor VMII 4 kW, 24 V, fw 40.09: silence for NAK, shifted codes, H dialect",
     basis="f0268-f0307",
@@ -133,7 +133,7 @@ VEVOR_4000 = Profile(
     charger_codes=CHARGER_CODES_MENU,
 )
 
-LV5048 = Profile(
+LV5048 = UnitProfile(
     name="lv5048",
     about="MPP Solar LV5048, PI41: split phase 120/240 V, 48 V; QPIGS2 is L2",
     basis="H; f0034 f0252-f0254 f0412 f0413",
@@ -173,7 +173,7 @@ LV5048 = Profile(
     output_modes=MODES_PI41,
 )
 
-REVO_5500 = Profile(
+REVO_5500 = UnitProfile(
     name="revo-5500",
     about="SOROTEC REVO 5.5 kW, 48 V: QPIRI of 21 fields, QALL with a one-byte check",
     basis="I; f0406 f0407 f0410",

@@ -1,4 +1,4 @@
-"""What a real inverter really said, played back byte for byte. Nothing is invented."""
+"""Plays back what a real inverter said, byte for byte."""
 
 from __future__ import annotations
 

@@ -16,20 +16,20 @@ from mppdbus.simulator.plant.physics import (
     LINE_MODES,
     Plant,
 )
-from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.profile import UnitProfile
 from mppdbus.simulator.unit.settings import Settings
 
 _AD_AT_0C, _AD_PER_C = 350.0, 5.5  # nobody knows the true curve of the NTC
 
 
-def mode_letter(plant: Plant, profile: Profile) -> str:
+def mode_letter(plant: Plant, profile: UnitProfile) -> str:
     """QMOD"""
     if plant.mode == "C" and not profile.has_mode_c:
         return "S"
     return plant.mode
 
 
-def qpigs(plant: Plant, profile: Profile, *, changed: bool = False) -> str:
+def qpigs(plant: Plant, profile: UnitProfile, *, changed: bool = False) -> str:
     """QPIGS, 17, 21, 24 or 25 fields; `changed` is the status bit of that name."""
     pv_v = plant.pv_v[0]
     pv_w = sum(plant.pv_w) if profile.pv_total else plant.pv_w[0]
@@ -56,7 +56,7 @@ def qpigs(plant: Plant, profile: Profile, *, changed: bool = False) -> str:
     return " ".join(words[: profile.qpigs_fields])
 
 
-def qpiri(plant: Plant, profile: Profile) -> str:
+def qpiri(plant: Plant, profile: UnitProfile) -> str:
     """QPIRI, 21 or 25 to 29 fields."""
     held, volts = plant.settings, profile.settings.output_v
     rating = f"{_down(plant.rated_va / volts):04.1f}"
@@ -91,7 +91,7 @@ def qpiri(plant: Plant, profile: Profile) -> str:
     return " ".join(words[: profile.qpiri_fields])
 
 
-def qpiws(plant: Plant, profile: Profile) -> str:
+def qpiws(plant: Plant, profile: UnitProfile) -> str:
     """QPIWS: bits from a0 on, and on newer units two digits of the fault code."""
     on = plant.warnings()
     if not profile.pv_loss_bit and 0 not in plant.forced_warnings:
@@ -104,7 +104,7 @@ def qpiws(plant: Plant, profile: Profile) -> str:
     return "".join(bits)
 
 
-def qflag(plant: Plant, profile: Profile) -> str:
+def qflag(plant: Plant, profile: UnitProfile) -> str:
     """QFLAG: enabled letters behind E, disabled ones behind D."""
     on = plant.settings.flags
     enabled = "".join(letter for letter in profile.flags if letter in on)
@@ -112,7 +112,7 @@ def qflag(plant: Plant, profile: Profile) -> str:
     return f"E{enabled}D{disabled}"
 
 
-def qdi(profile: Profile) -> str:
+def qdi(profile: UnitProfile) -> str:
     """QDI: the factory's settings. A 0 at the buzzer means that it is on."""
     held, on = profile.settings, profile.settings.flags
     words = [
@@ -140,7 +140,7 @@ def qdi(profile: Profile) -> str:
     return " ".join(words[: profile.qdi_fields])
 
 
-def cv_minutes(held: Settings, profile: Profile) -> str:
+def cv_minutes(held: Settings, profile: UnitProfile) -> str:
     """Return the time at constant voltage, with this unit's word for "automatic"."""
     return f"{held.cv_minutes or profile.cv_auto:03d}"
 
@@ -150,7 +150,7 @@ def output(plant: Plant) -> tuple[str, str]:
     return f"{plant.output_v:05.1f}", f"{plant.output_hz:04.1f}"
 
 
-def load(plant: Plant, profile: Profile, *, leg: int = 0) -> tuple[str, str, str]:
+def load(plant: Plant, profile: UnitProfile, *, leg: int = 0) -> tuple[str, str, str]:
     """Return VA, W and % of a leg of the output (0 is L1, and all of a single one)."""
     watts, va = plant.flow.load_w, plant.load_va
     if watts < profile.blind_load_w:
@@ -169,14 +169,14 @@ def charge_amps(plant: Plant) -> int:
     return max(round(plant.battery_a), 0)
 
 
-def discharge_amps(plant: Plant, profile: Profile) -> int:
+def discharge_amps(plant: Plant, profile: UnitProfile) -> int:
     """Return whole amps out of the battery, as far as this unit sees them."""
     if -plant.flow.battery_w < profile.blind_discharge_w:
         return 0
     return max(round(-plant.battery_a), 0)
 
 
-def capacity(plant: Plant, profile: Profile) -> int:
+def capacity(plant: Plant, profile: UnitProfile) -> int:
     """Return % as field 11 tells it: a BMS's, the truth, or a guess by the voltage."""
     if plant.settings.bms_soc is not None:
         return plant.settings.bms_soc
@@ -210,7 +210,7 @@ def sources(plant: Plant) -> tuple[bool, bool, bool]:
     return charging, sun, grid and plant.grid_usable
 
 
-def parallel_status(plant: Plant, profile: Profile) -> str:
+def parallel_status(plant: Plant, profile: UnitProfile) -> str:
     """Return QPGS 20: eight characters, of which two tell of the battery."""
     _, sun, grid = sources(plant)
     on = plant.warnings()
@@ -221,7 +221,7 @@ def parallel_status(plant: Plant, profile: Profile) -> str:
     return f"1{grid:d}{sun:d}{digits}{lost:d}{load_on:d}0"
 
 
-def _mains(plant: Plant, profile: Profile) -> tuple[str, str]:
+def _mains(plant: Plant, profile: UnitProfile) -> tuple[str, str]:
     volts = f"{plant.grid.volts:05.1f}" if plant.grid.on else profile.no_grid_v
     return volts, f"{grid_hz(plant):04.1f}"
 
@@ -231,27 +231,27 @@ def _down(value: float) -> float:
     return int(value * 10 + 1e-9) / 10
 
 
-def _temperature(plant: Plant, profile: Profile) -> float:
+def _temperature(plant: Plant, profile: UnitProfile) -> float:
     if profile.raw_temperature:
         return _AD_AT_0C + _AD_PER_C * plant.temperature_c
     return plant.temperature_c
 
 
-def _pv_amps(plant: Plant, profile: Profile, pv_w: float) -> str:
+def _pv_amps(plant: Plant, profile: UnitProfile, pv_w: float) -> str:
     if profile.revo_status:
         return f"{pv_w:04.0f}"
     volts = plant.battery_v if profile.pv_amps_at_battery else plant.pv_v[0]
     return f"{pv_w / volts if volts else 0.0:{profile.pv_amps_format}}"
 
 
-def _discharge(plant: Plant, profile: Profile) -> str:
+def _discharge(plant: Plant, profile: UnitProfile) -> str:
     if profile.revo_status:
         today = plant.history.get(plant.clock.date())
         return f"{today.pv_wh if today else 0.0:05.0f}"
     return f"{discharge_amps(plant, profile):05d}"
 
 
-def _status(plant: Plant, profile: Profile, *, changed: bool) -> str:
+def _status(plant: Plant, profile: UnitProfile, *, changed: bool) -> str:
     if profile.parallel_status:
         return parallel_status(plant, profile)[:7] + ("1" if changed else "0")
     b7 = profile.status_b7 == "1"
@@ -262,7 +262,7 @@ def _status(plant: Plant, profile: Profile, *, changed: bool) -> str:
     return "".join("1" if bit else "0" for bit in bits)
 
 
-def _status2(plant: Plant, profile: Profile) -> str:
+def _status2(plant: Plant, profile: UnitProfile) -> str:
     floating = plant.charge_stage is Phase.FLOAT
     on = plant.mode in LINE_MODES + BATTERY_MODES and profile.shows_output_on
     return f"{floating:d}{on:d}0"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mppdbus.simulator.plant.battery import Phase
 from mppdbus.simulator.plant.physics import CHARGE_MODES, DEAD_MODES, Plant
-from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.profile import UnitProfile
 from mppdbus.simulator.unit.replies import (
     capacity,
     code_of,
@@ -24,7 +24,7 @@ _PHASE_CODES = {
 }
 
 
-def qpigs2(plant: Plant, profile: Profile) -> str:
+def qpigs2(plant: Plant, profile: UnitProfile) -> str:
     """QPIGS2: the second tracker, trackers 2 and 3, or the second leg."""
     match profile.qpigs2_fields:
         case 11:
@@ -35,7 +35,7 @@ def qpigs2(plant: Plant, profile: Profile) -> str:
     return f"{_amps(plant, 1):04.1f} {_volts(plant, 1):05.1f} {plant.pv_w[1]:05.0f} "
 
 
-def _second_leg(plant: Plant, profile: Profile) -> str:
+def _second_leg(plant: Plant, profile: UnitProfile) -> str:
     _, sun, grid = sources(plant)
     load_on = plant.mode not in CHARGE_MODES + DEAD_MODES
     lost = not plant.grid_usable
@@ -101,7 +101,7 @@ def qbeqi(plant: Plant) -> str:
     )
 
 
-def q1(plant: Plant, profile: Profile, role: int) -> str:
+def q1(plant: Plant, profile: UnitProfile, role: int) -> str:
     """Q1, in one of its layouts; `role` is 0 alone, 1 slave, 2 master."""
     stage = str(_PHASE_CODES[plant.charge_stage])
     celsius = f"{plant.temperature_c:03.0f}"
@@ -140,7 +140,7 @@ def qdop(plant: Plant) -> str:
     )
 
 
-def qbms(plant: Plant, profile: Profile) -> str:
+def qbms(plant: Plant, profile: UnitProfile) -> str:
     """QBMS of the King, 10 fields (document D, f0256); the first is 0 when linked."""
     held = plant.settings
     linked = held.battery_type > 2
@@ -152,7 +152,7 @@ def qbms(plant: Plant, profile: Profile) -> str:
     )
 
 
-def hourly(code: str, profile: Profile, order: str) -> str:
+def hourly(code: str, profile: UnitProfile, order: str) -> str:
     """QOPPT, QCHPT: a code for each hour; on the MAX the present one and an order"""
     words = [code] * 24
     if profile.hourly_fields == 28:
@@ -160,24 +160,24 @@ def hourly(code: str, profile: Profile, order: str) -> str:
     return " ".join(words)
 
 
-def qoppt(plant: Plant, profile: Profile) -> str:
+def qoppt(plant: Plant, profile: UnitProfile) -> str:
     """QOPPT"""
     held = plant.settings.output_priority
     return hourly(code_of(profile.output_codes, held), profile, "021")
 
 
-def qchpt(plant: Plant, profile: Profile) -> str:
+def qchpt(plant: Plant, profile: UnitProfile) -> str:
     """QCHPT"""
     held = plant.settings.charger_priority
     return hourly(code_of(profile.charger_codes, held), profile, "000")
 
 
-def qbv(plant: Plant, profile: Profile) -> str:
+def qbv(plant: Plant, profile: UnitProfile) -> str:
     """QBV of the VMII: battery voltage and %, and a blank (f0283)."""
     return f"{plant.battery_v:04.1f} {capacity(plant, profile):03d} "
 
 
-def qall(plant: Plant, profile: Profile) -> str:
+def qall(plant: Plant, profile: UnitProfile) -> str:
     """QALL of the REVO, 18 words (document I)."""
     amps = plant.battery_a
     day = plant.history.get(plant.clock.date())

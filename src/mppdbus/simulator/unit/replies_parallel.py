@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mppdbus.simulator.plant.physics import CHARGE_MODES, Plant
-from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.unit.profile import UnitProfile
 from mppdbus.simulator.unit.replies import (
     capacity,
     charge_amps,
@@ -22,15 +22,17 @@ from mppdbus.simulator.unit.replies import (
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class SetUnit:
     """A unit as the others of its set see it."""
 
     plant: Plant
-    profile: Profile
+    profile: UnitProfile
     serial: str
 
 
-def qpgs(asked: Slot, slot: Slot | None, present: Sequence[Slot], exists: str) -> str:
+def qpgs(
+    asked: SetUnit, slot: SetUnit | None, present: Sequence[SetUnit], exists: str
+) -> str:
     """QPGSn, 27 or 29 tokens, of `slot`; an empty one shows the totals all the same.
 
     `asked` is the unit that answers, `present` are all that run, itself included.
@@ -52,7 +54,7 @@ def qpgs(asked: Slot, slot: Slot | None, present: Sequence[Slot], exists: str) -
     return " ".join(words[: profile.qpgs_fields])
 
 
-def qp2gs(slot: Slot, number: int) -> str:
+def qp2gs(slot: SetUnit, number: int) -> str:
     """QP2GSn: trackers 2 and 3 (9 tokens, B), or the second leg (17, PI41)."""
     if slot.profile.qp2gs_fields == 17:
         return _second_leg(slot, number)
@@ -69,7 +71,7 @@ def qp2gs(slot: Slot, number: int) -> str:
     return " ".join((*words, status))
 
 
-def _present(slot: Slot, exists: str) -> list[str]:
+def _present(slot: SetUnit, exists: str) -> list[str]:
     plant, profile = slot.plant, slot.profile
     return [
         *(exists, slot.serial, mode_letter(plant, profile)),
@@ -84,7 +86,7 @@ def _present(slot: Slot, exists: str) -> list[str]:
     ]
 
 
-def _absent(asked: Slot) -> list[str]:
+def _absent(asked: SetUnit) -> list[str]:
     width = asked.profile.power_width
     nothing = "0" * width
     numbers = ("000.0", "00.00", "000.0", "00.00", nothing, nothing, "000")
@@ -92,7 +94,7 @@ def _absent(asked: Slot) -> list[str]:
     return [*head, *numbers, "00.0", "000", "000", "000.0"]
 
 
-def _totals(present: Sequence[Slot]) -> list[str]:
+def _totals(present: Sequence[SetUnit]) -> list[str]:
     plants = [slot.plant for slot in present]
     va = sum(plant.load_va for plant in plants)
     watts = sum(plant.flow.load_w for plant in plants)
@@ -103,7 +105,7 @@ def _totals(present: Sequence[Slot]) -> list[str]:
     return [f"{amps:03d}", f"{va:05.0f}", f"{watts:05.0f}", f"{percent:03.0f}"]
 
 
-def _trackers(slot: Slot | None, profile: Profile) -> list[str]:
+def _trackers(slot: SetUnit | None, profile: UnitProfile) -> list[str]:
     style = profile.qpgs_pv_amps_format
     if slot is None:
         return [f"{0.0:{style}}", "000", "000.0", "00"]
@@ -118,7 +120,7 @@ def _trackers(slot: Slot | None, profile: Profile) -> list[str]:
     ]
 
 
-def _second_leg(slot: Slot, number: int) -> str:
+def _second_leg(slot: SetUnit, number: int) -> str:
     plant, profile = slot.plant, slot.profile
     volts = plant.pv_v[-1]
     amps = plant.pv_w[-1] / volts if volts else 0.0

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from mppdbus.simulator.plant.physics import CHARGE_MODES, Energy, Plant
-from mppdbus.simulator.unit.profile import Profile
+from mppdbus.simulator.plant.physics import CHARGE_MODES, EnergySums, Plant
+from mppdbus.simulator.unit.profile import UnitProfile
 from mppdbus.simulator.unit.settings import Settings
 
 
@@ -67,13 +67,13 @@ _CURRENTS = {
 }
 _CHARGE_VOLTS = ("PBCV", "PSDV", "PCVV", "PBFT")
 _OUTPUT_OFF_FIRST = ("F", "POPM")
-# What a battery type brings along, for a 12 V block: bulk, float, cut-off.
+# What a battery type sets, for a 12 V block: bulk, float, cut-off.
 _TYPE_VOLTS = {0: (14.1, 13.5, 10.5), 1: (14.6, 13.5, 10.5)}
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """The unit that was told, and the plants of its set by parallel number."""
+class SetterTarget:
+    """The unit that got the setter, and the plants of its set by parallel number."""
 
     plant: Plant
     plants: Sequence[Plant]
@@ -87,10 +87,10 @@ class Target:
 
 
 def obey(
-    command: str, plant: Plant, profile: Profile, plants: Sequence[Plant] = ()
+    command: str, plant: Plant, profile: UnitProfile, plants: Sequence[Plant] = ()
 ) -> bool:
     """Carry `command` out; False when it is unknown or its value is refused."""
-    target = Target(plant, plants or (plant,))
+    target = SetterTarget(plant, plants or (plant,))
     return any(
         bool(words and act(words, target, profile))
         for pattern, act in _ACTIONS
@@ -98,14 +98,14 @@ def obey(
     )
 
 
-def factory(profile: Profile) -> Settings:
+def factory(profile: UnitProfile) -> Settings:
     """Return the settings after PF, as QDI shows them."""
     held = profile.settings
     values = {name: getattr(held, name) for name in held.__slots__}
     return Settings(**(values | {"battery_type": 0}))
 
 
-def _write(words: re.Match[str], target: Target, profile: Profile) -> bool:
+def _write(words: re.Match[str], target: SetterTarget, profile: UnitProfile) -> bool:
     name, text = words["name"], words["value"]
     row, rule = WRITES[name], profile.rules.get(name)
     plant, value = target.plant, row.kind(text)
@@ -127,11 +127,11 @@ def _write(words: re.Match[str], target: Target, profile: Profile) -> bool:
         value = 0
     setattr(held, row.setting, value)
     if name == "PBT":
-        _bring_volts(held, profile)
+        _set_type_volts(held, profile)
     return True
 
 
-def _bring_volts(held: Settings, profile: Profile) -> None:
+def _set_type_volts(held: Settings, profile: UnitProfile) -> None:
     """Let a battery type overwrite bulk, float and cut-off, as real units do."""
     blocks = profile.battery_v / 12
     if held.battery_type in _TYPE_VOLTS:
@@ -139,7 +139,7 @@ def _bring_volts(held: Settings, profile: Profile) -> None:
         held.bulk_v, held.float_v, held.cutoff_v = volts
 
 
-def _current(words: re.Match[str], target: Target, profile: Profile) -> bool:
+def _current(words: re.Match[str], target: SetterTarget, profile: UnitProfile) -> bool:
     name, text = words["name"], words["value"]
     listed = profile.ac_charge_amps if name == "MUCHGC" else profile.charge_amps
     for form in profile.current_forms.get(name, ()):
@@ -154,18 +154,22 @@ def _current(words: re.Match[str], target: Target, profile: Profile) -> bool:
     return False
 
 
-def _output_priority(words: re.Match[str], target: Target, profile: Profile) -> bool:
+def _output_priority(
+    words: re.Match[str], target: SetterTarget, profile: UnitProfile
+) -> bool:
     codes = profile.output_set_codes or profile.output_codes
     return _coded("output_priority", codes, words["value"], target.plant)
 
 
-def _charger_priority(words: re.Match[str], target: Target, profile: Profile) -> bool:
+def _charger_priority(
+    words: re.Match[str], target: SetterTarget, profile: UnitProfile
+) -> bool:
     codes = profile.charger_set_codes or profile.charger_codes
     return _coded("charger_priority", codes, words["value"], target.plant)
 
 
 def _charger_priority_of(
-    words: re.Match[str], target: Target, profile: Profile
+    words: re.Match[str], target: SetterTarget, profile: UnitProfile
 ) -> bool:
     codes = profile.charger_set_codes or profile.charger_codes
     plant = target.numbered(words["unit"])
@@ -182,7 +186,7 @@ def _coded(setting: str, codes: Mapping[int, StrEnum], text: str, plant: Plant) 
     return True
 
 
-def _flags(words: re.Match[str], target: Target, profile: Profile) -> bool:
+def _flags(words: re.Match[str], target: SetterTarget, profile: UnitProfile) -> bool:
     on, off = set(words["on"] or ""), set(words["off"] or "")
     if not on | off or not on | off <= set(profile.flags):
         return False
@@ -191,14 +195,14 @@ def _flags(words: re.Match[str], target: Target, profile: Profile) -> bool:
     return True
 
 
-def _factory(_words: re.Match[str], target: Target, profile: Profile) -> bool:
+def _factory(_words: re.Match[str], target: SetterTarget, profile: UnitProfile) -> bool:
     if "PGR" not in profile.rules:  # the REVO has setters of its own
         return False
     target.plant.settings = factory(profile)
     return True
 
 
-def _clock(words: re.Match[str], target: Target, profile: Profile) -> bool:
+def _clock(words: re.Match[str], target: SetterTarget, profile: UnitProfile) -> bool:
     if "QT" not in profile.queries:
         return False
     try:
@@ -209,19 +213,25 @@ def _clock(words: re.Match[str], target: Target, profile: Profile) -> bool:
     return True
 
 
-def _forget_energy(_words: re.Match[str], target: Target, profile: Profile) -> bool:
+def _forget_energy(
+    _words: re.Match[str], target: SetterTarget, profile: UnitProfile
+) -> bool:
     if "QET" not in profile.queries:
         return False
-    target.plant.energy = Energy()
+    target.plant.energy = EnergySums()
     target.plant.history.clear()
     return True
 
 
-def _forget_log(_words: re.Match[str], _target: Target, profile: Profile) -> bool:
+def _forget_log(
+    _words: re.Match[str], _target: SetterTarget, profile: UnitProfile
+) -> bool:
     return "QET" in profile.queries
 
 
-def _battery_told(words: re.Match[str], target: Target, profile: Profile) -> bool:
+def _battery_told(
+    words: re.Match[str], target: SetterTarget, profile: UnitProfile
+) -> bool:
     """Take what a BMS pushes: of its ten numbers only the state of charge acts here."""
     if "PBMS" not in profile.rules:
         return False
@@ -230,7 +240,7 @@ def _battery_told(words: re.Match[str], target: Target, profile: Profile) -> boo
     return True
 
 
-_Action = Callable[[re.Match[str], Target, Profile], bool]
+_Action = Callable[[re.Match[str], SetterTarget, UnitProfile], bool]
 _ACTIONS: tuple[tuple[re.Pattern[str], _Action], ...] = (
     *(
         (re.compile(f"(?P<name>{name})(?P<value>{row.digits})"), _write)

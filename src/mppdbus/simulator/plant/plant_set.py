@@ -1,21 +1,21 @@
-"""Several plants on one battery, one mains and shared outputs. Pure: `step` is time."""
+"""Several plants that share a battery, the mains and their outputs. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from mppdbus.simulator.plant.flow import Flow, Machine, on_battery
+from mppdbus.simulator.plant.flow import Machine, PlantFlow, on_battery
 from mppdbus.simulator.plant.physics import (
     BATTERY_MODES,
     LINE_MODES,
     LONGEST_STEP_S,
-    Energy,
+    EnergySums,
     Plant,
 )
 
-# What a set keeps alike in all its units. The documents only say that the rest is not:
-# PPCP, MNCHGC and MUCHGC name a unit.
+# Settings that all units of a set have in common. PPCP, MNCHGC and MUCHGC name a unit,
+# so what they set may differ.
 COMMON = (
     *("output_v", "output_hz", "recharge_v", "redischarge_v", "cutoff_v", "bulk_v"),
     *("float_v", "battery_type", "input_range", "output_priority", "cv_minutes"),
@@ -24,14 +24,14 @@ COMMON = (
 MOST_ROUNDS, CLOSE_V = 8, 1e-6
 
 
-class Member(Plant):
-    """A plant of a set: what it serves and charges is a share of the whole.
+class SetPlant(Plant):
+    """A plant of a set: it serves and charges a share of the whole.
 
-    `label` says which outputs are tied together: all that have the same one. `load` is
-    what was hung on this unit's output; it stays on the wire when the unit goes.
+    Outputs with the same `label` are wired together. `load` is what is connected to
+    this unit's output; the others go on serving it when this unit is off.
     """
 
-    site: Site | None = None
+    plant_set: PlantSet | None = None
     label = "parallel"
     share_w = 0.0
     share_va = 0.0
@@ -39,46 +39,46 @@ class Member(Plant):
     @property
     def demand_w(self) -> float:
         """Watts of the shared load that fall to this unit."""
-        return self.load.watts if self.site is None else self.share_w
+        return self.load.watts if self.plant_set is None else self.share_w
 
     @property
     def load_va(self) -> float:
         """VA served now."""
-        if self.site is None:
+        if self.plant_set is None:
             return super().load_va
         return self.share_va * self.flow.load_w / self.share_w if self.share_w else 0.0
 
     def room_w(self, most_amps: float) -> float:
         """Return this unit's part of what the battery takes now."""
-        if self.site is None:
+        if self.plant_set is None:
             return super().room_w(most_amps)
-        return self.site.room_w(self, most_amps)
+        return self.plant_set.room_w(self, most_amps)
 
     def settle(self) -> None:
         """Find mode and flow of the whole set."""
-        if self.site is None:
+        if self.plant_set is None:
             super().settle()
         else:
-            self.site.settle()
+            self.plant_set.settle()
 
     def written(self) -> None:
-        """Tell the others what a set keeps alike."""
-        if self.site is not None:
-            self.site.agree(self)
+        """Copy the common settings to the other units."""
+        if self.plant_set is not None:
+            self.plant_set.agree(self)
         self.settle()
 
     def step(self, seconds: float) -> None:
         """Let time pass for the whole set."""
-        if self.site is None:
+        if self.plant_set is None:
             super().step(seconds)
         else:
-            self.site.step(seconds)
+            self.plant_set.step(seconds)
 
 
-class Site:
-    """The set as a whole; the first plant's battery becomes that of all."""
+class PlantSet:
+    """The whole set; the battery of the first plant becomes that of all."""
 
-    def __init__(self, members: Sequence[Member]) -> None:
+    def __init__(self, members: Sequence[SetPlant]) -> None:
         self.members = tuple(members)
         self.battery = members[0].battery
         self.battery.capacity_ah *= len(members)
@@ -87,18 +87,18 @@ class Site:
         self.battery_v, self.battery_a = self.battery.rest_v, 0.0
         self._running = self.members
         for member in members:
-            member.battery, member.site = self.battery, self
+            member.battery, member.plant_set = self.battery, self
             member.load.watts /= len(members)
         self.settle()
 
     @property
-    def running(self) -> tuple[Member, ...]:
+    def running(self) -> tuple[SetPlant, ...]:
         """The units that have not dropped out."""
         return tuple(member for member in self.members if member.powered)
 
     def settle(self) -> None:
         """Find modes and flows for what is connected now; no time passes."""
-        self._welcome()
+        self._synchronise()
         for member in self.members:
             member.battery_v = self.battery_v
             member.pins.battery = self._pinned(member)
@@ -107,7 +107,7 @@ class Site:
         together = [m for m in self.running if self._shares_battery(m)]
         for member, flow in zip(together, self._on_battery(together), strict=True):
             member.take(flow)
-        # Amps are limited, watts are divided: so the voltage is found step by step.
+        # Limits are in A and shares in W, so the voltage is found by iteration.
         for _ in range(MOST_ROUNDS):
             guess = self.battery_v
             for member in self.members:
@@ -132,23 +132,23 @@ class Site:
             self.settle()
             seconds -= span
 
-    def room_w(self, member: Member, most_amps: float) -> float:
+    def room_w(self, member: SetPlant, most_amps: float) -> float:
         """Return the watts that the battery takes from `member`, of `most_amps`."""
         limits = sum(m.settings.max_charge_a for m in self.running)
         total = self.battery.room_amps(member.settings, limits)
         part = total * member.settings.max_charge_a / limits if limits else 0.0
         return min(most_amps, part) * self.battery_v
 
-    def agree(self, written: Member) -> None:
-        """Copy what a set keeps alike from the unit that was told."""
+    def agree(self, written: SetPlant) -> None:
+        """Copy the common settings from the unit that was written to."""
         for member in self.members:
             for name in COMMON:
                 setattr(member.settings, name, getattr(written.settings, name))
 
     def truth(self) -> dict[str, object]:
-        """Return what is true of the whole: the sums, and what is there once."""
+        """Return the true values of the whole set: sums, and what is there once."""
         flows = [member.flow for member in self.members]
-        energy = Energy()
+        energy = EnergySums()
         for member in self.members:
             for name, value in asdict(member.energy).items():
                 setattr(energy, name, getattr(energy, name) + value)
@@ -166,14 +166,14 @@ class Site:
             **asdict(energy),
         }
 
-    def _welcome(self) -> None:
-        """Let a unit that comes back do as the others do."""
+    def _synchronise(self) -> None:
+        """Give a unit that is back the state of the others."""
         before, self._running = self._running, self.running
         for member in self._running:
             if member not in before and before:
                 member.follow(before[0])
 
-    def _pinned(self, member: Member) -> tuple[float, float] | None:
+    def _pinned(self, member: SetPlant) -> tuple[float, float] | None:
         if self.pin is None or not member.powered:
             return None
         return self.pin[0], self.pin[1] / len(self.running)
@@ -190,10 +190,10 @@ class Site:
                 member.share_w = watts / count if count else 0.0
                 member.share_va = va / count if count else 0.0
 
-    def _shares_battery(self, member: Member) -> bool:
+    def _shares_battery(self, member: SetPlant) -> bool:
         return member.mode in BATTERY_MODES and member.pins.battery is None
 
-    def _on_battery(self, members: Sequence[Member]) -> list[Flow]:
+    def _on_battery(self, members: Sequence[SetPlant]) -> list[PlantFlow]:
         """Divide one flow without mains: a unit's surplus of sun feeds the others."""
         if not members:
             return []
@@ -230,5 +230,5 @@ class Site:
             member.battery_a = member.flow.battery_w / volts
 
 
-def _part(pv_w: float, load_w: float, efficiency: float, own_w: float) -> Flow:
-    return Flow(pv_w, 0.0, load_w, pv_w - load_w / efficiency - own_w)
+def _part(pv_w: float, load_w: float, efficiency: float, own_w: float) -> PlantFlow:
+    return PlantFlow(pv_w, 0.0, load_w, pv_w - load_w / efficiency - own_w)

@@ -1,4 +1,4 @@
-"""What the words of a control line mean. Pure."""
+"""Reads the arguments of control lines. Pure."""
 
 from __future__ import annotations
 
