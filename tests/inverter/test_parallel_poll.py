@@ -268,7 +268,7 @@ def test_the_others_are_no_witnesses_of_the_family() -> None:
     async def main() -> None:
         async with watching(fleet_of("eg4-6500", "9", SUNNY)) as watched:
             await asyncio.sleep(90)
-            found = watched.inverter.identification
+            found = watched.inverter.readings.filter.identification
             assert found is not None
             assert len(set(found.reasons)) == len(found.reasons)
 

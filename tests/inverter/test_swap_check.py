@@ -49,10 +49,10 @@ def test_a_swap_in_a_silence(query: str, attempts: int, interval: float | None) 
         async with polling(ours(), interval) as watched:
             await asyncio.sleep(40)
             scene = watched.simulator.scene
-            before = watched.link.stats.timeouts
+            before = watched.link.stats.lost
             scene.apply(f"fault silence {attempts} {query}")
             async with asyncio.timeout(700):
-                while watched.link.stats.timeouts == before:
+                while watched.link.stats.lost == before:
                     await asyncio.sleep(0.01)
             swap(watched.simulator)
             await told_of(watched, 12.0)

@@ -1,4 +1,4 @@
-"""Where a port is plugged in: a name that lasts when the kernel numbers ports anew."""
+"""Where a port is plugged in: a name that stays when the kernel renumbers ports."""
 
 import os
 from pathlib import Path

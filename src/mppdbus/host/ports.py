@@ -117,13 +117,13 @@ def _serial_ports(root: Path) -> Iterator[Candidate]:
 
 
 def _product(usb: Path) -> str:
-    """Return manufacturer and product in one, each word of the two once."""
+    """Return manufacturer and product as one text that names the maker once."""
     maker, product = _text(usb / "manufacturer"), _text(usb / "product")
     return product if maker in product else f"{maker} {product}".strip()
 
 
 def _venus_service(tty: Path, root: Path) -> str:
-    """Return to whom Venus OS gives the port: VE_SERVICE from udev's database."""
+    """Return the program that Venus OS gives the port to: VE_SERVICE of udev."""
     database = root / "run/udev/data" / f"c{_text(tty / 'dev')}"
     return _properties(database, "E:").get("VE_SERVICE", "")
 

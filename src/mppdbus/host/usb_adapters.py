@@ -12,7 +12,7 @@ VOLTRONIC_HID = "0665:5161"
 
 
 class PortVerdict(StrEnum):
-    """What looking for inverters does with a port."""
+    """Whether the search for inverters probes a port, and why not."""
 
     PLAUSIBLE = "plausible"  # probed
     HELD = "held"  # another program has it: not probed

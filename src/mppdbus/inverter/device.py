@@ -14,7 +14,7 @@ from mppdbus.inverter.parallel_set import ParallelSet
 from mppdbus.inverter.readings import OddityLog, Readings, ReplyDecoder
 from mppdbus.model.parallel import phase_of
 from mppdbus.model.snapshot import Identity, LinkState, Snapshot
-from mppdbus.protocol.dialects import Dialect, Identification
+from mppdbus.protocol.dialects import Dialect
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.status import (
     GeneralStatus,
@@ -132,11 +132,6 @@ class Inverter:
     def dialect(self) -> Dialect:
         """The dialect that its replies are read in."""
         return self._who.dialect
-
-    @property
-    def identification(self) -> Identification | None:
-        """What the evidence shows, and why; None before `introduce`."""
-        return self._who.found
 
     async def introduce(self) -> None:
         """Learn who this is from QPI and QID; raises as `read` does.

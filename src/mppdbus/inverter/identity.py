@@ -26,7 +26,6 @@ class DeviceIdentity:
         self.known = Identity()
         self.fixed = DIALECTS.get(dialect)  # by the config
         self.dialect: Dialect = self.fixed or DIALECTS["pi30"]
-        self.found: Identification | None = None
         self._confidence = 0.0
         self.weighed: set[str] = set()  # the queries that the dialect was found by
 
@@ -43,6 +42,7 @@ class DeviceIdentity:
         """Take dialect and names from all readings, by query, and the bytes of QPIGS.
 
         More replies know better; the same ones with other values only if they are sure.
+        Returns what the evidence shows, and why.
         """
         own = {query: each for query, each in readings.items() if query not in OTHERS}
         evidence = Evidence.gather(own, status_payload)
@@ -51,7 +51,6 @@ class DeviceIdentity:
         if self.fixed is None and (more or found.confidence >= self._confidence):
             self._confidence = found.confidence
             self.dialect = found.dialect
-        self.found = replace(found, dialect=self.fixed or found.dialect)
         self.known = replace(
             self.known,
             model=evidence.model_name or self.known.model,
@@ -59,7 +58,7 @@ class DeviceIdentity:
             firmware=evidence.firmware or self.known.firmware,
             dialect=self.dialect.name,
         )
-        return self.found
+        return replace(found, dialect=self.fixed or found.dialect)
 
     def take_over(self, before: DeviceIdentity) -> None:
         """Go on with what an earlier connection to the same unit found out."""

@@ -50,23 +50,16 @@ class LinkStats:
 
     exchanges: int = 0
     retries: int = 0
-    timeouts: int = 0
-    corrupt: int = 0
+    lost: int = 0  # attempts without a good reply
     failures: int = 0  # exchanges that failed for good
     wakeups: int = 0
     last_exchange: float | None = None  # s, of the last good one
 
     @property
-    def lost(self) -> int:
-        """The attempts without a good reply."""
-        return self.timeouts + self.corrupt
-
-    @property
     def quality(self) -> float | None:
         """Share of attempts that gave a good reply, 0 to 100 %."""
         good = self.exchanges - self.failures
-        tried = good + self.timeouts + self.corrupt
-        return 100.0 * good / tried if tried else None
+        return 100.0 * good / (good + self.lost) if good + self.lost else None
 
 
 @dataclass(slots=True)
@@ -227,9 +220,12 @@ class Link:
             while True:
                 try:
                     return accept(await self._ask(command, number, think))
+                except PortLost:
+                    self.stats.failures += 1
+                    raise
                 except (LinkError, UnknownLayout) as error:
-                    self._count(error)
-                    if number == most or isinstance(error, PortLost):
+                    self.stats.lost += 1
+                    if number == most:
                         self.stats.failures += 1
                         raise
                     self.stats.retries += 1
@@ -312,12 +308,6 @@ class Link:
                 async with asyncio.timeout_at(owed.until):
                     await owed.passed.wait()
         self._owed = None
-
-    def _count(self, error: Exception) -> None:
-        if isinstance(error, NoReply):
-            self.stats.timeouts += 1
-        elif not isinstance(error, PortLost):
-            self.stats.corrupt += 1
 
     def _port_lost(self) -> PortLost:
         if isinstance(self._error, PortLost):

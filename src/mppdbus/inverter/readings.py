@@ -112,15 +112,12 @@ class ReplyDecoder:
 
 @dataclass(frozen=True, slots=True)
 class KeptReading:
-    """A reading, what of it is plausible, and the time of its last byte.
-
-    The time is in seconds of the caller's clock; `codes` say what was taken out.
-    """
+    """A reading, what of it is plausible, and when it came, in s of the clock."""
 
     reading: Reading
     plausible: Reading
     time: float
-    codes: frozenset[str] = frozenset()
+    battery_fitted: bool
 
 
 class Readings:
@@ -136,7 +133,9 @@ class Readings:
         """Keep a reading beside what of it is plausible; log what is not, once."""
         now = self._clock()
         plausible, remarks = self.filter.check(reading, now)
+        fitted = True
         for remark in remarks:
+            fitted &= remark.code != "no_battery"
             key, text = f"{remark.code} {remark.field}", f"{query}: {remark.text}"
             self._oddities.log(logging.INFO, key, text)
         if isinstance(reading, DeviceMode) and not reading.known:
@@ -146,8 +145,7 @@ class Readings:
                 "src/mppdbus/protocol/modes.py"
             )
             self._oddities.log(logging.WARNING, "mode", text)
-        codes = frozenset([remark.code for remark in remarks])
-        self._kept[query] = KeptReading(reading, plausible, now, codes)
+        self._kept[query] = KeptReading(reading, plausible, now, fitted)
 
     def last(self, query: str) -> Reading | None:
         """Return the last reading of `query` as it came, however old."""
@@ -187,7 +185,7 @@ class Readings:
     def battery_fitted(self, query: str) -> bool:
         """Tell whether the last reading of `query` shows a battery."""
         kept = self._kept.get(query)
-        return kept is None or "no_battery" not in kept.codes
+        return kept is None or kept.battery_fitted
 
     def read_anew(self, before: Layouts, after: Layouts, decoder: ReplyDecoder) -> None:
         """Replace what was read in layouts of a dialect that it does not speak.

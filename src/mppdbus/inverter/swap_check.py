@@ -27,12 +27,14 @@ class SwapCheck:
         self._inverter = inverter
         self._clock = clock
         self._every = every
+        self._known: str | None = None  # the unit's number
         self._lost: int | None = None  # attempts, at the last answer; None: ask now
         self._due = 0.0
         self.pending = False  # the readings at hand may be another unit's
 
     def confirm(self) -> None:
         """Note that the unit has just now said who it is."""
+        self._known = self._inverter.identity.serial
         self._lost = self._inverter.link.stats.lost
         self._due = self._clock() + self._every
         self.pending = False
@@ -49,23 +51,23 @@ class SwapCheck:
     @property
     def due(self) -> bool:
         """Tell whether QID is to be asked before the last reading may be shown."""
-        if self._inverter.identity.serial is None:
-            return False
-        quiet = self._lost == self._inverter.link.stats.lost
-        return self.pending or not quiet or self._clock() >= self._due
+        lost = self._lost != self._inverter.link.stats.lost
+        asking = self.pending or lost or self._clock() >= self._due
+        return asking and self._known is not None
 
     async def other_unit(self) -> str | None:
         """Ask QID: the serial number of a unit that has taken the place, else None.
 
         Raises as `Inverter.read` does while nobody says who he is.
         """
-        known = self._inverter.identity.serial
         self.pending = True
         said = await self._inverter.read("QID")
         serial = said.serial if isinstance(said, SerialNumber) else None
         if serial is None or bogus_serial(serial):
-            raise LinkError(f"QID: {serial} is the number of many; {known} was here")
-        if serial != known:
+            raise LinkError(
+                f"QID: {serial} is the number of many; {self._known} was here"
+            )
+        if serial != self._known:
             return serial
         self.confirm()
         return None

@@ -1,4 +1,4 @@
-"""What all pipes have in common."""
+"""What all transports have in common: how the link and they speak to each other."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,13 +12,13 @@ INVERTER_BYTE_TIME = 10 / 2400  # s; the UART of the inverter behind HID and TCP
 
 
 class Receiver(Protocol):
-    """Whom a transport tells."""
+    """Takes what arrives on a transport."""
 
     def data_received(self, data: bytes) -> None:
         """Take bytes as they arrived, cut anywhere."""
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Learn, once, that the pipe has ended: `PortLost`, or None after `close`."""
+        """Take note that the pipe has ended: `PortLost`, or None after `close`."""
 
 
 class Transport(Protocol):
@@ -40,35 +40,35 @@ class Transport(Protocol):
         """Send a request. Never blocks; after the end of the pipe it does nothing."""
 
     def pause_reading(self) -> None:
-        """Let what arrives pile up in the kernel instead of waking us."""
+        """Leave what arrives in the kernel's buffer, and do not wake for it."""
 
     def resume_reading(self) -> None:
-        """Deliver again, first of all what has piled up, in one piece."""
+        """Deliver again, and first what is in the kernel's buffer, in one piece."""
 
     def discard_input(self) -> None:
-        """Drop what arrived and was not delivered. Never blocks."""
+        """Drop what has arrived but was not delivered. Never blocks."""
 
     async def close(self) -> None:
         """Drop what is unsent and close; returns when the port is free again."""
 
 
-class Ending(asyncio.Protocol):
-    """Hands bytes to the receiver, and tells it why there will be no more."""
+class Forwarder(asyncio.Protocol):
+    """Forwards bytes to the receiver, and tells it once when a pipe has ended."""
 
     def __init__(self, label: str, receiver: Receiver, hint: str) -> None:
-        self.closing = False  # set by close(): the end is our own wish
-        self.over = asyncio.Event()
+        self.closing = False  # set by close(): the pipe ends because we want it
+        self.ended = asyncio.Event()
         self._label = label
         self._receiver = receiver
         self._hint = hint
 
     def data_received(self, data: bytes) -> None:
-        """Pass on."""
+        """Forward."""
         self._receiver.data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the receiver the reason."""
-        self.over.set()
+        self.ended.set()
         if self.closing:
             self._receiver.connection_lost(None)
             return

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mppdbus.errors import PortError
 from mppdbus.host.ports import is_hidraw
-from mppdbus.transport.base import INVERTER_BYTE_TIME, Ending, Receiver, in_thread
+from mppdbus.transport.base import INVERTER_BYTE_TIME, Forwarder, Receiver, in_thread
 from mppdbus.transport.open_errors import cannot_open, check_device
 
 REPORT_SIZE = 8
@@ -46,7 +46,7 @@ class HidrawTransport:
         self.label = label
         self._fd = fd
         self._loop = asyncio.get_running_loop()
-        self._ending = Ending(label, receiver, _UNPLUGGED)
+        self._forwarder = Forwarder(label, receiver, _UNPLUGGED)
         # The kernel blocks a write until the device has taken the report, O_NONBLOCK or
         # not, for up to 5 s. One thread writes and closes, hence in that order.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="hidraw")
@@ -59,7 +59,7 @@ class HidrawTransport:
 
     def write(self, data: bytes) -> None:
         """Send in pieces of 8 bytes, with a gap between them."""
-        if self._ending.over.is_set():
+        if self._forwarder.ended.is_set():
             return
         self._unsent.extend(_reports(data))
         if self._sender is None:
@@ -73,30 +73,30 @@ class HidrawTransport:
 
     def resume_reading(self) -> None:
         """Listen again."""
-        if not self._reading and not self._ending.over.is_set():
+        if not self._reading and not self._forwarder.ended.is_set():
             self._reading = True
             self._loop.add_reader(self._fd, self._on_readable)
 
     def discard_input(self) -> None:
         """Read and forget the reports that wait."""
-        if not self._ending.over.is_set():
-            self._take()
+        if not self._forwarder.ended.is_set():
+            self._read_reports()
 
     async def close(self) -> None:
-        """Drop what is unsent and close, once a report in the air has landed."""
-        self._ending.closing = True
+        """Drop what is unsent and close, once the report on its way is written."""
+        self._forwarder.closing = True
         self._end(None)
         if self._released:
             await asyncio.shield(self._released)
 
     def _on_readable(self) -> None:
-        data, error = self._take()
+        data, error = self._read_reports()
         if data:
-            self._ending.data_received(data)
+            self._forwarder.data_received(data)
         if error:
             self._end(error)
 
-    def _take(self) -> tuple[bytes, OSError | None]:
+    def _read_reports(self) -> tuple[bytes, OSError | None]:
         """Read all reports that wait; with an error if the device is gone."""
         data = bytearray()
         try:
@@ -124,7 +124,7 @@ class HidrawTransport:
     async def _send(self) -> None:
         try:
             while self._unsent:
-                await self._put(self._unsent.popleft())
+                await self._write_report(self._unsent.popleft())
                 if self._unsent:
                     await asyncio.sleep(PIECE_GAP)
         except OSError as error:
@@ -132,7 +132,7 @@ class HidrawTransport:
         finally:
             self._sender = None
 
-    async def _put(self, report: bytes) -> None:
+    async def _write_report(self, report: bytes) -> None:
         # No add_writer: a hidraw node always claims to be writable.
         patience = self._loop.time() + WRITE_PATIENCE
         while self._loop.time() < patience:
@@ -155,7 +155,7 @@ class HidrawTransport:
             self._sender.cancel()
         self._released = self._loop.run_in_executor(self._worker, os.close, self._fd)
         self._worker.shutdown(wait=False)
-        self._ending.connection_lost(error)
+        self._forwarder.connection_lost(error)
 
 
 def _reports(data: bytes) -> Iterator[bytes]:

@@ -11,7 +11,7 @@ import serial
 from serial_asyncio import SerialTransport as PySerialTransport
 
 from mppdbus.errors import PortError
-from mppdbus.transport.base import Ending, Receiver, in_thread
+from mppdbus.transport.base import Forwarder, Receiver, in_thread
 from mppdbus.transport.open_errors import cannot_open, check_device
 
 _UNPLUGGED = "is the cable still plugged in?"
@@ -26,7 +26,7 @@ async def open_serial(
 
 
 class SerialTransport:
-    """A serial port; reads whatever has piled up at each wake-up."""
+    """A serial port; each wake-up reads all that has arrived."""
 
     sends_zero_as_one = False
 
@@ -36,8 +36,8 @@ class SerialTransport:
         self.label = label
         self.byte_time = 10 / baud  # 8N1: ten bits
         self._port = port
-        self._ending = Ending(label, receiver, _UNPLUGGED)
-        self._line = _Line(asyncio.get_running_loop(), self._ending, port)
+        self._forwarder = Forwarder(label, receiver, _UNPLUGGED)
+        self._line = _Line(asyncio.get_running_loop(), self._forwarder, port)
 
     def write(self, data: bytes) -> None:
         """Queue for sending."""
@@ -54,15 +54,15 @@ class SerialTransport:
 
     def discard_input(self) -> None:
         """Empty the kernel's input buffer."""
-        if not self._ending.over.is_set():
+        if not self._forwarder.ended.is_set():
             with suppress(termios.error, OSError):  # the reader tells of a lost port
                 self._port.reset_input_buffer()
 
     async def close(self) -> None:
         """Drop what is unsent and close; returns when the port is free again."""
-        self._ending.closing = True
+        self._forwarder.closing = True
         self._line.close()
-        await self._ending.over.wait()
+        await self._forwarder.ended.wait()
         if self._port.released:
             await asyncio.shield(self._port.released)
 
@@ -89,11 +89,11 @@ class _Port(serial.Serial):
         return data
 
     def flush(self) -> None:
-        """Drop, where upstream would wait, what is not sent yet."""
+        """Drop what is not sent yet; upstream would wait for it."""
         self.reset_output_buffer()
 
     def close(self) -> None:
-        """Close here and now in a thread, and through a thread on a loop."""
+        """Close at once when called in a thread; on a loop, leave it to a thread."""
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -110,7 +110,7 @@ class _Port(serial.Serial):
 
 
 class _Line(PySerialTransport):  # type: ignore[misc]
-    """pySerial's transport; whatever ends it, ends it at once and in silence."""
+    """pySerial's transport, made to end at once and without a traceback in the log."""
 
     def write(self, data: bytes) -> None:
         """Send at once what the port takes; upstream waits a round of the loop."""

@@ -6,7 +6,7 @@ import socket
 from contextlib import suppress
 
 from mppdbus.errors import PortError
-from mppdbus.transport.base import INVERTER_BYTE_TIME, Ending, Receiver
+from mppdbus.transport.base import INVERTER_BYTE_TIME, Forwarder, Receiver
 
 CONNECT_TIMEOUT = 5.0  # s, the look-up of the name included
 
@@ -25,10 +25,10 @@ async def open_tcp(
     host: str, port: int, label: str, receiver: Receiver
 ) -> "TcpTransport":
     """Connect within 5 s; `label` is what a person calls the address."""
-    ending = Ending(label, receiver, "is the serial server switched on?")
+    forwarder = Forwarder(label, receiver, "is the serial server switched on?")
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            pipe = await _connect(host, port, ending)
+            pipe = await _connect(host, port, forwarder)
     except (socket.gaierror, UnicodeError) as error:
         advice = "check the name, or use the address"
         raise PortError(f"{label}: the host {host} is not known; {advice}") from error
@@ -45,7 +45,7 @@ async def open_tcp(
         raise PortError(
             f"{label} cannot be reached: {reason}; check the network"
         ) from error
-    return TcpTransport(label, pipe, ending)
+    return TcpTransport(label, pipe, forwarder)
 
 
 class TcpTransport:
@@ -54,10 +54,12 @@ class TcpTransport:
     byte_time = INVERTER_BYTE_TIME
     sends_zero_as_one = False
 
-    def __init__(self, label: str, pipe: asyncio.Transport, ending: Ending) -> None:
+    def __init__(
+        self, label: str, pipe: asyncio.Transport, forwarder: Forwarder
+    ) -> None:
         self.label = label
         self._pipe = pipe
-        self._ending = ending
+        self._forwarder = forwarder
         self._socket: socket.socket = pipe.get_extra_info("socket")
 
     def write(self, data: bytes) -> None:
@@ -82,12 +84,12 @@ class TcpTransport:
 
     async def close(self) -> None:
         """Drop what is unsent and close."""
-        self._ending.closing = True
+        self._forwarder.closing = True
         self._pipe.abort()
-        await self._ending.over.wait()
+        await self._forwarder.ended.wait()
 
 
-async def _connect(host: str, port: int, ending: Ending) -> asyncio.Transport:
+async def _connect(host: str, port: int, forwarder: Forwarder) -> asyncio.Transport:
     """Try each address of the host; raises what the last one gave."""
     loop = asyncio.get_running_loop()
     failure: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
@@ -99,7 +101,7 @@ async def _connect(host: str, port: int, ending: Ending) -> asyncio.Transport:
             await loop.sock_connect(peer, address)
             for option in _KEEPALIVE:
                 peer.setsockopt(*option)
-            pipe, _ = await loop.create_connection(lambda: ending, sock=peer)
+            pipe, _ = await loop.create_connection(lambda: forwarder, sock=peer)
         except OSError as error:
             peer.close()
             failure = error
