@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from pages import write_or_check
-from rooms import FLOORS, MODULES, room_of, rooms_imported
+from rooms import FLOORS, rooms_imported
 
 PAGE = Path(__file__).parents[1] / "docs" / "architecture.md"
 PICTURE = re.compile(r"(?<=<!-- rooms -->\n).*?(?=<!-- end -->)", re.DOTALL)
@@ -31,14 +31,11 @@ def needed(edges: dict[str, set[str]]) -> dict[str, set[str]]:
 def picture() -> str:
     """Return the rooms as a mermaid flowchart, a subgraph a floor."""
     edges = rooms_imported()
-    files: dict[str, int] = {}
-    for module in MODULES:
-        files[room_of(module)] = files.get(room_of(module), 0) + 1
     lines = ["```mermaid", "flowchart TB"]
     for number, rooms in reversed([*enumerate(FLOORS)]):
         here = [room for room in rooms if room in edges]
         lines.append(f'  subgraph floor{number}[" "]')
-        lines += [f'    {_id(room)}["{room}<br/>{files[room]} files"]' for room in here]
+        lines += [f"    {_id(room)}[{room}]" for room in here]
         lines.append("  end")
     for room, used in sorted(needed(edges).items()):
         lines += [f"  {_id(room)} --> {_id(other)}" for other in sorted(used)]
@@ -49,11 +46,11 @@ def _id(room: str) -> str:
     return room.replace(".", "_")
 
 
-def main() -> int:
+def main(words: list[str]) -> int:
     """Write the page, or compare it."""
     page = PICTURE.sub(lambda _: picture(), PAGE.read_text(encoding="utf-8"))
-    return write_or_check(PAGE, page, sys.argv[1:])
+    return write_or_check(PAGE, page, words)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

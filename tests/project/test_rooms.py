@@ -7,6 +7,7 @@ from collections import defaultdict
 
 import pytest
 
+import make_architecture_md
 from rooms import (
     FILES,
     FLOOR_OF,
@@ -42,6 +43,10 @@ def test_imports_point_downwards(module: str) -> None:
 
 def test_no_circle() -> None:
     assert set(in_order()) >= set(MODULES)
+
+
+def test_the_picture_in_the_docs_is_current(capsys: pytest.CaptureFixture[str]) -> None:
+    assert make_architecture_md.main(["--check"]) == 0, capsys.readouterr().out
 
 
 def test_the_house_is_small_enough_to_know() -> None:
