@@ -117,6 +117,7 @@ def test_every_key_is_taken_over_or_accounted_for() -> None:
         "[mppsolar]\nport=/dev/ttyS1 ; the second\n",
         "\ufeff[ MPPSOLAR ]\r\nPort : '/dev/ttyS1'\r\n",
         '[MPPSOLAR]\n  PORT = /dev/ttyS0\n  PORT = "/dev/ttyS1"\t# the other one\n',
+        "[MPPSOLAR]\nBAUD_RATE = 2400\n    PORT = /dev/ttyS1\n",
     ],
 )
 def test_ini_files_as_people_write_them(text: str) -> None:

@@ -74,7 +74,8 @@ def convert(text: str, source: str) -> str:
 
 def _read(text: str, source: str) -> dict[_Key, str]:
     """Return all values, without quotes; of a key that stands twice, the last."""
-    lines = text.removeprefix("\ufeff").splitlines()
+    # Indented lines would be taken for the rest of the value before.
+    lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines()]
     parser = ConfigParser(
         strict=False, interpolation=None, inline_comment_prefixes=("#", ";"),
         default_section="",  # [DEFAULT] is a section like any other
@@ -92,7 +93,7 @@ def _read(text: str, source: str) -> dict[_Key, str]:
         what = "no section [MPPSOLAR], so not the config.ini of dbus-mppsolar"
         raise ConfigError(f"{source}: {what}; name that file")
     if bad_lines:
-        shown = ((number, show(lines[number - 1].strip())) for number in bad_lines)
+        shown = ((number, show(lines[number - 1])) for number in bad_lines)
         problems = (f"line {n}: {line} is no option" for n, line in shown)
         advice = "write KEY = value"
         raise ConfigError("\n".join(f"{source}: {p}; {advice}" for p in problems))
