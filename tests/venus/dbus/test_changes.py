@@ -217,7 +217,7 @@ async def test_what_a_client_has_read_is_told_even_if_it_is_back(
     await client.settled()
     assert not client.changes
     service._signals._asked = False
-    service._signals.flush()
+    service._signals.tell()
     assert await client.next_values() == {POWER: None}
 
 

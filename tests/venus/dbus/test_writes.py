@@ -321,18 +321,98 @@ async def test_a_later_write_that_fails_goes_back_to_the_one_that_took(
     assert await client.next_values() == {LIMIT: 16}
 
 
-async def test_a_write_that_is_overtaken_may_be_settled_last(served: Served) -> None:
+async def test_the_writer_has_one_write_at_a_time(served: Served) -> None:
     service, client, inverter = served
     first = inverter.take_time()
     one = await begin_write(client, 16)
     second = inverter.take_time()
     two = await begin_write(client, 20)
-    second.set_result(ACCEPTED)
-    assert await two == ACCEPTED
+    assert inverter.written == [(LIMIT, 16)]
+    second.set_result(ACCEPTED)  # not asked for yet
     first.set_result(REFUSED)
-    assert await one == REFUSED
+    assert (await one, await two) == (REFUSED, ACCEPTED)
+    assert inverter.written == [(LIMIT, 16), (LIMIT, 20)]
     assert service.value(LIMIT) == 20
     assert not client.changes
+
+
+async def test_the_newest_value_takes_the_place_of_the_one_that_waits(
+    served: Served,
+) -> None:
+    service, client, inverter = served
+    first = inverter.take_time()
+    one = await begin_write(client, 16)
+    two = await begin_write(client, 20)
+    three = await begin_write(client, 30)
+    assert await two == REFUSED  # it was never written
+    inverter.decide = lambda: ACCEPTED
+    first.set_result(ACCEPTED)
+    assert (await one, await three) == (ACCEPTED, ACCEPTED)
+    assert inverter.written == [(LIMIT, 16), (LIMIT, 30)]
+    assert service.value(LIMIT) == 30
+
+
+@pytest.mark.parametrize("verdict", [ACCEPTED, 7])
+async def test_equal_values_share_a_verdict(served: Served, verdict: int) -> None:
+    service, client, inverter = served
+    pending = inverter.take_time()
+    writes = [await begin_write(client, 16)]
+    writes += [asyncio.create_task(client.set_value(LIMIT, "i", 16)) for _ in range(2)]
+    await client.settled()
+    assert not any(write.done() for write in writes)  # nothing is decided yet
+    pending.set_result(verdict)
+    assert await asyncio.gather(*writes) == [verdict] * 3
+    assert inverter.written == [(LIMIT, 16)]
+    assert service.value(LIMIT) == (16 if verdict == ACCEPTED else 10)
+
+
+async def test_equal_values_that_wait_share_a_verdict(served: Served) -> None:
+    _, client, inverter = served
+    first = inverter.take_time()
+    one = await begin_write(client, 16)
+    two = await begin_write(client, 20)
+    three = asyncio.create_task(client.set_value(LIMIT, "i", 20))
+    await client.settled()
+    inverter.decide = lambda: 5
+    first.set_result(ACCEPTED)
+    assert [await one, await two, await three] == [ACCEPTED, 5, 5]
+    assert inverter.written == [(LIMIT, 16), (LIMIT, 20)]
+    assert await client.next_values() == {LIMIT: 16}
+
+
+async def test_back_to_what_is_being_written(served: Served) -> None:
+    service, client, inverter = served
+    first = inverter.take_time()
+    one = await begin_write(client, 16)
+    two = await begin_write(client, 20)
+    three = await begin_write(client, 16)
+    assert await two == REFUSED
+    first.set_result(ACCEPTED)
+    assert (await one, await three) == (ACCEPTED, ACCEPTED)
+    assert inverter.written == [(LIMIT, 16)]
+    assert service.value(LIMIT) == 16
+
+
+async def test_writes_of_other_leaves_do_not_wait(served: Served) -> None:
+    _, client, inverter = served
+    first = inverter.take_time()
+    one = await begin_write(client, 16)
+    inverter.decide = lambda: ACCEPTED
+    assert await client.set_value("/Mode", "i", 2) == ACCEPTED
+    assert not one.done()
+    first.set_result(ACCEPTED)
+    assert await one == ACCEPTED
+
+
+async def test_what_waits_is_refused_when_the_service_ends(served: Served) -> None:
+    service, client, inverter = served
+    inverter.take_time()
+    one = await begin_write(client, 16)
+    two = await begin_write(client, 20)
+    await service.close()
+    assert (await one, await two) == (REFUSED, REFUSED)
+    assert inverter.written == [(LIMIT, 16)]
+    assert service.value(LIMIT) == 10
 
 
 async def test_who_waits_for_a_verdict_hears_when_the_service_ends(

@@ -153,7 +153,8 @@ class Connection:
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLOUT)
         self._backlog: deque[Message] = deque()
-        self._sending: asyncio.Future[None] | None = None
+        self._sending: asyncio.Future[None] = self._loop.create_future()
+        self._sending.set_result(None)
         self._expected: dict[int, Callable[[Message | None], None]] = {}
         self.gone = asyncio.Event()
         self.reason = "closed"
@@ -206,7 +207,7 @@ class Connection:
     @property
     def unread(self) -> bool:
         """True until the bus has read all that was sent; also when nobody can tell."""
-        if self._backlog or not (self._sending is None or self._sending.done()):
+        if self._backlog or not self._sending.done():
             return True
         try:
             return any(fcntl.ioctl(self._fd, termios.TIOCOUTQ, bytes(4)))
@@ -229,17 +230,42 @@ class Connection:
 
     def send(self, message: Message) -> None:
         """Send `message`, or keep it until the socket takes it; no error if lost."""
-        if not self.alive:
-            return
-        if not self._backlog and self._ready():
-            self._hand_over(message)
-            return
         self._backlog.append(message)
+        self._send_backlog()
         if len(self._backlog) > BACKLOG_LIMIT:
             log.error("the bus has not read for %d messages: hang up", BACKLOG_LIMIT)
             self.abort()
-        elif len(self._backlog) == 1:
-            self._await_room()
+
+    def _send_backlog(self) -> None:
+        """Hand over to dbus-fast what the socket takes whole; see to the rest later.
+
+        A Unix socket polls writable only while three quarters of its buffer are free.
+        """
+        if not self.alive:
+            self._backlog.clear()
+        while self._backlog:
+            if not self._sending.done():  # a large message: goes on when it is out
+                return
+            if not self._poll.poll(0):
+                self._loop.add_writer(self._fd, self._writable)
+                return
+            try:
+                self._sending = self._bus.send(self._backlog.popleft())
+            except OSError:  # broken just now; the watcher finds out
+                return
+            if self._sending.done():
+                self._sending.exception()  # seen, for the same reason
+            else:
+                self._sending.add_done_callback(self._sent_late)
+
+    def _writable(self) -> None:
+        self._loop.remove_writer(self._fd)
+        self._send_backlog()
+
+    def _sent_late(self, sending: asyncio.Future[None]) -> None:
+        if not sending.cancelled():
+            sending.exception()
+        self._send_backlog()
 
     def ask(self, message: Message, then: Callable[[Message | None], None]) -> None:
         """Send a call; `then` gets its reply, or None once the connection is lost."""
@@ -282,43 +308,6 @@ class Connection:
         """Answer `call` with an error, if it wants an answer."""
         if not call.flags.value & _NO_REPLY:
             self.send(Message.new_error(call, name, text))
-
-    def _ready(self) -> bool:
-        """Tell whether the socket takes a message whole.
-
-        A Unix socket polls writable only while three quarters of its buffer are free.
-        """
-        sending = self._sending
-        return (sending is None or sending.done()) and bool(self._poll.poll(0))
-
-    def _hand_over(self, message: Message) -> None:
-        try:
-            sending = self._bus.send(message)
-        except OSError:  # broken just now; the watcher finds out
-            return
-        self._sending = sending
-        if sending.done():
-            sending.exception()  # seen, for the same reason
-        else:
-            sending.add_done_callback(self._sent_late)
-
-    def _sent_late(self, sending: asyncio.Future[None]) -> None:
-        if not sending.cancelled():
-            sending.exception()
-        self._drain()
-
-    def _await_room(self) -> None:
-        if self._sending is None or self._sending.done():
-            self._loop.add_writer(self._fd, self._drain)
-
-    def _drain(self) -> None:
-        if not self.alive:
-            return
-        self._loop.remove_writer(self._fd)
-        while self._backlog and self._ready():
-            self._hand_over(self._backlog.popleft())
-        if self._backlog and self.alive:
-            self._await_room()
 
     # In
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dbus_fast import Message, Variant
 
+from mppdbus.venus.dbus.connection import ITEM, Connection
+from mppdbus.venus.dbus.leaf import Leaf
+from mppdbus.venus.dbus.signals import ChangeSignals
+from mppdbus.venus.dbus.tree import Tree
 from mppdbus.venus.dbus.values import plain
-from mppdbus.venus.dbus.writes import NOT_WRITABLE
+from mppdbus.venus.dbus.writes import NOT_WRITABLE, Writes
 
-if TYPE_CHECKING:
-    from mppdbus.venus.dbus.connection import Connection
-    from mppdbus.venus.dbus.signals import ChangeSignals
-    from mppdbus.venus.dbus.tree import Leaf, Tree
-    from mppdbus.venus.dbus.writes import Writes
-
-ITEM = "com.victronenergy.BusItem"
 INTROSPECTABLE = "org.freedesktop.DBus.Introspectable"
 PEER = "org.freedesktop.DBus.Peer"
 
@@ -26,8 +23,6 @@ UNKNOWN_OBJECT = _ERROR + "UnknownObject"
 UNKNOWN_METHOD = _ERROR + "UnknownMethod"
 INVALID_ARGS = _ERROR + "InvalidArgs"
 NOT_SUPPORTED = _ERROR + "NotSupported"
-
-_BOUNDS = {"GetMin": "minimum", "GetMax": "maximum", "GetDefault": "default"}
 
 
 class Methods:
@@ -38,102 +33,102 @@ class Methods:
         self._signals = signals
         self._writes = writes
 
-    def __call__(self, wire: Connection, call: Message) -> bool:
-        """Answer `call`; return False to leave it to dbus-fast."""
-        if call.interface == PEER and call.member == "GetMachineId":
+    def __call__(self, connection: Connection, message: Message) -> bool:
+        """Answer a method call; return False to leave it to dbus-fast."""
+        if message.interface == PEER and message.member == "GetMachineId":
             return False
-        path, member = str(call.path), str(call.member)
+        path, member = str(message.path), str(message.member)
         leaf = self._tree.leaves.get(path)
         method = _METHODS.get(member)
-        if leaf is None and path not in self._tree.nodes and call.interface != PEER:
-            wire.fail(call, UNKNOWN_OBJECT, f"there is no object at {path}")
+        if leaf is None and path not in self._tree.nodes and message.interface != PEER:
+            connection.fail(message, UNKNOWN_OBJECT, f"there is no object at {path}")
         elif (
             method is None
-            or call.interface not in (None, method.interface)
+            or message.interface not in (None, method.interface)
             or not method.exists(path, leaf)
         ):
-            where = f"{call.interface or ITEM} at {path}"
-            wire.fail(call, UNKNOWN_METHOD, f"{member} is no method of {where}")
-        elif call.signature not in method.takes:
-            wants = f"{member} takes ({method.takes[0]}), not ({call.signature})"
-            wire.fail(call, INVALID_ARGS, wants)
+            where = f"{message.interface or ITEM} at {path}"
+            text = f"{member} is no method of {where}"
+            connection.fail(message, UNKNOWN_METHOD, text)
+        elif message.signature not in method.takes:
+            wants = f"{member} takes ({method.takes[0]}), not ({message.signature})"
+            connection.fail(message, INVALID_ARGS, wants)
         else:
-            method.answer(self, Call(wire, call, path, leaf))
+            method.answer(self, Call(connection, message, path, leaf))
         return True
 
-    def get_value(self, ask: Call) -> None:
+    def get_value(self, call: Call) -> None:
         """v: the value of a leaf, or a dictionary of all below a node."""
         self._signals.expose()
-        if ask.leaf is not None:
-            ask.reply("v", ask.leaf.variant())
+        if call.leaf is not None:
+            call.reply("v", call.leaf.row()["Value"])
         else:
-            below = self._tree.below(ask.path)
-            values = {path: leaf.variant() for path, leaf in below}
-            ask.reply("v", Variant("a{sv}", values, verify=False))
+            call.reply("v", self._below(call.path, "Value"))
 
-    def get_text(self, ask: Call) -> None:
+    def get_text(self, call: Call) -> None:
         """s: the text of a leaf; v: a dictionary of all below a node."""
         self._signals.expose()
-        if ask.leaf is not None:
-            ask.reply("s", ask.leaf.text())
+        if call.leaf is not None:
+            call.reply("s", call.leaf.row()["Text"].value)
         else:
-            below = self._tree.below(ask.path)
-            texts = {path: leaf.text_variant() for path, leaf in below}
-            ask.reply("v", Variant("a{sv}", texts, verify=False))
+            call.reply("v", self._below(call.path, "Text"))
 
-    def get_items(self, ask: Call) -> None:
+    def _below(self, node: str, key: str) -> Variant:
+        below = {path: leaf.row()[key] for path, leaf in self._tree.below(node)}
+        return Variant("a{sv}", below, verify=False)
+
+    def get_items(self, call: Call) -> None:
         """a{sa{sv}}: every leaf with value, text and bounds."""
         self._signals.expose()
         leaves = self._tree.leaves.values()
-        ask.reply("a{sa{sv}}", {leaf.path: leaf.entry() for leaf in leaves})
+        call.reply("a{sa{sv}}", {leaf.path: leaf.row() for leaf in leaves})
 
-    def set_value(self, ask: Call) -> None:
+    def set_value(self, call: Call) -> None:
         """i: the verdict. An invalid value may come unwrapped, as Qt sends it."""
-        if ask.leaf is None:
-            ask.verdict(NOT_WRITABLE)
+        if call.leaf is None:
+            call.verdict(NOT_WRITABLE)
         else:
-            self._writes.set(ask.leaf, plain(ask.call.body[0]), ask.verdict)
+            self._writes.set(call.leaf, plain(call.message.body[0]), call.verdict)
 
-    def set_default(self, ask: Call) -> None:
+    def set_default(self, call: Call) -> None:
         """i: the verdict of writing the default value."""
-        leaf = self._tree.leaves[ask.path]
+        leaf = self._tree.leaves[call.path]
         if leaf.item.default is None:
-            text = f"{ask.path} has no default value"
-            ask.wire.fail(ask.call, NOT_SUPPORTED, text)
+            text = f"{call.path} has no default value"
+            call.connection.fail(call.message, NOT_SUPPORTED, text)
         else:
-            self._writes.set(leaf, leaf.item.default, ask.verdict)
+            self._writes.set(leaf, leaf.item.default, call.verdict)
 
-    def get_bound(self, ask: Call) -> None:
+    def get_bound(self, call: Call) -> None:
         """v: the minimum, maximum or default; invalid where there is none."""
-        leaf = self._tree.leaves[ask.path]
-        bound = getattr(leaf.item, _BOUNDS[str(ask.call.member)])
-        ask.reply("v", leaf.as_variant(bound))
+        name = str(call.message.member).removeprefix("Get")
+        call.reply("v", self._tree.leaves[call.path].bound(name))
 
-    def introspect(self, ask: Call) -> None:
+    def introspect(self, call: Call) -> None:
         """s: the XML of the object."""
-        ask.reply("s", self._tree.xml(ask.path))
+        call.reply("s", self._tree.xml(call.path))
 
-    def ping(self, ask: Call) -> None:
+    def ping(self, call: Call) -> None:
         """Answer with nothing."""
-        ask.wire.reply(ask.call, "", [])
+        call.connection.reply(call.message, "", [])
 
 
 @dataclass(slots=True)
 class Call:
-    """A call with the object it is for."""
+    """A method call with the object it is for."""
 
-    wire: Connection
-    call: Message
+    connection: Connection
+    message: Message
     path: str
     leaf: Leaf | None
 
     def reply(self, signature: str, value: Any) -> None:  # noqa: ANN401
         """Answer with one value."""
-        self.wire.reply(self.call, signature, [value])
+        self.connection.reply(self.message, signature, [value])
 
     def verdict(self, verdict: int) -> None:
         """Answer a write."""
-        self.wire.reply(self.call, "i", [verdict])
+        self.connection.reply(self.message, "i", [verdict])
 
 
 def _anywhere(_path: str, _leaf: Leaf | None) -> bool:

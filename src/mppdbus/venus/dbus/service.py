@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from dbus_fast import NameFlag, RequestNameReply
 from dbus_fast.validators import is_bus_name_valid
@@ -19,9 +19,6 @@ from mppdbus.venus.dbus.signals import ChangeSignals
 from mppdbus.venus.dbus.tasks import ended
 from mppdbus.venus.dbus.tree import Tree
 from mppdbus.venus.dbus.writes import ACCEPTED, NOT_WRITABLE, REFUSED, Writer, Writes
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
 
 __all__ = [
     "ACCEPTED",
@@ -121,30 +118,28 @@ class Service:
         """
         leaves = self._tree.leaves
         changed = []
-        path = ""
-        try:
-            for path, given in values.items():
-                leaf = leaves[path]
-                known = leaf.value
-                if type(given) is type(known) and given == known and not leaf.pending:
-                    continue  # most are those of the last poll, and were checked then
+        for path, given in values.items():
+            leaf = leaves[path]
+            known, pending = leaf.value, leaf.pending
+            if type(given) is type(known) and given == known and pending is None:
+                continue  # most are those of the last poll, and were checked then
+            try:
                 value = None if given is None else leaf.check(given)
-                if value != leaf.value or leaf.pending is not None:
-                    changed.append((leaf, value))
-        except TypeError as error:
-            raise TypeError(f"{path}: {error}") from None
-        count = 0
+            except TypeError as error:
+                raise TypeError(f"{path}: {error}") from None
+            if value != known or pending is not None:
+                changed.append((leaf, value))
+        shown = []
         for leaf, value in changed:
-            if leaf.pending is not None:
-                leaf.pending.see(value)
-            else:
+            if leaf.pending is None:
                 leaf.value = value
-                self._signals.put(leaf)
-                count += 1
-                if leaf.path == INSTANCE:
-                    self.restart()
-        self._signals.flush()
-        return count
+                shown.append(leaf)
+            else:
+                self._writes.see(leaf, value)
+        self._signals.tell(shown)
+        if leaves.get(INSTANCE) in shown:
+            self.restart()
+        return len(shown)
 
     def add(self, items: Iterable[Item]) -> None:
         """Add those items whose paths are new, unknown until updated; clients are told.
@@ -152,9 +147,8 @@ class Service:
         Raises ValueError for a new path that is given twice.
         """
         known = self._tree.leaves
-        for leaf in self._tree.add(item for item in items if item.path not in known):
-            self._signals.put(leaf)
-        self._signals.flush()
+        new = self._tree.add(item for item in items if item.path not in known)
+        self._signals.tell(new)
 
     # Life
 

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from dbus_fast import Message
 
-from mppdbus.venus.dbus.connection import to_bus
-from mppdbus.venus.dbus.tree import UNSENT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from mppdbus.venus.dbus.connection import Connection
-    from mppdbus.venus.dbus.tree import Leaf
+from mppdbus.venus.dbus.connection import ITEM, Connection, to_bus
+from mppdbus.venus.dbus.leaf import UNSENT, Leaf
 
 log = logging.getLogger("mppdbus.bus")
 
@@ -32,83 +26,84 @@ class ChangeSignals:
     """
 
     def __init__(self) -> None:
-        self._wire: Connection | None = None
-        self._dirty: dict[Leaf, None] = {}
+        self._connection: Connection | None = None
+        self._changed: dict[Leaf, None] = {}  # and not told yet
         self._since: float | None = None  # when the last batch was sent, if unread
         self._asked = False  # a call is behind it
         self._nudged = 0.0
         self._loop: asyncio.AbstractEventLoop
-        self._signal = Message.new_signal(
-            "/", "com.victronenergy.BusItem", "ItemsChanged", "a{sa{sv}}"
-        )
+        self._signal = Message.new_signal("/", ITEM, "ItemsChanged", "a{sa{sv}}")
         self._barrier = to_bus("GetId").message()  # every policy allows it, unlike Ping
 
-    def start(self, wire: Connection, leaves: Iterable[Leaf]) -> None:
+    def start(self, connection: Connection, leaves: Iterable[Leaf]) -> None:
         """Begin to tell changes; whoever asks from now on sees `leaves` as they are."""
         self._loop = asyncio.get_running_loop()
-        self._wire = wire
+        self._connection = connection
         self._since, self._asked = None, False
-        self._dirty.clear()
+        self._changed.clear()
         for leaf in leaves:
             leaf.sent = leaf.value
 
     def stop(self) -> None:
         """Forget what waits, and tell nothing any more."""
-        self._wire = None
-        self._dirty.clear()
-
-    def put(self, leaf: Leaf) -> None:
-        """Note that the value of `leaf` has changed."""
-        if self._wire is not None:
-            self._dirty[leaf] = None
+        self._connection = None
+        self._changed.clear()
 
     def expose(self) -> None:
         """Note that a client reads: what waits must go out even if it changes back."""
-        for leaf in self._dirty:
+        for leaf in self._changed:
             leaf.sent = UNSENT
 
-    def flush(self) -> None:
-        """Send what has changed, unless a batch is under way."""
-        wire = self._wire
-        if wire is None or not self._dirty:
+    def tell(self, leaves: Iterable[Leaf] = ()) -> None:
+        """Send the new values of `leaves` with what waits, unless a batch is under way.
+
+        Whoever changes nothing calls it, too, so that what waits is looked after.
+        """
+        connection, changed = self._connection, self._changed
+        if connection is None:
             return
-        if self._since is not None and (self._asked or wire.unread):
-            if not self._asked:
-                self._asked = True
-                wire.ask(self._barrier, self._taken)
-            self._push(wire, self._loop.time(), self._since)
+        for leaf in leaves:
+            changed[leaf] = None
+        if not changed:
+            return
+        if self._since is not None and (self._asked or connection.unread):
+            self._wait_for_bus(connection, self._since)
             return
         batch = {}
-        for leaf in self._dirty:
+        for leaf in changed:
             if leaf.value != leaf.sent:
-                batch[leaf.path] = leaf.entry()
+                batch[leaf.path] = leaf.row()
                 leaf.sent = leaf.value
-        self._dirty.clear()
+        changed.clear()
         if batch:
             self._since = self._nudged = self._loop.time()
             signal = self._signal  # sent before the next batch needs it
             signal.serial = 0
             signal.body = [batch]
-            wire.send(signal)
+            connection.send(signal)
 
-    def _taken(self, reply: Message | None) -> None:
-        if reply is not None:
-            self._since, self._asked = None, False
-            self.flush()
-
-    def _push(self, wire: Connection, now: float, since: float) -> None:
-        """Help a bus that owes an answer.
+    def _wait_for_bus(self, connection: Connection, since: float) -> None:
+        """Ask a bus that has not read the last batch yet, and help it along.
 
         A dbus-daemon stops reading from us when a subscriber leaves too much of ours
         unread. When that is over it goes on only as something new comes in, so send
         something; and as long as it is not, only a new connection begins without debt.
         """
+        if not self._asked:
+            self._asked = True
+            connection.ask(self._barrier, self._answered)
+        now = self._loop.time()
         if now - since > STUCK_AFTER:
             log.error("the bus has not answered for %.0f s: hang up", now - since)
-            wire.abort()
+            connection.abort()
         elif now - self._nudged > NUDGE_AFTER:
             self._nudged = now
-            wire.ask(to_bus("GetId").message(), _ignore)
+            connection.ask(to_bus("GetId").message(), _ignore)
+
+    def _answered(self, reply: Message | None) -> None:
+        if reply is not None:
+            self._since, self._asked = None, False
+            self.tell()
 
 
 def _ignore(_reply: Message | None) -> None:

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
-from dbus_fast.signature import Variant, get_signature_tree
+from mppdbus.venus.dbus.items import Item
+from mppdbus.venus.dbus.leaf import Leaf
 
-from mppdbus.venus.dbus.items import CHECKS, UNKNOWN_TEXT, Item, Value
-
-if TYPE_CHECKING:
-    from mppdbus.venus.dbus.writes import Pending
-
-UNSENT = object()  # stands for "subscribers may hold anything": differs from any value
-INVALID = Variant("ai", [])  # any empty array is read as invalid; this is velib's
-
-_TEXT = get_signature_tree("s")
 _HEAD = (
     '<!DOCTYPE node PUBLIC "-//freedesktop//DTD D-BUS Object Introspection 1.0//EN"\n'
     '"http://www.freedesktop.org/standards/dbus/1.0/introspect.dtd">\n'
@@ -68,71 +59,6 @@ def introspection_xml(
         f' <interface name="com.victronenergy.BusItem">\n{methods} </interface>\n'
         f"{nodes}</node>\n"
     )
-
-
-class Leaf:
-    """An item with its value, what subscribers were told last, a write under way."""
-
-    __slots__ = (
-        "_extras",
-        "_format",
-        "_tree",
-        "check",
-        "item",
-        "path",
-        "pending",
-        "sent",
-        "value",
-    )
-
-    def __init__(self, item: Item) -> None:
-        self.item = item
-        self.path = item.path
-        self.check = CHECKS[item.kind]
-        self.value: Value = None
-        self.sent: object = UNSENT
-        self.pending: Pending | None = None
-        self._format = item.formatter()
-        self._tree = get_signature_tree(item.kind.value)
-        bounds = {"Min": item.minimum, "Max": item.maximum, "Default": item.default}
-        self._extras = {
-            name: self.as_variant(value)
-            for name, value in bounds.items()
-            if value is not None
-        }
-
-    def as_variant(self, value: Value) -> Variant:
-        """Return `value`, which must be of this item's kind, as it goes on the bus."""
-        return INVALID if value is None else Variant(self._tree, value, verify=False)
-
-    def variant(self) -> Variant:
-        """Return the value as it goes on the bus."""
-        return self.as_variant(self.value)
-
-    def text(self) -> str:
-        """Return the text of the value.
-
-        A text function that does not know the value must not take it off the bus.
-        """
-        value = self.value
-        if value is None:
-            return UNKNOWN_TEXT
-        try:
-            return self._format(value)
-        except Exception:  # noqa: BLE001 - see above
-            return str(value)
-
-    def text_variant(self) -> Variant:
-        """Return the text as it goes on the bus."""
-        return Variant(_TEXT, self.text(), verify=False)
-
-    def entry(self) -> dict[str, Variant]:
-        """Return the row of this item in GetItems and in ItemsChanged."""
-        text = Variant(_TEXT, self.text(), verify=False)
-        row = {"Value": self.as_variant(self.value), "Text": text}
-        if self._extras:
-            row.update(self._extras)
-        return row
 
 
 class Tree:

@@ -1,0 +1,112 @@
+"""An item as it is on the bus: its value, and the writes that are not decided yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dbus_fast.signature import Variant, get_signature_tree
+
+from mppdbus.venus.dbus.items import CHECKS, UNKNOWN_TEXT, Item, Value
+
+UNSENT = object()  # stands for "subscribers may hold anything": differs from any value
+INVALID = Variant("ai", [])  # any empty array is read as invalid; this is velib's
+
+_TEXT = get_signature_tree("s")
+_UNSEEN = object()
+
+Row = dict[str, Variant]
+
+
+class PendingWrite:
+    """A value that a client has written and that has no verdict yet.
+
+    `answers` are told the verdict. It is the echo of the leaf until then.
+    """
+
+    __slots__ = ("answers", "before", "read_back", "seen", "value")
+
+    def __init__(self, value: Value, answer: Callable[[int], None]) -> None:
+        self.value = value
+        self.answers = [answer]
+        self.before: Value = None  # what to show again if it is refused
+        self.seen: Value | object = _UNSEEN  # by update(), since the write began
+        self.read_back = False  # `seen` comes from the writer itself
+
+    def outcome(self, *, accepted: bool) -> Value:
+        """Return what the bus shall show now.
+
+        A poll may have begun before the write: if it saw the old value, it does not
+        contradict a writer that accepts. What the writer itself has read back does.
+        """
+        if self.seen is _UNSEEN:
+            return self.value if accepted else self.before
+        if accepted and self.seen == self.before and not self.read_back:
+            return self.value
+        return self.seen  # type: ignore[return-value]
+
+    def settle(self, verdict: int) -> None:
+        """Tell the verdict to all who have written this value."""
+        for answer in self.answers:
+            answer(verdict)
+
+
+class Leaf:
+    """An item with its value, what subscribers were told last, and its writes.
+
+    `pending` is the write that the writer has, `queued` the one that comes after it.
+    """
+
+    __slots__ = (
+        "_bounds",
+        "_format",
+        "_signature",
+        "check",
+        "item",
+        "path",
+        "pending",
+        "queued",
+        "sent",
+        "value",
+    )
+
+    def __init__(self, item: Item) -> None:
+        self.item = item
+        self.path = item.path
+        self.check = CHECKS[item.kind]
+        self.value: Value = None
+        self.sent: object = UNSENT
+        self.pending: PendingWrite | None = None
+        self.queued: PendingWrite | None = None
+        self._format = item.formatter()
+        self._signature = get_signature_tree(item.kind.value)
+        bounds = {"Min": item.minimum, "Max": item.maximum, "Default": item.default}
+        self._bounds = {
+            name: Variant(self._signature, bound, verify=False)
+            for name, bound in bounds.items()
+            if bound is not None
+        }
+
+    def row(self) -> Row:
+        """Return the row of this item in GetItems and ItemsChanged.
+
+        A text function that does not know the value must not take it off the bus.
+        """
+        value = self.value
+        if value is None:
+            return {"Value": INVALID, "Text": _UNKNOWN, **self._bounds}
+        try:
+            text = self._format(value)
+        except Exception:  # noqa: BLE001 - see above
+            text = str(value)
+        return {
+            "Value": Variant(self._signature, value, verify=False),
+            "Text": Variant(_TEXT, text, verify=False),
+            **self._bounds,
+        }
+
+    def bound(self, name: str) -> Variant:
+        """Return "Min", "Max" or "Default"; invalid where there is none."""
+        return self._bounds.get(name, INVALID)
+
+
+_UNKNOWN = Variant(_TEXT, UNKNOWN_TEXT, verify=False)
