@@ -8,15 +8,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
-from mppdbus.protocol.dialects import (
-    DIALECTS,
-    MODEL_NUMBERS,
-    Dialect,
-    Evidence,
-    identify,
-)
-from mppdbus.protocol.dialects.codes import Names
-from mppdbus.protocol.dialects.identification import MODEL_NAMES
+from mppdbus.protocol.codes import Names
+from mppdbus.protocol.dialect import Dialect
+from mppdbus.protocol.dialects import DIALECTS, FAMILIES
+from mppdbus.protocol.evidence import Evidence
+from mppdbus.protocol.identification import identify
 from mppdbus.protocol.optional_queries import CAPABILITIES, Capability
 from mppdbus.protocol.queries import QUERIES, base_command
 from mppdbus.protocol.replies import parallel as p
@@ -127,7 +123,9 @@ def _mark(dialect: Dialect, own: list[Unit], query: str) -> str:
     refused = any(r.refused for r in replies) or _in(row, "refused", dialect)
     if seen or refused:
         return YES * seen + NO * refused
-    on_paper = row.documented_for(dialect) if row else query in COMMON
+    on_paper = query in COMMON
+    if row:
+        on_paper = bool({*row.documents.split()} & {*dialect.documents.split()})
     return PAPER if on_paper and dialect.documents else UNKNOWN
 
 
@@ -160,12 +158,11 @@ def _papers(dialect: Dialect) -> str:
 
 
 def _recognised(dialect: Dialect, own: list[Unit]) -> Iterable[str]:
-    numbers = [n for n, model in MODEL_NUMBERS.items() if model.dialect == dialect.name]
-    if numbers:
-        yield f"QGMN {', '.join(numbers)}"
-    names = [pattern for pattern, name, _ in MODEL_NAMES if name == dialect.name]
-    if names:
-        yield f"QMN that begins with {', '.join(f'`{name}`' for name in names)}"
+    family = FAMILIES[dialect.name]
+    if family.numbers:
+        yield f"QGMN {', '.join(family.numbers)}"
+    if family.names:
+        yield f"QMN that begins with {', '.join(f'`{name}`' for name in family.names)}"
     for probe in PROBES:
         found = identify(probe)
         if found.dialect is dialect:
@@ -278,8 +275,8 @@ def _own(dialect: Dialect, own: list[Unit]) -> Iterable[str]:
     """Return the layouts that extend a common one, and the bits nobody else has."""
     counts: dict[tuple[str, type[Reading]], set[int]] = defaultdict(set)
     for query, layouts in dialect.queries.items():
-        if layouts != QUERIES[query]:
-            for layout in layouts:
+        for layout in layouts:
+            if layout not in QUERIES.get(query, ()):
                 counts[query, layout.model] |= layout.counts
     for reply in _replies(own):
         reading = reply.reading(dialect.name)

@@ -77,8 +77,8 @@ class Refused(ProtocolError):
 class UnknownLayout(ProtocolError, ValueError):
     """An intact reply of a shape that no document and no recording shows.
 
-    `partial` is what could be read of it, a `protocol.fields.Reading`, and `report`
-    how each field fared, a `protocol.partial.FieldReport`; both None if nothing could.
+    `partial` is what could be read of it, a `Reading`, and `report` how each field
+    fared, a `protocol.salvage.FieldReport`; both None if nothing could.
     """
 
     partial: Any = None

@@ -14,7 +14,7 @@ from helpers.places import ROOT
 from mppdbus.config.messages import closest, show
 from mppdbus.config.models import (
     BAUDS,
-    DIALECTS,
+    DIALECT_NAMES,
     BatteryConfig,
     Config,
     DbusConfig,
@@ -69,7 +69,7 @@ def test_every_speed(baud: int) -> None:
     assert parse(f"{ONE}baud = {baud}", "").inverter[0].baud == baud
 
 
-@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("dialect", DIALECT_NAMES)
 def test_every_dialect(dialect: str) -> None:
     assert parse(f'{ONE}dialect = "{dialect}"', "").inverter[0].dialect == dialect
 

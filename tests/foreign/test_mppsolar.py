@@ -33,7 +33,7 @@ from helpers.places import ROOT, TESTS
 from mppdbus.errors import Refused
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.link import Link
-from mppdbus.protocol.dialects import explain
+from mppdbus.protocol.explain import explain
 from mppdbus.protocol.framing import checksum
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.simulator.line.faults import Faults

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
 from helpers.places import TESTS
 from mppdbus.errors import MppdbusError, UnknownLayout
-from mppdbus.protocol.dialects import (
-    DIALECTS,
-    Evidence,
-    Identification,
-    bogus_serial,
-    identify,
-)
-from mppdbus.protocol.dialects.identification import DECISIVE, Clue, clues_of
+from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.evidence import Clue, Evidence
+from mppdbus.protocol.identification import DECISIVE, Identification, clues_of, identify
 from mppdbus.protocol.queries import base_command, decode
 from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.serial_numbers import bogus_serial
 from mppdbus.recording import Entry, judge_reply, read
 from mppdbus.recording.masking import made_up, serial_in
 
@@ -29,16 +25,14 @@ SURE = 0.5  # of the family, when all replies of an inverter speak
 FALLBACK = "pi30"  # where nothing tells more, nothing is sure
 LAYOUT = (
     "If its words mean what they mean elsewhere, add their number to QUERIES in "
-    "src/mppdbus/protocol/queries.py; else add a model for them, too: step 5 of "
-    "docs/adding-an-inverter.md"
+    "src/mppdbus/protocol/queries.py; else add a layout to the file of its family in "
+    "src/mppdbus/protocol/dialects: step 6 of docs/adding-an-inverter.md"
 )
 BITS = (
-    "name it in a table of src/mppdbus/protocol/dialects/warning_bits.py, RESERVED "
-    "if nobody knows it: step 6 of docs/adding-an-inverter.md"
+    "name it in the file of its family in src/mppdbus/protocol/dialects, RESERVED if "
+    "nobody knows it: step 6 of docs/adding-an-inverter.md"
 )
-CLUES = "src/mppdbus/protocol/dialects/identification.py"
-CLUE = f"Add a clue to {CLUES}"
-HEAVIER = f"Make its clues heavier in {CLUES}; in MODEL_NAMES, {DECISIVE} decides alone"
+FILE = "src/mppdbus/protocol/dialects/{}.py"
 SEEN = ("good", "nak")  # the qualities that prove what an inverter says
 
 # What people wrote of recordings that are older than the names of our dialects.
@@ -194,10 +188,7 @@ def problems(path: Path) -> list[str]:
     found = [f"{path.name}, {one}" for one in _of_lines(entries, path)]
     if path.name == MAIN:  # it is older than `mppdbus record` and our names
         return found
-    try:
-        return found + [f"{path.name}: {one}" for one in _of_units(path)]
-    except LookupError as error:  # a clue without a row
-        return [*found, f"{path.name}: {error}"]
+    return found + [f"{path.name}: {one}" for one in _of_units(path)]
 
 
 def _of_lines(entries: list[Entry], path: Path) -> Iterator[str]:
@@ -244,20 +235,38 @@ def _of_units(path: Path) -> Iterator[str]:
         if unit.variants != {name}:
             said = ", ".join(sorted(unit.variants))
             clues = clues_of(unit.evidence())
-            own = _weights(c for c in clues if c.dialect in unit.variants)
-            why = _weights(c for c in clues if c.dialect not in unit.variants)
-            todo = f"For {said} speaks only {own}. {HEAVIER}" if own else CLUE
-            why = why or "; ".join(taken.reasons)
-            yield f"{unit.model} is {said}, but is taken for {name}: {why}. {todo}"
+            own = _weights(clues, unit.variants)
+            why = _weights(clues, clues.keys() - unit.variants)
+            yield (
+                f"{unit.model} is {said}, but is taken for {name}: {why}. "
+                f"{_todo(said, own)}"
+            )
         elif taken.confidence < SURE and name != FALLBACK:
             sure = f"{taken.confidence:.0%}"
-            yield f"{unit.model} is {name}, but only {sure} sure. {CLUE}"
+            yield (
+                f"{unit.model} is {name}, but only {sure} sure. "
+                f"Add a clue to {FILE.format(name)}"
+            )
 
 
-def _weights(clues: Iterable[Clue]) -> str:
-    """Return clues with their weights, the heaviest first."""
-    ranked = sorted(clues, key=lambda clue: -clue.weight)
-    return "; ".join(f"{clue.reason} ({clue.dialect} {clue.weight})" for clue in ranked)
+def _todo(said: str, own: str) -> str:
+    """Return what to do for a family that is not recognised."""
+    file = FILE.format(said)
+    if said not in DIALECTS:
+        return f"Add a clue: its family has no file {file} yet"
+    if not own:
+        return f"Add a clue to {file}"
+    return (
+        f"For {said} speaks only {own}. Make its clues heavier in {file}; a name of "
+        f"{DECISIVE} decides alone"
+    )
+
+
+def _weights(clues: Mapping[str, list[Clue]], families: Iterable[str]) -> str:
+    """Return the clues to some families with their weights, the heaviest first."""
+    some = [(name, clue) for name in families for clue in clues.get(name, ())]
+    ranked = sorted(some, key=lambda one: (-one[1].weight, one[0]))
+    return "; ".join(f"{clue.reason} ({name} {clue.weight})" for name, clue in ranked)
 
 
 def _reply(entry: Entry, path: Path) -> Reply | None:

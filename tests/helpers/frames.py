@@ -10,7 +10,7 @@ from typing import Any
 
 from helpers.places import TESTS
 from mppdbus.errors import MppdbusError
-from mppdbus.protocol.dialects import Evidence
+from mppdbus.protocol.evidence import Evidence
 from mppdbus.protocol.framing import Frame, ResponseFramer
 from mppdbus.protocol.queries import QUERIES, base_command, decode
 from mppdbus.protocol.replies.fields import Reading

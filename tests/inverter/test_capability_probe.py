@@ -18,7 +18,8 @@ from mppdbus.errors import (
     Refused,
 )
 from mppdbus.inverter.capability_probe import probe_capabilities
-from mppdbus.protocol.dialects import DIALECTS, identify
+from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.identification import identify
 from mppdbus.protocol.optional_queries import CAPABILITIES, Capability, Outcome
 from mppdbus.protocol.queries import QUERIES, base_command, decode
 from mppdbus.protocol.replies.fields import Reading
@@ -83,12 +84,6 @@ def test_families_that_were_recorded_are_in_the_table(model: str) -> None:
 def test_no_recorded_reply_is_longer_than_the_table_says() -> None:
     for row, frame in rows_of(GOOD):
         assert len(frame.response.rstrip(b"\0")) <= row.longest, frame.id
-
-
-def test_papers_tell_of_families() -> None:
-    assert CAPABILITIES["QPIGS2"].documented_for(DIALECTS["pi30max"])
-    assert not CAPABILITIES["QPIGS2"].documented_for(DIALECTS["pi30king"])
-    assert not CAPABILITIES["Q1"].documented_for(DIALECTS["pi30"])
 
 
 # -- asking ------------------------------------------------------------------------

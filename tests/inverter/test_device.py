@@ -15,7 +15,8 @@ from mppdbus.errors import NoReply, OtherProtocol, UnknownLayout
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.readings import SHOWN
 from mppdbus.model.snapshot import Snapshot
-from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.dialect import Family
+from mppdbus.protocol.dialects import DIALECTS, FAMILIES
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.protocol.queries import QUERIES, Layout
 from mppdbus.protocol.replies.fields import Percent
@@ -357,8 +358,7 @@ def test_what_was_read_before_the_family_was_known_is_read_anew(
     own = {"QPIRI": (Layout(RatingsOfItsOwn, frozenset((26,))),)}
     row = replace(DIALECTS["pi30"], name="pi30own", queries=QUERIES | own)
     monkeypatch.setitem(DIALECTS, "pi30own", row)
-    names = ((r"OWN-", "pi30own", 0.97),)
-    monkeypatch.setattr("mppdbus.protocol.dialects.identification.MODEL_NAMES", names)
+    monkeypatch.setitem(FAMILIES, "pi30own", Family(row, names={"OWN-": 0.97}))
 
     async def main() -> None:
         said = {"QPIRI": f"{QPIRI_25} 045", "QMN": "OWN-5000"}

@@ -18,7 +18,8 @@ from mppdbus.errors import (
     Refused,
     UnknownLayout,
 )
-from mppdbus.protocol.dialects import DIALECTS, explain
+from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.explain import explain
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.protocol.queries import QUERIES, Layout, base_command, decode
 from mppdbus.protocol.replies.fields import Percent, Reading

@@ -8,23 +8,23 @@ from dataclasses import fields, replace
 import pytest
 
 from helpers.frames import BY_ID, devices, evidence
-from mppdbus.config import models as config
+from mppdbus.config.models import DIALECT_NAMES
+from mppdbus.protocol.dialect import Dialect
 from mppdbus.protocol.dialects import (
     DIALECTS,
+    FAMILIES,
     MODEL_NUMBERS,
-    Dialect,
-    Evidence,
-    bogus_serial,
-    explain,
-    fault_code_of,
-    identification,
-    identify,
-    warning_bits,
-    warnings_of,
+    pi30,
+    pi30duo,
+    pi30max,
+    pi30vm3,
 )
-from mppdbus.protocol.dialects.identification import DECISIVE
+from mppdbus.protocol.evidence import Evidence
+from mppdbus.protocol.explain import explain, fault_code_of, warnings_of
+from mppdbus.protocol.identification import DECISIVE, identify
 from mppdbus.protocol.queries import QUERIES, decode
 from mppdbus.protocol.replies.status import GeneralStatus, GeneralStatusRevo, Warnings
+from mppdbus.protocol.serial_numbers import bogus_serial
 
 EACH = pytest.mark.parametrize("dialect", DIALECTS.values(), ids=lambda d: d.name)
 
@@ -120,15 +120,6 @@ def test_the_name_behind_a_number_of_another_family_is_not_shown() -> None:
     assert (variant.dialect.name, variant.family) == ("pi30max24", "MAX 7.2K")
 
 
-def test_a_clue_without_a_row_says_where_the_row_is_missing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    names = ((r"ROWLESS-", "pi30rowless", 0.97), *identification.MODEL_NAMES)
-    monkeypatch.setattr(identification, "MODEL_NAMES", names)
-    with pytest.raises(LookupError, match=r"'pi30rowless', which has no row; .*_ROWS"):
-        identify(Evidence(model_name="ROWLESS-5000"))
-
-
 def test_a_king_says_why_and_what_it_is() -> None:
     found = identify(Evidence(model_number="035"))
     assert found.reasons[0] == "QGMN 035: KING-5000 with energy counters"
@@ -194,12 +185,14 @@ def test_trackers_are_known_from_qpigs2_only() -> None:
 # -- the tables ------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("file", FAMILIES)
+def test_a_file_is_called_as_its_dialect(file: str) -> None:
+    if (name := FAMILIES[file].dialect.name) != file:
+        pytest.fail(f"dialects/{file}.py has name={name!r}", pytrace=False)
+
+
 def test_the_configuration_offers_exactly_these() -> None:
-    if missing := sorted(set(DIALECTS) - set(config.DIALECTS)):
-        pytest.fail(
-            f"add {missing} to Dialect in src/mppdbus/config/models.py", pytrace=False
-        )
-    assert set(config.DIALECTS) == {"auto", *DIALECTS}
+    assert ("auto", *DIALECTS) == DIALECT_NAMES
 
 
 @EACH
@@ -238,10 +231,11 @@ def test_what_all_documents_share_is_the_same_everywhere(dialect: Dialect) -> No
     assert table[16].kind == "fault_if_a1"
 
 
-def test_model_numbers_point_to_dialects() -> None:
+def test_a_model_number_is_of_one_family() -> None:
+    numbers = [n for family in FAMILIES.values() for n in family.numbers]
+    assert len(set(numbers)) == len(numbers) == len(MODEL_NUMBERS)
     for number, model in MODEL_NUMBERS.items():
         assert re.fullmatch(r"\d{3}", number)
-        assert model.dialect in DIALECTS
         assert model.voltage in (None, 24, 48)
 
 
@@ -357,10 +351,10 @@ def test_modes_and_charge_states_are_named() -> None:
 
 
 def test_the_documents_agree_on_the_size_of_the_tables() -> None:
-    assert max(warning_bits.WARNINGS) == 31
-    assert max(warning_bits.WARNINGS_DUO) == 37
-    assert max(warning_bits.WARNINGS_VM3) == 35
-    assert max(warning_bits.WARNINGS_MAX) == 35
+    assert max(pi30.WARNINGS) == 31
+    assert max(pi30duo.WARNINGS) == 37
+    assert max(pi30vm3.WARNINGS) == 35
+    assert max(pi30max.WARNINGS) == 35
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from helpers.corpus import FOLDER, MAIN, problems, units
 from helpers.frames import known_counts
 from helpers.places import ROOT
 from helpers.simulator import inverter_of
-from mppdbus.protocol.dialects import DIALECTS, warning_bits
+from mppdbus.protocol import dialects
+from mppdbus.protocol.dialects import DIALECTS, pi30king
 from mppdbus.protocol.framing import encode_reply, encode_request
 from mppdbus.protocol.queries import decode
 from mppdbus.recording import Exchange, RecordedUnit, entries_of, write
@@ -44,8 +46,8 @@ def test_the_page_of_all_inverters_is_current() -> None:
 def test_no_layout_and_no_table_of_warnings_is_forgotten() -> None:
     if unused := forgotten():
         pytest.fail(
-            f"{unused}: in no layout of commands.py and no row of dialect_table.py; "
-            "see steps 5 and 6 of docs/adding-an-inverter.md",
+            f"{unused}: in the queries or the warnings of no family; see step 6 of "
+            "docs/adding-an-inverter.md",
             pytrace=False,
         )
 
@@ -59,11 +61,12 @@ def forgotten() -> list[str]:
         for kind in {kind for model in used for kind in model.__subclasses__()} - used
         if kind.__module__.startswith("mppdbus.protocol.") and not kind.__subclasses__()
     }
-    said = {id(row.warnings) for row in DIALECTS.values()}
+    told = {id(row.warnings) for row in DIALECTS.values()}
+    files = (import_module(f"{dialects.__name__}.{name}") for name in DIALECTS)
     tables = {
-        name
-        for name, table in vars(warning_bits).items()
-        if name.startswith("WARNINGS_") and id(table) not in said
+        f"WARNINGS of {file.__name__.rpartition('.')[2]}"
+        for file in files
+        if id(getattr(file, "WARNINGS", None)) not in {*told, id(None)}
     }
     return sorted(models | tables)
 
@@ -122,11 +125,11 @@ def test_a_line_that_was_changed_by_hand_is_told(tmp_path: Path) -> None:
 
 
 def test_what_no_family_uses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(warning_bits, "WARNINGS_LOST", {}, raising=False)
+    monkeypatch.setattr(pi30king, "WARNINGS", {})
     only = DIALECTS["pi30"].queries["QPIRI"][:1]
     for row in DIALECTS.values():
         monkeypatch.setitem(row.queries, "QPIRI", only)
-    assert forgotten() == ["RatingsClone", "WARNINGS_LOST"]
+    assert forgotten() == ["RatingsClone", "WARNINGS of pi30king"]
 
 
 def test_a_warning_without_a_name_is_told(tmp_path: Path) -> None:
@@ -134,7 +137,7 @@ def test_a_warning_without_a_name_is_told(tmp_path: Path) -> None:
     (problem,) = problems(journal(tmp_path, QPIWS=bits))
     said = "unit.jsonl: r0007-qpiws-pi30max: QPIWS a36 is set, which has no name on pi"
     assert problem.replace(",", ":", 1).startswith(said)
-    assert "src/mppdbus/protocol/dialects/warning_bits.py" in problem
+    assert "in the file of its family in src/mppdbus/protocol/dialects" in problem
 
 
 def test_a_number_that_was_made_up_before_is_no_serial(tmp_path: Path) -> None:
@@ -146,7 +149,7 @@ def test_a_family_that_is_not_recognised_is_told(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"pi30max"', '"pi30new"'))
     (problem,) = problems(path)
     assert "MAX is pi30new, but is taken for pi30max: QMN MKS2-8000" in problem
-    assert "Add a clue" in problem
+    assert "no file src/mppdbus/protocol/dialects/pi30new.py yet" in problem
 
 
 def test_a_clue_that_loses_is_told_with_what_it_lost_to(tmp_path: Path) -> None:
@@ -155,19 +158,8 @@ def test_a_clue_that_loses_is_told_with_what_it_lost_to(tmp_path: Path) -> None:
     (problem,) = problems(path)
     assert "MAX is pi30vm3, but is taken for pi30max: QMN MKS2-8000 (pi3" in problem
     assert "For pi30vm3 speaks only QGMN 037: VM III with energy coun" in problem
-    assert "Make its clues heavier in src/mppdbus/protocol/dialects/ident" in problem
-
-
-def test_a_clue_without_a_row_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    names = ((r"ROWLESS-", "pi30rowless", 0.97),)
-    monkeypatch.setattr("mppdbus.protocol.dialects.identification.MODEL_NAMES", names)
-    (problem,) = problems(journal(tmp_path, QMN="ROWLESS-5000"))
-    assert problem.startswith(
-        "unit.jsonl: QMN ROWLESS-5000: a clue to 'pi30rowless', which"
-    )
-    assert "add it to _ROWS" in problem
+    heavier = "Make its clues heavier in src/mppdbus/protocol/dialects/pi30vm3.py"
+    assert heavier in problem
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,10 @@ from helpers.frames import FRAMES
 from mppdbus.errors import MppdbusError, UnknownLayout
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import SystemView, Unit, UnitView
-from mppdbus.protocol.dialects import Evidence, identify, warnings_of
+from mppdbus.protocol.evidence import Evidence
+from mppdbus.protocol.explain import warnings_of
 from mppdbus.protocol.framing import ResponseFramer, encode_reply
+from mppdbus.protocol.identification import identify
 from mppdbus.protocol.plausibility import Plausibility
 from mppdbus.protocol.queries import decode
 from mppdbus.protocol.replies.fields import Reading

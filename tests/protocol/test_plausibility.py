@@ -6,7 +6,8 @@ import pytest
 
 from helpers.frames import BY_ID, devices, evidence
 from mppdbus.errors import MppdbusError
-from mppdbus.protocol.dialects import DIALECTS, Identification, identify
+from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.identification import Identification, identify
 from mppdbus.protocol.plausibility import Plausibility, Remark
 from mppdbus.protocol.queries import decode
 from mppdbus.protocol.replies.fields import Reading

@@ -6,21 +6,33 @@ import re
 
 import pytest
 
-from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.dialects import FAMILIES
 from mppdbus.protocol.queries import QUERIES
-from mppdbus.protocol.settings.setters import BY_NAME, SETTERS, Kind, Setter
-from mppdbus.protocol.settings.voltage_ranges import FACTORY, RANGES, voltage_range
+from mppdbus.protocol.settings.setters import ArgumentKind, Setter
 
-EACH = pytest.mark.parametrize("setter", SETTERS, ids=lambda s: s.name)
+SETTERS = [
+    pytest.param(setter, id=f"{name}-{setter.name}")
+    for name, family in FAMILIES.items()
+    for setter in family.setters
+]
+EACH = pytest.mark.parametrize("setter", SETTERS)
+# What QDI says as new: recharge, float, bulk, cut-off, re-discharge in V.
+FACTORY = {
+    12: (11.5, 13.5, 14.1, 10.5, 13.5),
+    24: (23, 27, 28.2, 21, 27),
+    48: (46, 54, 56.4, 42, 54),  # cut-off 44 on the MAX
+}
 
 
-@EACH
-def test_names_are_unique_and_dialects_exist(setter: Setter) -> None:
-    assert BY_NAME[setter.name] is setter
-    for form in setter.forms:
-        assert form.dialects <= set(DIALECTS)
-        assert form.dialects, form.template
-    assert set(setter.values) <= set(DIALECTS)
+def setter_of(dialect: str, name: str) -> Setter:
+    """Return a setter that the family has."""
+    return FAMILIES[dialect].setter(name) or pytest.fail(f"{dialect} has no {name}")
+
+
+@pytest.mark.parametrize("dialect", FAMILIES)
+def test_a_family_has_a_setter_once(dialect: str) -> None:
+    names = [setter.name for setter in FAMILIES[dialect].setters]
+    assert len(set(names)) == len(names)
 
 
 @EACH
@@ -34,27 +46,16 @@ def test_the_read_back_exists(setter: Setter) -> None:
 
 @EACH
 def test_what_takes_a_code_or_a_current_says_which_are_legal(setter: Setter) -> None:
-    if setter.kind is Kind.CODE:
-        for form in setter.forms:
-            if lost := sorted(d for d in form.dialects if not setter.legal(d)):
-                pytest.fail(
-                    f"nobody knows which codes of {setter.name} are legal on {lost}: "
-                    "leave them out of ALL in src/mppdbus/protocol/settings/setters.py,"
-                    " or give the setter their values",
-                    pytrace=False,
-                )
-    if setter.kind is Kind.CURRENT:
+    if setter.kind is ArgumentKind.CODE:
+        assert setter.values, "say which codes are legal: .of(0, 1, 2)"
+    if setter.kind is ArgumentKind.CURRENT:
         assert setter.choices is not None
 
 
 @EACH
-def test_a_dialect_has_one_form_unless_both_are_told_apart_by_their_length(
-    setter: Setter,
-) -> None:
-    for dialect in DIALECTS:
-        forms = [f for f in setter.forms if dialect in f.dialects]
-        heads = {re.sub(r"[{:].*", "", f.template) for f in forms}
-        assert len(forms) == len(heads)
+def test_two_spellings_are_told_apart_by_their_length(setter: Setter) -> None:
+    heads = [re.sub(r"[{:].*", "", each) for each in (setter.template, setter.older)]
+    assert heads[0] != heads[1]
 
 
 @pytest.mark.parametrize(
@@ -82,57 +83,55 @@ def test_a_dialect_has_one_form_unless_both_are_told_apart_by_their_length(
 def test_spelling(
     name: str, dialect: str, value: float | str, unit: int, command: str
 ) -> None:
-    form = BY_NAME[name].form(dialect)
-    assert form is not None
-    assert form.command(value, unit) == command
+    assert setter_of(dialect, name).command(value, unit) == command
 
 
 def test_a_value_that_a_form_cannot_spell_is_refused() -> None:
-    form = BY_NAME["max_ac_charging_current"].form("pi30max")
-    assert form is not None
     with pytest.raises(ValueError, match="130 cannot be written so"):
-        form.command(130)
+        setter_of("pi30max", "max_ac_charging_current").command(130)
 
 
 def test_the_revo_has_no_setters_of_pi30() -> None:
-    assert not any(setter.form("revo") for setter in SETTERS)
+    assert not FAMILIES["revo"].setters
 
 
 def test_utility_first_cannot_be_set_where_documents_forbid_it() -> None:
-    charger = BY_NAME["charger_source_priority"]
-    assert charger.legal("pi30") == (0, 1, 2, 3)
-    assert charger.legal("pi30max") == (1, 2, 3)
-    assert charger.legal("pi30king") == (0, 1, 2, 3)
+    charger = "charger_source_priority"
+    assert setter_of("pi30", charger).values == (0, 1, 2, 3)
+    assert setter_of("pi30max", charger).values == (1, 2, 3)
+    assert setter_of("pi30king", charger).values == (0, 1, 2, 3)
 
 
-def test_ranges_name_setters_that_exist() -> None:
-    for dialect, settings in RANGES.items():
-        assert dialect in DIALECTS
-        assert set(settings) <= set(BY_NAME)
-    for setting in RANGES["pi30"]:
-        for nominal in RANGES["pi30"][setting]:
-            assert voltage_range("pi30", setting, nominal) is not None
-    assert voltage_range("pi30max", "battery_bulk_voltage", 48) is None
+@pytest.mark.parametrize("dialect", FAMILIES)
+def test_ranges_are_of_setters_that_the_family_has(dialect: str) -> None:
+    family = FAMILIES[dialect]
+    for setting in family.voltage_ranges:
+        assert family.setter(setting)
+
+
+def test_without_a_document_there_is_no_range() -> None:
+    assert FAMILIES["pi30"].voltage_range("battery_bulk_voltage", 48) is not None
+    assert FAMILIES["pi30max"].voltage_range("battery_bulk_voltage", 48) is None
 
 
 def test_the_factory_settings_are_inside_the_ranges() -> None:
     names = ("recharge", "float", "bulk", "under", "redischarge")
     for nominal, volts in FACTORY.items():
         for name, value in zip(names, volts, strict=True):
-            for dialect in RANGES:
-                found = voltage_range(dialect, f"battery_{name}_voltage", nominal)
+            for dialect, family in FAMILIES.items():
+                found = family.voltage_range(f"battery_{name}_voltage", nominal)
                 assert found is None or found.allows(value), (dialect, name, nominal)
 
 
 def test_steps_are_kept() -> None:
-    recharge = voltage_range("pi30", "battery_recharge_voltage", 48)
+    recharge = FAMILIES["pi30"].voltage_range("battery_recharge_voltage", 48)
     assert recharge is not None
     assert [recharge.allows(v) for v in (44, 46.5, 51, 52, 0)] == [
         True, False, True, False, False,
     ]  # fmt: skip
-    redischarge = voltage_range("pi30", "battery_redischarge_voltage", 12)
+    redischarge = FAMILIES["pi30"].voltage_range("battery_redischarge_voltage", 12)
     assert redischarge is not None
     assert [redischarge.allows(v) for v in (0, 12.3, 12.4)] == [True, True, False]
-    bulk = voltage_range("pi30vm3", "battery_bulk_voltage", 48)
+    bulk = FAMILIES["pi30vm3"].voltage_range("battery_bulk_voltage", 48)
     assert bulk is not None
     assert bulk.allows(55.7)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from helpers.frames import BY_ID
-from mppdbus.protocol.dialects import DIALECTS, explain
+from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.explain import explain
 from mppdbus.protocol.queries import decode
 
 

@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from helpers.frames import FRAMES, Recorded, ids, known_counts
 from helpers.places import TESTS
 from mppdbus.errors import ConfigError
-from mppdbus.protocol.dialects import DIALECTS, bogus_serial
+from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.framing import ResponseFramer, encode_reply, encode_request
 from mppdbus.protocol.queries import QUERIES, Layout
 from mppdbus.protocol.replies.settings import RatingsRevo
+from mppdbus.protocol.serial_numbers import bogus_serial
 from mppdbus.recording import (
     Crc,
     Entry,

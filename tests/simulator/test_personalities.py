@@ -7,8 +7,9 @@ import pytest
 from helpers.personalities import ALL, of, said
 from helpers.simulator import ask_once, inverter_of, payloads
 from mppdbus.protocol.dialects import DIALECTS
-from mppdbus.protocol.dialects.identification import Evidence, identify
+from mppdbus.protocol.evidence import Evidence
 from mppdbus.protocol.framing import encode_reply, encode_request
+from mppdbus.protocol.identification import identify
 from mppdbus.protocol.queries import QUERIES, base_command, decode
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.simulator.line.simulator import simulate

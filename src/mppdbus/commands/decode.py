@@ -19,7 +19,10 @@ from mppdbus.errors import (
     OtherProtocol,
     UnknownLayout,
 )
-from mppdbus.protocol.dialects import DIALECTS, Dialect, Evidence, identify
+from mppdbus.protocol.dialect import Dialect
+from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.evidence import Evidence
+from mppdbus.protocol.identification import identify
 from mppdbus.protocol.queries import QUERIES, base_command, decode
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.recording.pasted_replies import (

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mppdbus.errors import MppdbusError, UnknownLayout, kind_of
-from mppdbus.protocol.dialects import Dialect, explain, warnings_of
+from mppdbus.protocol.dialect import Dialect
+from mppdbus.protocol.explain import explain, warnings_of
 from mppdbus.protocol.queries import QUERIES, base_command, decode
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.status import Warnings

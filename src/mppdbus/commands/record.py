@@ -24,7 +24,8 @@ from mppdbus.commands.target import (
 from mppdbus.errors import ConfigError, OtherProtocol, PortLost
 from mppdbus.host.signals import until_told
 from mppdbus.inverter.timing import PATIENCE_RECORDING
-from mppdbus.protocol.dialects import DIALECTS, Identification
+from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.identification import Identification
 from mppdbus.recording import Entry, RecordedUnit, entries_of, write
 from mppdbus.recording.line_tap import Tap, tapped
 from mppdbus.recording.recorder import Recorder

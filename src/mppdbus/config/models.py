@@ -33,25 +33,9 @@ from mppdbus.config.messages import (
     unknown_key,
 )
 from mppdbus.errors import ConfigError
+from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.transport.port_url import FORMS, PortUrl, parse_port
 
-Dialect: TypeAlias = Literal[
-    "auto",
-    "pi30",
-    "pi30max",
-    "pi30ms",
-    "pi30duo",
-    "pi30vm3",
-    "pi30vm4",
-    "pi30mks2",
-    "pi30king",
-    "pi30max24",
-    "pi30lv",
-    "pi30clone",
-    "pi30vmii",
-    "pi41",
-    "revo",
-]
 Level: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Profile: TypeAlias = Literal["hybrid", "inverter"]
 AcInput: TypeAlias = Literal["grid", "generator", "shore", "none", "setting"]
@@ -60,7 +44,7 @@ Battery: TypeAlias = Literal[
     "auto", "lead-agm", "lead-gel", "lead-flooded", "lithium-lfp", "lithium-nmc"
 ]
 
-DIALECTS: tuple[str, ...] = get_args(Dialect)
+DIALECT_NAMES = ("auto", *DIALECTS)
 BAUDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 FIRST_INSTANCE = 288
 BARE_BUS_NAME = "com.victronenergy.inverter"
@@ -90,6 +74,13 @@ def _read_port(value: object) -> PortUrl:
     if not isinstance(value, str):
         raise ValueError(f"{show(value)} is no port; use {FORMS}")  # noqa: TRY004
     return parse_port(value)
+
+
+def _known_dialect(value: object) -> str:
+    if value not in DIALECT_NAMES:
+        text = f"{show(value)} is not allowed; use {any_of(DIALECT_NAMES)}"
+        raise ValueError(text)
+    return str(value)
 
 
 def _write_port(port: PortUrl) -> str:
@@ -187,7 +178,7 @@ class InverterConfig(_Table):
     bus_name: Annotated[str, AfterValidator(_name_on_bus)] = Field(
         "", description=f'"" for automatic, or "{BARE_BUS_NAME}"'
     )
-    dialect: Dialect = Field("auto", description=any_of(DIALECTS))
+    dialect: Annotated[str, PlainValidator(_known_dialect)] = "auto"
     poll: Annotated[float, Field(ge=0.5, le=60)] | Literal["fast"] = Field(
         2.0, description='0.5 to 60 seconds, or "fast"'
     )

@@ -27,11 +27,13 @@ from mppdbus.inverter.capability_probe import probe_capabilities
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.link import Link, Priority
 from mppdbus.inverter.modbus_probe import find_modbus, speaks_modbus
-from mppdbus.protocol.dialects import Evidence, Identification, bogus_serial, identify
+from mppdbus.protocol.evidence import Evidence
+from mppdbus.protocol.identification import Identification, identify
 from mppdbus.protocol.optional_queries import Capabilities
 from mppdbus.protocol.queries import base_command, decode
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.settings import ModelName, SerialNumber
+from mppdbus.protocol.serial_numbers import bogus_serial
 from mppdbus.transport import open_transport
 from mppdbus.transport.port_url import PortUrl
 

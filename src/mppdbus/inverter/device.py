@@ -14,7 +14,7 @@ from mppdbus.inverter.parallel_set import ParallelSet
 from mppdbus.inverter.readings import OddityLog, Readings, ReplyDecoder
 from mppdbus.model.parallel import phase_of
 from mppdbus.model.snapshot import Identity, LinkState, Snapshot
-from mppdbus.protocol.dialects import Dialect
+from mppdbus.protocol.dialect import Dialect
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.status import (
     GeneralStatus,

@@ -7,16 +7,13 @@ from dataclasses import replace
 
 from mppdbus.inverter.parallel_set import OTHERS
 from mppdbus.model.snapshot import Identity
-from mppdbus.protocol.dialects import (
-    DIALECTS,
-    Dialect,
-    Evidence,
-    Identification,
-    bogus_serial,
-    identify,
-)
+from mppdbus.protocol.dialect import Dialect
+from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.evidence import Evidence
+from mppdbus.protocol.identification import Identification, identify
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.settings import ProtocolId, SerialNumber
+from mppdbus.protocol.serial_numbers import bogus_serial
 
 
 class DeviceIdentity:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from mppdbus.model.parallel import away
 from mppdbus.model.snapshot import Snapshot
-from mppdbus.protocol.dialects import bogus_serial
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.parallel import ParallelStatus
+from mppdbus.protocol.serial_numbers import bogus_serial
 
 SLOTS = range(10)
 # What is asked about other units; it is no evidence of what the asked unit is.

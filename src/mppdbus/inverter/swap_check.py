@@ -10,8 +10,8 @@ from collections.abc import Callable
 from mppdbus.errors import LinkError
 from mppdbus.inverter import timing
 from mppdbus.inverter.device import Inverter
-from mppdbus.protocol.dialects import bogus_serial
 from mppdbus.protocol.replies.settings import SerialNumber
+from mppdbus.protocol.serial_numbers import bogus_serial
 
 
 class SwapCheck:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mppdbus.model.snapshot import Identity, Second, Snapshot
-from mppdbus.protocol.dialects import Dialect, bogus_serial
+from mppdbus.protocol.dialect import Dialect
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.parallel import (
     ParallelStatus,
@@ -20,6 +20,7 @@ from mppdbus.protocol.replies.status import (
     SecondTracker,
     SecondTrackerDuo,
 )
+from mppdbus.protocol.serial_numbers import bogus_serial
 
 SINGLE = 0  # output mode of a unit without others
 PHASES: Mapping[int, int] = {2: 1, 3: 2, 4: 3}  # output mode → phase of three

@@ -13,7 +13,6 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
-from mppdbus.protocol.dialects.table import Dialect
 from mppdbus.protocol.replies.fields import Reading
 
 
@@ -38,10 +37,6 @@ class Capability:
         if not self.date:
             return self.query
         return None if now is None else self.query + now.strftime(self.date)
-
-    def documented_for(self, dialect: Dialect) -> bool:
-        """Tell whether a paper of this family lists the query."""
-        return not set(self.documents.split()).isdisjoint(dialect.documents.split())
 
 
 def _row(

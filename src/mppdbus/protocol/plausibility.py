@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from mppdbus.protocol.dialects.identification import NOMINAL, Identification
+from mppdbus.protocol.identification import NOMINAL, Identification
 from mppdbus.protocol.plausible_limits import (
     BATTERY,
     FIELDS,

@@ -1,6 +1,6 @@
 """The queries: which reply has which layout, as tables; and `decode`, which walks them.
 
-A new layout is a row. What differs in meaning, not in shape, is in `dialects`.
+A new layout is a row. What one family alone has is in its file in `dialects`.
 """
 
 from __future__ import annotations
@@ -63,14 +63,17 @@ def unfilled(model: type[Reading], counts: frozenset[int]) -> str | None:
     return (
         f"{', '.join(lost)} of {model.__name__} is never filled by {most} words, "
         "because it stands behind all fields of the model that it extends: say in "
-        "its wire_names() what the words are, as step 5 of "
-        "docs/adding-an-inverter.md shows"
+        "its wire_names() what the words are, as docs/adding-an-inverter.md shows"
     )
 
 
-def _layout(
+Queries = dict[str, tuple[Layout, ...]]
+
+
+def layout(
     model: type[Reading], *counts: int, dotted: tuple[int, bool] | None = None
 ) -> Layout:
+    """Return a row: `model` is what replies of so many words say."""
     return Layout(model, frozenset(counts), dotted)
 
 
@@ -80,71 +83,77 @@ UNEXPLAINED = (
     "QCST", "QCVT", "QLED", "QWFS", "QOPCHT",
 )  # fmt: skip
 
-QUERIES: dict[str, tuple[Layout, ...]] = {
-    "QPI": (_layout(s.ProtocolId, 1),),
-    "QID": (_layout(s.SerialNumber, 1),),
-    "QSID": (_layout(s.LongSerialNumber, 1),),
-    "QVFW": (_layout(s.Firmware, 1),),
-    "QVFW2": (_layout(s.Firmware, 1),),
-    "QVFW3": (_layout(s.Firmware, 1),),
-    "QVFW4": (_layout(s.Firmware, 1),),
-    "VERFW": (_layout(s.Firmware, 1),),
-    "QMN": (_layout(s.ModelName, 1),),
-    "QGMN": (_layout(s.ModelNumber, 1),),
+QUERIES: Queries = {
+    "QPI": (layout(s.ProtocolId, 1),),
+    "QID": (layout(s.SerialNumber, 1),),
+    "QSID": (layout(s.LongSerialNumber, 1),),
+    "QVFW": (layout(s.Firmware, 1),),
+    "QVFW2": (layout(s.Firmware, 1),),
+    "QVFW3": (layout(s.Firmware, 1),),
+    "QVFW4": (layout(s.Firmware, 1),),
+    "VERFW": (layout(s.Firmware, 1),),
+    "QMN": (layout(s.ModelName, 1),),
+    "QGMN": (layout(s.ModelNumber, 1),),
     "QPIRI": (
-        _layout(s.Ratings, 25),
-        _layout(s.RatingsRevo, 21),
-        _layout(s.Ratings, 26, 27, 28, 29, dotted=(25, False)),
-        _layout(s.RatingsClone, 28, dotted=(25, True)),
+        layout(s.Ratings, 25),
+        layout(s.RatingsRevo, 21),
+        layout(s.Ratings, 26, 27, 28, 29, dotted=(25, False)),
+        layout(s.RatingsClone, 28, dotted=(25, True)),
     ),
-    "QPIGS": (_layout(m.GeneralStatus, 17, 21, 24, 25),),
+    "QPIGS": (layout(m.GeneralStatus, 17, 21, 24, 25),),
     "QPIGS2": (
-        _layout(m.SecondTracker, 3),
-        _layout(m.SecondTrackerDuo, 12),
-        _layout(m.SecondPhase, 11),
+        layout(m.SecondTracker, 3),
+        layout(m.SecondTrackerDuo, 12),
+        layout(m.SecondPhase, 11),
     ),
-    "QMOD": (_layout(m.DeviceMode, 1),),
-    "QPIWS": (_layout(m.Warnings, 1),),
-    "QFLAG": (_layout(s.Flags, 1),),
+    "QMOD": (layout(m.DeviceMode, 1),),
+    "QPIWS": (layout(m.Warnings, 1),),
+    "QFLAG": (layout(s.Flags, 1),),
     "QDI": (
-        _layout(s.FactoryDefaults, 25, 26, 27),
-        _layout(s.FactoryDefaultsDuo, 29),
+        layout(s.FactoryDefaults, 25, 26, 27),
+        layout(s.FactoryDefaultsDuo, 29),
     ),
-    "QMCHGCR": (_layout(s.CurrentChoices, *range(1, 33)),),
-    "QMUCHGCR": (_layout(s.CurrentChoices, *range(1, 33)),),
-    "QMSCHGCR": (_layout(s.CurrentChoices, *range(1, 33)),),
-    "QBEQI": (_layout(s.Equalization, 10),),
-    "QOPM": (_layout(r.OutputMode, 1),),
-    "QBOOT": (_layout(r.Bootloader, 1),),
-    "QPGS": (_layout(p.ParallelStatus, 27, 29),),
+    "QMCHGCR": (layout(s.CurrentChoices, *range(1, 33)),),
+    "QMUCHGCR": (layout(s.CurrentChoices, *range(1, 33)),),
+    "QMSCHGCR": (layout(s.CurrentChoices, *range(1, 33)),),
+    "QBEQI": (layout(s.Equalization, 10),),
+    "QOPM": (layout(r.OutputMode, 1),),
+    "QBOOT": (layout(r.Bootloader, 1),),
+    "QPGS": (layout(p.ParallelStatus, 27, 29),),
     "QP2GS": (
-        _layout(p.SecondPhaseParallelStatus, 17),
-        _layout(p.SecondTrackersParallel, 9),
+        layout(p.SecondPhaseParallelStatus, 17),
+        layout(p.SecondTrackersParallel, 9),
     ),
-    "Q2PGS": (_layout(p.FeedInParallel, 4),),
-    "QT": (_layout(r.Clock, 1),),
+    "Q2PGS": (layout(p.FeedInParallel, 4),),
+    "QT": (layout(r.Clock, 1),),
     **{
-        name: (_layout(r.Energy, 1),)
+        name: (layout(r.Energy, 1),)
         for name in ("QET", "QEY", "QEM", "QED", "QLT", "QLY", "QLM", "QLD")
     },
     "Q1": (
-        _layout(q.ChargeStateClone, 13),
-        _layout(q.ChargeState, 17),
-        _layout(q.ChargeStateVmii, 18),
-        _layout(q.ChargeStateUnknownTail, 22),
-        _layout(q.ChargeStateEqualization, 27),
+        layout(q.ChargeStateClone, 13),
+        layout(q.ChargeState, 17),
+        layout(q.ChargeStateVmii, 18),
+        layout(q.ChargeStateUnknownTail, 22),
+        layout(q.ChargeStateEqualization, 27),
     ),
-    "QBMS": (_layout(r.BatteryManagement, 10),),
-    "QLITH0": (_layout(r.LithiumBattery, 12),),
-    "QDOP": (_layout(r.SecondOutput, 14),),
-    "QOPPT": (_layout(r.HourlyPriorities, 24, 28),),
-    "QCHPT": (_layout(r.HourlyPriorities, 24, 28),),
-    "QBATCD": (_layout(r.BatteryControl, 1),),
-    "QBV": (_layout(r.BatteryVoltage, 2),),
-    "QCHGS": (_layout(r.UpsCharge, 4),),
-    "QMD": (_layout(r.UpsModel, 8),),
-    **{name: (_layout(r.Words, *range(1, 65)),) for name in UNEXPLAINED},
+    "QBMS": (layout(r.BatteryManagement, 10),),
+    "QLITH0": (layout(r.LithiumBattery, 12),),
+    "QDOP": (layout(r.SecondOutput, 14),),
+    "QOPPT": (layout(r.HourlyPriorities, 24, 28),),
+    "QCHPT": (layout(r.HourlyPriorities, 24, 28),),
+    "QBATCD": (layout(r.BatteryControl, 1),),
+    "QBV": (layout(r.BatteryVoltage, 2),),
+    "QCHGS": (layout(r.UpsCharge, 4),),
+    "QMD": (layout(r.UpsModel, 8),),
+    **{name: (layout(r.Words, *range(1, 65)),) for name in UNEXPLAINED},
 }
+
+
+def with_own(**own: tuple[Layout, ...]) -> Queries:
+    """Return the queries of a family: its own layouts go before the common ones."""
+    return QUERIES | {name: own[name] + QUERIES.get(name, ()) for name in own}
+
 
 # Queries that documents F and G say are answered with ACK: the box pushes the values.
 ACKNOWLEDGED = frozenset(("QBMS",))
@@ -165,7 +174,7 @@ def base_command(command: str) -> str:
 def decode(
     command: str,
     payload: bytes,
-    queries: dict[str, tuple[Layout, ...]] = QUERIES,
+    queries: Queries = QUERIES,
 ) -> Reading:
     """Return the model of an intact reply to `command`.
 
@@ -188,13 +197,13 @@ def decode(
         words = payload.decode("ascii").split()
     except UnicodeDecodeError as error:
         raise CorruptReply(f"{command}: {payload!r} is not ASCII") from error
-    layout = next((each for each in layouts if each.fits(words)), None)
-    if layout is None:
+    found = next((each for each in layouts if each.fits(words)), None)
+    if found is None:
         raise _no_layout(command, words, layouts)
     try:
-        return layout.model.from_payload(payload)
+        return found.model.from_payload(payload)
     except ValueError as error:
-        raise _unfit(command, layout, words, error) from error
+        raise _unfit(command, found.model, words, error) from error
 
 
 def _no_query(command: str) -> UnknownLayout | OtherProtocol:
@@ -204,10 +213,10 @@ def _no_query(command: str) -> UnknownLayout | OtherProtocol:
 
 
 def _unfit(
-    command: str, layout: Layout, words: list[str], error: ValueError
+    command: str, model: type[Reading], words: list[str], error: ValueError
 ) -> CorruptReply:
     corrupt = CorruptReply(f"{command}: {error}")
-    if rest := salvage(((layout.model, frozenset((len(words),))),), words):
+    if rest := salvage(((model, frozenset((len(words),))),), words):
         corrupt.partial, corrupt.report = rest
     return corrupt
 
@@ -217,12 +226,12 @@ def _no_layout(
 ) -> UnknownLayout | OtherProtocol:
     if any(word[:1] in ("+", "-") and len(word) > 1 for word in words):
         return OtherProtocol(f"{command}: a signed field: PI34, not PI30")
-    known = sorted({count for layout in layouts for count in layout.counts})
+    known = sorted({count for each in layouts for count in each.counts})
     error = UnknownLayout(
         f"{command}: {len(words)} fields where {', '.join(map(str, known))} are known; "
         "please send a recording"
     )
-    if rest := salvage(((layout.model, layout.counts) for layout in layouts), words):
+    if rest := salvage(((each.model, each.counts) for each in layouts), words):
         error.partial, error.report = rest
     return error
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from mppdbus.protocol.dialects import bogus_serial
 from mppdbus.protocol.queries import base_command
+from mppdbus.protocol.serial_numbers import bogus_serial
 
 BEARERS = frozenset(("QID", "QSID", "QPGS", "QP2GS"))  # replies that hold a serial
 SHORTEST_WORD = 10  # characters; word 2 of QP2GS is a power on another family

@@ -12,9 +12,11 @@ import pytest
 from mppdbus.errors import MppdbusError
 from mppdbus.model.alarms import LEAVES, AlarmState, AlarmWatch, NoticeKind
 from mppdbus.model.snapshot import Identity, Snapshot
-from mppdbus.protocol.dialects import DIALECTS, Dialect
-from mppdbus.protocol.dialects.identification import Evidence, identify
+from mppdbus.protocol.dialect import Dialect
+from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.evidence import Evidence
 from mppdbus.protocol.framing import ResponseFramer, encode_reply
+from mppdbus.protocol.identification import identify
 from mppdbus.protocol.queries import decode
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.status import GeneralStatus, Warnings

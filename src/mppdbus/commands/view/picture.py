@@ -13,7 +13,8 @@ from typing import Any
 from mppdbus.model.power import Origin
 from mppdbus.model.victron_codes import State
 from mppdbus.model.views import UnitView
-from mppdbus.protocol.dialects import DIALECTS, explain, warnings_of
+from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.explain import explain, warnings_of
 from mppdbus.protocol.modes import MODE_NAMES
 from mppdbus.venus.dbus.items import Value
 from mppdbus.venus.tables.services import STATE_NAMES

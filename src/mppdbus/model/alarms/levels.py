@@ -22,7 +22,9 @@ from mppdbus.model.alarms.effects import (
     Severity,
 )
 from mppdbus.model.snapshot import Snapshot
-from mppdbus.protocol.dialects import DIALECTS, Dialect, fault_code_of
+from mppdbus.protocol.dialect import Dialect
+from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.explain import fault_code_of
 
 FAULT_MODE = "mode_fault"  # QMOD F, beside the names of the bits
 NAMELESS = "inverter fault"

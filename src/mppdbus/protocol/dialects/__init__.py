@@ -1,37 +1,23 @@
-"""What differs per family: the table, who is who, and what codes mean there; pure."""
+"""The families of PI30, one file each; this folder alone says which there are.
+
+A file holds what differs from the others: the row (`Dialect`), the clues by which the
+family is recognised and its setters, as one `FAMILY`. Its name is that of the dialect.
+"""
 
 from __future__ import annotations
 
-from mppdbus.protocol.dialects.explain import explain, fault_code_of, warnings_of
-from mppdbus.protocol.dialects.identification import Evidence, Identification, identify
-from mppdbus.protocol.dialects.table import DIALECTS, MODEL_NUMBERS, Dialect, Model
+from importlib import import_module
+from pkgutil import iter_modules
 
-__all__ = [
-    "DIALECTS",
-    "MODEL_NUMBERS",
-    "Dialect",
-    "Evidence",
-    "Identification",
-    "Model",
-    "bogus_serial",
-    "explain",
-    "fault_code_of",
-    "identify",
-    "warnings_of",
-]
+from mppdbus.protocol.dialect import Dialect, Family, Model
 
-MIN_SERIAL = 6  # characters
-PLACEHOLDERS = ("0123456789012345", "1234567890123456", "ABCDEFGHIJKLMNOP")
-
-
-def bogus_serial(serial: str | None) -> bool:
-    """Tell whether many units give this serial: none, zeros, 55355535553555 …
-
-    Real ones hold a factory, a date and a count; two different characters cannot.
-    """
-    if serial is None:
-        return True
-    text = serial.strip().upper()
-    if len(text) < MIN_SERIAL or len(set(text)) <= 2:
-        return True
-    return any(filler.startswith(text) for filler in PLACEHOLDERS)
+FAMILIES: dict[str, Family] = {
+    file.name: import_module(f"{__name__}.{file.name}").FAMILY
+    for file in iter_modules(__path__)
+}
+DIALECTS: dict[str, Dialect] = {name: each.dialect for name, each in FAMILIES.items()}
+MODEL_NUMBERS: dict[str, Model] = {
+    number: model
+    for each in FAMILIES.values()
+    for number, model in each.numbers.items()
+}

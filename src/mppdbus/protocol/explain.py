@@ -6,18 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from mppdbus.protocol.dialects.codes import (
+from mppdbus.protocol.codes import (
     INPUT_RANGES,
     OPERATION_LOGICS,
     TOPOLOGIES,
     Names,
 )
-from mppdbus.protocol.dialects.table import Dialect
-from mppdbus.protocol.dialects.warning_bits import INVERTER_FAULT, WarningBit
+from mppdbus.protocol.dialect import Dialect
 from mppdbus.protocol.modes import MODE_NAMES
 from mppdbus.protocol.replies import parallel as p
 from mppdbus.protocol.replies import status as m
 from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.warning_bits import INVERTER_FAULT, WarningBit
 
 _HIDDEN = frozenset(("reserved", "code_digit"))
 _MAY_BE_FAULT = frozenset(("fault", "fault_if_a1"))

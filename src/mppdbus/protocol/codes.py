@@ -1,10 +1,10 @@
-"""What the codes mean, one table per document; data only.
+"""What the codes mean in several families; data only.
 
 The letters are those of the official documents: A HS/MS/MSX 2014, B KS/MKS/Plus Duo
 2015, C GK/MK, D VM III, King and MKS III, E MKS II to IV, F MAX, G MAX II and VM IV,
 H LV5048 (PI41), I REVO. A code that a table does not hold has no proven meaning:
 show the number. Never use one family's table for another: the same code is "SBU" here
-and "utility first" there.
+and "utility first" there. What one family alone means stands in its file.
 """
 
 from __future__ import annotations
@@ -25,23 +25,13 @@ BATTERIES_BMS = _names(  # D, E, F, G
     "AGM", "Flooded", "User",
     "Pylontech", "Shinheung", "WECO", "Soltaro", "BAK", "Lib", "Lic",
 )  # fmt: skip
-BATTERIES_VMII = _names("AGM", "Flooded", "User", "LIA", "Pylontech")  # fw 40.0x
 
 # QPIRI 17, set by POP.
 OUTPUT_PRIORITIES = _names("Utility first", "Solar first", "SBU")
-OUTPUT_PRIORITIES_VMII = _names(  # fw 40.0x counts as its menu does
-    "Solar first", "SBU", "Utility first"
-)
 
 # QPIRI 18 and QPGS 22, set by PCP.
 CHARGER_PRIORITIES = _names(
     "Utility first", "Solar first", "Solar and utility", "Only solar"
-)
-CHARGER_PRIORITIES_KING = _names(  # D, E: order of the sources / may mains charge
-    "SBL, utility charges battery",
-    "SBL, utility does not charge",
-    "SLB, utility charges battery",
-    "SLB, utility does not charge",
 )
 CHARGER_PRIORITIES_MENU = _names(  # LV6548 when set, and VMII fw 40.0x
     "Solar first", "Solar and utility", "Only solar"
@@ -51,9 +41,6 @@ CHARGER_PRIORITIES_MENU = _names(  # LV6548 when set, and VMII fw 40.0x
 MACHINE_TYPES: Names = MappingProxyType(
     {0: "grid tie", 1: "off grid", 10: "hybrid"}
 )  # fmt: skip
-MACHINE_TYPES_DUO: Names = MappingProxyType(
-    {**MACHINE_TYPES, 11: "off grid, 2 trackers", 20: "off grid, 3 trackers"}
-)
 
 # QPIRI 21.
 TOPOLOGIES = _names("transformerless", "transformer")
@@ -68,27 +55,9 @@ OPERATION_LOGICS = _names("automatic", "on-line", "ECO")
 OUTPUT_MODES = _names(
     "single", "parallel", "phase 1 of 3", "phase 2 of 3", "phase 3 of 3"
 )
-OUTPUT_MODES_MAX: Names = MappingProxyType(
-    {
-        **OUTPUT_MODES,
-        5: "phase 1 of 2",
-        6: "phase 2 of 2, 120°",
-        7: "phase 2 of 2, 180°",
-    }
-)
-OUTPUT_MODES_PI41: Names = MappingProxyType(
-    {
-        1: "parallel, 0°",
-        2: "phase 1 of 3",
-        3: "phase 2 of 3",
-        4: "phase 3 of 3",
-        5: "parallel, 120°",
-        6: "parallel, 180°",
-    }
-)
 
 # QPGS 4, and the two digits that some families hide in QPIWS.
-_FAULTS_COMMON = {
+FAULTS_COMMON: Names = {
     1: "fan locked",
     2: "over temperature",
     3: "battery voltage too high",
@@ -115,37 +84,11 @@ _FAULTS_COMMON = {
 }
 FAULTS: Names = MappingProxyType(  # A, B, H
     {
-        **_FAULTS_COMMON,
+        **FAULTS_COMMON,
         11: "main relay failed",
         52: "bus soft start failed",
         54: "self-test failed",
         56: "battery connection open",
         60: "negative power",
-    }
-)
-FAULTS_KING: Names = MappingProxyType(  # C, D, E
-    {
-        **_FAULTS_COMMON,
-        10: "PV charger over-current",
-        11: "PV over-voltage",
-        12: "DC/DC over-current",
-        59: "PV voltage too high",
-        60: "negative power",
-        73: "output voltage of parallel units differs",
-    }
-)
-FAULTS_MAX: Names = MappingProxyType(  # F, G
-    {
-        **_FAULTS_COMMON,
-        1: "fan locked while the inverter was off",
-        5: "output short-circuited",
-        10: "PV over-current",
-        11: "PV over-voltage",
-        12: "DC/DC over-current",
-        13: "battery discharge over-current",
-        51: "over-current",
-        52: "bus voltage too low",
-        60: "power feedback protection",
-        72: "current sharing fault",
     }
 )

@@ -1,0 +1,102 @@
+"""What a family of inverters is described by: its row, its clues, its setters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from mppdbus.protocol.codes import Names
+from mppdbus.protocol.evidence import Clue, Evidence
+from mppdbus.protocol.queries import Queries
+from mppdbus.protocol.settings.setters import Setter
+from mppdbus.protocol.settings.voltage_ranges import Range, Ranges
+from mppdbus.protocol.warning_bits import WarningBits
+
+SBU_VERSION = "sbu_priority_version_added"  # A, B, F, G
+FEEDS_LOAD = "pv_or_ac_feeds_load"  # C, D, E
+RESERVED_BIT = None
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one family fills in PI30; numbers behind a query are words, from 1.
+
+    `name` is what config.toml says; `title` is for people; `documents` are the letters
+    of its papers, "" without. `queries` are the layouts: `QUERIES`, or that with
+    layouts of its own. Tables of codes: `battery_types` QPIRI 13, `output_priorities`
+    QPIRI 17, `charger_priorities` QPIRI 18, `machine_types` QPIRI 20, `output_modes`
+    QPIRI 22. `warnings` are the characters of QPIWS, `fault_codes` the number that some
+    of them make.
+
+    `priorities_proven` False: show the codes of the priorities, not their names.
+    `pv_current_is_battery_side` tells where QPIGS 13 is measured: at the battery, or
+    at the panels; None: no paper settles it, the power has to.
+    `raw_temperature`: QPIGS 12 is a count of the A/D converter, and no temperature.
+    `status_b7` and `status_b3` name these bits of QPIGS 17; None is reserved.
+    `phases` is how many the output of one unit has.
+    """
+
+    name: str
+    title: str
+    documents: str
+    queries: Queries
+    battery_types: Names
+    output_priorities: Names
+    charger_priorities: Names
+    output_modes: Names
+    machine_types: Names
+    warnings: WarningBits
+    fault_codes: Names
+    priorities_proven: bool = True
+    pv_current_is_battery_side: bool | None = False
+    raw_temperature: bool = False
+    status_b7: str | None = SBU_VERSION
+    status_b3: str | None = "battery_voltage_steady"
+    phases: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What a number of QGMN stands for; `voltage` is that of the battery in V."""
+
+    name: str
+    voltage: int | None = None
+
+
+def _no_clues(_: Evidence) -> Iterable[Clue]:
+    return ()
+
+
+def _no_variant(_: Evidence) -> tuple[str, str] | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """All that is known of one family; nothing of it is taken over from another.
+
+    `names` are patterns that QMN begins with, each with its weight alone (0 to 1): from
+    `DECISIVE` on it is a name that nobody else uses. `numbers` are those of QGMN.
+    `clues` yields what else speaks for the family. `variant` returns the name of a
+    sibling with the same layouts, and how it is told. Without `setters` none is
+    offered; `voltage_ranges` are what the documents allow, by setter.
+    """
+
+    dialect: Dialect
+    names: Mapping[str, float] = field(default_factory=dict)
+    numbers: Mapping[str, Model] = field(default_factory=dict)
+    clues: Callable[[Evidence], Iterable[Clue]] = _no_clues
+    variant: Callable[[Evidence], tuple[str, str] | None] = _no_variant
+    setters: tuple[Setter, ...] = ()
+    voltage_ranges: Mapping[str, Ranges] = field(default_factory=dict)
+
+    def setter(self, name: str) -> Setter | None:
+        """Return the setter of this name; None if the family has none."""
+        return next((each for each in self.setters if each.name == name), None)
+
+    def voltage_range(self, setting: str, nominal: int) -> Range | None:
+        """Return the documented range of a setting; None where no document has one.
+
+        `nominal` is the voltage of the battery in V.
+        """
+        return self.voltage_ranges.get(setting, {}).get(nominal)

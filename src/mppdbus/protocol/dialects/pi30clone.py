@@ -1,0 +1,49 @@
+"""Clones that call themselves VMII-NXPW (PowMr and others); no document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mppdbus.protocol.dialect import RESERVED_BIT, Family
+from mppdbus.protocol.dialects.pi30 import PI30
+from mppdbus.protocol.evidence import Clue, Evidence
+from mppdbus.protocol.replies.charge import ChargeStateClone
+from mppdbus.protocol.replies.settings import RatingsClone
+from mppdbus.protocol.settings import setters as put
+
+
+def clues(seen: Evidence) -> Iterator[Clue]:
+    """Yield what speaks for this family."""
+    if isinstance(seen.ratings, RatingsClone):
+        yield Clue(0.9, "QPIRI ends in two voltages of its own: a clone")
+    if seen.decimal_pv_current:
+        yield Clue(0.3, "QPIGS: PV current with one decimal")
+    if seen.warning_count == 31:
+        yield Clue(0.6, "QPIWS of 31 characters")
+    if seen.knows_flag("g"):
+        yield Clue(0.7, "QFLAG knows g, as NXPW clones do")
+    if seen.other(ChargeStateClone):
+        yield Clue(0.8, "Q1 of 13 fields")
+
+
+CLONE_SETTERS = (
+    *put.COMMON,
+    put.BATTERY_TYPE.of(0, 1, 2),
+    put.OUTPUT_MODE,
+    put.MAX_CHARGING_CURRENT.spelled("MNCHGC{value:03d}", 999),
+    put.MAX_AC_CHARGING_CURRENT.spelled("MUCHGC{value:03d}", 999),
+)
+
+FAMILY = Family(
+    replace(
+        PI30,
+        name="pi30clone",
+        title="clone, VMII-NXPW (PowMr and others)",
+        documents="",
+        status_b7=RESERVED_BIT,
+    ),
+    names={r"VMII-NXPW": 0.97},  # the size in it is wrong: those of 10 kW say 5KW
+    clues=clues,
+    setters=(*CLONE_SETTERS, put.CHARGER_SOURCE_PRIORITY.of(0, 1, 2, 3)),
+)

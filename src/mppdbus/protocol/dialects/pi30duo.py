@@ -1,0 +1,69 @@
+"""Axpert Plus Duo and Tri, with two or three trackers: document B."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mppdbus.protocol.codes import MACHINE_TYPES
+from mppdbus.protocol.dialect import Family, Model
+from mppdbus.protocol.dialects.pi30 import FIRST_SETTERS, PI30, VOLTAGE_RANGES
+from mppdbus.protocol.evidence import Clue, Evidence
+from mppdbus.protocol.replies.parallel import SecondTrackersParallel
+from mppdbus.protocol.replies.settings import FactoryDefaultsDuo
+from mppdbus.protocol.replies.status import SecondTrackerDuo
+from mppdbus.protocol.settings import setters as put
+from mppdbus.protocol.warning_bits import FIRST_GENERATION, table, tracker
+
+WARNINGS = table(FIRST_GENERATION, tracker(30, 2, "_2"), tracker(34, 3, "_3"))  # 38
+
+
+def clues(seen: Evidence) -> Iterator[Clue]:
+    """Yield what speaks for this family."""
+    if seen.warning_count == 38:
+        yield Clue(0.6, "QPIWS of 38 characters")
+    if isinstance(seen.second_tracker, SecondTrackerDuo):
+        yield Clue(0.9, "QPIGS2 of 12 fields")
+    if seen.other(SecondTrackersParallel):
+        yield Clue(0.9, "QP2GS shows trackers 2 and 3")
+    if seen.other(FactoryDefaultsDuo):
+        yield Clue(0.4, "QDI of 29 fields")
+
+
+FAMILY = Family(
+    replace(
+        PI30,
+        name="pi30duo",
+        title="Axpert Plus Duo and Tri, 2 or 3 trackers",
+        documents="B",
+        machine_types={
+            **MACHINE_TYPES,
+            11: "off grid, 2 trackers",
+            20: "off grid, 3 trackers",
+        },
+        warnings=WARNINGS,
+    ),
+    numbers={"018": Model("Plus Duo or Tri 5K")},
+    clues=clues,
+    setters=(
+        *FIRST_SETTERS,
+        put.OUTPUT_MODE,
+        put.MAX_CHARGING_CURRENT.spelled(
+            "MNCHGC{unit}{value:03d}", 999, older="MCHGC{value:03d}"
+        ),
+        put.MAX_AC_CHARGING_CURRENT.spelled("MUCHGC{value:03d}", 999),
+        put.Setter(
+            "max_solar_charging_current", put.ArgumentKind.CURRENT,
+            "MSCHGC{value:03d}", put.Danger.BEHAVIOUR, most_told=999,
+            choices="QMSCHGCR",
+        ),
+        put.Setter(
+            "charging_stage", put.ArgumentKind.CODE, "PCST{value:02d}",
+            put.Danger.BEHAVIOUR, put.ReadBack("QCST", "words"), values=(0, 1, 2),
+        ),
+        put.MAX_CONSTANT_VOLTAGE_TIME.of(
+            0, 10, 20, 40, 60, 90, 120, 150, 180, 210, 240, 255
+        ),
+    ),
+    voltage_ranges=VOLTAGE_RANGES,
+)  # fmt: skip

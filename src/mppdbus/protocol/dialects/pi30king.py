@@ -1,0 +1,117 @@
+"""Axpert King: documents C (MK), D and E."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mppdbus.protocol.codes import Names
+from mppdbus.protocol.dialect import Family, Model
+from mppdbus.protocol.dialects.pi30vm3 import VM3
+from mppdbus.protocol.evidence import Clue, Evidence, words_of
+from mppdbus.protocol.replies.other import BatteryManagement
+from mppdbus.protocol.replies.settings import FactoryDefaults
+from mppdbus.protocol.settings import setters as put
+from mppdbus.protocol.settings.voltage_ranges import Range
+from mppdbus.protocol.warning_bits import (
+    BATTERY_OPEN,
+    BATTERY_SHORT,
+    CODE_DIGIT,
+    COMMON,
+    POWER_LIMIT,
+    PV_LOSS,
+    SHORT_FAULTS,
+    all_at,
+    either,
+    fault,
+    table,
+    tracker,
+)
+
+CHARGER_PRIORITIES: Names = {  # order of the sources / may mains charge
+    0: "SBL, utility charges battery",
+    1: "SBL, utility does not charge",
+    2: "SLB, utility charges battery",
+    3: "SLB, utility does not charge",
+}
+WARNINGS = table(  # 36 characters
+    {0: PV_LOSS},
+    COMMON,
+    SHORT_FAULTS,
+    BATTERY_OPEN,
+    {24: BATTERY_SHORT, 25: POWER_LIMIT},
+    tracker(26, 1, ""),
+    {
+        26: either("pv_voltage_high", "PV voltage too high"),
+        27: fault("mppt_overload_fault", "PV charger stopped by overload"),
+        30: fault("dcdc_over_current", "DC/DC over-current"),
+    },
+    all_at((32, 33), CODE_DIGIT),
+)
+
+
+def clues(seen: Evidence) -> Iterator[Clue]:
+    """Yield what speaks for this family."""
+    if seen.ratings_words == 27:
+        yield Clue(0.8, "QPIRI of 27 fields: King")
+    if seen.warning_count == 36:
+        yield Clue(0.3, "QPIWS of 36 characters")
+    if seen.knows_flag("c", "m"):
+        yield Clue(0.5, "QFLAG knows c or m")
+    if seen.other(BatteryManagement):
+        yield Clue(0.3, "QBMS of 10 fields")
+    defaults = seen.other(FactoryDefaults)
+    if defaults and words_of(defaults) == 27:
+        yield Clue(0.4, "QDI of 27 fields")
+
+
+KING_SETTERS = (
+    *put.COMMON,
+    put.OUTPUT_MODE,
+    put.OPERATION_LOGIC,
+    put.MAX_CHARGING_CURRENT,
+    *put.PV_CONDITIONS,
+    put.MAX_CONSTANT_VOLTAGE_TIME,
+    *put.EQUALIZATION,
+    *put.CLOCK_AND_COUNTERS,
+    *put.SECOND_OUTPUT,
+    *put.LOG_AND_COUNTRY,
+)
+VOLTAGE_RANGES = {  # E; 48 V also for the MKS II
+    "battery_recharge_voltage": {24: Range(22, 28.5, 0.5), 48: Range(44, 57, 1)},
+    "battery_redischarge_voltage": {
+        24: Range(24, 33, 0.5, zero=True),
+        48: Range(48, 64, 1, zero=True),
+    },
+    "battery_under_voltage": {24: Range(20, 27), 48: Range(40, 54)},
+    "battery_bulk_voltage": {24: Range(24, 32), 48: Range(48, 64)},
+    "battery_float_voltage": {24: Range(24, 32), 48: Range(48, 64)},
+    "equalization_voltage": {24: Range(24, 32, 0.01), 48: Range(48, 64, 0.01)},
+}
+
+FAMILY = Family(
+    replace(
+        VM3,
+        name="pi30king",
+        title="Axpert King",
+        charger_priorities=CHARGER_PRIORITIES,
+        warnings=WARNINGS,
+        pv_current_is_battery_side=None,
+    ),
+    names={r"KING": 0.95},
+    numbers={
+        "023": Model("KING-5000", 48),
+        "024": Model("KING-3000", 24),
+        "035": Model("KING-5000 with energy counters", 48),
+        "036": Model("KING-3000 with energy counters", 24),
+    },
+    clues=clues,
+    setters=(
+        *KING_SETTERS,
+        put.CHARGER_SOURCE_PRIORITY.of(0, 1, 2, 3),
+        put.CHARGER_SOURCE_PRIORITY_OF_UNIT.of(0, 1, 2, 3),
+        put.BATTERY_TYPE.of(*range(10)),
+        put.MAX_AC_CHARGING_CURRENT,
+    ),
+    voltage_ranges=VOLTAGE_RANGES,
+)

@@ -1,0 +1,21 @@
+"""Axpert MAX for 24 V: document F. Its voltage tells it from the one for 48 V."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from mppdbus.protocol.dialect import Family
+from mppdbus.protocol.dialects.pi30max import MAX, MAX_SETTERS
+from mppdbus.protocol.dialects.pi30vm4 import WARNINGS
+from mppdbus.protocol.settings import setters as put
+
+FAMILY = Family(
+    replace(
+        MAX,
+        name="pi30max24",
+        title="Axpert MAX, 24 V",
+        documents="F",
+        warnings=WARNINGS,
+    ),
+    setters=(*MAX_SETTERS, put.OUTPUT_MODE, put.OUTPUT_VOLTAGE),
+)

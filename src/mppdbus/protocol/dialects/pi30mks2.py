@@ -1,0 +1,65 @@
+"""Axpert MKS II and MKS III: documents D and E."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mppdbus.protocol.dialect import Family, Model
+from mppdbus.protocol.dialects.pi30king import KING_SETTERS, VOLTAGE_RANGES
+from mppdbus.protocol.dialects.pi30vm3 import VM3
+from mppdbus.protocol.evidence import Clue, Evidence
+from mppdbus.protocol.replies.parallel import FeedInParallel
+from mppdbus.protocol.settings import setters as put
+from mppdbus.protocol.warning_bits import (
+    BATTERY_OPEN,
+    CODE_DIGIT,
+    COMMON,
+    RESERVED,
+    SHORT_FAULTS,
+    all_at,
+    table,
+)
+
+WARNINGS = table(  # D (MKS III), E (MKS II)
+    {0: RESERVED},
+    COMMON,
+    SHORT_FAULTS,
+    BATTERY_OPEN,
+    all_at(range(24, 31), RESERVED),
+    all_at((32, 33), CODE_DIGIT),
+)
+
+
+def clues(seen: Evidence) -> Iterator[Clue]:
+    """Yield what speaks for this family."""
+    if seen.other(FeedInParallel):
+        yield Clue(0.8, "Q2PGS shows feed-in")
+
+
+FAMILY = Family(
+    replace(
+        VM3,
+        name="pi30mks2",
+        title="Axpert MKS II and MKS III",
+        documents="D E",
+        warnings=WARNINGS,
+    ),
+    names={r"MKS(3|III)-": 0.9, r"MKS2-": 0.5},  # the Phocos says MKS2, too
+    numbers={
+        "022": Model("MKS II 5K"),
+        "025": Model("MKS II 5K with feed-in"),
+        "042": Model("MKS III 5K"),
+    },
+    clues=clues,
+    setters=(
+        *KING_SETTERS,
+        put.CHARGER_SOURCE_PRIORITY.of(1, 2, 3),
+        put.CHARGER_SOURCE_PRIORITY_OF_UNIT.of(1, 2, 3),
+        put.BATTERY_TYPE.of(*range(7)),
+        put.OUTPUT_VOLTAGE.spelled("POPV{value:03d}0", 240),
+        put.MAX_AC_CHARGING_CURRENT.spelled("MUCHGC{unit}{value:03d}", 999),
+        put.MAX_DISCHARGE_CURRENT.spelled("PBATMAXDISC{value:03d}", 120),
+    ),
+    voltage_ranges={name: {48: range_[48]} for name, range_ in VOLTAGE_RANGES.items()},
+)

@@ -1,0 +1,45 @@
+"""Axpert MS, MSX and MKS for 24 V, built with a transformer: document A."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mppdbus.protocol.dialect import Family
+from mppdbus.protocol.dialects.pi30 import FIRST_SETTERS, PI30, VOLTAGE_RANGES
+from mppdbus.protocol.evidence import Clue, Evidence
+from mppdbus.protocol.settings import setters as put
+
+
+def clues(seen: Evidence) -> Iterator[Clue]:
+    """Yield what speaks for this family."""
+    if (ratings := seen.common_ratings) is not None:
+        if ratings.topology == 1:
+            yield Clue(0.3, "QPIRI: built with a transformer")
+        lacks = "max_parallel_units" not in ratings.model_fields_set
+        if lacks and seen.ratings_words > 19:
+            yield Clue(0.3, "QPIRI: no parallel operation")
+    temperature = getattr(seen.status, "heatsink_temperature", None)
+    if temperature is not None and temperature > 150:
+        yield Clue(0.9, f"QPIGS: heat sink {temperature}, a raw A/D count")
+
+
+FAMILY = Family(
+    replace(
+        PI30,
+        name="pi30ms",
+        title="Axpert MS, MSX and MKS, 24 V",
+        documents="A",
+        raw_temperature=True,
+    ),
+    clues=clues,
+    setters=(
+        *FIRST_SETTERS,
+        put.OUTPUT_MODE.spelled("POPM{unit}{value:01d}", 9),
+        put.MAX_CHARGING_CURRENT.spelled(
+            "MNCHGC{unit}{value:03d}", 999, older="MCHGC{unit}{value:02d}"
+        ),
+        put.MAX_AC_CHARGING_CURRENT,
+    ),
+    voltage_ranges=VOLTAGE_RANGES,
+)

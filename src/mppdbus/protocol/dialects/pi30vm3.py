@@ -1,0 +1,113 @@
+"""Axpert VM II and VM III (GK): documents C, D, E. The base of King and MKS II."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from mppdbus.protocol.codes import BATTERIES_BMS, FAULTS_COMMON, Names
+from mppdbus.protocol.dialect import FEEDS_LOAD, RESERVED_BIT, Family, Model
+from mppdbus.protocol.dialects.pi30 import PI30
+from mppdbus.protocol.dialects.pi30 import VOLTAGE_RANGES as FIRST_RANGES
+from mppdbus.protocol.evidence import Clue, Evidence
+from mppdbus.protocol.replies.other import SecondOutput
+from mppdbus.protocol.settings import setters as put
+from mppdbus.protocol.settings.voltage_ranges import Range
+from mppdbus.protocol.warning_bits import (
+    BATTERY_OPEN,
+    CODE_DIGIT,
+    COMMON,
+    PV_LOSS,
+    RESERVED,
+    SHORT_FAULTS,
+    TAIL,
+    all_at,
+    table,
+)
+
+FAULTS: Names = {  # C, D, E
+    **FAULTS_COMMON,
+    10: "PV charger over-current",
+    11: "PV over-voltage",
+    12: "DC/DC over-current",
+    59: "PV voltage too high",
+    60: "negative power",
+    73: "output voltage of parallel units differs",
+}
+WARNINGS = table(  # C (GK), D and E (VM III): 36
+    {0: PV_LOSS},
+    COMMON,
+    SHORT_FAULTS,
+    BATTERY_OPEN,
+    all_at(range(24, 31), RESERVED),
+    all_at((31, 32), CODE_DIGIT),
+    TAIL,
+)
+VM3 = replace(
+    PI30,
+    name="pi30vm3",
+    title="Axpert VM II and VM III (GK)",
+    documents="C D E",
+    battery_types=BATTERIES_BMS,
+    warnings=WARNINGS,
+    fault_codes=FAULTS,
+    pv_current_is_battery_side=False,
+    status_b7=FEEDS_LOAD,
+    status_b3=RESERVED_BIT,
+)
+
+
+def clues(seen: Evidence) -> Iterator[Clue]:
+    """Yield what speaks for this family."""
+    firmware = seen.firmware or ""
+    if firmware.startswith("00041."):
+        yield Clue(0.6, f"firmware {firmware}, as the VM III has")
+    if seen.decimal_pv_current:
+        yield Clue(0.45, "QPIGS: PV current with one decimal")
+    if seen.status_count == 24:
+        yield Clue(0.2, "QPIGS of 24 fields")
+    if seen.warning_count == 36:
+        yield Clue(0.3, "QPIWS of 36 characters")
+    if seen.other(SecondOutput):
+        yield Clue(0.4, "QDOP: a second output")
+
+
+GK_SETTERS = (  # C, D and G without parallel operation
+    *put.COMMON,
+    put.CHARGER_SOURCE_PRIORITY.of(1, 2, 3),
+    put.BATTERY_TYPE.of(*range(10)),
+    put.OUTPUT_MODE,
+    put.OUTPUT_VOLTAGE,
+    put.MAX_CHARGING_CURRENT.spelled("MNCHGC{value:03d}", 999),
+    put.MAX_AC_CHARGING_CURRENT.spelled("MUCHGC{value:03d}", 999),
+    put.MAX_CONSTANT_VOLTAGE_TIME,
+    *put.EQUALIZATION,
+    *put.CLOCK_AND_COUNTERS,
+)
+
+FAMILY = Family(
+    VM3,
+    names={r"VM(III|II)\b": 0.95},
+    numbers={
+        "027": Model("VM III"),
+        "028": Model("VM III 3.2K with feed-in"),
+        "029": Model("VM II"),
+        "030": Model("Fusion VM II"),
+        "037": Model("VM III with energy counters"),
+        "055": Model("VM III-4000 Twin"),
+    },
+    clues=clues,
+    setters=(
+        *GK_SETTERS,
+        *put.PV_CONDITIONS,
+        *put.SECOND_OUTPUT,
+        *put.LOG_AND_COUNTRY,
+    ),
+    voltage_ranges=FIRST_RANGES
+    | {  # C, and E for the VM III
+        "battery_under_voltage": {24: Range(21, 24), 48: Range(42, 48)},
+        "battery_bulk_voltage": {24: Range(25, 31.5), 48: Range(48, 61)},
+        "battery_float_voltage": {24: Range(25, 31.5), 48: Range(48, 61)},
+        "equalization_voltage": {24: Range(25, 31.5, 0.01), 48: Range(48, 61, 0.01)},
+    },
+)

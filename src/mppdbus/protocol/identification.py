@@ -1,0 +1,133 @@
+"""Which dialect an inverter speaks: clues, weighed; pure.
+
+Every clue speaks for a family, says how far it can be trusted alone (0 to 1), and why.
+Clues for the same family strengthen each other as independent witnesses do. Only a
+name that one family alone has (QMN) decides whatever else speaks, because clones copy
+the number, the layouts and the firmware of others.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from mppdbus.protocol.dialect import Dialect
+from mppdbus.protocol.dialects import FAMILIES, MODEL_NUMBERS
+from mppdbus.protocol.evidence import Clue, Evidence
+from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.status import SecondPhase, SecondTracker, SecondTrackerDuo
+
+NOMINAL = (12, 24, 36, 48)  # V; the batteries that PI30 inverters are made for
+DECISIVE = 0.97  # of a name in QMN; from here on no other evidence counts against it
+SUREST = 0.99  # what is concluded is never certain
+GUESSED = 0.25  # a clue of this weight is a reason only where there is no other
+
+
+@dataclass(frozen=True, slots=True)
+class Identification:
+    """What `identify` concludes; `reasons` are plain sentences, the strongest first.
+
+    `confidence` is 0 to 1. `trackers` is None until QPIGS2 has been answered.
+    """
+
+    dialect: Dialect
+    confidence: float
+    reasons: tuple[str, ...]
+    family: str
+    nominal_voltage: int | None
+    trackers: int | None
+    phases: int
+
+
+def identify(evidence: Evidence) -> Identification:
+    """Weigh all clues; without any it is plain PI30, and hardly certain."""
+    clues = clues_of(evidence)
+    doubt = {name: _doubt(own) for name, own in clues.items()}
+    named = _name_clue(evidence)
+    decided = named is not None and named[1].weight >= DECISIVE
+    best = named[0] if named and decided else _likeliest(doubt)
+    rivals = () if decided else (doubt[name] for name in doubt if name != best)
+    rival = min(rivals, default=1.0)
+    own = sorted(clues[best], key=lambda clue: -clue.weight)
+    reasons = [c.reason for c in own if len(own) == 1 or c.weight > GUESSED]
+    name, *why = FAMILIES[best].variant(evidence) or (best,)
+    confidence = (1.0 - doubt[best]) * (1.0 - (1.0 - rival) / 3)
+    dialect = FAMILIES[name].dialect
+    return Identification(
+        dialect=dialect,
+        confidence=min(round(confidence, 2), SUREST),
+        reasons=(*reasons, *why),
+        family=_title(evidence, best, name),
+        nominal_voltage=_nominal(evidence),
+        trackers=_trackers(evidence.second_tracker),
+        phases=dialect.phases,
+    )
+
+
+def _likeliest(doubt: Mapping[str, float]) -> str:
+    """Return the family with the least doubt; of equals that with more models."""
+    return min(doubt, key=lambda name: (doubt[name], -len(FAMILIES[name].numbers)))
+
+
+def clues_of(evidence: Evidence) -> dict[str, list[Clue]]:
+    """Return the clues of each family that has any; its number and name come first."""
+    found: dict[str, list[Clue]] = defaultdict(list)
+    number = evidence.model_number or ""
+    for name, family in FAMILIES.items():
+        if model := family.numbers.get(number):
+            found[name].append(Clue(0.98, f"QGMN {number}: {model.name}"))
+    if named := _name_clue(evidence):
+        found[named[0]].append(named[1])
+    for name, family in FAMILIES.items():
+        if clues := [*family.clues(evidence)]:
+            found[name] += clues
+    return dict(found)
+
+
+def _doubt(clues: list[Clue]) -> float:
+    """Return how likely all clues of a family are wrong."""
+    doubt = 1.0
+    for clue in clues:
+        doubt *= 1.0 - clue.weight
+    return doubt
+
+
+def _name_clue(evidence: Evidence) -> tuple[str, Clue] | None:
+    """Return the family whose pattern fits most of the name in QMN, and the clue."""
+    name, best = evidence.model_name or "", None
+    longest = 0
+    for family, row in FAMILIES.items():
+        for pattern, weight in row.names.items():
+            fits = re.match(pattern, name)
+            if fits and fits.end() > longest:
+                longest, best = fits.end(), (family, Clue(weight, f"QMN {name}"))
+    return best
+
+
+def _title(evidence: Evidence, best: str, name: str) -> str:
+    """Return what its number stands for, unless that is of another family."""
+    number = evidence.model_number or ""
+    for family in (FAMILIES[best], FAMILIES[name]):
+        if model := family.numbers.get(number):
+            return model.name
+    return FAMILIES[name].dialect.title
+
+
+def _nominal(evidence: Evidence) -> int | None:
+    rated = getattr(evidence.ratings, "battery_rating_voltage", None)
+    if rated in NOMINAL:
+        return int(rated)
+    model = MODEL_NUMBERS.get(evidence.model_number or "")
+    return model.voltage if model else None
+
+
+def _trackers(second: Reading | None) -> int | None:
+    match second:
+        case SecondTrackerDuo():
+            return 3 if second.pv3_voltage else 2
+        case SecondTracker() | SecondPhase():
+            return 2
+        case _:
+            return None

@@ -1,0 +1,19 @@
+"""Which serial numbers tell one inverter from another; pure."""
+
+from __future__ import annotations
+
+MIN_SERIAL = 6  # characters
+PLACEHOLDERS = ("0123456789012345", "1234567890123456", "ABCDEFGHIJKLMNOP")
+
+
+def bogus_serial(serial: str | None) -> bool:
+    """Tell whether many units give this serial: none, zeros, 55355535553555 …
+
+    Real ones hold a factory, a date and a count; two different characters cannot.
+    """
+    if serial is None:
+        return True
+    text = serial.strip().upper()
+    if len(text) < MIN_SERIAL or len(set(text)) <= 2:
+        return True
+    return any(filler.startswith(text) for filler in PLACEHOLDERS)
