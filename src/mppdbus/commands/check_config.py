@@ -1,4 +1,4 @@
-"""`mppdbus check-config`: is the file right, and what would run."""
+"""`mppdbus check-config`: checks config.toml and shows what would run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from mppdbus.config.models import describe, load
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what can be said."""
+    """Add the arguments of this command."""
     parser.add_argument("config", type=Path, nargs="?", default=Path("config.toml"))
     parser.add_argument("--json", action="store_true", help="the whole config as JSON")
 

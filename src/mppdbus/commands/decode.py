@@ -1,4 +1,4 @@
-"""`mppdbus decode`: what recorded or pasted replies say."""
+"""`mppdbus decode`: decodes recorded or pasted replies."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from mppdbus.recording.query_guess import guess_query
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what can be said."""
+    """Add the arguments of this command."""
     parser.add_argument(
         "file",
         nargs="?",
@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Decode; 1 if a reply was refused, 2 if a line is nothing that can be decoded."""
+    """Decode all lines; 1 if a reply is damaged or unknown, 2 if a line is no reply."""
     data = await asyncio.to_thread(_read, args.file)
     replies, bad_lines = _parse(data)
     refused = False
@@ -66,7 +66,7 @@ async def run(args: argparse.Namespace) -> int:
         refused |= result.error is not None
     for number, problem in bad_lines:
         where = "standard input" if args.file == "-" else args.file
-        print(f"mppdbus: {where}: line {number}: {problem}", file=sys.stderr)  # noqa: T201 - as errors are told
+        print(f"mppdbus: {where}: line {number}: {problem}", file=sys.stderr)  # noqa: T201
     if bad_lines:
         return USAGE
     return SAID_NO if refused else DONE
@@ -99,19 +99,19 @@ def _parse(data: bytes) -> tuple[list[PastedReply], list[tuple[int, str]]]:
 
 
 def _as_text(line: bytes) -> str:
-    """Read UTF-8, else take the bytes as they came off the wire."""
+    """Decode UTF-8; what is no UTF-8 are bytes as they came off the wire."""
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError:
         return line.decode("latin-1")
 
 
-# -- judging: pure from here on ----------------------------------------------------
+# -- decoding: pure from here on ---------------------------------------------------
 
 
 @dataclass(slots=True)
 class DecodedLine(DecodedReply):
-    """What became of one written-down reply."""
+    """A decoded line of the input; `id` names it in the output."""
 
     id: str = ""
 
@@ -148,7 +148,7 @@ def _dialect(results: list[DecodedLine]) -> Dialect:
 
 
 def _foreign(results: list[DecodedLine]) -> OtherProtocol | None:
-    """Return why all replies of a device are foreign: what it said to QPI."""
+    """Return the error of QPI: it holds for all replies of the same device."""
     for result in results:
         if result.command == "QPI" and isinstance(result.error, OtherProtocol):
             return result.error

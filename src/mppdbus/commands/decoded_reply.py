@@ -21,7 +21,7 @@ NO_CHECKSUM = "no checksum: nothing shows whether it is complete"
 
 @dataclass(slots=True)
 class DecodedReply:
-    """What became of one reply: a reading, ACK or NAK, or an error."""
+    """One reply: a reading, ACK or NAK, or an error; with warnings for people."""
 
     command: str | None
     dialect: Dialect
@@ -35,21 +35,21 @@ class DecodedReply:
     checked: bool = True  # by its checksum
 
     def speak(self, dialect: Dialect) -> None:
-        """Take the reply as this family means it; some have layouts of their own."""
+        """Decode the reply again in the layouts of this family, where they differ."""
         self.dialect = dialect
         query = base_command(self.command or "")
         layouts = dialect.queries.get(query)
         if self.reading is None or self.payload is None or not layouts:
             return
         if layouts != QUERIES.get(query):
-            # What fits no layout of the family is shown as the general one has it.
+            # A reply that fits no layout of the family stays in the general one.
             with suppress(MppdbusError):
                 self.reading = decode(query, self.payload, dialect.queries)
                 if self.partial:
                     self.partial, self.warnings = False, []
 
     def take_partial(self, error: UnknownLayout) -> bool:
-        """Take what could be read of an unknown layout; False if that is nothing."""
+        """Keep what could be read of an unknown layout; False if that is nothing."""
         if error.partial is None:
             return False
         self.reading, self.partial = error.partial, True
@@ -64,7 +64,7 @@ class DecodedReply:
         return True
 
     def notes(self) -> list[str]:
-        """Return what is doubtful about it."""
+        """Return the warnings, and that a checksum is missing."""
         return [*([] if self.checked else [NO_CHECKSUM]), *self.warnings]
 
     def record(self) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class DecodedReply:
         return record
 
     def lines(self) -> list[str]:
-        """Return it for people: a line a field."""
+        """Return it for people: one line for each field."""
         notes = [f"  note: {note}" for note in self.notes()]
         if self.error is not None:
             return [f"  {kind_of(self.error)}: {self.error}", *notes]
@@ -97,7 +97,7 @@ class DecodedReply:
 def values_of(
     reading: Reading, dialect: Dialect, *, mode: str | None = None
 ) -> dict[str, Any]:
-    """Return field → value, then what follows from them; JSON can take all of it.
+    """Return field → value, then the names of codes; all of it fits into JSON.
 
     A field is None where the inverter sent "-", and absent behind the last one it sent.
     """
@@ -118,7 +118,7 @@ def _fields(reading: Reading) -> list[str]:
 def rows_of(
     reading: Reading, dialect: Dialect, *, mode: str | None = None
 ) -> list[Row]:
-    """Return one row a field; the name that a code has stands behind the code."""
+    """Return a row for each field; the name of a code stands behind the code."""
     values = values_of(reading, dialect, mode=mode)
     units = reading.units()
     rows = []
@@ -160,7 +160,7 @@ def _on_off(value: object) -> str:
 
 
 def aligned(rows: Iterable[Row], indent: str = "  ") -> list[str]:
-    """Return the rows as lines with the values one below the other."""
+    """Return the rows as lines whose values begin in the same column."""
     table = list(rows)
     width = max((len(field) for field, _, _ in table), default=0)
     return [

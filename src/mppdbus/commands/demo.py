@@ -1,4 +1,4 @@
-"""`mppdbus demo`: a simulated inverter, the real driver, a real D-Bus: all in one.
+"""`mppdbus demo`: runs a simulated inverter, the driver and a D-Bus of their own.
 
 Needs no hardware and leaves nothing behind.
 """
@@ -24,13 +24,13 @@ from mppdbus.commands.view.screen import display
 from mppdbus.commands.view.sources import BusSource
 from mppdbus.config.toml_writer import toml_value
 from mppdbus.errors import ConfigError, NoReply
-from mppdbus.host.signals import until_told
+from mppdbus.host.signals import until_signal
 from mppdbus.venus.dbus.client import BusClient
 
 PROFILE = "max-8000"
 PLANT_SPEED = 60  # an hour of the plant's day in a minute
 BEGIN = "time 09:30; soc 58; pv curve 3900 2600; load 640; grid on"
-# What happens in the house and the sky: s after the begin, control line; then again.
+# A day in the house: seconds after its begin, line for the simulator. It repeats.
 DAY = (
     (4.0, "load 2600"),
     (8.0, "pv curve 2100 1500"),
@@ -49,7 +49,7 @@ DAY = (
 DAY_LENGTH = 58.0
 READY = 10.0  # s that a program may take to start
 FIRST_VALUE = 15.0  # s until the first value must be on the bus
-DEATH_IS_KNOWN = 0.5  # s
+DEATH_IS_KNOWN = 0.5  # s until the end of a program is known for sure
 LONGEST_SOCKET = 90  # characters of a path that a Unix socket is sure to take
 
 BUS = """\
@@ -66,7 +66,7 @@ BUS = """\
   </policy>
 </busconfig>
 """
-# The inverter's percent: its hours are minutes, and we count by the real ones.
+# The inverter counts its own percent: its hours are minutes, ours would be real.
 CONFIG = """\
 [dbus]
 bus = {bus}
@@ -82,7 +82,7 @@ poll = "fast"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what can be said."""
+    """Add the arguments of this command."""
     add = parser.add_argument
     add("--seconds", type=float, metavar="N", help="end after N s (default: Ctrl-C)")
     add("--once", action="store_true", help="show the first whole picture and end")
@@ -91,12 +91,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Run until told to end, or for --seconds; 0 then, 1 if a part of it dies."""
+    """Run until a signal, or for --seconds; 0 then, 1 if one of the programs dies."""
     if not 0.01 <= args.speed <= 1000:
         raise ConfigError("--speed: use 0.01 to 1000")
     if args.seconds is not None and not args.seconds >= 0:
         raise ConfigError("--seconds: use 0 or more")
-    return await until_told(_for_a_time(args)) or DONE
+    return await until_signal(_for_a_time(args)) or DONE
 
 
 async def _for_a_time(args: argparse.Namespace) -> int:
@@ -111,7 +111,7 @@ async def _for_a_time(args: argparse.Namespace) -> int:
 
 @dataclass(frozen=True, slots=True)
 class RunningDemo:
-    """What runs, and where."""
+    """The programs of a demo, and where they are reached."""
 
     port: Path
     bus: str
@@ -151,7 +151,7 @@ async def _until_death(
     try:
         await asyncio.wait({watch, death}, return_when=asyncio.FIRST_COMPLETED)
         if not death.done() and watch.exception() is not None:
-            # The bus hangs up a moment before its end is known.
+            # The connection breaks a moment before the end of the bus is known.
             await asyncio.wait({death}, timeout=DEATH_IS_KNOWN)
         if death.done():
             death.result()
@@ -168,7 +168,7 @@ async def _remove(folder: Path) -> None:
 
 @asynccontextmanager
 async def _running_demo(progress: Progress, speed: float) -> AsyncIterator[RunningDemo]:
-    """Start the bus, the inverter and the driver; all of it goes in the end."""
+    """Start the bus, the inverter and the driver; end them and delete their files."""
     if (dbus_daemon := shutil.which("dbus-daemon")) is None:
         raise ConfigError("dbus-daemon is not here; install the package dbus")
     async with AsyncExitStack() as stack:
@@ -229,7 +229,7 @@ async def _direct(simulator: Child, speed: float) -> None:
 
 
 async def _first_value(source: BusSource, demo: RunningDemo) -> float:
-    """Return how many s after the driver was started its first value was seen."""
+    """Return the s from the start of the driver to its first value on the bus."""
     following = asyncio.create_task(source.run())
     loop = asyncio.get_running_loop()
     try:
@@ -250,7 +250,7 @@ async def _first_value(source: BusSource, demo: RunningDemo) -> float:
 def _introduce(
     tell: Output, demo: RunningDemo, services: list[str], took: float
 ) -> None:
-    """Say where everything is, so that the user may look with other programs."""
+    """Print where everything is, so that other programs can look at it."""
     service = next((name for name in services if ".multi." in name), services[0])
     where = {"bus": demo.bus, "port": str(demo.port), "services": services}
     item = "com.victronenergy.BusItem"

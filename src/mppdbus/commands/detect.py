@@ -1,4 +1,4 @@
-"""`mppdbus detect`: which ports have an inverter, and which one."""
+"""`mppdbus detect`: finds the ports with an inverter, and tells which one it is."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from mppdbus.transport.port_url import PortUrl, parse_port
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what can be said."""
+    """Add the arguments of this command."""
     parser.add_argument(
         "--port",
         nargs="+",
@@ -54,7 +54,7 @@ async def run(args: argparse.Namespace) -> int:
 
 
 def likely(ports: Iterable[Candidate]) -> list[PortUrl]:
-    """Return the ports that may be asked without being named."""
+    """Return the ports that are asked though their user has named none."""
     return [
         parse_port(f"{port.kind}:{port.path}")
         for port in ports
@@ -69,7 +69,7 @@ def report(
     *,
     verbose: bool,
 ) -> None:
-    """Say what was found: the inverters, what else there is, and what to do."""
+    """Print the inverters that were found, the other ports, and what to do next."""
     found = [one for one in results if one.found]
     by_path = {port.path: port for port in ports}
     for line in table(found, verbose=verbose):
@@ -101,7 +101,7 @@ def _verdict(port: Candidate | None) -> dict[str, str]:
 
 
 def table(found: list[Detection], *, verbose: bool) -> list[str]:
-    """Return one line an inverter, aligned; with the reasons if `verbose`."""
+    """Return a line for each inverter, aligned; with the reasons if `verbose`."""
     rows = [("PORT", "MODEL", "SERIAL", "DIALECT", "ANSWERS IN")]
     for one in found:
         dialect = one.identification.dialect.name
@@ -126,7 +126,7 @@ def table(found: list[Detection], *, verbose: bool) -> list[str]:
 
 
 def evidence(found: Detection) -> Iterator[str]:
-    """Yield why an inverter is what it is thought to be."""
+    """Yield the reasons for the family that was found."""
     said = found.readings.get("QID")
     if found.serial is None and isinstance(said, SerialNumber):
         yield f"QID {said.serial}: a number that many units give"
@@ -134,7 +134,7 @@ def evidence(found: Detection) -> Iterator[str]:
 
 
 def answers(found: Detection) -> list[str]:
-    """Return in words which optional queries a unit answers, and which not."""
+    """Return lines with the optional queries of each outcome."""
     by: dict[Outcome, list[str]] = {}
     for query, what in found.capabilities.outcomes.items():
         by.setdefault(what, []).append(query)
@@ -142,7 +142,7 @@ def answers(found: Detection) -> list[str]:
 
 
 def record(one: Detection) -> dict[str, Any]:
-    """Return what is at a port for scripts."""
+    """Return a detection for scripts."""
     port = {"port": str(one.port)}
     if one.error is not None:
         return {**port, "error": f"{kind_of(one.error)}: {one.error}"}
@@ -177,7 +177,7 @@ def toml(found: list[Detection], ports: dict[str, Candidate]) -> list[str]:
 
 
 def _stable(port: PortUrl, candidate: Candidate | None) -> str:
-    """Return how to write a port so that it means the same after a restart."""
+    """Return the port under a name that stays the same after a restart."""
     if candidate is not None and candidate.by_id:
         return candidate.by_id
     if port.path and parse_port(port.path) == port:
@@ -186,7 +186,7 @@ def _stable(port: PortUrl, candidate: Candidate | None) -> str:
 
 
 def nothing(ports: list[Candidate], results: list[Detection]) -> str:
-    """Say what to do when no inverter was found."""
+    """Return what to do when no inverter was found."""
     if results:
         lines = ["No PI30 inverter answers."]
         lines += [f"{one.port.label}: {one.error}" for one in results]

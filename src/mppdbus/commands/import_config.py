@@ -1,4 +1,4 @@
-"""`mppdbus import-config`: the ini of an earlier driver becomes config.toml."""
+"""`mppdbus import-config`: converts the ini of an earlier driver to TOML."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mppdbus.errors import ConfigError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what can be said."""
+    """Add the arguments of this command."""
     parser.add_argument("ini", type=Path, help="the old config.ini")
     parser.add_argument(
         "--output",
@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Convert, prove that the result is valid, and write it."""
+    """Convert, check that the result is valid, and write it."""
     await asyncio.to_thread(_convert, args.ini, args.output)
     return 0
 

@@ -1,4 +1,4 @@
-"""`mppdbus monitor`: an inverter live, on its line or as it appears on D-Bus."""
+"""`mppdbus monitor`: shows an inverter live, from its line or from D-Bus."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from mppdbus.commands.target import (
 from mppdbus.commands.view.screen import Display, display
 from mppdbus.commands.view.sources import BusSource, LineSource, Source
 from mppdbus.errors import ConfigError, NoReply
-from mppdbus.host.signals import until_told
+from mppdbus.host.signals import until_signal
 from mppdbus.venus.dbus.client import BusClient
 
 TICK = 1.0  # s between redrawings when nothing new comes
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what can be said."""
+    """Add the arguments of this command."""
     add = parser.add_argument
     add_port_arguments(parser)
     add_line_arguments(parser)
@@ -39,8 +39,8 @@ def _interval(text: str) -> float:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Watch until told to end; 0 then."""
-    return await until_told(_watch(args)) or DONE
+    """Watch until a signal ends it; 0 then."""
+    return await until_signal(_watch(args)) or DONE
 
 
 async def _watch(args: argparse.Namespace) -> int:
@@ -71,7 +71,7 @@ async def watch_bus(
 
 
 async def follow(source: Source, shown: Display, *, once: bool = False) -> int:
-    """Show a source: what is new at once, and how old it is every second."""
+    """Show the pictures of a source: new ones at once, their age every second."""
     task = asyncio.create_task(source.run())
     task.add_done_callback(lambda _: source.changed.set())
     try:
@@ -104,7 +104,7 @@ async def _within(seconds: float, event: asyncio.Event) -> bool:
 
 
 async def _completed(source: Source, task: asyncio.Task[None]) -> None:
-    """Wait for a whole picture, or for what there is after the source's patience.
+    """Wait for a complete picture, at most as long as the patience of the source.
 
     Raises what the source raises, and `NoReply` when there is nothing at all.
     """

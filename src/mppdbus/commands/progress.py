@@ -1,4 +1,4 @@
-"""One line that says what is going on, for people who wait at a terminal."""
+"""A line at the terminal that shows what a command is doing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _CLEAR = "\r\x1b[K"
 
 
 class Progress(AbstractContextManager["Progress"]):
-    """A line on stderr that is overwritten; nothing where stderr is no terminal."""
+    """Overwrites one line of stderr; prints nothing where that is no terminal."""
 
     def __init__(self) -> None:
         self._alive = sys.stderr.isatty()
@@ -19,14 +19,14 @@ class Progress(AbstractContextManager["Progress"]):
         self.clear()
 
     def show(self, text: str) -> None:
-        """Say what is going on now."""
+        """Show what the command is doing now."""
         if self._alive:
             sys.stderr.write(f"{_CLEAR}{text} …")
             sys.stderr.flush()
             self._shown = True
 
     def clear(self) -> None:
-        """Take the line away, before something else is printed."""
+        """Remove the line, before something else is printed."""
         if self._shown:
             sys.stderr.write(_CLEAR)
             sys.stderr.flush()

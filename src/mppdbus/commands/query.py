@@ -1,4 +1,4 @@
-"""`mppdbus query`: ask an inverter, and show what it says with units."""
+"""`mppdbus query`: asks an inverter and shows its replies with units."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from mppdbus.inverter.link import Link
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.queries import base_command
 from mppdbus.protocol.replies.status import DeviceMode
-from mppdbus.recording.line_tap import Tap, tapped
+from mppdbus.recording.line_tap import Tap
 
 _QUERY = re.compile(r"Q[A-Z0-9]{1,14}|VERFW:")
-# What tells the family, in a tenth of a second each; the name is always asked for,
-# because all else can be copied from another family.
+# Queries that tell the family, a tenth of a second each. The name is always asked
+# for: all else can be copied from another family.
 ALWAYS_NAMING = ("QPI", "QMN")
 MORE_NAMING = ("QGMN", "QVFW")
-# What says different things in different families.
+# Queries whose replies mean different things in different families.
 FAMILY_MATTERS = {"QPIGS", "QPIRI", "QPIWS", "QDI", "QPGS", "QP2GS", "QOPM"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what can be said."""
+    """Add the arguments of this command."""
     parser.add_argument("commands", nargs="+", metavar="CMD", help="QPIGS, QMOD, …")
     parser.add_argument("--raw", action="store_true", help="show the bytes, too")
     parser.add_argument("--json", action="store_true", help="one object a command")
@@ -52,16 +52,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Ask all; 1 if the inverter refused or missed one, 3 if it answered none."""
+    """Ask all queries; 1 if one was refused or failed, 3 if none was answered."""
     commands = [checked(word) for word in args.commands]
     target = await choose(args)
     output = Output(as_json=args.json)
     answers: list[Answer] = []
     with Progress() as progress:
         progress.show(f"opening {target.port}")
-        async with tapped(
-            target.port, name=target.name, baud=target.baud, patience=target.patience
-        ) as (link, tap):
+        async with target.tapped() as (link, tap):
             asker = Asker(link, tap, fixed=target.dialect)
             for command in commands:
                 progress.show(f"asking {command}")
@@ -95,7 +93,7 @@ def _verdict(answers: list[Answer]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came of a query, after how many s, and the bytes sent and received."""
+    """The reply to a query, how many s it took, and the bytes sent and received."""
 
     result: DecodedReply
     took: float
@@ -134,7 +132,7 @@ def hex_dump(mark: str, data: bytes) -> list[str]:
 
 
 class Asker:
-    """Asks an inverter for people; all that it says is kept."""
+    """Asks queries, and finds the family where their meaning depends on it."""
 
     def __init__(self, link: Link, tap: Tap, *, fixed: str) -> None:
         self._link = link
@@ -179,7 +177,7 @@ class Asker:
             result.payload = payloads.get(name)
 
     async def _explain(self, result: DecodedReply) -> None:
-        """Find the family, for what depends on it."""
+        """Read the reply as its family means it; ask for the family if need be."""
         command = base_command(result.command or "")
         answers = self._interview.answers
         mode = answers.readings.get("QMOD")

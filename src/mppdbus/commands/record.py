@@ -1,4 +1,4 @@
-"""`mppdbus record`: all that an inverter says, in a file that helps to support it."""
+"""`mppdbus record`: writes all that an inverter answers into a file."""
 
 from __future__ import annotations
 
@@ -20,26 +20,27 @@ from mppdbus.commands.target import (
     add_line_arguments,
     add_port_arguments,
     choose,
+    seconds,
 )
 from mppdbus.errors import ConfigError, OtherProtocol, PortLost
-from mppdbus.host.signals import until_told
+from mppdbus.host.signals import until_signal
 from mppdbus.inverter.timing import PATIENCE_RECORDING
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.identification import Identification
 from mppdbus.recording import Entry, RecordedUnit, entries_of, write
-from mppdbus.recording.line_tap import Tap, tapped
+from mppdbus.recording.line_tap import Tap
 from mppdbus.recording.recorder import Recorder
 
 CYCLES = 5
 ISSUES = "https://github.com/mppdbus/mppdbus/issues"
-# What an exchange is called here, by its quality; everything else is damaged.
+# Outcome of an exchange by its quality; every other quality is damaged.
 OUTCOMES = {"good": "answered", "ack": "answered", "nak": "NAK", "silent": "silent"}
 ORDER = ("answered", "unknown layout", "damaged", "NAK", "silent")
 ANSWERS = ORDER[:2]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what can be said."""
+    """Add the arguments of this command."""
     add = parser.add_argument
     add_port_arguments(parser)
     add_line_arguments(parser)
@@ -58,15 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 86400:
-        raise argparse.ArgumentTypeError("use 0 to 86400 seconds")
-    return value
+    return seconds(text, 0, 86400)
 
 
 async def run(args: argparse.Namespace) -> int:
     """Record; 1 if nothing but NAK came, 3 if nobody is there."""
-    return await until_told(_record(args)) or DONE
+    return await until_signal(_record(args)) or DONE
 
 
 async def _record(args: argparse.Namespace) -> int:
@@ -78,13 +76,11 @@ async def _record(args: argparse.Namespace) -> int:
     output = Output(as_json=args.json)
     with Progress() as progress:
         progress.show(f"opening {target.port}")
-        async with tapped(
-            target.port, name=target.name, baud=target.baud, patience=patience
-        ) as (link, tap):
+        async with target.tapped(patience=patience) as (link, tap):
             recorder = Recorder(link, tap, _telling(progress, tap))
             ended = await _interview(recorder, args, now)
-    session = Session(target, recorder, tap, ended, now)
-    summary = await asyncio.to_thread(_save, session, args)
+    done = RecordingRun(target, recorder, tap, ended, now)
+    summary = await asyncio.to_thread(_save, done, args)
     output.record(summary.record(), "\n".join(summary.lines()))
     return DONE if ended is None else SAID_NO
 
@@ -121,7 +117,7 @@ async def _interview(
 
 
 def _check(path: Path) -> None:
-    """Refuse a place that cannot be written before a minute has been spent."""
+    """Raise `ConfigError` if the file cannot be written, before a minute is spent."""
     if path.exists():
         raise ConfigError(f"{path} exists; choose another name")
     if not path.parent.is_dir():
@@ -131,8 +127,8 @@ def _check(path: Path) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """What was done: where, and what came of it."""
+class RecordingRun:
+    """A recording that has ended; `ended` is why it ended early, if it did."""
 
     target: Target
     recorder: Recorder
@@ -141,33 +137,33 @@ class Session:
     now: datetime
 
     def identify(self) -> Identification:
-        """Say who it was; a family that is not "auto" is taken for granted."""
+        """Return the family; one that the user has named is not questioned."""
         found = self.recorder.answers.identification
         known = DIALECTS.get(self.target.dialect)
         return replace(found, dialect=known) if known else found
 
 
-def _save(session: Session, args: argparse.Namespace) -> Summary:
-    """Write the file and return what to say about it."""
-    found = session.identify()
-    model = session.recorder.answers.model
+def _save(done: RecordingRun, args: argparse.Namespace) -> RecordingSummary:
+    """Write the file, and return what is in it."""
+    found = done.identify()
+    model = done.recorder.answers.model
     origin = RecordedUnit(
         model=f"{args.label} ({model})" if args.label else model,
         variant=found.dialect.name,
-        source=f"mppdbus {__version__} record, {session.now:%Y-%m-%d}",
+        source=f"mppdbus {__version__} record, {done.now:%Y-%m-%d}",
     )
-    exchanges = session.tap.exchanges()
+    exchanges = done.tap.exchanges()
     if not args.raw_all:
         exchanges = [one for one in exchanges if one.final]
     entries = entries_of(exchanges, origin, mask=not args.no_mask)
     if not any(_outcome(entry) in ANSWERS for entry in entries):
         raise OtherProtocol(
-            f"{session.target.port.label}: nothing but NAK and silence: "
+            f"{done.target.port.label}: nothing but NAK and silence: "
             "this is no PI30 inverter; nothing was written"
         )
-    path = args.output or _free(Path(), model, session.now)
+    path = args.output or _free(Path(), model, done.now)
     write(path, entries)
-    return Summary(path, origin, found, entries, session.ended, not args.no_mask)
+    return RecordingSummary(path, origin, found, entries, done.ended, not args.no_mask)
 
 
 def _free(folder: Path, model: str, now: datetime) -> Path:
@@ -182,8 +178,8 @@ def _free(folder: Path, model: str, now: datetime) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """What is in the file."""
+class RecordingSummary:
+    """What is in a recording, in numbers and words."""
 
     path: Path
     origin: RecordedUnit
@@ -193,7 +189,7 @@ class Summary:
     mask: bool
 
     def outcomes(self) -> dict[str, list[str]]:
-        """Return outcome → commands, each command under its last outcome."""
+        """Return the commands of each outcome; a command counts by its last reply."""
         last = {entry.command: _outcome(entry) for entry in self.entries}
         return {
             outcome: [command for command, own in last.items() if own == outcome]
@@ -201,7 +197,7 @@ class Summary:
         }
 
     def strange(self) -> dict[str, str]:
-        """Return what is odd about intact replies, by command."""
+        """Return the notes on intact replies, by command."""
         return {e.command: e.note for e in self.entries if e.note and not _repeated(e)}
 
     def record(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`mppdbus replay`: be the inverter of a recording."""
+"""`mppdbus replay`: answers like the inverter of a recording."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from mppdbus.commands.output import DONE, Output
-from mppdbus.host.signals import until_told
+from mppdbus.host.signals import until_signal
 from mppdbus.recording import Quality, read
 from mppdbus.simulator.line.simulator import Simulator
 from mppdbus.simulator.line.speed import Pace
@@ -20,11 +20,11 @@ from mppdbus.simulator.unit.recording import Recording
 from mppdbus.simulator.unit.recording import load as load_recording
 
 PLAYED = (Quality.GOOD, Quality.ACK, Quality.NAK, Quality.SILENT)
-NAMELESS = "unknown"  # as the simulator calls a model that is null
+NAMELESS = "unknown"  # the simulator's name for a model that is null
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what can be said."""
+    """Add the arguments of this command."""
     add = parser.add_argument
     add("file", type=Path, metavar="FILE", help="what `mppdbus record` wrote")
     add("--model", metavar="NAME", help="which inverter of a file that has several")
@@ -40,11 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Serve until told to end; 0 then."""
+    """Answer until a signal ends it; 0 then."""
     recording = await asyncio.to_thread(load, args.file, args.model)
     pace = Pace.instant() if args.unpaced else Pace()
     simulator = Simulator(recording, Scene(None, pace=pace), name=recording.model)
-    await until_told(_serve(simulator, args))
+    await until_signal(_serve(simulator, args))
     return DONE
 
 
@@ -68,7 +68,7 @@ async def _serve(simulator: Simulator, args: argparse.Namespace) -> None:
 
 
 def load(path: Path, model: str | None = None) -> Recording:
-    """Return what one inverter of a journal says; NAK and silence included.
+    """Return the replies of one inverter of a recording, NAK and silence included.
 
     Raises `ConfigError` as `recording.read` does, and when the model must be chosen.
     """

@@ -12,7 +12,7 @@ from mppdbus.daemon.main import run as serve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what can be said."""
+    """Add the arguments of this command."""
     parser.add_argument(
         "--config",
         type=Path,

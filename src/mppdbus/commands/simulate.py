@@ -1,4 +1,4 @@
-"""The `simulate` command: which simulator, where, and for how long."""
+"""`mppdbus simulate`: simulates inverters on a pty, on HID or on TCP."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ EXIT_USAGE = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments of `simulate`."""
+    """Add the arguments of this command."""
     add = parser.add_argument
     add("--pty", metavar="PATH", help="appear as a serial port, linked at PATH")
     add("--tcp", metavar="[HOST:]PORT", help="listen on TCP (port 0: a free one)")
@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Simulate until told to end or "quit"; 0, or 2 for unusable arguments."""
+    """Simulate until a signal or "quit"; 0, or 2 for unusable arguments."""
     if args.list_profiles:
         for line in listed(PROFILES.values()):
             print(line)  # noqa: T201 - the answer
@@ -82,13 +82,13 @@ async def run(args: argparse.Namespace) -> int:
             simulator = build(args)
             await _serve(args, simulator.name, (simulator,), simulator.scene)
     except ConfigError as error:
-        print(f"mppdbus simulate: {error}", file=sys.stderr)  # noqa: T201 - likewise
+        print(f"mppdbus simulate: {error}", file=sys.stderr)  # noqa: T201
         return EXIT_USAGE
     return 0
 
 
 def listed(profiles: Iterable[UnitProfile]) -> list[str]:
-    """Return the profiles for the eye: name, what it is, and what it rests on."""
+    """Return two lines for each profile: what it is, and its sources."""
     lines = []
     for profile in profiles:
         lines.append(f"{profile.name:<14} {profile.about}")
@@ -193,7 +193,7 @@ async def _serve(
 async def _open_ports(
     args: argparse.Namespace, stack: AsyncExitStack, simulator: Simulator, place: int
 ) -> list[str]:
-    """Serve a unit; those behind the first have a number in their path or port."""
+    """Serve a unit; from the second on, paths and ports get a number."""
     where = []
     suffix = f".{place + 1}" if place else ""
     if args.pty:

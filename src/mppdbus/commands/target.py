@@ -1,4 +1,4 @@
-"""Which inverter a command is about, and a connection to it."""
+"""Finds the inverter that a command is for, and connects to it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from mppdbus.errors import ConfigError
 from mppdbus.host.ports import PortVerdict, candidates
 from mppdbus.inverter.detection import BAUD, connected, name_of
 from mppdbus.inverter.device import Inverter
+from mppdbus.inverter.link import Link
 from mppdbus.inverter.timing import PATIENCE
 from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.recording.line_tap import Tap, tapped
 from mppdbus.transport.port_url import PortUrl, parse_port
 
 DEFAULT_CONFIG = Path("config.toml")
@@ -50,9 +52,20 @@ class Target:
             dialect=self.dialect,
         )
 
+    def tapped(
+        self, *, patience: float | None = None
+    ) -> AbstractAsyncContextManager[tuple[Link, Tap]]:
+        """Open the port with a tap on the line; `patience` in s replaces our own."""
+        return tapped(
+            self.port,
+            name=self.name,
+            baud=self.baud,
+            patience=patience or self.patience,
+        )
+
 
 def add_port_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say which inverter."""
+    """Add --port, --config and --name: which inverter."""
     add = parser.add_argument
     add("--port", metavar="URL", help="/dev/ttyUSB0, hidraw:/dev/hidraw0, tcp://h:8899")
     add("--config", type=Path, metavar="FILE", help="take the port from there")
@@ -60,7 +73,7 @@ def add_port_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_line_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say how it is spoken to."""
+    """Add --baud, --timeout and --dialect: how to talk to it."""
     add = parser.add_argument
     add("--baud", type=int, choices=BAUDS, help=f"default: {BAUD}")
     add("--timeout", type=_patience, metavar="S", help="an answer may be late by S")

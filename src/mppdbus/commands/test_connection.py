@@ -20,7 +20,7 @@ NAMING = ("QMN", "QVFW", "QGMN")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Say what can be said."""
+    """Add the arguments of this command."""
     add_port_arguments(parser)
     add_line_arguments(parser)
 

@@ -28,23 +28,23 @@ def on_signals(
             loop.remove_signal_handler(number)
 
 
-async def until_told(work: Coroutine[Any, Any, T]) -> T | None:
+async def until_signal(work: Coroutine[Any, Any, T]) -> T | None:
     """Return what `work` returns, or None when a signal has cancelled it.
 
     The first signal cancels; another one does not disturb the clearing up.
     """
     task = asyncio.get_running_loop().create_task(work)
-    told = asyncio.Event()
+    ended = asyncio.Event()
 
     def end() -> None:
-        if not told.is_set():
+        if not ended.is_set():
             task.cancel()
-        told.set()
+        ended.set()
 
     with on_signals(end):
         try:
             return await task
         except asyncio.CancelledError:
-            if told.is_set():
+            if ended.is_set():
                 return None
             raise

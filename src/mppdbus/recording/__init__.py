@@ -1,6 +1,6 @@
-"""The journal: what was asked and what came, one JSON object a line.
+"""Journals of exchanges: requests and their replies, one JSON object a line.
 
-It is the format of tests/frames, so that what a user records is a test as it stands.
+It is the format of tests/frames: what a user records is a test as it stands.
 Nothing here knows a clock or a port.
 """
 

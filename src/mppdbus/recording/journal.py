@@ -1,4 +1,4 @@
-"""A line of a journal, and a file of them."""
+"""Reads and writes journals; an entry is a line of one."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _hexadecimal(value: object) -> object:
 
 
 class Entry(BaseModel):
-    """A line: one request and its reply. Keys that are not known are kept.
+    """One request and its reply, a line of a journal. Unknown keys are kept.
 
     `quality` and `crc` are words of `Quality` and `Crc`, or others made by hand.
     `ms` is how long the reply took, `t_ms` when it was asked for.
@@ -58,7 +58,7 @@ class Entry(BaseModel):
         return bytes.fromhex(self.response_hex)
 
     def as_line(self) -> str:
-        """Return it as one line of JSON; what is None is mostly left out."""
+        """Return the entry as a line of JSON; most keys that are None are left out."""
         keys = self.model_dump()
         shown = {
             key: value

@@ -1,4 +1,4 @@
-"""From exchanges to the lines of a journal; pure."""
+"""Turns exchanges into entries of a journal; pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mppdbus.recording.reply_quality import (
 
 @dataclass(frozen=True, slots=True)
 class RecordedUnit:
-    """Whose replies these are: the keys of the same names."""
+    """The unit that was recorded: what its entries say under the same keys."""
 
     model: str | None
     variant: str
@@ -29,7 +29,7 @@ class RecordedUnit:
 def entries_of(
     exchanges: Iterable[Exchange], unit: RecordedUnit, *, mask: bool = True
 ) -> list[Entry]:
-    """Return the lines of a journal, in the order of the exchanges.
+    """Return an entry for each exchange, in their order.
 
     With `mask` serial numbers are replaced, see `Masker`. Bytes in front of an intact
     reply are kept only of attempts that were repeated.
@@ -49,7 +49,7 @@ def entries_of(
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """A response, cut around the frame that counts; that is empty where none does."""
+    """A response in three parts around its intact frame; empty if there is none."""
 
     before: bytes
     frame: bytes
@@ -75,7 +75,7 @@ def _entry(
             crc = Crc.COMPUTED
             # The note may quote the reply.
             note = judge_reply(one.command, parts.frame, unit.variant).note
-        # A recording that is played back holds such numbers from the beginning.
+        # A recording that is played back has masked numbers from the beginning.
         masked = bytes(parts) != as_came or made_up(one.command, payload or b"")
     if not one.final and payload is not None:
         quality = Quality.SUPERSEDED
@@ -100,7 +100,7 @@ def _entry(
 
 
 def _cut(one: Exchange, payload: bytes | None) -> _Parts:
-    """Find the frame of `payload`; behind it only the padding of HID stays."""
+    """Cut out the frame of `payload`; behind it only the padding of HID is kept."""
     data = one.response
     if payload is None:
         return _Parts(data, b"", b"")
@@ -140,7 +140,7 @@ _ESCAPES = {0x0D: "\\r", 0x0A: "\\n", 0x5C: "\\\\"}
 
 
 def in_ascii(data: bytes) -> str:
-    """Return bytes for the eye: what cannot be printed as an escape."""
+    """Return bytes as text; what cannot be printed becomes an escape."""
     return "".join(
         _ESCAPES.get(byte) or (chr(byte) if 32 <= byte < 127 else f"\\x{byte:02x}")
         for byte in data

@@ -1,4 +1,4 @@
-"""Sees and keeps every byte of a line, between the link and the port."""
+"""Keeps every byte that passes between a link and its port."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from mppdbus.transport.port_url import PortUrl
 
 @dataclass(slots=True)
 class Attempt:
-    """A request on its way, and what has come since."""
+    """A request, and the bytes that have come since; times of the loop in s."""
 
     request: bytes
     sent: float
@@ -25,7 +25,7 @@ class Attempt:
 
 
 class Tap:
-    """Between a link and its port: sees every request and every byte.
+    """Stands between a link and its port, and keeps all requests and replies.
 
     To the link it is the transport, to the port the receiver.
     """
@@ -38,12 +38,12 @@ class Tap:
         self._port: Transport | None = None
 
     def attach(self, port: Transport) -> None:
-        """Use an open port."""
+        """Stand between the link and an open port."""
         self._port = port
         self._link.attach(self)
 
     def exchanges(self) -> list[Exchange]:
-        """Return what was seen so far."""
+        """Return all exchanges so far."""
         return [self._exchange(attempt) for attempt in self.attempts]
 
     def _exchange(self, attempt: Attempt) -> Exchange:
@@ -59,14 +59,14 @@ class Tap:
     # -- as a receiver ----------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Keep and pass on."""
+        """Keep the bytes, and pass them on to the link."""
         if self.attempts:
             self.attempts[-1].response += data
             self.attempts[-1].last = self._clock()
         self._link.data_received(data)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Pass on."""
+        """Pass the loss on to the link."""
         self._link.connection_lost(error)
 
     # -- as a transport ---------------------------------------------------------
@@ -78,7 +78,7 @@ class Tap:
 
     @property
     def label(self) -> str:
-        """What a person calls the port."""
+        """The port as people write it."""
         return self._open.label
 
     @property
@@ -88,23 +88,23 @@ class Tap:
 
     @property
     def sends_zero_as_one(self) -> bool:
-        """Whether a byte 00 would be lost on its way."""
+        """Whether a byte 00 would not reach the inverter."""
         return self._open.sends_zero_as_one
 
     def write(self, data: bytes) -> None:
-        """Begin an attempt."""
+        """Begin an attempt, and send the request."""
         now = self._clock()
         self.attempts.append(Attempt(data, now, now))
         self._open.write(data)
 
     def pause_reading(self) -> None:
-        """Do nothing: a recording wants to know when each byte came."""
+        """Do nothing: the time of each byte is wanted."""
 
     def resume_reading(self) -> None:
-        """Do nothing, as nothing was paused."""
+        """Do nothing: reading is never paused."""
 
     def discard_input(self) -> None:
-        """Drop what was not delivered."""
+        """Drop the bytes that were not delivered yet."""
         self._open.discard_input()
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Serial numbers out, made-up ones of the same length in; nothing else changes. Pure.
+"""Replaces serial numbers by made-up ones of the same length. Pure.
 
 The first inverter of a journal becomes 98 01 0246…, the second 98 02 0246…: it can be
 seen that a number is made up, and two units stay two. Numbers that many units give,
@@ -14,13 +14,13 @@ from mppdbus.protocol.serial_numbers import bogus_serial
 
 BEARERS = frozenset(("QID", "QSID", "QPGS", "QP2GS"))  # replies that hold a serial
 SHORTEST_WORD = 10  # characters; word 2 of QP2GS is a power on another family
-TELLING = 6  # characters of a serial that make a remnant of it
+TELLING = 6  # characters of a serial by which it can be recognised
 _FILLING = "0246813579" * 4
 _DIGIT = re.compile(rb"[0-9]")
 
 
 class Masker:
-    """Replaces the serial numbers that it was shown; `learn` all replies first."""
+    """Replaces the serial numbers that it has learnt; `learn` all replies first."""
 
     def __init__(self) -> None:
         self._units: list[str] = []
@@ -32,7 +32,7 @@ class Masker:
             self._unit(serial)
 
     def number(self, serial: str) -> str:
-        """Return the made-up number for a serial: as long, and always the same."""
+        """Return the made-up number of a serial, which is always the same."""
         if bogus_serial(serial):
             return serial
         return _made_up(f"{self._unit(serial) + 1:02d}", serial)
@@ -55,7 +55,7 @@ class Masker:
         return payload
 
     def rest(self, command: str, data: bytes) -> bytes:
-        """Return bytes that are no intact reply, without digits if those may tell.
+        """Return bytes that are no intact reply, without digits that may tell a serial.
 
         Damage can be anywhere in a serial, so all digits become 0.
         """
@@ -64,7 +64,7 @@ class Masker:
         return data
 
     def _long(self, payload: bytes, serial: str) -> bytes:
-        """Mask QSID; what pads it is often the serial once more."""
+        """Mask QSID, also its padding, which is often the serial once more."""
         padding = payload[2 + len(serial) :]
         hidden = self.number(serial).encode()
         if len(set(padding)) > 1:
@@ -72,7 +72,7 @@ class Masker:
         return payload[:2] + hidden + padding
 
     def _unit(self, serial: str) -> int:
-        """Return the number of a unit; QSID may be QID with more characters."""
+        """Return the index of a unit; QSID may be QID with more characters."""
         for number, known in enumerate(self._units):
             shorter = min(len(known), len(serial))
             if known == serial or (
@@ -91,7 +91,7 @@ class Masker:
 
 
 def made_up(command: str, payload: bytes) -> bool:
-    """Tell whether the serial number in a reply is one of ours, and nobody's."""
+    """Tell whether the serial number in a reply is a made-up one."""
     serial = serial_in(command, payload) or ""
     return len(serial) >= SHORTEST_WORD and serial == _made_up(serial[2:4], serial)
 
@@ -101,7 +101,7 @@ def _made_up(unit: str, serial: str) -> str:
 
 
 def serial_in(command: str, payload: bytes) -> str | None:
-    """Return the serial number that the reply to `command` holds, as it stands there.
+    """Return the serial number in the reply to `command`.
 
     None for other commands, for NAK, and where it cannot be told from other words.
     """

@@ -1,4 +1,4 @@
-"""Replies as people write them down: a line of a file → bytes → payload. Pure.
+"""Reads replies as people paste them: a line of text → bytes → payload. Pure.
 
 A line is a JSON object of a journal, hexadecimal bytes, or text with or without its
 checksum; before hex and text the command may stand.
@@ -36,7 +36,7 @@ _QUOTE = re.compile(r"\bb?(['\"])$")
 
 
 class Notation(Enum):
-    """How a reply was written down, and so how much of it must be there."""
+    """How a reply was written down: it tells which bytes may be missing."""
 
     JOURNAL = auto()  # all bytes as they came
     HEX = auto()  # the CR may be missing
@@ -45,7 +45,7 @@ class Notation(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PastedReply:
-    """One reply; `device` tells the replies of one journal's inverters apart."""
+    """One reply; `device` tells the inverters of a journal apart."""
 
     id: str
     command: str | None
@@ -56,14 +56,14 @@ class PastedReply:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What a reply says; `checked` is False where there was no checksum to check."""
+    """The payload of a reply; `checked` is False if there was no checksum."""
 
     data: bytes
     checked: bool = True
 
 
 def parse_line(number: int, text: str) -> PastedReply | None:
-    """Read a line; None for a blank one and for a comment; ValueError says what else.
+    """Read a line; None if it is blank or a comment, `ValueError` if it is no reply.
 
     The one-based `number` names replies that have no id of their own.
     """
@@ -135,7 +135,7 @@ def _text(name: str, text: str) -> PastedReply:
 
 
 def _command(before: str) -> str | None:
-    """Find the command in what stands before a reply: the last known one."""
+    """Return the last known command in the text before a reply."""
     words: list[str] = _WORD.findall(before)
     known = [word.upper() for word in words if base_command(word.upper()) in QUERIES]
     if known:
@@ -144,7 +144,7 @@ def _command(before: str) -> str | None:
 
 
 def _unescape(text: str) -> bytes:
-    """Return the bytes of a text; `_ESCAPE` says how unprintable ones are written."""
+    """Return the bytes of a text, whose unprintable ones are as in `_ESCAPE`."""
     data, done = b"", 0
     for match in _ESCAPE.finditer(text):
         data += _plain(text[done : match.start()])
@@ -200,12 +200,12 @@ def _frames(data: bytes) -> list[Frame]:
 
 
 def _judge(data: bytes, frames: list[Frame]) -> Payload:
-    """Take the first intact frame, else say what is wrong with what came."""
+    """Return the first intact frame, else raise what is wrong with the bytes."""
     for frame in frames:
         if frame.intact:
             return Payload(frame.payload)
     for frame in frames:
-        if error := foreign(frame) or _telling(frame):
+        if error := foreign(frame) or _error_of(frame):
             raise error
     if not data:
         raise Truncated("nothing came")
@@ -216,8 +216,8 @@ def _judge(data: bytes, frames: list[Frame]) -> Payload:
     raise Truncated(f"no end of the reply within its {len(data)} bytes")
 
 
-def _telling(frame: Frame) -> MppdbusError | None:
-    """Return the error of a frame that is no reply but shows what it is."""
+def _error_of(frame: Frame) -> MppdbusError | None:
+    """Return the error of a damaged or echoed frame; None for any other."""
     if frame.flaw is Flaw.CHECKSUM:
         return CorruptReply(f"bad checksum in …{frame.payload[-12:].hex(' ')}")
     if frame.flaw is not Flaw.ECHO:

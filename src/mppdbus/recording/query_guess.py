@@ -1,7 +1,7 @@
-"""Which query does a reply belong to, by its shape alone. Pure.
+"""Guesses which query a reply belongs to, by its shape alone. Pure.
 
-A reply of one word is told by its pattern, a longer one by the layout whose fields
-have their decimal points where the reply has them.
+A reply of one word is known by its pattern, a longer one by the layout that has
+decimal points at the same places.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.other import Words
 from mppdbus.protocol.replies.settings import CurrentChoices
 
-# Patterns that only one reply has come first; all of the first group that fits count.
+# Groups of patterns, the clearest first. In the first group with a match all count.
 ONE_WORD: tuple[tuple[tuple[str, str], ...], ...] = (
     (
         ("QPI", r"PI[0-9]{2}"),
@@ -43,7 +43,7 @@ ONE_WORD: tuple[tuple[tuple[str, str], ...], ...] = (
 
 
 def guess_query(payload: bytes) -> list[str]:
-    """Return the commands whose reply this can be; one when the shape is unique.
+    """Return the commands that this can be the reply to; one if the shape is unique.
 
     Of commands whose replies look and read alike (QMCHGCR, QMUCHGCR) the first.
     """
@@ -72,7 +72,7 @@ def _by_layout(payload: bytes, words: list[str]) -> list[str]:
 
 
 def _likeness(layout: Layout, payload: bytes, words: list[str]) -> int:
-    """Return how many words look as the layout has them; 0 if it does not fit."""
+    """Return how many words have the form of the layout; 0 if it does not fit."""
     model = layout.model
     if model is Words or not layout.fits(words):
         return 0
@@ -80,7 +80,7 @@ def _likeness(layout: Layout, payload: bytes, words: list[str]) -> int:
         model.from_payload(payload)
     except ValueError:
         return 0
-    if model is CurrentChoices:  # three digits each, and rising: nothing else is so
+    if model is CurrentChoices:  # three digits each, rising
         alike = sorted(set(words)) == words and {len(word) for word in words} == {3}
         return len(words) + 1 if alike else 0
     names = model.wire_names()
@@ -92,7 +92,7 @@ def _likeness(layout: Layout, payload: bytes, words: list[str]) -> int:
 
 
 def _looks_like(word: str, kind: object) -> bool:
-    """Tell whether a word has a decimal point just where its type has one."""
+    """Tell whether a word has the form of a type: with a decimal point or not."""
     kinds = {kind, *get_args(kind)}
     if float in kinds:
         return "." in word

@@ -20,9 +20,9 @@ SLOTS = range(1, 10)  # of a parallel set, beside the unit itself
 
 
 class Recorder(Interview):
-    """Asks all there is to ask; `on_query` hears of each query before it is sent.
+    """Asks all safe queries; `on_query` is called with each before it is sent.
 
-    Nothing but queries is ever sent. What an inverter does not answer is no error.
+    It sends queries alone. A query that is not answered is no error.
     """
 
     def __init__(self, link: Link, tap: Tap, on_query: Callable[[str], None]) -> None:
@@ -31,7 +31,7 @@ class Recorder(Interview):
         self._on_query = on_query
 
     async def ask_all(self, now: datetime) -> None:
-        """Ask all once; raises `NoReply` or `OtherProtocol` when nobody is there."""
+        """Ask all once; raises `NoReply` or `OtherProtocol` if no PI30 unit answers."""
         try:
             await self.hello(attempts=HELLO_ATTEMPTS)
         except NoReply:

@@ -1,4 +1,4 @@
-"""What the bytes are that answered a request; pure."""
+"""Judges the bytes that answered a request; pure."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _ADVICE = "; please send a recording"
 
 
 class Quality(StrEnum):
-    """What a reply is; a journal made by hand may hold other words."""
+    """What a reply is worth; a journal made by hand may have other words."""
 
-    GOOD = "good"  # intact, so its layout is one to rely on
+    GOOD = "good"  # intact; its layout is a true one
     NAK = "nak"
     ACK = "ack"
     SILENT = "silent"  # nothing came; `response_hex` is empty
@@ -29,7 +29,7 @@ class Quality(StrEnum):
 
 
 class Crc(StrEnum):
-    """How far a checksum can be trusted."""
+    """Where the checksum comes from."""
 
     RECORDED = "recorded"  # as it came, and right
     COMPUTED = "computed"  # added afterwards, because the payload was masked
@@ -54,7 +54,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class JudgedReply:
-    """What became of a request; `payload` is None unless a reply came intact.
+    """The quality of a reply; `payload` is None unless it is intact.
 
     `note` says in words what is odd about an intact reply.
     """
@@ -68,7 +68,7 @@ class JudgedReply:
 def judge_reply(
     command: str, response: bytes, dialect: str | None = None
 ) -> JudgedReply:
-    """Say what answered `command`; as on a line, the first intact frame counts.
+    """Judge the reply to `command`; as on a line, the first intact frame counts.
 
     `dialect` names the family whose layouts count; any other name is plain PI30.
     """
@@ -118,5 +118,5 @@ def _intact(
 
 
 def _said(error: Exception, command: str) -> str:
-    """Return what is wrong, without the command and the advice to the user."""
+    """Return the text of an error, without the command and the advice."""
     return str(error).removeprefix(f"{command}: ").removesuffix(_ADVICE)

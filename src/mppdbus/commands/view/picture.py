@@ -1,7 +1,7 @@
-"""What the monitor shows of one inverter at one moment: plain values. Pure.
+"""The values that the monitor shows of one inverter at one moment. Pure.
 
-There are two ways to a picture: from our own reading of the line (`of_unit`), and from
-what a service says on D-Bus (`of_service`).
+A picture is made of our own readings (`of_unit`), or of the paths of a service on
+D-Bus (`of_service`).
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class Picture:
         )
 
     def record(self) -> dict[str, Any]:
-        """Return it for scripts; times to the millisecond."""
+        """Return the picture for scripts; times to the millisecond."""
         record = asdict(self)
         for name in ("age", "silent", "exchange_time"):
             if record[name] is not None:
@@ -167,7 +167,7 @@ def _temperature(view: UnitView) -> float | None:
 
 
 def _warnings(view: UnitView) -> tuple[str, ...] | None:
-    """Return what QPIWS says in words; None without one."""
+    """Return the warnings of QPIWS in words; None if it was not read."""
     reading = view.snapshot.warnings
     if reading is None:
         return None
@@ -253,7 +253,7 @@ def _whole(value: float | None) -> int | None:
 
 
 class _Items:
-    """The values of a service, read with care: anything may be on a bus."""
+    """The values of a service; a value of another type counts as unknown."""
 
     def __init__(self, values: Mapping[str, Value]) -> None:
         self._values = values

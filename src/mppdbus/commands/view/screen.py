@@ -1,4 +1,4 @@
-"""Where pictures go: redrawn in place on a terminal, else line by line."""
+"""Displays for pictures: redrawn in place on a terminal, else line by line."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Display(AbstractContextManager["Display"]):
         """Show; `news` is False when only time has passed."""
 
     def __exit__(self, *_: object) -> None:
-        """Leave what was shown."""
+        """End the display; what was shown stays."""
 
 
 def display(*, as_json: bool, once: bool = False) -> Display:
-    """Return what suits stdout and the user's wish."""
+    """Return the display that suits stdout and the options of the user."""
     if as_json:
         return JsonLines()
     if sys.stdout.isatty() and not once:
@@ -56,7 +56,7 @@ class PlainLines(Display):
         self._said: list[str] = []
 
     def show(self, pictures: Sequence[Picture], *, news: bool) -> None:
-        """Print what reads otherwise than the last time."""
+        """Print the lines that have changed."""
         if not news:
             return
         before, self._said = self._said, [summary(picture) for picture in pictures]

@@ -1,4 +1,4 @@
-"""Where pictures come from: our own line to an inverter, or what is on a D-Bus."""
+"""Sources of pictures: our own line to an inverter, or the services on a D-Bus."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Unit, UnitView
 from mppdbus.venus.dbus.client import BusClient
 
-LONG_ENOUGH = len(ONCE) + 1  # polls, between which all else has been asked
+LONG_ENOUGH = len(ONCE) + 1  # polls, between which all other queries are asked
 
 
 class Source(Protocol):
@@ -26,18 +26,18 @@ class Source(Protocol):
     patience: float  # s that a picture may take to become complete
 
     async def run(self) -> None:
-        """Keep up until cancelled; raises what cannot be mended by waiting."""
+        """Follow until cancelled; raises errors that waiting does not cure."""
 
     def pictures(self) -> list[Picture]:
-        """Return what is known now."""
+        """Return a picture of each inverter as it is known now."""
 
     @property
     def complete(self) -> bool:
-        """True when all that will be known is known."""
+        """True when nothing more will become known."""
 
 
 class LineSource:
-    """Polls an inverter itself, and comes back when it has been lost.
+    """Polls an inverter, and connects again when it was lost.
 
     The first connection must succeed, or `run` raises why it did not.
     """
@@ -52,13 +52,13 @@ class LineSource:
         self._unit = Unit(target.name, target.port.label, instance=0)
         self._snapshot = Snapshot()
         self._good = self._clock()  # when live values came last
-        self._keep = 5.0  # s for which they are shown
+        self._keep = 5.0  # s for which live values are shown
         self._polls = 0
         self._known: Inverter | None = None
         self._trouble: str | None = None  # since the last live values
 
     async def run(self) -> None:
-        """Poll for ever."""
+        """Poll until cancelled, through lost connections."""
         attempts = 0
         while True:
             try:
@@ -104,7 +104,7 @@ class LineSource:
 
     @property
     def complete(self) -> bool:
-        """True when model, ratings, warnings and trackers are known, or will not be."""
+        """True when model, ratings, warnings and trackers are known, or long asked."""
         known = self._snapshot
         parts = (
             *(known.status, known.ratings, known.warnings, known.trackers),
@@ -113,7 +113,7 @@ class LineSource:
         return None not in parts or self._polls >= LONG_ENOUGH
 
     def pictures(self) -> list[Picture]:
-        """Return the one picture; values that are too old are not in it."""
+        """Return the picture of the inverter, without values that are too old."""
         age = self._clock() - self._good
         if not self._polls:
             return [Picture(self._unit.name, self._unit.connection)]
@@ -125,7 +125,11 @@ class LineSource:
 
 # -- D-Bus -------------------------------------------------------------------------
 
-CLASSES = ("multi", "inverter", "acsystem")  # the first of which there are any
+CLASSES = (
+    "multi",
+    "inverter",
+    "acsystem",
+)  # the first kind that is on the bus is shown
 
 
 class BusSource:
@@ -141,8 +145,8 @@ class BusSource:
         self._watcher = watcher
         self._service = service
         self._clock = asyncio.get_running_loop().time
-        self._heard: dict[str, float] = {}  # when a service said something last
-        self._left: dict[str, Picture] = {}  # the last picture of those that went
+        self._heard: dict[str, float] = {}  # when a service changed last
+        self._left: dict[str, Picture] = {}  # the services that have gone
 
     async def run(self) -> None:
         """Follow until the bus hangs up, which is a `BusError`."""

@@ -14,7 +14,7 @@ FULL, EMPTY = "█", "░"
 
 
 class Style(StrEnum):
-    """What a terminal is told, as SGR codes."""
+    """Colours and weights of text, as SGR codes of the terminal."""
 
     PLAIN = ""
     DIM = "2"
@@ -28,7 +28,7 @@ class Style(StrEnum):
 
 
 def paint(text: str, style: Style) -> str:
-    """Return the text with its style around."""
+    """Return the text in a style."""
     return f"\x1b[{style.value}m{text}\x1b[0m" if style and text.strip() else text
 
 
