@@ -17,7 +17,7 @@ from mppdbus.venus.dbus.service import REFUSED, Value, check_free
 from mppdbus.venus.settings.store import LocalSettings
 from mppdbus.venus.system_service import SYSTEM_NAME, BatteryService, SystemService
 from mppdbus.venus.table_service import SiteControl, Surroundings
-from mppdbus.venus.tables.battery import NAME as BATTERY_NAME
+from mppdbus.venus.tables.battery import BATTERY_NAME
 from mppdbus.venus.tables.services import values_of
 from mppdbus.venus.unit_service import UnitService, service_name
 
@@ -137,7 +137,7 @@ class Publisher:
         """Show the new name of a unit where others show it; it is about to do so."""
         self._units[view.unit.uid].view = view
         if self._system is not None:
-            self._system.show_names(system.of_profile("hybrid"))
+            self._system.show_name(system.of_profile("hybrid"))
 
     async def _make_battery(self, system: SystemView) -> None:
         battery = BatteryService(self._around)

@@ -8,8 +8,9 @@ from mppdbus.model.alarms import grid_lost
 from mppdbus.model.phase_views import part_on, phases_of
 from mppdbus.model.views import SystemView
 from mppdbus.venus.dbus.service import Item, ItemType, Value
+from mppdbus.venus.settings.service_settings import NAME
 from mppdbus.venus.table_service import Surroundings, TableService
-from mppdbus.venus.tables.battery import BATTERY, NAME
+from mppdbus.venus.tables.battery import BATTERY, BATTERY_NAME
 from mppdbus.venus.tables.services import (
     SYSTEM,
     SYSTEM_PHASE,
@@ -69,9 +70,9 @@ class SystemService(TableService[SystemView]):
             values["/CustomName"] = name
         self.service.update(values)
 
-    def show_names(self, view: SystemView) -> None:
+    def show_name(self, view: SystemView) -> None:
         """Show the name of the only unit, or what the user has set."""
-        self.service.update(self.setting_values(view))
+        self.service.update(self.setting_value(NAME, view))
 
     def show_devices(self, devices: Devices, levels: Mapping[str, Value]) -> None:
         """Show which service each unit has, and the alarm levels of all of them."""
@@ -89,10 +90,10 @@ class SystemService(TableService[SystemView]):
             values[f"/Devices/{place}/Instance"] = instance
         self.service.update(values)
 
-    def settings_changed(self) -> None:
-        """Show what somebody has changed in the settings."""
+    def setting_changed(self, name: str) -> None:
+        """Show a setting that somebody has changed."""
         if self._view is not None:
-            self.show_names(self._view)
+            self.service.update(self.setting_value(name, self._view))
             self.around.site.render_system()  # what alarms are let through
 
     def keep_for_all(self, name: str, value: Value) -> Awaitable[int]:
@@ -112,7 +113,7 @@ class BatteryService(TableService[SystemView]):
     of_all_units = True
 
     def __init__(self, around: Surroundings) -> None:
-        super().__init__(NAME, BATTERY_UID, BATTERY, around)
+        super().__init__(BATTERY_NAME, BATTERY_UID, BATTERY, around)
         self._view: SystemView | None = None
         self._changed_rows = ChangedRows(live(BATTERY))
 
@@ -127,7 +128,7 @@ class BatteryService(TableService[SystemView]):
         self._view = view
         self.service.update(self._changed_rows.values(view))
 
-    def settings_changed(self) -> None:
-        """Show what somebody has changed in the settings."""
+    def setting_changed(self, name: str) -> None:
+        """Show a setting that somebody has changed."""
         if self._view is not None:
-            self.service.update(self.setting_values(self._view))
+            self.service.update(self.setting_value(name, self._view))

@@ -13,6 +13,7 @@ from mppdbus.venus.dbus.service import (
     Service,
     Value,
 )
+from mppdbus.venus.settings import service_settings as settings
 from mppdbus.venus.settings.service_settings import ServiceSettings
 from mppdbus.venus.settings.setting import DEVICES, Setting
 from mppdbus.venus.settings.store import LocalSettings
@@ -59,7 +60,7 @@ class TableService(Generic[V]):
         phase: int = 1,
     ) -> None:
         self.around = around
-        self.kept = ServiceSettings(around.store, uid, self.settings_changed)
+        self.kept = ServiceSettings(around.store, uid, self.setting_changed)
         self._writers = {row.path_on(phase): row.write for row in rows if row.write}
         self._settings = {
             row.write.name: row for row in rows if isinstance(row.write, ToSetting)
@@ -69,7 +70,7 @@ class TableService(Generic[V]):
 
     async def load(self, device_class: str, wanted: int) -> None:
         """Learn what is kept; `wanted` is the DeviceInstance if there is none yet."""
-        settings = [
+        rows = [
             Setting(
                 f"{DEVICES}/{self.kept.uid}/{name}",
                 row.default,
@@ -79,18 +80,26 @@ class TableService(Generic[V]):
             for name, row in self._settings.items()
             if row.default is not None
         ]
-        await self.kept.load(device_class, wanted, settings)
+        await self.kept.load(device_class, wanted, rows)
 
     def setting_values(self, view: V) -> dict[str, Value]:
         """Return what the user has set, else what the rows say."""
         values: dict[str, Value] = {INSTANCE: self.kept.instance}
-        for name, row in self._settings.items():
-            value = self.kept.value(name)
-            values[row.path] = row.source(view) if value in (None, "") else value
+        for name in self._settings:
+            values |= self.setting_value(name, view)
         return values
 
-    def settings_changed(self) -> None:
-        """Show what somebody has changed in the settings."""
+    def setting_value(self, name: str, view: V) -> dict[str, Value]:
+        """Return what one setting shows, by its path."""
+        if name == settings.INSTANCE:
+            return {INSTANCE: self.kept.instance}
+        if (row := self._settings.get(name)) is None:
+            return {}
+        value = self.kept.value(name)
+        return {row.path: row.source(view) if value in (None, "") else value}
+
+    def setting_changed(self, name: str) -> None:
+        """Show a setting that somebody has changed."""
         raise NotImplementedError
 
     def keep_on_bus(self, wanted: bool) -> None:  # noqa: FBT001 - a state

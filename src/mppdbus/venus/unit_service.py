@@ -11,6 +11,7 @@ from datetime import date
 from mppdbus.model.phase_views import on_legs, phases_of_unit
 from mppdbus.model.views import Unit, UnitView
 from mppdbus.venus.dbus.service import Value
+from mppdbus.venus.settings.service_settings import INSTANCE, NAME
 from mppdbus.venus.table_service import Surroundings, TableService
 from mppdbus.venus.tables.services import (
     INVERTER,
@@ -115,17 +116,18 @@ class UnitService(TableService[UnitView]):
         self._watch_absence(online=view.snapshot.online)
         self._watch_charge(view)
 
-    def settings_changed(self) -> None:
-        """Show what somebody has changed in the settings, and tell the site."""
+    def setting_changed(self, name: str) -> None:
+        """Show a setting that somebody has changed, and tell the site."""
         if self.view is None:
             return
         uid, site = self.kept.uid, self.around.site
-        if self.kept.custom_name != self.view.unit.given:
+        if name == NAME:
             site.rename(uid, self.kept.custom_name)
-        self.service.update(self.setting_values(self.view))
-        if self.kept.instance != self.view.unit.instance:
+        self.service.update(self.setting_value(name, self.view))
+        if name == INSTANCE:
             site.renumber(uid, self.kept.instance)
-        self._listed()
+        if name != NAME:
+            self._listed()
 
     async def close(self) -> None:
         """Leave the bus for good."""

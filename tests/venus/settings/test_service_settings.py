@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("never_blocking")
 
 
 def settings_of(settings: LocalSettings, changes: list[str]) -> ServiceSettings:
-    return ServiceSettings(settings, UID, lambda: changes.append(UID))
+    return ServiceSettings(settings, UID, changes.append)
 
 
 async def test_a_change_is_heard_until_it_is_forgotten(rig: Rig) -> None:
@@ -53,4 +53,4 @@ async def test_a_load_that_fails_leaves_no_listener_behind(rig: Rig) -> None:
         changes.clear()
         await rig.user.set_value(custom_name_path(UID), "s", "Shed")
         await soon(lambda: changes)
-        assert changes == [UID]  # of the one that was loaded
+        assert changes == ["CustomName"]  # of the one that was loaded

@@ -12,7 +12,7 @@ from helpers.snapshots import online, qpigs
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Charge, SystemView, Unit, UnitView
 from mppdbus.venus.dbus.service import ItemType, Value
-from mppdbus.venus.tables.battery import BATTERY, NAME, PRODUCT_NAME
+from mppdbus.venus.tables.battery import BATTERY, BATTERY_NAME, PRODUCT_NAME
 from mppdbus.venus.tables.cards import CHARGE_CONTROL, CORRECTION
 from mppdbus.venus.tables.row import values_of
 
@@ -129,7 +129,7 @@ def test_every_value_is_of_the_type_of_its_path() -> None:
 
 async def test_it_reads_on_a_bus_as_victrons_do(bus_address: str) -> None:
     items = [row.item(1) for row in BATTERY]
-    async with serving(bus_address, items, name=NAME) as (service, client):
+    async with serving(bus_address, items, name=BATTERY_NAME) as (service, client):
         service.update(values(*THREE))
         shown = await client.get_items()
     texts = {path: row["Text"] for path, row in shown.items()}

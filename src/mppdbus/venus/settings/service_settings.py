@@ -8,33 +8,34 @@ from mppdbus.venus.dbus.service import ACCEPTED, REFUSED, Value
 from mppdbus.venus.settings.setting import DEVICES, SettingValue
 from mppdbus.venus.settings.store import LocalSettings, Setting
 
-NAME = "CustomName"
+NAME, INSTANCE = "CustomName", "ClassAndVrmInstance"
 
 
 class ServiceSettings:
     """What is kept for one service: its instance, its name and what else is set.
 
-    Settings go by their name under /Settings/Devices/<uid>; `changed` is called when
-    any of them has changed.
+    Settings go by their name under /Settings/Devices/<uid>; `changed` is called with
+    that of one that has changed, `INSTANCE` for the instance.
     """
 
     def __init__(
-        self, store: LocalSettings, uid: str, changed: Callable[[], None]
+        self, store: LocalSettings, uid: str, changed: Callable[[str], None]
     ) -> None:
         self._store = store
         self.uid = uid
         self.instance = 0
+        self._folder = f"{DEVICES}/{uid}/"
         self._changed = changed
-        self._changes = 0
+        self._last_changed = ""
         self._ends: list[Callable[[], None]] = []  # of listening
 
     async def load(
         self, device_class: str, wanted: int, settings: Iterable[Setting]
     ) -> None:
         """Learn what is kept, and listen; `wanted` is the instance if there is none."""
-        device, store = f"{DEVICES}/{self.uid}", self._store
+        store = self._store
         self._ends = [
-            store.on_change(device, lambda _path, _value: self._tell()),
+            store.on_change(self._folder, lambda path, _value: self._tell(path)),
             store.on_instance(self._renumbered),
         ]
         try:
@@ -47,7 +48,7 @@ class ServiceSettings:
 
     def value(self, name: str) -> SettingValue | None:
         """Return what a setting is; None if it was removed."""
-        return self._store.value(self._path(name))
+        return self._store.value(self._folder + name)
 
     @property
     def custom_name(self) -> str:
@@ -58,11 +59,11 @@ class ServiceSettings:
         """Change a setting; return the verdict."""
         if not isinstance(value, int | float | str):
             return REFUSED
-        before = self._changes
-        if not await self._store.set(self._path(name), value):
+        self._last_changed = ""
+        if not await self._store.set(self._folder + name, value):
             return REFUSED
-        if self._changes == before:  # what is kept already may show as another
-            self._tell()
+        if self._last_changed != name:  # what is kept already may show as another
+            self._changed(name)
         return ACCEPTED
 
     def close(self) -> None:
@@ -71,14 +72,12 @@ class ServiceSettings:
             end()
         self._ends.clear()
 
-    def _path(self, name: str) -> str:
-        return f"{DEVICES}/{self.uid}/{name}"
-
     def _renumbered(self, uid: str, number: int) -> None:
         if uid == self.uid:
             self.instance = number
-            self._tell()
+            self._changed(INSTANCE)
 
-    def _tell(self) -> None:
-        self._changes += 1
-        self._changed()
+    def _tell(self, path: str) -> None:
+        self._last_changed = path.removeprefix(self._folder)
+        if self._last_changed != INSTANCE:  # that is told by `_renumbered`
+            self._changed(self._last_changed)

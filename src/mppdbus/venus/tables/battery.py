@@ -27,7 +27,7 @@ from mppdbus.venus.tables.row import (
 )
 from mppdbus.venus.tables.unit import PRODUCT_ID
 
-NAME = "com.victronenergy.battery.mppdbus"
+BATTERY_NAME = "com.victronenergy.battery.mppdbus"
 PRODUCT_NAME = "Battery (mppdbus)"
 AMP_HOURS = "{:.1f} Ah"
 
