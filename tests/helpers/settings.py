@@ -22,6 +22,7 @@ from dbus_fast.aio import MessageBus
 from helpers.bus import ITEM, BusItemClient, unwrap
 from helpers.processes import Program, names, until
 from mppdbus.venus.dbus.watcher import Watcher
+from mppdbus.venus.settings.setting import custom_name_path, instance_path
 from mppdbus.venus.settings.store import LocalSettings, Setting
 
 PROGRAM = Path(os.environ.get("REALSTACK_SRC", "")) / "localsettings/localsettings.py"
@@ -270,6 +271,24 @@ async def remove(client: BusItemClient, *paths: str) -> None:
 async def add_as_another(user: BusItemClient, row: dict[str, Any]) -> None:
     rows = [{key: variant(value) for key, value in row.items()}]
     await user.call("/", "AddSettings", "aa{sv}", [rows], interface=SETTINGS)
+
+
+async def named_device(
+    settings: LocalSettings, uid: str, wanted: int
+) -> tuple[int, object]:
+    """Return instance and name of a multi."""
+    number = await settings.device(uid, "multi", wanted)
+    return number, settings.value(custom_name_path(uid))
+
+
+def note_instances(settings: LocalSettings, uid: str = "") -> list[int]:
+    """Return a list that gets each new DeviceInstance of a device."""
+    numbers: list[int] = []
+    uid = uid or UID
+    settings.on_change(
+        instance_path(uid), lambda _path, _value: numbers.append(settings.instance(uid))
+    )
+    return numbers
 
 
 @dataclass

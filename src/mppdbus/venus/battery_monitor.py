@@ -12,7 +12,7 @@ from typing import Any
 
 from mppdbus.errors import BusError
 from mppdbus.venus.dbus.connection import CallError, Request, to_bus
-from mppdbus.venus.dbus.watcher import Follower, Watcher
+from mppdbus.venus.dbus.watcher import BusListener, Watcher
 
 PREFIX = "com.victronenergy.battery"
 REPEAT = 30.0  # s between two looks at a battery
@@ -42,7 +42,7 @@ class OtherBattery:
     task: asyncio.Task[None] | None = None
 
 
-class BatteryMonitor(Follower):
+class BatteryMonitor(BusListener):
     """Tells which battery service of another process has a state of charge.
 
     `on_change` gets the name of one that is connected and whose `/Soc` is valid, None

@@ -19,11 +19,13 @@ from helpers.settings import (
     UID,
     OwnService,
     Rig,
+    named_device,
+    note_instances,
     variant,
 )
 from mppdbus.storage.atomic_file import AtomicFile
 from mppdbus.venus.settings.setting import custom_name_path, instance_path
-from mppdbus.venus.settings.store import DeviceSettings, LocalSettings
+from mppdbus.venus.settings.store import LocalSettings
 
 pytestmark = pytest.mark.usefixtures("never_blocking")
 
@@ -37,7 +39,7 @@ async def test_localsettings_appears_while_we_wait(rig: Rig) -> None:
         await asyncio.sleep(0.05)
         assert not waiting.done()
         await rig.service.start()
-        assert (await waiting).instance == 300
+        assert await waiting == 300
         assert settings.available
     assert not rig.file.exists()
 
@@ -45,24 +47,23 @@ async def test_localsettings_appears_while_we_wait(rig: Rig) -> None:
 async def test_localsettings_appears_late_and_knows_better(rig: Rig) -> None:
     await rig.service.start()
     async with rig.opened(patience=5) as settings:
-        await settings.device(UID, "multi", 300, "Garage")
+        await settings.device(UID, "multi", 300)
+        await settings.set(custom_name_path(UID), "Garage")
         await settings.add((CAPACITY, TYPE))
         await settings.set(CAPACITY.path, 280)
     await rig.service.stop()
     async with rig.opened(patience=0.05) as settings:
-        device = await settings.device(UID, "multi", 288)
-        assert device == DeviceSettings(288, "")
+        assert await named_device(settings, UID, 288) == (288, "")
         assert await settings.add((CAPACITY, TYPE)) == {
             CAPACITY.path: 200.0, TYPE.path: 1,
         }  # fmt: skip
         assert not settings.available
         heard: dict[str, Any] = {}
-        instances: list[tuple[str, int]] = []
         settings.on_change("/Settings", heard.__setitem__)
-        settings.on_instance(lambda *news: instances.append(news))
+        instances = note_instances(settings)
         await rig.service.start()
         await soon(lambda: settings.available)
-        assert instances == [(UID, 300)]
+        assert instances == [300]
         assert heard == {
             instance_path(UID): "multi:300",
             custom_name_path(UID): "Garage",
@@ -102,13 +103,12 @@ async def test_localsettings_restarts_and_we_hear_what_is_new(
     await settings.device(UID, "multi", 288)
     await settings.add((CAPACITY,))
     heard: list[tuple[str, Any]] = []
-    instances: list[tuple[str, int]] = []
     settings.on_change("/Settings", lambda *news: heard.append(news))
-    settings.on_instance(lambda *news: instances.append(news))
+    instances = note_instances(settings)
     await rig.service.stop()
     await soon(lambda: not settings.available)
     begin = time.monotonic()
-    assert (await settings.device(UID, "multi", 288)).instance == 288
+    assert await settings.device(UID, "multi", 288) == 288
     assert not await settings.set(CAPACITY.path, 280)
     assert time.monotonic() - begin < 4  # what is known is not waited for
     assert heard == []
@@ -119,7 +119,7 @@ async def test_localsettings_restarts_and_we_hear_what_is_new(
     await rig.user.set_value(instance_path(UID), "s", "multi:310")
     await soon(lambda: instances)
     assert heard == [(CAPACITY.path, 123.0), (instance_path(UID), "multi:310")]
-    assert instances == [(UID, 310)]
+    assert instances == [310]
 
 
 async def test_localsettings_that_forgot_all_gets_it_again(rig: Rig) -> None:
@@ -145,12 +145,11 @@ async def test_devices_that_come_while_localsettings_is_away(rig: Rig) -> None:
         await settings.device(UID, "multi", 288)
         await rig.service.stop()
         await soon(lambda: not settings.available)
-        instances: list[tuple[str, int]] = []
-        settings.on_instance(lambda *news: instances.append(news))
-        assert (await settings.device(OTHER, "multi", 288)).instance == 288
+        instances = note_instances(settings, OTHER)
+        assert await settings.device(OTHER, "multi", 288) == 288
         await rig.service.start()
         await soon(lambda: settings.available)
-        assert instances == [(OTHER, 289)]
+        assert instances == [289]
         assert await rig.user.get_value(instance_path(UID)) == "multi:288"
 
 
@@ -164,14 +163,14 @@ async def test_localsettings_that_does_not_answer_blocks_nobody(
         rig.service.freeze()
         begin = time.monotonic()
         assert not await settings.set(CAPACITY.path, 5.0)
-        assert (await settings.device(OTHER, "multi", 288)).instance == 288
-        assert (await settings.device(UID, "multi", 288)).instance == 300
+        assert await settings.device(OTHER, "multi", 288) == 288
+        assert await settings.device(UID, "multi", 288) == 300
         await settings.add((TYPE,))
         assert time.monotonic() - begin < 4
         assert not settings.available
         rig.service.thaw()
         await soon(lambda: settings.available)
-        assert (await settings.device(OTHER, "multi", 288)).instance == 288
+        assert await settings.device(OTHER, "multi", 288) == 288
     assert "no answer" in caplog.text
 
 
@@ -179,7 +178,7 @@ async def test_localsettings_that_is_mute_from_the_start(rig: Rig) -> None:
     await rig.service.start()
     rig.service.freeze()
     async with rig.opened(patience=0.1, answer=0.1) as settings:
-        assert (await settings.device(UID, "multi", 288)).instance == 288
+        assert await settings.device(UID, "multi", 288) == 288
         assert not settings.available
         rig.service.thaw()
         await soon(lambda: settings.available)
@@ -195,11 +194,10 @@ async def test_a_localsettings_that_sends_items_changed(
     await service.start()
     async with rig.opened(patience=5) as settings:
         await settings.device(UID, "multi", 288)
-        instances: list[tuple[str, int]] = []
-        settings.on_instance(lambda *news: instances.append(news))
+        instances = note_instances(settings)
         await user.set_value(instance_path(UID), "s", "multi:300")
         await soon(lambda: instances)
-        assert instances == [(UID, 300)]
+        assert instances == [300]
     await user.close()
     await service.stop()
 
@@ -216,11 +214,10 @@ async def test_the_bus_restarts(
     await soon(lambda: settings.available)
     user = await BusItemClient.connect(private_bus.address, NAME)
     assert await user.get_value(instance_path(UID)) == "multi:300"
-    heard: list[tuple[str, int]] = []
-    settings.on_instance(lambda *news: heard.append(news))
+    heard = note_instances(settings)
     await user.set_value(instance_path(UID), "s", "multi:301")
     await soon(lambda: heard)
-    assert heard == [(UID, 301)]
+    assert heard == [301]
     await user.close()
 
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from helpers.settings import CAPACITY, LABEL, OTHER, TYPE, UID
+from helpers.settings import CAPACITY, LABEL, OTHER, TYPE, UID, named_device
 from helpers.state import OLD
 from mppdbus.storage.atomic_file import AtomicFile
 from mppdbus.venus.dbus.watcher import Watcher
 from mppdbus.venus.settings.setting import custom_name_path, instance_path
-from mppdbus.venus.settings.store import DeviceSettings, LocalSettings, SettingValue
+from mppdbus.venus.settings.store import LocalSettings, SettingValue
 
 pytestmark = pytest.mark.usefixtures("never_blocking")
 
@@ -53,14 +53,14 @@ async def test_instances_and_names_outlive_us(
 ) -> None:
     caplog.set_level("INFO")
     async with opened(bus_address, file) as settings:
-        assert await settings.device(UID, "multi", 300, "A") == DeviceSettings(300, "A")
-        assert await settings.device(OTHER, "multi", 300) == DeviceSettings(301, "")
-        assert (await settings.device(f"{UID}_pv", "solarcharger", 300)).instance == 300
+        assert await named_device(settings, UID, 300) == (300, "")
+        assert await named_device(settings, OTHER, 300) == (301, "")
+        assert await settings.device(f"{UID}_pv", "solarcharger", 300) == 300
         assert await settings.set(custom_name_path(OTHER), "Süd")
         assert not settings.available
     async with opened(bus_address, file) as settings:
-        assert await settings.device(OTHER, "multi", 288) == DeviceSettings(301, "Süd")
-        assert await settings.device(UID, "multi", 288, "B") == DeviceSettings(300, "A")
+        assert await named_device(settings, OTHER, 288) == (301, "Süd")
+        assert await named_device(settings, UID, 288) == (300, "")
     told = f"no localsettings here: settings are kept in {file}"
     assert caplog.text.count(told) == 2  # once a run
 
@@ -71,7 +71,7 @@ async def test_devices_that_come_at_once_get_numbers_of_their_own(
     uids = [f"mppdbus_{number}" for number in range(5)]
     async with opened(bus_address, file) as settings:
         found = await asyncio.gather(*(settings.device(u, "multi", 288) for u in uids))
-        assert sorted(each.instance for each in found) == [288, 289, 290, 291, 292]
+        assert sorted(found) == [288, 289, 290, 291, 292]
     async with opened(bus_address, file) as settings:
         again = [await settings.device(uid, "multi", 288) for uid in reversed(uids)]
         assert again[::-1] == found
@@ -83,7 +83,7 @@ async def test_an_unplugged_device_keeps_its_number(
     async with opened(bus_address, file) as settings:
         await settings.device(UID, "multi", 288)
     async with opened(bus_address, file) as settings:
-        assert (await settings.device(OTHER, "multi", 288)).instance == 289
+        assert await settings.device(OTHER, "multi", 288) == 289
 
 
 @pytest.mark.parametrize(("taken", "number"), [(False, 290), (True, 291)])
@@ -96,7 +96,7 @@ async def test_a_new_class_keeps_the_instance_if_it_is_free(
             await settings.device(OTHER, "multi", 290)
     for _ in range(2):
         async with opened(bus_address, file) as settings:
-            assert (await settings.device(UID, "multi", 288)).instance == number
+            assert await settings.device(UID, "multi", 288) == number
 
 
 async def test_settings_are_kept_with_their_types_and_told(
@@ -164,11 +164,11 @@ async def test_a_damaged_file_is_set_aside(
     file.parent.mkdir()
     file.write_bytes(damage)
     async with opened(bus_address, file) as settings:
-        assert (await settings.device(UID, "multi", 300)).instance == 300
+        assert await settings.device(UID, "multi", 300) == 300
     assert "set aside as settings.json.unreadable-1" in caplog.text
     assert file.with_name("settings.json.unreadable-1").read_bytes() == damage
     async with opened(bus_address, file) as settings:
-        assert (await settings.device(UID, "multi", 288)).instance == 300
+        assert await settings.device(UID, "multi", 288) == 300
 
 
 async def test_after_damage_the_generation_before_counts(
@@ -179,7 +179,7 @@ async def test_after_damage_the_generation_before_counts(
         await settings.set(custom_name_path(UID), "Garage")
     file.write_bytes(file.read_bytes()[:-20])
     async with opened(bus_address, file) as settings:
-        assert await settings.device(UID, "multi", 288) == DeviceSettings(300, "")
+        assert await named_device(settings, UID, 288) == (300, "")
 
 
 async def test_two_instances_that_are_one_are_told_apart(
@@ -191,7 +191,7 @@ async def test_two_instances_that_are_one_are_told_apart(
     for _ in range(2):
         async with opened(bus_address, file) as kept:
             found = [await kept.device(uid, "multi", 288) for uid in (UID, OTHER)]
-            assert [each.instance for each in found] == [289, 288]
+            assert found == [289, 288]
 
 
 @pytest.mark.parametrize("value", ["multi", "multi:", "multi:-1", 288, "multi:x", ""])
@@ -202,7 +202,7 @@ async def test_an_instance_that_makes_no_sense_is_replaced(
     content = {"format": 1, "settings": {instance_path(UID): value, "/Settings/X": 5}}
     file.write_text(json.dumps(content))
     async with opened(bus_address, file) as settings:
-        assert (await settings.device(UID, "multi", 288)).instance == 288
+        assert await settings.device(UID, "multi", 288) == 288
     kept = json.loads(file.read_text())["state"]
     assert kept[instance_path(UID)] == "multi:288"
     assert kept["/Settings/X"] == 5  # whoever it belongs to
@@ -225,16 +225,15 @@ async def test_a_file_that_cannot_be_written(
     file.parent.write_text("a file where a folder belongs")
     async with opened(bus_address, file) as settings:
         for uid, number in ((UID, 288), (OTHER, 289), (UID, 288)):
-            assert (await settings.device(uid, "multi", 288)).instance == number
+            assert await settings.device(uid, "multi", 288) == number
         assert not await settings.set(custom_name_path(UID), "Garage")
         assert settings.value(custom_name_path(UID)) == ""
         assert caplog.text.count("settings.json: not stored") == 1
         file.parent.unlink()
         assert await settings.set(custom_name_path(UID), "Garage")
     async with opened(bus_address, file) as settings:
-        assert await settings.device(OTHER, "multi", 288) == DeviceSettings(289, "")
-        device = await settings.device(UID, "multi", 288)
-        assert device == DeviceSettings(288, "Garage")
+        assert await named_device(settings, OTHER, 288) == (289, "")
+        assert await named_device(settings, UID, 288) == (288, "Garage")
 
 
 # -- versions ----------------------------------------------------------------------
@@ -248,10 +247,10 @@ async def test_a_file_of_the_daemon_before_this_envelope_is_read_in_full(
     before = json.loads(file.read_text())["settings"]
     uid = "mppdbus_96332405100123"
     async with opened(bus_address, file) as settings:
-        found = await settings.device(uid, "multi", 300)
-        assert found == DeviceSettings(288, "Süd \U0001f31e")
+        found = await named_device(settings, uid, 300)
+        assert found == (288, "Süd \U0001f31e")
         assert json.loads(file.read_text())["format"] == 1  # nothing has changed
-        assert (await settings.device(f"{uid}_pv", "solarcharger", 300)).instance == 288
+        assert await settings.device(f"{uid}_pv", "solarcharger", 300) == 288
         await settings.set(custom_name_path(uid), "North")
     kept = json.loads(file.read_text())
     assert (kept["format"], kept["version"]) == ("mppdbus settings", 2)
@@ -268,7 +267,7 @@ async def test_a_newer_file_is_kept_aside_and_one_line_says_so(
     file.write_bytes(newer)
     file.with_name("settings.json.previous").write_bytes(newer)
     async with opened(bus_address, file) as settings:
-        assert (await settings.device(UID, "multi", 300)).instance == 300
+        assert await settings.device(UID, "multi", 300) == 300
     lines = [each.getMessage() for each in caplog.records if each.levelname != "INFO"]
     assert len(lines) == 1
     assert "written by a newer mppdbus (version 3, this one reads 2)" in lines[0]

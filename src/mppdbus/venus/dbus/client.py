@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from mppdbus.errors import BusError
 from mppdbus.venus.dbus.connection import ITEM, CallError, Request, bus_address
 from mppdbus.venus.dbus.items import Value
-from mppdbus.venus.dbus.watcher import Follower, Rows, Watcher
+from mppdbus.venus.dbus.watcher import BusListener, Rows, Watcher
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -31,7 +31,7 @@ class Change:
     values: dict[str, Value] | None
 
 
-class BusClient(Follower):
+class BusClient(BusListener):
     """Knows all Victron services of one bus. Use `open`, and `close` at the end."""
 
     def __init__(self, watcher: Watcher) -> None:

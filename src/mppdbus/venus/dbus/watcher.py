@@ -41,7 +41,7 @@ Rows = dict[str, dict[str, Any]]
 log = logging.getLogger("mppdbus.bus")
 
 
-class Follower:
+class BusListener:
     """What a watcher tells, all in the order in which the bus says it."""
 
     def owner_changed(self, name: str, owner: str) -> None:
@@ -58,7 +58,7 @@ class Follower:
 
 
 class Watcher:
-    """One connection for all followers; it comes back by itself after a loss.
+    """One connection for all listeners; it comes back by itself after a loss.
 
     Owners of names below com.victronenergy are known; signals must be asked for.
     """
@@ -69,14 +69,14 @@ class Watcher:
         self._connection: Connection | None = None
         self._owners: dict[str, str] = {}
         self._rules: set[str] = set()  # that the bus has of this connection
-        self._followers: list[Follower] = []
+        self._listeners: list[BusListener] = []
         self._lost = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.connected = False  # and all owners are known
 
-    def add(self, follower: Follower) -> None:
-        """Tell `follower` from now on; to be called before `open`."""
-        self._followers.append(follower)
+    def add(self, listener: BusListener) -> None:
+        """Tell `listener` from now on; to be called before `open`."""
+        self._listeners.append(listener)
 
     def owner(self, name: str) -> str:
         """Return the unique name of the owner of `name`, "" for nobody."""
@@ -93,8 +93,8 @@ class Watcher:
         self._task = asyncio.create_task(self._keep())
 
     async def close(self) -> None:
-        """Leave the bus; followers hear nothing more."""
-        self._followers.clear()
+        """Leave the bus; listeners hear nothing more."""
+        self._listeners.clear()
         try:
             if self._task is not None:
                 await ended(self._task)
@@ -146,7 +146,7 @@ class Watcher:
             await self._connection.close()
             raise BusError(f"the bus at {self._address}: {error}") from error
         self.connected = True
-        self._tell(lambda follower: follower.bus_changed())
+        self._tell(lambda listener: listener.bus_changed())
 
     async def _look_up(self, name: str) -> None:
         """Learn who owns a name, unless it has gone just now."""
@@ -181,9 +181,9 @@ class Watcher:
             self._items_changed(str(message.sender), _rows(message))
 
     def _items_changed(self, sender: str, rows: Rows) -> None:
-        def tell(follower: Follower) -> None:
+        def tell(listener: BusListener) -> None:
             for name in names:
-                follower.items_changed(name, rows)
+                listener.items_changed(name, rows)
 
         names = [name for name, owner in self._owners.items() if owner == sender]
         if rows:
@@ -195,22 +195,22 @@ class Watcher:
         self._owners.pop(name, None)
         if owner:
             self._owners[name] = owner
-        self._tell(lambda follower: follower.owner_changed(name, owner))
+        self._tell(lambda listener: listener.owner_changed(name, owner))
 
     def _forget(self) -> None:
         connected, self.connected = self.connected, False
         for name in tuple(self._owners):
             self._owner_changed(name, "")
         if connected:
-            self._tell(lambda follower: follower.bus_changed())
+            self._tell(lambda listener: listener.bus_changed())
             self._lost.set()
 
-    def _tell(self, news: Callable[[Follower], None]) -> None:
-        for follower in self._followers:
+    def _tell(self, news: Callable[[BusListener], None]) -> None:
+        for listener in self._listeners:
             try:
-                news(follower)
+                news(listener)
             except Exception:  # an error of theirs must not cost us the connection
-                log.exception("%s", type(follower).__name__)
+                log.exception("%s", type(listener).__name__)
 
 
 def _log_refusal(call: asyncio.Future[Any]) -> None:

@@ -27,21 +27,16 @@ class ServiceSettings:
         self._folder = f"{DEVICES}/{uid}/"
         self._changed = changed
         self._last_changed = ""
-        self._ends: list[Callable[[], None]] = []  # of listening
+        self._end: Callable[[], None] | None = None  # of listening
 
     async def load(
         self, device_class: str, wanted: int, settings: Iterable[Setting]
     ) -> None:
         """Learn what is kept, and listen; `wanted` is the instance if there is none."""
-        store = self._store
-        self._ends = [
-            store.on_change(self._folder, lambda path, _value: self._tell(path)),
-            store.on_instance(self._renumbered),
-        ]
+        self._end = self._store.on_change(self._folder, self._tell)
         try:
-            kept = await store.device(self.uid, device_class, wanted)
-            self.instance = kept.instance
-            await store.add(settings)
+            self.instance = await self._store.device(self.uid, device_class, wanted)
+            await self._store.add(settings)
         except BaseException:
             self.close()
             raise
@@ -68,16 +63,14 @@ class ServiceSettings:
 
     def close(self) -> None:
         """Listen no more."""
-        for end in self._ends:
-            end()
-        self._ends.clear()
+        if self._end is not None:
+            self._end()
+            self._end = None
 
-    def _renumbered(self, uid: str, number: int) -> None:
-        if uid == self.uid:
-            self.instance = number
-            self._changed(INSTANCE)
-
-    def _tell(self, path: str) -> None:
+    def _tell(self, path: str, value: SettingValue | None) -> None:
         self._last_changed = path.removeprefix(self._folder)
-        if self._last_changed != INSTANCE:  # that is told by `_renumbered`
-            self._changed(self._last_changed)
+        if self._last_changed == INSTANCE:
+            if value is None:
+                return  # removed: it stays as it was
+            self.instance = self._store.instance(self.uid)
+        self._changed(self._last_changed)

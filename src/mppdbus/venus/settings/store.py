@@ -11,12 +11,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from mppdbus.errors import BusError
-from mppdbus.venus.dbus.watcher import Follower, Rows, Watcher
+from mppdbus.venus.dbus.watcher import BusListener, Rows, Watcher
 from mppdbus.venus.settings.localsettings import NAME, SettingsService
 from mppdbus.venus.settings.setting import (
     ClassInstance,
@@ -29,30 +27,19 @@ from mppdbus.venus.settings.setting import (
 )
 from mppdbus.venus.settings.settings_file import SettingsFile
 
-__all__ = ["DeviceSettings", "LocalSettings", "Setting", "SettingValue"]
+__all__ = ["LocalSettings", "Setting", "SettingValue"]
 
 PATIENCE = 5.0  # s that localsettings may take to appear
 ANSWER = 10.0  # s that a call of it may take
 RETRY = 5.0  # s before it is asked again after it did not answer
 
-T = TypeVar("T")
 OnChange = Callable[[str, SettingValue | None], None]
-OnInstance = Callable[[str, int], None]
 log = logging.getLogger("mppdbus.settings")
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceSettings:
-    """What is kept for a device."""
+class LocalSettings(BusListener):
+    """The settings of this process; `file` keeps them without localsettings.
 
-    instance: int
-    custom_name: str
-
-
-class LocalSettings(Follower):
-    """The settings of this process.
-
-    `file` is where they are kept without localsettings.
     Nothing waits longer than `patience` s for localsettings to appear, nor longer than
     `answer` s for it to answer. Callbacks are called in the event loop.
     """
@@ -72,22 +59,19 @@ class LocalSettings(Follower):
         self._declared: dict[str, Setting] = {}
         self._unsynced: dict[str, Setting] = {}  # not yet added to this localsettings
         self._values: dict[str, SettingValue | None] = {}  # None: removed
-        self._given: dict[str, int] = {}  # uid → the DeviceInstance it was told
         self._listeners: list[tuple[str, OnChange]] = []
-        self._instance_listeners: list[OnInstance] = []
         self._heard: SettingsService | None = None  # there, though maybe silent
-        self._service: SettingsService | None = None  # there, and has our settings
-        self._arrived = asyncio.Event()
+        self._ready = asyncio.Event()  # it is there and has our settings
         self._adopting: asyncio.Task[None] | None = None
         self._deadline = 0.0
         self._seen = False
-        self._told = False  # that the file is used
+        self._file_used = False
         watcher.add(self)
 
     @property
     def available(self) -> bool:
         """True while localsettings is there and has all our settings."""
-        return self._service is not None
+        return self._ready.is_set()
 
     async def load(self) -> None:
         """Read the file."""
@@ -107,25 +91,31 @@ class LocalSettings(Follower):
             return await service.holds(path)
         return self._file.holds(path)
 
-    async def device(
-        self, uid: str, device_class: str, wanted: int, custom_name: str = ""
-    ) -> DeviceSettings:
-        """Return what is kept for a device; what is kept wins over what is wanted.
+    async def device(self, uid: str, device_class: str, wanted: int) -> int:
+        """Add the instance and name of a device, and return its DeviceInstance.
 
-        The instance is unique in its class ("multi"), as far as localsettings or the
-        file know. One kept for another class goes on in this one.
-        Raises ValueError for a malformed uid, class or name.
+        That is unique in its class ("multi"), as far as localsettings or the file know.
+        What is kept wins over what is wanted, also if it was kept for another class.
+        Raises ValueError for a malformed uid or class.
         """
-        default = ClassInstance(device_class, wanted)
-        if ClassInstance.read(str(default)) is None:
+        default = str(ClassInstance(device_class, wanted))
+        if ClassInstance.read(default) is None:
             raise ValueError(f"{default} is no class and DeviceInstance")
-        name = Setting(custom_name_path(uid), custom_name)
-        values = await self.add((Setting(instance_path(uid), str(default)), name))
-        number = self._number(uid)
-        if number != wanted and uid not in self._given:
+        instance = Setting(instance_path(uid), default)
+        new = instance.path not in self._declared
+        await self.add((instance, Setting(custom_name_path(uid), "")))
+        number = self.instance(uid)
+        if new and number != wanted:
             log.info("%s has DeviceInstance %d, not %d", uid, number, wanted)
-        self._given[uid] = number
-        return DeviceSettings(number, str(values[name.path]))
+        return number
+
+    def instance(self, uid: str) -> int:
+        """Return the DeviceInstance of a device, or what was wanted of it."""
+        path = instance_path(uid)
+        for text in (self._value(path), self._declared[path].default):
+            if (found := ClassInstance.read(text)) is not None:
+                return found.number
+        raise AssertionError(path)  # `device` has looked at the default
 
     async def add(self, settings: Iterable[Setting]) -> dict[str, SettingValue]:
         """Add settings and return their values; a value that is kept wins."""
@@ -142,7 +132,10 @@ class LocalSettings(Follower):
             except BusError as error:
                 self._stumbled(service, error)
         if unknown := self._unknown(settings):
-            self._tell_of_file()
+            if not self._file_used:
+                self._file_used = True
+                where = self._file.path
+                log.info("no localsettings here: settings are kept in %s", where)
             await self._sync(self._file, unknown)
         return {path: self._value(path) for path in new}
 
@@ -185,11 +178,6 @@ class LocalSettings(Follower):
         self._listeners.append(entry)
         return lambda: self._listeners.remove(entry)
 
-    def on_instance(self, callback: OnInstance) -> Callable[[], None]:
-        """Call back with a uid and its new DeviceInstance; return what ends that."""
-        self._instance_listeners.append(callback)
-        return lambda: self._instance_listeners.remove(callback)
-
     # -- localsettings comes and goes ---------------------------------------------
 
     def bus_changed(self) -> None:
@@ -201,7 +189,7 @@ class LocalSettings(Follower):
         """Go on with a localsettings that appears, without one that goes."""
         if name != NAME:
             return
-        if self._service is not None:
+        if self._ready.is_set():
             log.warning("localsettings has gone; its settings stay as they were")
         self._forget_service()
         # One that is there may take its time to answer, whatever our patience is.
@@ -220,12 +208,17 @@ class LocalSettings(Follower):
         if name == NAME and self._heard is not None:
             self._heard.changed(rows)
 
+    @property
+    def _service(self) -> SettingsService | None:
+        """The localsettings that has our settings."""
+        return self._heard if self._ready.is_set() else None
+
     def _wait_for_it(self, seconds: float) -> None:
         self._deadline = asyncio.get_running_loop().time() + seconds
 
     def _forget_service(self) -> None:
-        self._heard = self._service = None
-        self._arrived.clear()
+        self._heard = None
+        self._ready.clear()
         if self._adopting is not None:
             self._adopting.cancel()
 
@@ -233,8 +226,7 @@ class LocalSettings(Follower):
         """Do without a localsettings that does not answer, until it does again."""
         if service is self._service:
             log.warning("localsettings fails: %s", error)
-            self._service = None
-            self._arrived.clear()
+            self._ready.clear()
             self._deadline = 0.0  # nobody waits for this one
             self._adopting = asyncio.create_task(self._adopt(service, self._retry))
 
@@ -252,15 +244,14 @@ class LocalSettings(Follower):
                 await asyncio.sleep(self._retry)
         log.info("settings are kept in localsettings")
         self._seen = True
-        self._service = service
-        self._arrived.set()
+        self._ready.set()
 
     async def _reach(self) -> SettingsService | None:
         """Return localsettings, or None if it has not come within our patience."""
-        if self._service is None:
+        if not self._ready.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(self._deadline):
-                    await self._arrived.wait()
+                    await self._ready.wait()
         return self._service
 
     async def _sync(
@@ -272,17 +263,12 @@ class LocalSettings(Follower):
             uid = device_of(setting.path)
             default = ClassInstance.read(setting.default)
             if uid is not None and default is not None:
-                wanted = default._replace(number=self._number(uid))
+                wanted = default._replace(number=self.instance(uid))
                 found = ClassInstance.read(self._values[setting.path])
                 if found is None or found.device_class != wanted.device_class:
                     await keeper.set(setting, str(wanted))
             if keeper is not self._file and self._unsynced.get(setting.path) is setting:
                 del self._unsynced[setting.path]
-
-    def _tell_of_file(self) -> None:
-        if not self._told:
-            self._told = True
-            log.info("no localsettings here: settings are kept in %s", self._file.path)
 
     def _unknown(self, settings: Iterable[Setting]) -> list[Setting]:
         return [s for s in settings if s.fit(self._values.get(s.path)) is None]
@@ -304,34 +290,12 @@ class LocalSettings(Follower):
             return
         for prefix, callback in tuple(self._listeners):
             if is_below(path, prefix):
-                _guarded(callback, path, fitting)
-        uid = device_of(path)
-        if uid is not None and fitting is not None:
-            self._tell_instance(uid)
-
-    def _tell_instance(self, uid: str) -> None:
-        number = self._number(uid)
-        if uid in self._given and self._given[uid] != number:
-            self._given[uid] = number
-            for callback in tuple(self._instance_listeners):
-                _guarded(callback, uid, number)
+                try:
+                    callback(path, fitting)
+                except Exception:  # an error of theirs must not cost us the connection
+                    log.exception("%s: %s", path, fitting)
 
     def _value(self, path: str) -> SettingValue:
         """Return a value; of a removed setting, the default."""
         value = self._values.get(path)
         return self._declared[path].default if value is None else value
-
-    def _number(self, uid: str) -> int:
-        """Return the DeviceInstance of a device, or what was wanted of it."""
-        path = instance_path(uid)
-        for text in (self._value(path), self._declared[path].default):
-            if (found := ClassInstance.read(text)) is not None:
-                return found.number
-        raise AssertionError(path)  # `device` has looked at the default
-
-
-def _guarded(callback: Callable[[str, T], None], path: str, value: T) -> None:
-    try:
-        callback(path, value)
-    except Exception:  # an error of theirs must not cost us the connection
-        log.exception("%s: %s", path, value)
