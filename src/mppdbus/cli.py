@@ -19,23 +19,20 @@ from mppdbus import __version__
 from mppdbus.commands.output import DONE, NO_DEVICE, SAID_NO, USAGE
 from mppdbus.errors import BusError, ConfigError, LinkError, MppdbusError
 
-# Name → (module with `add_arguments` and `run`, what it does). Loaded when called.
+# Command → what it does. Its module has the same name, and is loaded when it is called.
 COMMANDS = {
-    "run": ("mppdbus.commands.run", "serve the inverters of config.toml on D-Bus"),
-    "demo": ("mppdbus.commands.demo", "watch a simulated inverter on a real D-Bus"),
-    "monitor": ("mppdbus.commands.monitor", "watch an inverter live in the terminal"),
-    "detect": ("mppdbus.commands.detect", "find ports with a PI30 inverter"),
-    "query": ("mppdbus.commands.query", "ask an inverter, decoded, with units"),
-    "decode": ("mppdbus.commands.decode", "decode recorded replies"),
-    "record": ("mppdbus.commands.record", "ask all that can be asked, into a file"),
-    "replay": ("mppdbus.commands.replay", "be the inverter of a recording"),
-    "simulate": ("mppdbus.commands.simulate", "be a PI30 inverter on a pty or TCP"),
-    "check-config": ("mppdbus.commands.check_config", "check config.toml"),
-    "import-config": ("mppdbus.commands.import_config", "turn an old ini into TOML"),
-    "test-connection": (
-        "mppdbus.commands.test_connection",
-        "the standalone connection test",
-    ),
+    "run": "serve the inverters of config.toml on D-Bus",
+    "demo": "watch a simulated inverter on a real D-Bus",
+    "monitor": "watch an inverter live in the terminal",
+    "detect": "find ports with a PI30 inverter",
+    "query": "ask an inverter, decoded, with units",
+    "decode": "decode recorded replies",
+    "record": "ask all that can be asked, into a file",
+    "replay": "be the inverter of a recording",
+    "simulate": "be a PI30 inverter on a pty or TCP",
+    "check-config": "check config.toml",
+    "import-config": "turn an old ini into TOML",
+    "test-connection": "the standalone connection test",
 }
 
 
@@ -84,7 +81,8 @@ def exit_code(error: MppdbusError) -> int:
 
 
 def _load(name: str) -> Command:
-    return cast("Command", importlib.import_module(COMMANDS[name][0]))
+    module = f"mppdbus.commands.{name.replace('-', '_')}"
+    return cast("Command", importlib.import_module(module))
 
 
 def _parser(words: list[str]) -> argparse.ArgumentParser:
@@ -98,7 +96,7 @@ def _parser(words: list[str]) -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     called = next((word for word in words if word in COMMANDS), None)
-    for name, (_, purpose) in COMMANDS.items():
+    for name, purpose in COMMANDS.items():
         command = commands.add_parser(name, help=purpose, description=purpose)
         if name == called:
             _common(command)

@@ -117,7 +117,7 @@ async def test_the_pictures_of_a_bus(bus_address: str) -> None:
     following = asyncio.create_task(source.run())
     service = await served(bus_address)
     system = await served(bus_address, "com.victronenergy.acsystem.x")
-    while not source.complete:
+    while not (source.complete and len(watcher.services()) == 2):
         source.changed.clear()
         async with asyncio.timeout(5):
             await source.changed.wait()

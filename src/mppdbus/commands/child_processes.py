@@ -8,6 +8,7 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import NoReturn
 
 from mppdbus.errors import MppdbusError
 
@@ -42,16 +43,16 @@ class Child:
         end = asyncio.get_running_loop().time() + seconds
         while not await asyncio.to_thread(path.exists):
             if self.process.returncode is not None:
-                raise await self.died()
+                await self.watch()
             if asyncio.get_running_loop().time() > end:
                 said = self.last_words()
                 raise ChildDied(f"{self.name} is not ready after {seconds:g} s{said}")
             await asyncio.sleep(LOOK_EVERY)
 
-    async def died(self) -> ChildDied:
-        """Wait for the end, and return it as an error with the last lines."""
+    async def watch(self) -> NoReturn:
+        """Wait for the end, which is a `ChildDied` with the last lines."""
         code = await self.process.wait()
-        return ChildDied(f"{self.name} ended with {code}{self.last_words()}")
+        raise ChildDied(f"{self.name} ended with {code}{self.last_words()}")
 
     async def tell(self, line: str) -> None:
         """Write a line to its stdin."""
@@ -98,14 +99,3 @@ async def running(
         yield child
     finally:
         await asyncio.shield(child.end())
-
-
-async def first_death(*children: Child) -> None:
-    """Raise `ChildDied` as soon as one of the programs ends; never return."""
-    tasks = [asyncio.create_task(child.died()) for child in children]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        raise done.pop().result()
-    finally:
-        for task in tasks:
-            task.cancel()

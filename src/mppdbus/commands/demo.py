@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mppdbus.commands.child_processes import Child, first_death, running
+from mppdbus.commands.child_processes import Child, running
 from mppdbus.commands.monitor import follow
 from mppdbus.commands.output import DONE, Output
 from mppdbus.commands.progress import Progress
@@ -146,13 +146,15 @@ async def _until_death(
 ) -> int:
     """Return what `watching` returns; raises `ChildDied` if a program dies before."""
     watch = asyncio.create_task(watching)
-    death = asyncio.create_task(first_death(*demo.children))
+    death: asyncio.Future[Any] = asyncio.gather(
+        *(child.watch() for child in demo.children)
+    )
     scene = asyncio.create_task(_direct(demo.simulator, speed))
     try:
-        await asyncio.wait({watch, death}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([watch, death], return_when=asyncio.FIRST_COMPLETED)
         if not death.done() and watch.exception() is not None:
             # The connection breaks a moment before the end of the bus is known.
-            await asyncio.wait({death}, timeout=DEATH_IS_KNOWN)
+            await asyncio.wait([death], timeout=DEATH_IS_KNOWN)
         if death.done():
             death.result()
         return await watch

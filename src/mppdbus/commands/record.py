@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from mppdbus import __version__
@@ -221,7 +222,13 @@ class RecordingSummary:
         lines = [f"{who}; {len(self.entries)} exchanges", ""]
         for outcome, commands in self.outcomes().items():
             if commands:
-                lines += _wrapped(f"{outcome:<14}  {len(commands):>3}  ", commands)
+                head = f"{outcome:<14}  {len(commands):>3}  "
+                lines += wrap(
+                    " ".join(commands),
+                    width=79,
+                    initial_indent=head,
+                    subsequent_indent=" " * len(head),
+                )
         lines += [f"  {command}: {note}" for command, note in self.strange().items()]
         if self.ended is not None:
             lines += ["", f"It ended early: {self.ended}. What came is kept."]
@@ -251,14 +258,3 @@ def _outcome(entry: Entry) -> str:
 
 def _repeated(entry: Entry) -> bool:
     return entry.quality == "superseded"
-
-
-def _wrapped(head: str, words: list[str], width: int = 79) -> list[str]:
-    """Return words behind a head, in lines of at most `width` characters."""
-    lines, line = [], head
-    for word in words:
-        if len(line) + len(word) > width and line.strip() != head.strip():
-            lines.append(line.rstrip())
-            line = " " * len(head)
-        line += f"{word} "
-    return [*lines, line.rstrip()]

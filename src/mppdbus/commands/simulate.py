@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mppdbus.commands.output import USAGE
 from mppdbus.errors import ConfigError
 from mppdbus.host.signals import on_signals
 from mppdbus.simulator.line.faults import Faults
@@ -31,7 +32,6 @@ from mppdbus.simulator.unit.profiles import DEFAULT_PROFILE, PROFILES
 from mppdbus.simulator.unit.recording import load
 
 THINK_S = 0.06
-EXIT_USAGE = 2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,7 +83,7 @@ async def run(args: argparse.Namespace) -> int:
             await _serve(args, simulator.name, (simulator,), simulator.scene)
     except ConfigError as error:
         print(f"mppdbus simulate: {error}", file=sys.stderr)  # noqa: T201
-        return EXIT_USAGE
+        return USAGE
     return 0
 
 
