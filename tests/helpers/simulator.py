@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 def shape(payload: bytes) -> bytes:
-    """What is left of a payload when every digit looks alike."""
+    """Return a payload with every digit made 9."""
     return re.sub(rb"[0-9]", b"9", payload)
 
 
@@ -38,7 +38,7 @@ def inverter_of(simulator: Simulator) -> SimulatedInverter:
 
 
 class _WarpSelector(selectors.DefaultSelector):
-    """Waits for nothing: the time until the next timer has passed already."""
+    """Does not wait, but moves the time on to the next timer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class Wire:
 
 
 def ask_once(simulator: Simulator, command: str, seconds: float = 5.0) -> bytes:
-    """One exchange on a line of its own, in no time."""
+    """Return the reply to one command on a new line, without waiting."""
 
     async def main() -> bytes:
         return await Wire(simulator).ask(command, seconds)

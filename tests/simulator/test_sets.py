@@ -67,11 +67,11 @@ def test_which_personalities_can() -> None:
 def test_every_unit_knows_its_place(
     labels: tuple[str, ...], profile: str, modes: list[str]
 ) -> None:
-    crew = units(fleet(labels, profile=profile))
-    assert [words(unit, "QPIRI")[21] for unit in crew] == modes
-    assert [words(unit, "QOPM")[0] for unit in crew] == [f"0{mode}" for mode in modes]
-    for asked in crew:
-        seen = [words(asked, f"QPGS{n}")[20] for n in range(len(crew))]
+    found = units(fleet(labels, profile=profile))
+    assert [words(unit, "QPIRI")[21] for unit in found] == modes
+    assert [words(unit, "QOPM")[0] for unit in found] == [f"0{mode}" for mode in modes]
+    for asked in found:
+        seen = [words(asked, f"QPGS{n}")[20] for n in range(len(found))]
         assert seen == modes
 
 
@@ -135,14 +135,14 @@ def test_a_unit_that_comes_back_does_as_the_others_do() -> None:
 
 
 def test_setters_reach_one_unit_or_all() -> None:
-    crew = units(fleet())
-    assert crew[0].answer("MNCHGC2100") == "ACK"  # unit number 2
-    assert [words(unit, "QPIRI")[14] for unit in crew] == ["060", "060", "100"]
-    assert crew[0].answer("PPCP103") == "ACK"
-    assert [words(unit, "QPIRI")[17] for unit in crew] == ["2", "3", "2"]
-    assert words(crew[2], "QPGS1")[21] == "3"
-    assert crew[0].answer("MNCHGC3100") == "NAK"  # there is no number 3
-    assert crew[1].answer("POP01") == "ACK"
-    assert crew[1].answer("PBCV48.0") == "ACK"
-    for unit in crew:
+    found = units(fleet())
+    assert found[0].answer("MNCHGC2100") == "ACK"  # unit number 2
+    assert [words(unit, "QPIRI")[14] for unit in found] == ["060", "060", "100"]
+    assert found[0].answer("PPCP103") == "ACK"
+    assert [words(unit, "QPIRI")[17] for unit in found] == ["2", "3", "2"]
+    assert words(found[2], "QPGS1")[21] == "3"
+    assert found[0].answer("MNCHGC3100") == "NAK"  # there is no number 3
+    assert found[1].answer("POP01") == "ACK"
+    assert found[1].answer("PBCV48.0") == "ACK"
+    for unit in found:
         assert (words(unit, "QPIRI")[16], words(unit, "QPIRI")[8]) == ("1", "48.0")

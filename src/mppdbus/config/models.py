@@ -261,7 +261,7 @@ def _number(tables: list[dict[str, Any]]) -> None:
 
 
 def _clashes(tables: list[dict[str, Any]]) -> Iterator[str]:
-    """Find what two inverters share and must not; wrong values are told elsewhere."""
+    """Find what two inverters share and must not; wrong values are no matter here."""
     for field in ("name", "port", "serial", "bus_name", "instance"):
         seen: dict[object, int] = {}
         for position, table in enumerate(tables):

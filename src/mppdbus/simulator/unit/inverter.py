@@ -50,7 +50,7 @@ def fit(plant: Plant, profile: UnitProfile) -> None:
 
 
 class SimulatedInverter:
-    """One personality over one plant; `crew` are all units of its set, itself too."""
+    """One profile and one plant; `units` are all units of its set, itself included."""
 
     def __init__(
         self, plant: Plant | None = None, profile: UnitProfile | None = None
@@ -197,7 +197,7 @@ class SimulatedInverter:
         return replies_parallel.qpgs(self.slot, slot, present, exists)
 
     def _energy_of(self, query: str, digits: str) -> str | None:
-        """Answer QEYyyyy and its kin from the plant's days; None refuses the date."""
+        """Answer QEYyyyy, QLDyyyymmdd and so on; None refuses the date."""
         if len(digits) != _DATE_DIGITS[query[2]]:
             return None
         try:

@@ -102,7 +102,7 @@ class UnitProfile:
     `basis` names the documents (letters A to I) and the recorded frames that the row
     rests on. `fixed` are replies that never change; a query that is neither there nor
     in `queries` gets `refusal`: NAK, or silence when that is None. A setter that has
-    no rule is refused alike. `current_forms` says how a charge-current setter is
+    no rule is refused too. `current_forms` says how a charge-current setter is
     spelled: `m` is the parallel number, `n` a digit of the amps. `bare` are requests
     without a checksum, and what answers them, likewise without one.
     """

@@ -70,5 +70,5 @@ class Settings:
     relay_off_soc: int = 0
     relay_amps: int = 40
     pv_to_load_first: int = 0  # VMII: PVENGUSE
-    bms_soc: int | None = None  # what a BMS has told by PBMS
+    bms_soc: int | None = None  # reported by a BMS with PBMS
     flags: frozenset[str] = frozenset("akxyz")

@@ -26,7 +26,7 @@ T = TypeVar("T")
 class SettingsFile:
     """Settings in the file at `path`; call `load` first.
 
-    `learn` is told of every value that is added or changes, at once.
+    `learn` is called at once with every value that is added or changes.
     """
 
     def __init__(
