@@ -52,6 +52,7 @@ class Inverter:
         self._oddities = OddityLog(name)
         self._decoder = ReplyDecoder(self._oddities)
         self.readings = Readings(clock, self._oddities)
+        self._clock = clock
         self._log = logging.getLogger(f"mppdbus.{name}")
 
     # -- asking -----------------------------------------------------------------
@@ -175,7 +176,7 @@ class Inverter:
         """
         if not online:
             return self.away()
-        fresh = self.readings.fresh(keep)
+        fresh, live = self.readings.fresh(keep), self.readings.kept("QPIGS")
         status = fresh.get("QPIGS")
         known_family = self._who.fixed or "QPIRI" in self.answered | self.unsupported
         if status is not None and not known_family:
@@ -185,7 +186,7 @@ class Inverter:
             online=True,
             identity=self._who.known,
             status=status,
-            battery_fitted=self.readings.battery_fitted("QPIGS"),
+            battery_fitted=live is None or live.battery_fitted,
             second=fresh.get("QPIGS2"),
             trackers=self.trackers,
             mode=mode and mode.mode,
@@ -212,7 +213,8 @@ class Inverter:
         return phase_of(getattr(ratings, "output_mode", None), self._who.dialect)
 
     def _link_state(self) -> LinkState:
-        stats, age = self.link.stats, self.readings.age("QPIGS")
+        stats, live = self.link.stats, self.readings.kept("QPIGS")
+        age = self._clock() - live.time if live else None
         return LinkState(stats.quality, stats.last_exchange, stats.failures, age)
 
 

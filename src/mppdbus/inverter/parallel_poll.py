@@ -127,20 +127,20 @@ class ParallelPoll:
             return
         fits = isinstance(second, SecondPhaseParallelStatus | SecondTrackersParallel)
         parallel_set.note_second(fits=fits)
-        known = self._inverter.readings.plausible(f"QP2GS{half.slot}", Reading)
-        self._take(half, known if fits else None)
+        kept = self._inverter.readings.kept(f"QP2GS{half.slot}")
+        self._take(half, kept.plausible if kept and fits else None)
 
     def _take(self, half: HalfRead, second: Reading | None) -> None:
         inverter, parallel_set = self._inverter, self._inverter.parallel_set
-        query = f"QPGS{half.slot}"
-        plausible = inverter.readings.plausible(query, ParallelStatus)
+        kept = inverter.readings.kept(f"QPGS{half.slot}")
+        plausible = kept.plausible if kept else None
         snapshot = snapshot_of(
-            plausible or half.status,
+            plausible if isinstance(plausible, ParallelStatus) else half.status,
             inverter.dialect,
             lead=half.lead,
             second=second,
             current_at_battery=parallel_set.current_at_battery,
-            battery_fitted=inverter.readings.battery_fitted(query),
+            battery_fitted=kept is None or kept.battery_fitted,
         )
         unit = AskedUnit(self._serial(), inverter.readings.last("QPIGS"))
         parallel_set.answered(half.slot, half.status, snapshot, unit)

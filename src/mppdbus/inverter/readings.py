@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from mppdbus.errors import CorruptReply, ProtocolError, UnknownLayout
 from mppdbus.protocol.plausibility import Plausibility
@@ -22,7 +22,6 @@ from mppdbus.protocol.replies.status import (
     Warnings,
 )
 
-R = TypeVar("R", bound=Reading)
 Layouts = dict[str, tuple[Layout, ...]]
 
 NEVER_FITS = 4  # replies in a row with the same wrong words: no damage any more
@@ -112,12 +111,12 @@ class ReplyDecoder:
 
 @dataclass(frozen=True, slots=True)
 class KeptReading:
-    """A reading, what of it is plausible, and when it came, in s of the clock."""
+    """A reading as it came, what of it is plausible, and when it came."""
 
     reading: Reading
     plausible: Reading
-    time: float
-    battery_fitted: bool
+    time: float  # s of the caller's clock
+    battery_fitted: bool  # False: it shows 0 to 3 V where a battery goes
 
 
 class Readings:
@@ -147,6 +146,10 @@ class Readings:
             self._oddities.log(logging.WARNING, "mode", text)
         self._kept[query] = KeptReading(reading, plausible, now, fitted)
 
+    def kept(self, query: str) -> KeptReading | None:
+        """Return what is kept of the last `query`, however old."""
+        return self._kept.get(query)
+
     def last(self, query: str) -> Reading | None:
         """Return the last reading of `query` as it came, however old."""
         kept = self._kept.get(query)
@@ -155,13 +158,6 @@ class Readings:
     def latest(self) -> dict[str, Reading]:
         """Return the last reading of every query as it came, however old."""
         return {query: kept.reading for query, kept in self._kept.items()}
-
-    def plausible(self, query: str, model: type[R]) -> R | None:
-        """Return what is plausible of the last `query`, if it is a `model`."""
-        kept = self._kept.get(query)
-        if kept is None or not isinstance(kept.plausible, model):
-            return None
-        return kept.plausible
 
     def fresh(self, keep: Mapping[str, float]) -> dict[str, Any]:
         """Return what is plausible of each query in `SHOWN` for `keep` s after it came.
@@ -176,16 +172,6 @@ class Readings:
             if isinstance(kept.plausible, models):
                 found[query] = kept.plausible
         return found
-
-    def age(self, query: str) -> float | None:
-        """Return the seconds since the last reading of `query`."""
-        kept = self._kept.get(query)
-        return self._clock() - kept.time if kept else None
-
-    def battery_fitted(self, query: str) -> bool:
-        """Tell whether the last reading of `query` shows a battery."""
-        kept = self._kept.get(query)
-        return kept is None or kept.battery_fitted
 
     def read_anew(self, before: Layouts, after: Layouts, decoder: ReplyDecoder) -> None:
         """Replace what was read in layouts of a dialect that it does not speak.

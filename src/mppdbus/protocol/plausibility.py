@@ -6,7 +6,6 @@ held back for one poll, as physics forbids it; powers may step at once.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -56,14 +55,10 @@ class _Battery:
 
 
 class Plausibility:
-    """The filter of one inverter; it learns the ratings from QPIRI as that passes.
-
-    `counts` says how often each code has been remarked.
-    """
+    """The filter of one inverter; it learns the ratings from QPIRI as that passes."""
 
     def __init__(self, identification: Identification | None = None) -> None:
         self.identification = identification
-        self.counts: Counter[str] = Counter()
         self._ratings: s.Ratings | s.RatingsRevo | None = None
         self._bounds = dict(MAXIMUM)
         self._batteries: dict[tuple[type[Reading], str | None], _Battery] = {}
@@ -84,28 +79,23 @@ class Plausibility:
                 remarks += self._pv_current(reading)
             reading = _without(reading, remarks)
         remarks += _not_reported(reading)
-        self.counts.update(remark.code for remark in remarks)
         return reading, remarks
 
     # -- each field by itself -----------------------------------------------------
 
     def _values(self, reading: Reading) -> Iterator[Remark]:
-        bounds, values = self._bounds, reading.__dict__  # twice as fast as getattr
-        for name, limit in _limited(type(reading)):
-            value = values[name]
+        bounds, values, found = self._bounds, vars(reading), self.identification
+        for name, limit in FIELDS.items():
+            value = values.get(name)
             if value is not None and value > bounds[limit]:
                 text = f"{name} {value}: above {bounds[limit]:g}, cannot be"
                 yield Remark(limit.value, name, value, text)
-        if self._raw_temperature and isinstance(reading, m.GeneralStatus):
+        raw = found is not None and found.dialect.raw_temperature
+        if raw and isinstance(reading, m.GeneralStatus):
             count = reading.heatsink_temperature
             if count is not None and count <= bounds[Limit.TEMPERATURE]:
                 text = f"heatsink_temperature {count}: a raw count in this family"
                 yield Remark("temperature", "heatsink_temperature", count, text)
-
-    @property
-    def _raw_temperature(self) -> bool:
-        found = self.identification
-        return found is not None and found.dialect.raw_temperature
 
     # -- the battery ---------------------------------------------------------------
 
@@ -154,8 +144,8 @@ class Plausibility:
 
     def _unpowered(self, reading: m.GeneralStatus) -> Iterator[Remark]:
         """Without mains, battery, bus and PV nothing could have answered."""
-        powers = ("grid_voltage", "battery_voltage", "bus_voltage", "pv_input_voltage")
-        if any(getattr(reading, name) != 0 for name in powers):
+        grid, battery = reading.grid_voltage, reading.battery_voltage
+        if {grid, battery, reading.bus_voltage, reading.pv_input_voltage} != {0}:
             return
         for name in _measured(type(reading)):
             if (value := getattr(reading, name)) is not None:
@@ -244,7 +234,7 @@ def _battery_remarks(reading: Reading, code: str, text: str) -> list[Remark]:
 def _not_reported(reading: Reading) -> list[Remark]:
     """Name the fields for which the inverter wrote "-"."""
     known, wire = reading.model_fields_set, reading.wire_names()
-    if not any(name in known for name in wire[len(known) :]):
+    if known.isdisjoint(wire[len(known) :]):
         return []  # as many fields as places: no gap
     last = max(n for n, name in enumerate(wire) if name in known)
     missing = [name for name in wire[:last] if name not in known]
@@ -259,17 +249,6 @@ def _without(reading: R, remarks: list[Remark]) -> R:
         return reading
     gone: dict[str, Any] = {r.field: None for r in remarks if r.value is not None}
     return reading.model_copy(update=gone)
-
-
-_LIMITED: dict[type[Reading], tuple[tuple[str, Limit], ...]] = {}
-
-
-def _limited(model: type[Reading]) -> tuple[tuple[str, Limit], ...]:
-    if (fields := _LIMITED.get(model)) is None:
-        fields = _LIMITED[model] = tuple(
-            (name, FIELDS[name]) for name in model.wire_names() if name in FIELDS
-        )
-    return fields
 
 
 def _measured(model: type[Reading]) -> list[str]:
