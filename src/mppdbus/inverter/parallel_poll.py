@@ -9,7 +9,7 @@ from mppdbus.errors import LinkError, PortLost, ProtocolError, Refused
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.parallel_set import AskedUnit, HalfRead
 from mppdbus.model.parallel import (
-    TELLING,
+    CLEAR_PV,
     at_the_battery,
     fault_code,
     in_a_set,
@@ -171,7 +171,7 @@ class ParallelPoll:
             return False
         power = status.pv_charging_power if isinstance(status, GeneralStatus) else None
         unknown = inverter.parallel_set.current_at_battery is None
-        return unknown and (power or 0) > TELLING
+        return unknown and (power or 0) > CLEAR_PV
 
     def _take_own(self, own: ParallelStatus) -> None:
         parallel_set = self._inverter.parallel_set

@@ -1,4 +1,4 @@
-"""The units of a set, as one of them tells of all by QPGSn and QP2GSn. Pure."""
+"""A unit of a parallel set, by what another one reports in QPGSn and QP2GSn. Pure."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from mppdbus.protocol.serial_numbers import bogus_serial
 SINGLE = 0  # output mode of a unit without others
 PHASES: Mapping[int, int] = {2: 1, 3: 2, 4: 3}  # output mode → phase of three
 LEGS: Mapping[int, int] = {5: 1, 6: 2, 7: 2}  # of two; PI41 says other things with them
-TELLING = 200.0  # W of PV from which its current shows where it is measured
+CLEAR_PV = 200.0  # W of PV from which its current shows where it is measured
 ON_BATTERY = "B"  # the mode in which nothing comes from the mains
 EFFICIENCY, OWN = 0.88, 60.0  # from DC to AC, and W: no unit loses more
-WHOLE, TENTH = 0.5, 0.05  # A by which a printed current may be off
+WHOLE, TENTH = 0.5, 0.05  # A by which a current may be off, by its last digit
 
-# What QPGS says in the words of QPIGS.
+# Fields that QPGS and QPIGS have in common.
 SHARED = (
     *("grid_voltage", "grid_frequency", "ac_output_voltage", "ac_output_frequency"),
     *("ac_output_apparent_power", "ac_output_active_power", "load_percent"),
     *("battery_voltage", "battery_charging_current", "battery_discharge_current"),
     *("battery_capacity", "pv_input_voltage"),
 )
-# What QPGS says in the words of QPIRI; the rest of QPIRI is alike in a set.
+# Fields that QPGS and QPIRI have in common; the rest of QPIRI is alike in a set.
 OWN_RATINGS = (
     *("charger_source_priority", "max_charging_current", "max_ac_charging_current"),
     "output_mode",
@@ -53,7 +53,7 @@ def phase_of(output_mode: int | None, dialect: Dialect) -> int | None:
 
 
 def in_a_set(ratings: Reading | None, own: Reading | None) -> bool:
-    """Tell from QPIRI, or else from QPGS0, whether a unit is set up to have others.
+    """Tell from QPIRI, or else from QPGS0, whether a unit is one of a set.
 
     What QPGS says of `exists` is no evidence: lone units say 0 or 1 of themselves.
     """
@@ -73,13 +73,13 @@ def at_the_battery(own: ParallelStatus, status: GeneralStatus) -> bool | None:
     panel, battery = own.pv_input_voltage, own.battery_voltage
     if power is None or not amps or panel is None or battery is None:
         return None
-    if power < TELLING or panel < 1.5 * battery:
+    if power < CLEAR_PV or panel < 1.5 * battery:
         return None
     return abs(amps * battery - power) < abs(amps * panel - power)
 
 
 def snapshot_of(
-    said: ParallelStatus,
+    unit: ParallelStatus,
     dialect: Dialect,
     *,
     lead: Snapshot | None = None,
@@ -87,134 +87,136 @@ def snapshot_of(
     current_at_battery: bool | None = None,
     battery_fitted: bool = True,
 ) -> Snapshot:
-    """Return what is known of a unit of which another one tells; None is unknown.
+    """Return what is known of a unit that another one reports; None is unknown.
 
-    `said` and `second` (QP2GSn) are what of the replies is possible. `lead` is the unit
-    that was asked: the model, the settings of the battery and the number of trackers
-    are alike in a set. `current_at_battery` says where the PV current is measured, for
-    dialects that leave it open; while that is not known either, PV power is None.
+    `unit` (QPGSn) and `second` (QP2GSn) are what of the replies is plausible. `lead` is
+    the unit that was asked: the model, the settings of the battery and the number of
+    trackers are alike in a set. `current_at_battery` says where the PV current is
+    measured, for dialects that leave it open; while that is unknown, PV power is None.
 
     PV power that has to be estimated is written as in the QPIGS of 17 words, as amperes
     at the battery, and so comes out as estimated.
     """
     lead = lead or Snapshot()
     side = dialect.pv_current_is_battery_side
-    sun = _sun(said, second, current_at_battery if side is None else side)
-    serial = None if bogus_serial(said.serial) else said.serial
+    pv = _pv_power(unit, second, current_at_battery if side is None else side)
+    serial = None if bogus_serial(unit.serial) else unit.serial
     who = lead.identity
     return Snapshot(
         online=True,
         identity=Identity(who.protocol, serial, who.model, dialect=dialect.name),
-        status=_status(said, second, sun[0]),
+        status=_status(unit, second, pv[0]),
         battery_fitted=battery_fitted,
-        second=_second(said, second, sun[1]),
+        second=_second(unit, second, pv[1]),
         trackers=lead.trackers,
-        mode=said.mode,
-        ratings=_ratings(said, lead.ratings),
-        phase=phase_of(said.output_mode, dialect),
-        fault_code=fault_code(said),
+        mode=unit.mode,
+        ratings=_ratings(unit, lead.ratings),
+        phase=phase_of(unit.output_mode, dialect),
+        fault_code=fault_code(unit),
     )
 
 
-def fault_code(said: ParallelStatus) -> str | None:
+def fault_code(unit: ParallelStatus) -> str | None:
     """Return the two digits of QPGS 4."""
-    return None if said.fault_code is None else f"{said.fault_code:02d}"
+    return None if unit.fault_code is None else f"{unit.fault_code:02d}"
 
 
 def away(known: Snapshot) -> Snapshot:
-    """Return what stays true of a unit that has dropped out."""
+    """Return what stays true of a unit that does not answer any more."""
     return Snapshot(identity=known.identity, trackers=known.trackers, phase=known.phase)
 
 
 def _status(
-    said: ParallelStatus, second: Reading | None, sun: float | None
+    unit: ParallelStatus, second: Reading | None, pv: float | None
 ) -> GeneralStatus:
-    """Put a QPGS into the words of a QPIGS; its status bits are those of PI41."""
+    """Return a QPGS in the layout of a QPIGS; its status bits are those of PI41."""
     status = GeneralStatusSplitPhase(
-        **{name: getattr(said, name) for name in SHARED}, device_status=said.status
+        **{name: getattr(unit, name) for name in SHARED}, device_status=unit.status
     )
     if isinstance(second, SecondTrackersParallel):
         return status.model_copy(update={"pv_charging_power": second.pv_power})
-    volts = said.battery_voltage
-    amps = sun / volts if sun is not None and volts else sun or None
+    volts = unit.battery_voltage
+    amps = pv / volts if pv is not None and volts else pv or None
     estimated = {"pv_input_current": amps, "scc_battery_voltage": volts}
     return status.model_copy(update=estimated)
 
 
 def _second(
-    said: ParallelStatus, second: Reading | None, sun: float | None
+    unit: ParallelStatus, second: Reading | None, pv: float | None
 ) -> Second | None:
     match second:
         case SecondPhaseParallelStatus():
             leg = SecondPhase(**_common(second, SecondPhase))
             volts = leg.pv2_voltage
-            amps = sun / volts if sun is not None and volts else sun
+            amps = pv / volts if pv is not None and volts else pv
             return leg.model_copy(update={"pv2_current": amps})
         case SecondTrackersParallel():
             return SecondTrackerDuo(**_common(second, SecondTrackerDuo))
-    if said.pv2_current is None:
+    if unit.pv2_current is None:
         return None
     return SecondTracker(
-        pv2_current=said.pv2_current,
-        pv2_voltage=said.pv2_voltage,
-        pv2_power=None if sun is None else round(sun),
+        pv2_current=unit.pv2_current,
+        pv2_voltage=unit.pv2_voltage,
+        pv2_power=None if pv is None else round(pv),
     )
 
 
-def _common(said: Reading, model: type[Reading]) -> dict[str, float | int | None]:
-    names = set(said.wire_names()) & set(model.wire_names()) - {"device_status"}
-    return {name: getattr(said, name) for name in names}
+def _common(unit: Reading, model: type[Reading]) -> dict[str, float | int | None]:
+    names = set(unit.wire_names()) & set(model.wire_names()) - {"device_status"}
+    return {name: getattr(unit, name) for name in names}
 
 
-def _sun(
-    said: ParallelStatus,
+def _pv_power(
+    unit: ParallelStatus,
     second: Reading | None,
     at_battery: bool | None,  # noqa: FBT001 - three states, not a switch
 ) -> tuple[float | None, float | None]:
     """Estimate the W of both trackers.
 
-    Whole amperes of a few hundred volts are coarse. On battery the same power must
-    feed the load and the battery, which tells where between two amperes it is.
+    Whole amperes at a few hundred volts are coarse. On battery this power feeds load
+    and battery, whose powers show where between two whole amperes it is.
     """
-    two = second if isinstance(second, SecondPhaseParallelStatus) else said
+    two = second if isinstance(second, SecondPhaseParallelStatus) else unit
     printed = (
-        (said.pv_input_current, said.pv_input_voltage),
+        (unit.pv_input_current, unit.pv_input_voltage),
         (two.pv2_current, two.pv2_voltage),
     )
     power: list[float | None] = []
-    doubt = []  # ± W of the last digit
+    errors = []  # ± W of the last digit
     for amps, panel in printed:
-        volts = said.battery_voltage if at_battery else panel
+        volts = unit.battery_voltage if at_battery else panel
         if amps is None or volts is None or (amps and at_battery is None):
             power.append(None)
-            doubt.append(0.0)
+            errors.append(0.0)
         else:
             power.append(amps * volts)
-            doubt.append((WHOLE if amps == int(amps) else TENTH) * volts)
-    total, most = sum(p or 0.0 for p in power), sum(doubt)
-    shift = _within(total, most, _need(said, second)) / most if most else 0.0
+            errors.append((WHOLE if amps == int(amps) else TENTH) * volts)
+    total, most = sum(p or 0.0 for p in power), sum(errors)
+    shift = _offset(total, most, _needed_pv(unit, second)) / most if most else 0.0
     one, other = (
-        None if p is None else max(0.0, p + shift * d)
-        for p, d in zip(power, doubt, strict=True)
+        None if p is None else max(0.0, p + shift * error)
+        for p, error in zip(power, errors, strict=True)
     )
     return one, other
 
 
-def _within(total: float, doubt: float, need: tuple[float, float] | None) -> float:
-    """Return by how much a sum of `total` ± `doubt` is likely to be off."""
+def _offset(total: float, error: float, need: tuple[float, float] | None) -> float:
+    """Return by how many W a sum of `total` ± `error` is likely to be off."""
     if need is None or (total == 0 and need[0] <= 0):
         return 0.0
-    least, most = max(total - doubt, need[0]), min(total + doubt, need[1])
+    least, most = max(total - error, need[0]), min(total + error, need[1])
     if least > most:
-        return doubt if need[0] > total else -doubt
+        return error if need[0] > total else -error
     return (least + most) / 2 - total
 
 
-def _need(said: ParallelStatus, second: Reading | None) -> tuple[float, float] | None:
-    """Return the least and the most W of sun with which a unit's powers add up."""
-    load, volts = said.ac_output_active_power, said.battery_voltage
-    charge, discharge = said.battery_charging_current, said.battery_discharge_current
-    if said.mode != ON_BATTERY or load is None or volts is None:
+def _needed_pv(
+    unit: ParallelStatus, second: Reading | None
+) -> tuple[float, float] | None:
+    """Return the least and the most W of PV with which a unit's powers add up."""
+    load, volts = unit.ac_output_active_power, unit.battery_voltage
+    charge, discharge = unit.battery_charging_current, unit.battery_discharge_current
+    if unit.mode != ON_BATTERY or load is None or volts is None:
         return None
     if charge is None or discharge is None:
         return None
@@ -225,8 +227,8 @@ def _need(said: ParallelStatus, second: Reading | None) -> tuple[float, float] |
 
 
 def _ratings(
-    said: ParallelStatus, lead: Ratings | RatingsRevo | None
+    unit: ParallelStatus, lead: Ratings | RatingsRevo | None
 ) -> Ratings | None:
     if not isinstance(lead, Ratings):
         return None
-    return lead.model_copy(update={name: getattr(said, name) for name in OWN_RATINGS})
+    return lead.model_copy(update={name: getattr(unit, name) for name in OWN_RATINGS})

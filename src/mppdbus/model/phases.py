@@ -39,17 +39,17 @@ def leg_count(snapshot: Snapshot) -> int:
     return dialect.phases if dialect else 1
 
 
-def _leg(said: GeneralStatus | SecondPhase | None) -> Leg:
-    if said is None:
+def _leg(output: GeneralStatus | SecondPhase | None) -> Leg:
+    if output is None:
         return Leg()
-    volts, apparent = said.ac_output_voltage, said.ac_output_apparent_power
+    volts, apparent = output.ac_output_voltage, output.ac_output_apparent_power
     current = None
     if volts is not None and apparent is not None:
         current = apparent / volts if volts else 0.0
     return Leg(
         volts,
         current,
-        said.ac_output_active_power,
-        said.ac_output_frequency,
+        output.ac_output_active_power,
+        output.ac_output_frequency,
         apparent,
     )
