@@ -19,11 +19,11 @@ import tomli
 
 from helpers.commands import HASTE, MPPDBUS, Simulated, cli, command, simulated
 from mppdbus.commands import detect
-from mppdbus.commands.target import at_port
 from mppdbus.config.models import parse
 from mppdbus.host.ports import Candidate, PortVerdict
 from mppdbus.inverter.detection import detect as detect_at
 from mppdbus.protocol.framing import encode_reply
+from mppdbus.transport.port_url import parse_port
 
 Capture = pytest.CaptureFixture[str]
 
@@ -99,16 +99,16 @@ def test_nothing_but_plausible_ports_gets_a_byte(inverter: Simulated) -> None:
         port(PortVerdict.FOREIGN, "u-blox GPS receiver"),
         port(PortVerdict.UNNAMED, "on-board port: tried only if you name it"),
     ]
-    assert detect.likely(others) == []
-    likely = detect.likely([*others, port(PortVerdict.PLAUSIBLE, "CH340")])
+    assert detect.ports_to_ask(others) == []
+    likely = detect.ports_to_ask([*others, port(PortVerdict.PLAUSIBLE, "CH340")])
     assert [port.label for port in likely] == [inverter.path]
-    assert "in use by pid 7" in detect.nothing(others, [])
-    assert f"--port {inverter.path}" in detect.nothing(others, [])
-    assert "plugged in" in detect.nothing([], [])
+    assert "in use by pid 7" in detect.advice(others, [])
+    assert f"--port {inverter.path}" in detect.advice(others, [])
+    assert "plugged in" in detect.advice([], [])
 
 
 def test_a_stable_name_goes_into_the_configuration(inverter: Simulated) -> None:
-    found = asyncio.run(detect_at(at_port(inverter.path).port))
+    found = asyncio.run(detect_at(parse_port(inverter.path)))
     candidate = Candidate(
         path=inverter.path,
         kind="serial",
@@ -120,7 +120,7 @@ def test_a_stable_name_goes_into_the_configuration(inverter: Simulated) -> None:
         verdict=PortVerdict.PLAUSIBLE,
         reason="",
     )
-    lines = detect.toml([found, found], {inverter.path: candidate})
+    lines = detect.toml_sections([found, found], {inverter.path: candidate})
     tables = tomli.loads("\n".join(lines))["inverter"]
     assert [table["name"] for table in tables] == ["inverter 1", "inverter 2"]
     assert tables[0]["port"] == "/dev/serial/by-path/x"

@@ -12,7 +12,7 @@ import pytest
 
 from helpers.commands import HASTE, MPPDBUS, Simulated, command, simulated
 from mppdbus.cli import main
-from mppdbus.commands.query import checked, hex_dump
+from mppdbus.commands.query import hex_dump, parse_query
 from mppdbus.errors import ConfigError
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.framing import encode_reply
@@ -128,7 +128,7 @@ def test_a_setter_is_never_sent(
 @pytest.mark.parametrize("word", ["", "(B", "Q P I", "QPI\r", "É", "VERFW"])
 def test_what_is_no_query_is_never_sent(word: str) -> None:
     with pytest.raises(ConfigError):
-        checked(word)
+        parse_query(word)
 
 
 def test_an_odd_reply_is_shown_as_it_came(capsys: Capture, tmp_path: Path) -> None:

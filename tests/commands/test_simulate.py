@@ -13,7 +13,7 @@ import pytest
 
 from helpers.places import TESTS
 from helpers.simulator import arguments, ask, first_line, opened, process
-from mppdbus.commands.simulate import build, run
+from mppdbus.commands.simulate import build_simulator, run
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.line.simulator import simulate
 from mppdbus.simulator.line.speed import Pace
@@ -57,7 +57,7 @@ async def test_bad_arguments_end_with_2_and_one_line(
 
 
 def test_arguments_reach_the_simulator() -> None:
-    simulator = build(
+    simulator = build_simulator(
         arguments(
             *("--pty", "x", "--profile", "max-8000", "--speed", "60", "--think", "0.1"),
             *("--baud", "9600", "--jitter", "0.02", "--chunk", "4", "--seed", "7"),
@@ -68,7 +68,10 @@ def test_arguments_reach_the_simulator() -> None:
     assert simulator.scene.pace == Pace(9600, 0.1, 0.02, chunk=4)
     assert simulator.scene.clock.speed == 60
     assert simulator.scene.truth()["load_w"] == 300
-    assert build(arguments("--pty", "x", "--unpaced")).scene.pace == Pace.instant()
+    assert (
+        build_simulator(arguments("--pty", "x", "--unpaced")).scene.pace
+        == Pace.instant()
+    )
 
 
 async def test_list_profiles(capsys: pytest.CaptureFixture[str]) -> None:
@@ -88,7 +91,7 @@ async def test_list_bugs(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_bugs_are_on_from_the_start() -> None:
-    simulator = build(arguments("--pty", "x", "--bug", "echo", "--bug", "lf"))
+    simulator = build_simulator(arguments("--pty", "x", "--bug", "echo", "--bug", "lf"))
     assert simulator.scene.firmware is not None
     assert simulator.scene.firmware.bugs == ("echo", "lf")
 

@@ -17,7 +17,7 @@ from helpers.bus import BusItemClient
 from helpers.commands import MPPDBUS, cli, command, simulated
 from helpers.processes import daemon, names, until, wait_for_units
 from helpers.simulator import ask_once
-from mppdbus.commands.replay import load
+from mppdbus.commands.replay import load_replies
 from mppdbus.errors import ConfigError
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.recording import Entry, read
@@ -74,7 +74,7 @@ def test_replies_come_in_turn_with_refusals_and_silence(tmp_path: Path) -> None:
         + line("QBEQI", "NAK", quality="nak")
         + line("QBMS", None, quality="silent")
     )
-    simulator = Simulator(load(path), Scene(None))
+    simulator = Simulator(load_replies(path), Scene(None))
     said = [ask_once(simulator, "QMOD") for _ in range(4)]
     assert said == [encode_reply("B"), b"", encode_reply("L"), encode_reply("B")]
     assert ask_once(simulator, "QBEQI") == encode_reply("NAK")
@@ -85,9 +85,9 @@ def test_replies_come_in_turn_with_refusals_and_silence(tmp_path: Path) -> None:
 def test_one_of_several_inverters_is_played(tmp_path: Path) -> None:
     path = tmp_path / "units.jsonl"
     path.write_text(line("QMOD", "B", model="King") + line("QMOD", "L", model="MAX"))
-    assert load(path, "max").replies == {"QMOD": [encode_reply("L")]}
+    assert load_replies(path, "max").replies == {"QMOD": [encode_reply("L")]}
     with pytest.raises(ConfigError, match="choose one with --model"):
-        load(path)
+        load_replies(path)
 
 
 def test_a_file_that_is_none_is_told(capsys: Capture, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mppdbus.commands.output import DONE, NO_DEVICE, Output
 from mppdbus.commands.progress import Progress
-from mppdbus.commands.target import at_port
+from mppdbus.commands.target import port_of
 from mppdbus.config.toml_writer import toml_value
 from mppdbus.errors import OtherProtocol, kind_of
 from mppdbus.host.ports import Candidate, PortVerdict, candidates
@@ -40,11 +40,11 @@ async def run(args: argparse.Namespace) -> int:
     with Progress() as progress:
         if args.port:
             ports: list[Candidate] = []
-            urls = [at_port(text).port for text in dict.fromkeys(args.port)]
+            urls = [port_of(text) for text in dict.fromkeys(args.port)]
         else:
             progress.show("looking at the ports")
             ports = await asyncio.to_thread(candidates)
-            urls = likely(ports)
+            urls = ports_to_ask(ports)
         if urls:
             progress.show(f"asking at {', '.join(url.label for url in urls)}")
         asking = (detect(url, thorough=args.verbose) for url in urls)
@@ -53,7 +53,7 @@ async def run(args: argparse.Namespace) -> int:
     return DONE if any(one.found for one in results) else NO_DEVICE
 
 
-def likely(ports: Iterable[Candidate]) -> list[PortUrl]:
+def ports_to_ask(ports: Iterable[Candidate]) -> list[PortUrl]:
     """Return the ports that are asked though their user has named none."""
     return [
         parse_port(f"{port.kind}:{port.path}")
@@ -72,7 +72,7 @@ def report(
     """Print the inverters that were found, the other ports, and what to do next."""
     found = [one for one in results if one.found]
     by_path = {port.path: port for port in ports}
-    for line in table(found, verbose=verbose):
+    for line in inverter_table(found, verbose=verbose):
         output.line(line)
     for one in results:
         telling = verbose or isinstance(one.error, OtherProtocol)
@@ -80,27 +80,27 @@ def report(
             output.line(f"{one.port.label}: {one.error}")
         if output.as_json:
             candidate = by_path.get(one.port.path)
-            output.record(_verdict(candidate) | record(one))
+            output.record(_verdict_record(candidate) | record(one))
     if verbose:
         for port in ports:
             if port.verdict is not PortVerdict.PLAUSIBLE:
                 text = f"{port.path}: {port.reason}"
-                output.record({"port": port.path} | _verdict(port), text)
+                output.record({"port": port.path} | _verdict_record(port), text)
     if found:
         output.line("\nFor config.toml:\n")
-        for line in toml(found, by_path):
+        for line in toml_sections(found, by_path):
             output.line(line)
     else:
-        output.line(nothing(ports, results))
+        output.line(advice(ports, results))
 
 
-def _verdict(port: Candidate | None) -> dict[str, str]:
+def _verdict_record(port: Candidate | None) -> dict[str, str]:
     if port is None:
         return {}
     return {"verdict": port.verdict.value, "reason": port.reason}
 
 
-def table(found: list[Detection], *, verbose: bool) -> list[str]:
+def inverter_table(found: list[Detection], *, verbose: bool) -> list[str]:
     """Return a line for each inverter, aligned; with the reasons if `verbose`."""
     rows = [("PORT", "MODEL", "SERIAL", "DIALECT", "ANSWERS IN")]
     for one in found:
@@ -162,7 +162,7 @@ def record(one: Detection) -> dict[str, Any]:
     return found
 
 
-def toml(found: list[Detection], ports: dict[str, Candidate]) -> list[str]:
+def toml_sections(found: list[Detection], ports: dict[str, Candidate]) -> list[str]:
     """Return the sections of config.toml for what was found."""
     lines: list[str] = []
     for number, one in enumerate(found, 1):
@@ -185,7 +185,7 @@ def _stable(port: PortUrl, candidate: Candidate | None) -> str:
     return str(port)
 
 
-def nothing(ports: list[Candidate], results: list[Detection]) -> str:
+def advice(ports: list[Candidate], results: list[Detection]) -> str:
     """Return what to do when no inverter was found."""
     if results:
         lines = ["No PI30 inverter answers."]

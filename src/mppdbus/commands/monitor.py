@@ -10,7 +10,7 @@ from mppdbus.commands.output import DONE
 from mppdbus.commands.target import (
     add_line_arguments,
     add_port_arguments,
-    choose,
+    choose_target,
     seconds,
 )
 from mppdbus.commands.view.screen import Display, display
@@ -51,7 +51,7 @@ async def _watch(args: argparse.Namespace) -> int:
         return await watch_bus(args.bus, shown, service=args.service, once=args.once)
     if args.service is not None:
         raise ConfigError("--service belongs to --bus")
-    target = await choose(args)
+    target = await choose_target(args)
     if args.interval is not None:
         target = replace(target, poll=args.interval or None)
     if args.once:

@@ -15,7 +15,7 @@ from mppdbus.commands.progress import Progress
 from mppdbus.commands.target import (
     add_line_arguments,
     add_port_arguments,
-    choose,
+    choose_target,
 )
 from mppdbus.errors import (
     ConfigError,
@@ -53,8 +53,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(args: argparse.Namespace) -> int:
     """Ask all queries; 1 if one was refused or failed, 3 if none was answered."""
-    commands = [checked(word) for word in args.commands]
-    target = await choose(args)
+    commands = [parse_query(word) for word in args.commands]
+    target = await choose_target(args)
     output = Output(as_json=args.json)
     answers: list[Answer] = []
     with Progress() as progress:
@@ -71,10 +71,10 @@ async def run(args: argparse.Namespace) -> int:
                 )
                 if isinstance(answer.result.error, PortError):
                     break
-    return _verdict(answers)
+    return _exit_code(answers)
 
 
-def checked(word: str) -> str:
+def parse_query(word: str) -> str:
     """Return a query as it is sent; raises `ConfigError` for anything else."""
     command = word.upper()
     if _QUERY.fullmatch(command):
@@ -84,7 +84,7 @@ def checked(word: str) -> str:
     raise ConfigError(f"{word!r} is no query; queries begin with Q: QPIGS, QMOD …")
 
 
-def _verdict(answers: list[Answer]) -> int:
+def _exit_code(answers: list[Answer]) -> int:
     if all(isinstance(answer.result.error, LinkError) for answer in answers):
         return NO_DEVICE
     failed = (a.result.error or a.result.acknowledged is False for a in answers)

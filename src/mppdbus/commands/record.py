@@ -20,7 +20,7 @@ from mppdbus.commands.target import (
     Target,
     add_line_arguments,
     add_port_arguments,
-    choose,
+    choose_target,
     seconds,
 )
 from mppdbus.errors import ConfigError, OtherProtocol, PortLost
@@ -70,8 +70,8 @@ async def run(args: argparse.Namespace) -> int:
 
 async def _record(args: argparse.Namespace) -> int:
     if args.output is not None:
-        await asyncio.to_thread(_check, args.output)
-    target = await choose(args)
+        await asyncio.to_thread(_check_writable, args.output)
+    target = await choose_target(args)
     now = datetime.now().astimezone()
     patience = target.timeout or PATIENCE_RECORDING[target.port.scheme]
     output = Output(as_json=args.json)
@@ -117,10 +117,10 @@ async def _interview(
     return None
 
 
-def _check(path: Path) -> None:
+def _check_writable(path: Path) -> None:
     """Raise `ConfigError` if the file cannot be written, before a minute is spent."""
     if path.exists():
-        raise ConfigError(f"{path} exists; choose another name")
+        raise ConfigError(f"{path} exists; choose_target another name")
     if not path.parent.is_dir():
         raise ConfigError(f"{path}: there is no directory {path.parent}")
     if not os.access(path.parent, os.W_OK):
@@ -162,12 +162,12 @@ def _save(done: RecordingRun, args: argparse.Namespace) -> RecordingSummary:
             f"{done.target.port.label}: nothing but NAK and silence: "
             "this is no PI30 inverter; nothing was written"
         )
-    path = args.output or _free(Path(), model, done.now)
+    path = args.output or _free_path(Path(), model, done.now)
     write(path, entries)
     return RecordingSummary(path, origin, found, entries, done.ended, not args.no_mask)
 
 
-def _free(folder: Path, model: str, now: datetime) -> Path:
+def _free_path(folder: Path, model: str, now: datetime) -> Path:
     """Return a name that is not taken: model, date, and a number if need be."""
     stem = re.sub(r"[^A-Za-z0-9.+-]+", "-", model).strip("-") or "inverter"
     stem = f"{stem}-{now:%Y%m%d}"

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(args: argparse.Namespace) -> int:
     """Answer until a signal ends it; 0 then."""
-    recording = await asyncio.to_thread(load, args.file, args.model)
+    recording = await asyncio.to_thread(load_replies, args.file, args.model)
     pace = Pace.instant() if args.unpaced else Pace()
     simulator = Simulator(recording, Scene(None, pace=pace), name=recording.model)
     await until_signal(_serve(simulator, args))
@@ -67,7 +67,7 @@ async def _serve(simulator: Simulator, args: argparse.Namespace) -> None:
         await asyncio.Event().wait()
 
 
-def load(path: Path, model: str | None = None) -> Recording:
+def load_replies(path: Path, model: str | None = None) -> Recording:
     """Return the replies of one inverter of a recording, NAK and silence included.
 
     Raises `ConfigError` as `recording.read` does, and when the model must be chosen.

@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(args: argparse.Namespace) -> int:
     """Simulate until a signal or "quit"; 0, or 2 for unusable arguments."""
     if args.list_profiles:
-        for line in listed(PROFILES.values()):
+        for line in profile_lines(PROFILES.values()):
             print(line)  # noqa: T201 - the answer
         return 0
     if args.list_bugs:
@@ -79,7 +79,7 @@ async def run(args: argparse.Namespace) -> int:
             fleet = build_set(args)
             await _serve(args, fleet.name, fleet.simulators, fleet.scene)
         else:
-            simulator = build(args)
+            simulator = build_simulator(args)
             await _serve(args, simulator.name, (simulator,), simulator.scene)
     except ConfigError as error:
         print(f"mppdbus simulate: {error}", file=sys.stderr)  # noqa: T201
@@ -87,7 +87,7 @@ async def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def listed(profiles: Iterable[UnitProfile]) -> list[str]:
+def profile_lines(profiles: Iterable[UnitProfile]) -> list[str]:
     """Return two lines for each profile: what it is, and its sources."""
     lines = []
     for profile in profiles:
@@ -126,7 +126,7 @@ def _script(args: argparse.Namespace) -> str:
     return f"speed {args.speed}; {bugs}{args.scene}"
 
 
-def build(args: argparse.Namespace) -> Simulator:
+def build_simulator(args: argparse.Namespace) -> Simulator:
     """Return the simulator that the arguments describe, or raise `ConfigError`."""
     _check_place(args)
     pace = _pace(args)

@@ -95,7 +95,7 @@ def _patience(text: str) -> float:
     return seconds(text, 0.05, 60)
 
 
-async def choose(args: argparse.Namespace) -> Target:
+async def choose_target(args: argparse.Namespace) -> Target:
     """Return the inverter that the arguments mean; raises `ConfigError`.
 
     That is the one of --port; else the one of --config, or of ./config.toml; else the
@@ -117,20 +117,20 @@ def _find(args: argparse.Namespace) -> Target:
     if args.port:
         if args.config or args.name:
             raise ConfigError("use either --port or a configuration, not both")
-        return at_port(args.port)
+        port = port_of(args.port)
+        return Target(port, name_of(port))
     if args.config or args.name or DEFAULT_CONFIG.is_file():
         path = args.config or DEFAULT_CONFIG
         return _of_config(load(path), path, args.name)
     return _only_port()
 
 
-def at_port(text: str) -> Target:
-    """Return the inverter at a port as people write it; raises `ConfigError`."""
+def port_of(text: str) -> PortUrl:
+    """Return a port as people write it after --port; raises `ConfigError`."""
     try:
-        port = parse_port(text)
+        return parse_port(text)
     except ValueError as error:
         raise ConfigError(f"--port: {error}") from error
-    return Target(port, name_of(port))
 
 
 def _of_config(config: Config, path: Path, name: str | None) -> Target:
@@ -156,7 +156,8 @@ def _only_port() -> Target:
     ports = candidates()
     likely = [port for port in ports if port.verdict is PortVerdict.PLAUSIBLE]
     if len(likely) == 1:
-        return at_port(f"{likely[0].kind}:{likely[0].path}")
+        port = parse_port(f"{likely[0].kind}:{likely[0].path}")
+        return Target(port, name_of(port))
     usable = [port for port in ports if port.verdict is not PortVerdict.FOREIGN]
     choices = "; ".join(f"{port.path} ({port.reason})" for port in usable)
     what = "several ports may have" if likely else "no port is known to have"

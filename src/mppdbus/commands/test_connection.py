@@ -11,7 +11,7 @@ from mppdbus.commands.target import (
     Target,
     add_line_arguments,
     add_port_arguments,
-    choose,
+    choose_target,
 )
 from mppdbus.errors import LinkError, ProtocolError
 
@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(args: argparse.Namespace) -> int:
     """Say who is there and how it does; 3 if nobody answers, 1 if it is no PI30."""
-    target = await choose(args)
+    target = await choose_target(args)
     _say(TITLE, "=" * len(TITLE), f"Port: {target.port.label}")
     _say(f"Baud Rate: {target.baud}", "Protocol: PI30", "", "Testing connection...")
     try:
