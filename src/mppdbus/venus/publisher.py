@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from mppdbus.errors import BusError
 from mppdbus.model.alarms import ALARM_LEVELS
 from mppdbus.model.views import SystemView, Unit, UnitView
-from mppdbus.venus.dbus.service import REFUSED, Value, check_free
+from mppdbus.venus.dbus.bus_name import check_free
+from mppdbus.venus.dbus.service import REFUSED, Value
 from mppdbus.venus.settings.store import LocalSettings
 from mppdbus.venus.system_service import SYSTEM_NAME, BatteryService, SystemService
 from mppdbus.venus.table_service import SiteControl, Surroundings

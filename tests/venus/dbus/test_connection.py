@@ -12,12 +12,12 @@ from dbus_fast.errors import DBusError
 
 from helpers.bus import BusItemClient, PrivateBus, serving, soon
 from mppdbus.errors import BusError
+from mppdbus.venus.dbus.bus_name import check_free
 from mppdbus.venus.dbus.service import (
     Item,
     ItemType,
     Service,
     bus_address,
-    check_free,
 )
 
 pytestmark = pytest.mark.usefixtures("never_blocking")
@@ -133,6 +133,7 @@ async def test_a_closed_service_is_off_the_bus(bus_address: str) -> None:
     async with serving(bus_address, ITEMS) as (service, client):
         await service.close()
         assert not service.connected
+        await released(client)
         with pytest.raises(DBusError) as caught:
             await client.get_items()
         assert caught.value.type == NAMELESS

@@ -6,12 +6,11 @@ import asyncio
 import logging
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from pathlib import Path
 
-from dbus_fast import NameFlag, RequestNameReply
 from dbus_fast.validators import is_bus_name_valid
 
 from mppdbus.errors import BusAway, BusError
+from mppdbus.venus.dbus.bus_name import claim_name
 from mppdbus.venus.dbus.connection import Connection, bus_address, to_bus
 from mppdbus.venus.dbus.items import Item, ItemType, Value
 from mppdbus.venus.dbus.methods import Methods
@@ -30,14 +29,12 @@ __all__ = [
     "Value",
     "Writer",
     "bus_address",
-    "check_free",
 ]
 
 INSTANCE = "/DeviceInstance"  # clients read it only when the name appears
 
 FIRST_DELAY = 0.5  # s before the second attempt
 LONGEST_DELAY = 10.0  # s between two attempts
-_OURS = (RequestNameReply.PRIMARY_OWNER.value, RequestNameReply.ALREADY_OWNER.value)
 
 log = logging.getLogger("mppdbus.bus")
 
@@ -289,7 +286,7 @@ class Service:
         # Whoever hears of the name reads the items and then relies on the signals.
         self._signals.start(connection, self._tree.leaves.values())
         try:
-            await self._request_name(connection)
+            await claim_name(connection, self.name)
         except BusError as error:
             self._signals.stop()
             if not connection.alive:
@@ -297,45 +294,6 @@ class Service:
             raise
         self._claimed = True
 
-    async def _request_name(self, connection: Connection) -> None:
-        request = to_bus("RequestName", "su", self.name, NameFlag.DO_NOT_QUEUE.value)
-        try:
-            verdict = await connection.call(request)
-        except BusError as error:
-            raise BusError(
-                f"{self.name}: the bus does not give us this name: {error}; on Debian "
-                "install systemd/mppdbus-dbus.conf (see the README), then reload dbus"
-            ) from error
-        if verdict not in _OURS:
-            raise BusError(await _taken(connection, self.name))
-
     def _lost(self) -> None:
         self._signals.stop()
         self._wake.set()
-
-
-async def check_free(address: str, names: Iterable[str]) -> None:
-    """Raise BusError if there is no bus, or somebody has one of `names`, saying who."""
-    connection = await Connection.open(address)
-    try:
-        for name in names:
-            if await connection.call(to_bus("NameHasOwner", "s", name)):
-                raise BusError(await _taken(connection, name))
-    finally:
-        await connection.close()
-
-
-async def _taken(connection: Connection, name: str) -> str:
-    """Say who has `name`, as far as the bus and /proc tell."""
-    who = "another program"
-    with suppress(BusError, OSError):
-        who = str(await connection.call(to_bus("GetNameOwner", "s", name)))
-        pid = int(await connection.call(to_bus("GetConnectionUnixProcessID", "s", who)))
-        who = f"{who} (pid {pid})"
-        command = await asyncio.to_thread(Path(f"/proc/{pid}/cmdline").read_bytes)
-        words = command.replace(b"\0", b" ").decode(errors="replace").strip()
-        who = f"{who.removesuffix(')')}: {words})"
-    return (
-        f"{name} is taken on this bus by {who}; stop that program, or choose another "
-        "name"
-    )
