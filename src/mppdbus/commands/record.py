@@ -120,7 +120,7 @@ async def _interview(
 def _check_writable(path: Path) -> None:
     """Raise `ConfigError` if the file cannot be written, before a minute is spent."""
     if path.exists():
-        raise ConfigError(f"{path} exists; choose_target another name")
+        raise ConfigError(f"{path} exists; choose another name")
     if not path.parent.is_dir():
         raise ConfigError(f"{path}: there is no directory {path.parent}")
     if not os.access(path.parent, os.W_OK):
