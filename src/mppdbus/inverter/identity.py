@@ -8,7 +8,7 @@ from dataclasses import replace
 from mppdbus.inverter.parallel_set import OTHERS
 from mppdbus.model.snapshot import Identity
 from mppdbus.protocol.dialect import Dialect
-from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.dialects import DIALECTS, UNKNOWN_FAMILY
 from mppdbus.protocol.evidence import Evidence
 from mppdbus.protocol.identification import Identification, identify
 from mppdbus.protocol.replies.fields import Reading
@@ -22,7 +22,7 @@ class DeviceIdentity:
     def __init__(self, dialect: str) -> None:
         self.known = Identity()
         self.fixed = DIALECTS.get(dialect)  # by the config
-        self.dialect: Dialect = self.fixed or DIALECTS["pi30"]
+        self.dialect: Dialect = self.fixed or UNKNOWN_FAMILY
         self._confidence = 0.0
         self.weighed: set[str] = set()  # the queries that the dialect was found by
 

@@ -46,7 +46,7 @@ class Remark:
 
 
 @dataclass(slots=True)
-class _Battery:
+class _BelievedVoltage:
     """The last voltage believed, when, and the one that waits to be confirmed."""
 
     voltage: float
@@ -61,7 +61,7 @@ class Plausibility:
         self.identification = identification
         self._ratings: s.Ratings | s.RatingsRevo | None = None
         self._bounds = dict(MAXIMUM)
-        self._batteries: dict[tuple[type[Reading], str | None], _Battery] = {}
+        self._batteries: dict[tuple[type[Reading], str | None], _BelievedVoltage] = {}
 
     def check(self, reading: R, now: float) -> tuple[R, list[Remark]]:
         """Return the reading without what is impossible, and why; `now` in seconds."""
@@ -129,7 +129,7 @@ class Plausibility:
         key = (type(reading), getattr(reading, "serial", None))
         before = self._batteries.get(key)
         if before is None or now - before.time > REMEMBERED:
-            self._batteries[key] = _Battery(voltage, now)
+            self._batteries[key] = _BelievedVoltage(voltage, now)
             return []
         step = JUMP * nominal
         confirmed = before.held is not None and abs(voltage - before.held) <= step

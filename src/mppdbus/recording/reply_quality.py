@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from mppdbus.errors import CorruptReply, OtherProtocol, Refused, UnknownLayout
-from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.dialects import DIALECTS, UNKNOWN_FAMILY
 from mppdbus.protocol.framing import Flaw, ResponseFramer, encode_reply
 from mppdbus.protocol.queries import decode
 
@@ -107,7 +107,7 @@ def _intact(
         return JudgedReply(Quality.ACK, Crc.RECORDED, payload)
     quality, note = Quality.GOOD, None
     try:
-        decode(command, payload, DIALECTS.get(dialect or "", DIALECTS["pi30"]).queries)
+        decode(command, payload, DIALECTS.get(dialect or "", UNKNOWN_FAMILY).queries)
     except UnknownLayout as error:
         note = f"unknown layout: {_said(error, command)}"
     except OtherProtocol as error:

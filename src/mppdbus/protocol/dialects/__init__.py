@@ -6,10 +6,12 @@ family is recognised and its setters, as one `FAMILY`. Its name is that of the d
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib import import_module
 from pkgutil import iter_modules
 
 from mppdbus.protocol.dialect import Dialect, Family, Model
+from mppdbus.protocol.queries import QUERIES, Queries
 
 FAMILIES: dict[str, Family] = {
     file.name: import_module(f"{__name__}.{file.name}").FAMILY
@@ -21,3 +23,22 @@ MODEL_NUMBERS: dict[str, Model] = {
     for each in FAMILIES.values()
     for number, model in each.numbers.items()
 }
+
+
+def _queries_of_all() -> Queries:
+    """Return the common layouts, and those of one family for other numbers of words."""
+    found = dict(QUERIES)
+    for dialect in DIALECTS.values():
+        for query, layouts in dialect.queries.items():
+            common = found.get(query, ())
+            known = {count for each in common for count in each.counts}
+            others = [each for each in layouts if not each.counts <= known]
+            found[query] = (
+                *common,
+                *(replace(each, counts=each.counts - known) for each in others),
+            )
+    return found
+
+
+# What an inverter is taken for until its family is known.
+UNKNOWN_FAMILY = replace(DIALECTS["pi30"], queries=_queries_of_all())

@@ -14,28 +14,28 @@ UNKNOWN_WORDS = frozenset(("-", "--", "---", "NOA"))  # "not available", seen in
 
 
 @dataclass(frozen=True, slots=True)
-class Unit:
+class UnitSymbol:
     """The unit of a field, as it is shown behind the number."""
 
     symbol: str
 
 
 # A field is None where the inverter does not say: a shorter layout, or a "-".
-Volts = Annotated[float | None, Unit("V")]
-Amps = Annotated[float | None, Unit("A")]
-WholeAmps = Annotated[int | None, Unit("A")]
-Watts = Annotated[int | None, Unit("W")]
-VoltAmps = Annotated[int | None, Unit("VA")]
-WattHours = Annotated[int | None, Unit("Wh")]
-Hertz = Annotated[float | None, Unit("Hz")]
-Percent = Annotated[int | None, Unit("%")]
-Celsius = Annotated[int | None, Unit("°C")]
-Minutes = Annotated[int | None, Unit("min")]
-Seconds = Annotated[int | None, Unit("s")]
-Days = Annotated[int | None, Unit("d")]
-Hours = Annotated[int | None, Unit("h")]
-TenMillivolts = Annotated[int | None, Unit("×10 mV")]
-TenthVolts = Annotated[int | None, Unit("×0.1 V")]
+Volts = Annotated[float | None, UnitSymbol("V")]
+Amps = Annotated[float | None, UnitSymbol("A")]
+WholeAmps = Annotated[int | None, UnitSymbol("A")]
+Watts = Annotated[int | None, UnitSymbol("W")]
+VoltAmps = Annotated[int | None, UnitSymbol("VA")]
+WattHours = Annotated[int | None, UnitSymbol("Wh")]
+Hertz = Annotated[float | None, UnitSymbol("Hz")]
+Percent = Annotated[int | None, UnitSymbol("%")]
+Celsius = Annotated[int | None, UnitSymbol("°C")]
+Minutes = Annotated[int | None, UnitSymbol("min")]
+Seconds = Annotated[int | None, UnitSymbol("s")]
+Days = Annotated[int | None, UnitSymbol("d")]
+Hours = Annotated[int | None, UnitSymbol("h")]
+TenMillivolts = Annotated[int | None, UnitSymbol("×10 mV")]
+TenthVolts = Annotated[int | None, UnitSymbol("×0.1 V")]
 Code = int | None  # a number whose meaning depends on the family
 Bool = bool | None
 Text = str | None
@@ -100,7 +100,7 @@ class Reading(BaseModel):
             name: unit.symbol
             for name, info in cls.model_fields.items()
             for unit in info.metadata
-            if isinstance(unit, Unit)
+            if isinstance(unit, UnitSymbol)
         }
 
     def derived(self) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from mppdbus.protocol.replies.fields import (
     Reading,
     TenthVolts,
     Text,
-    Unit,
+    UnitSymbol,
     Volts,
     WattHours,
     WholeAmps,
@@ -46,7 +46,7 @@ class LithiumBattery(Reading):
     battery_voltage: Volts = None
     battery_charging_current: Amps = None
     battery_discharge_current: Amps = None
-    temperature: Annotated[int | None, Unit("×0.1 °C")] = None
+    temperature: Annotated[int | None, UnitSymbol("×0.1 °C")] = None
     state_of_charge: Percent = None
     wear: Percent = None
     max_charging_current: Amps = None

@@ -23,7 +23,7 @@ from mppdbus.protocol.replies.fields import (
 from mppdbus.protocol.replies.status import Status8
 
 
-class _Unit(Reading):
+class _ParallelReply(Reading):
     """Exists, serial, mode letter; all the rest are numbers."""
 
     alphabet: ClassVar[bytes | None] = None
@@ -37,7 +37,7 @@ class _Unit(Reading):
         return super().from_words(words)
 
 
-class ParallelStatus(_Unit):
+class ParallelStatus(_ParallelReply):
     """QPGSn: one unit of a parallel set; 27 words, 29 on MAX and MAX II.
 
     An empty slot says so in `exists`, with mode P, but fills the totals (f0129).
@@ -74,7 +74,7 @@ class ParallelStatus(_Unit):
     pv2_current: Amps = None
 
 
-class SecondPhaseParallelStatus(_Unit):
+class SecondPhaseParallelStatus(_ParallelReply):
     """QP2GSn of PI41: the second phase of a unit, 17 words (f0252)."""
 
     exists: Code = None

@@ -18,7 +18,7 @@ from mppdbus.protocol.replies.fields import (
     Hours,
     Minutes,
     Reading,
-    Unit,
+    UnitSymbol,
     VoltAmps,
     Volts,
     Watts,
@@ -205,7 +205,7 @@ class FactoryDefaultsDuo(FactoryDefaults):
 class CurrentChoices(Reading):
     """QMCHGCR, QMUCHGCR, QMSCHGCR: the legal values of a charge current in A."""
 
-    amps: Annotated[tuple[int, ...], Unit("A")]
+    amps: Annotated[tuple[int, ...], UnitSymbol("A")]
 
     @classmethod
     def from_words(cls, words: list[str]) -> Self:
