@@ -49,22 +49,23 @@ class SetWatched:
         self.own: list[Snapshot] = []
         self.told: list[tuple[float, dict[str, Snapshot]]] = []
         self.complaints: list[MppdbusError] = []
-        self.poller = Poller(
-            self.inverter,
-            self.own.append,
-            self.clock,
-            interval=interval,
-            complain=self.complaints.append,
-            publish_others=lambda others: self.told.append((self.clock(), others)),
-        )
+        self._interval = interval
         self.task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         await self.inverter.introduce()
         if self._known is not None:
-            self.inverter.remember(self._known)
-        self.own.append(await self.poller.first())
-        self.task = asyncio.create_task(self.poller.run())
+            self.inverter = self._known.resume(self.inverter)
+        poller = Poller(
+            self.inverter,
+            self.own.append,
+            self.clock,
+            interval=self._interval,
+            complain=self.complaints.append,
+            publish_others=lambda others: self.told.append((self.clock(), others)),
+        )
+        self.own.append(await poller.first())
+        self.task = asyncio.create_task(poller.run())
 
     async def stop(self) -> None:
         if self.task is not None:

@@ -131,12 +131,13 @@ def test_who_it_is_outlives_a_connection() -> None:
         assert (before.dialect.name, before.trackers) == ("pi30vm3", 1)
         after = await learn(device(PLAIN))
         assert after.identity.dialect == "pi30"
-        after.remember(before)
+        identity = before.identity
+        after = before.resume(after)
         after.refine()
-        assert after.identity == before.identity
+        assert after.identity == identity
         assert (after.dialect.name, after.trackers) == ("pi30vm3", 1)
         other = await learn(device(PLAIN | {"QID": "96332105100999"}))
-        other.remember(before)
+        other = before.resume(other)
         assert (other.identity.model, other.trackers) == (None, None)
 
     warped(main)
@@ -151,7 +152,7 @@ def test_a_unit_without_a_number_may_be_another_one(number: str) -> None:
         await before.read_optional("QPIGS2")
         assert before.identity.model == "VMIII-5000"
         after = await learn(device(plain))
-        after.remember(before)
+        after = before.resume(after)
         after.refine()
         assert (after.identity.model, after.identity.serial) == (None, None)
         assert (after.dialect.name, after.trackers) == ("pi30", None)

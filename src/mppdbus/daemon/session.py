@@ -108,6 +108,9 @@ class Session:
         inverter = Inverter(config.name, link, clock, dialect=config.dialect)
         try:
             link.attach(await open_transport(config.port, link, baud=config.baud))
+            await self._modbus_probe.introduce(inverter)
+            self._check_serial(inverter)
+            inverter = await self._recognise(inverter)
             interval = None if config.poll == "fast" else config.poll
             poller = Poller(
                 inverter,
@@ -118,9 +121,6 @@ class Session:
                 publish_others=self._others.show if self._with_others else None,
                 meters=EnergyMeters(inverter, self._meter, local_now),
             )
-            await self._modbus_probe.introduce(inverter)
-            self._check_serial(inverter)
-            await self._recognise(inverter)
             first = await poller.first()
             self._known = inverter
             await self._introduce(first, interval or FASTEST)
@@ -132,13 +132,13 @@ class Session:
             finally:
                 await link.close()
 
-    async def _recognise(self, inverter: Inverter) -> None:
+    async def _recognise(self, inverter: Inverter) -> Inverter:
         """Go on with what is known of this unit; another one reports other units."""
         if (before := self._known) is None:
-            return
+            return inverter
         if before.identity.serial != inverter.identity.serial:
             await self._others.forget()
-        inverter.remember(before)
+        return before.resume(inverter)
 
     async def _end_session(self) -> None:
         """Show that nothing is known any more, of this unit and those it reports."""

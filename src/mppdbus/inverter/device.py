@@ -153,19 +153,17 @@ class Inverter:
         readings.read_anew(before, who.dialect.queries, self._decoder)
         who.weighed = set(readings.latest())
 
-    def remember(self, before: Inverter) -> None:
-        """Take over what does not change from the last connection to the same unit.
+    def resume(self, fresh: Inverter) -> Inverter:
+        """Go on at the link of `fresh` if that is the same unit; return who goes on.
 
-        Only its number shows that it is the same; without one all is asked anew.
+        Only the serial number shows that it is the same. Where there is none, all is
+        asked anew, and `fresh` goes on, which has just been introduced.
         """
         serial = self.identity.serial
-        if serial is None or serial != before.identity.serial:
-            return
-        self._who.take_over(before._who)
-        self.readings.take_over(before.readings)
-        self._oddities.take_over(before._oddities)
-        self.trackers, self.parallel_set = before.trackers, before.parallel_set
-        self.answered |= before.answered
+        if serial is None or serial != fresh.identity.serial:
+            return fresh
+        self.link, self.unsupported = fresh.link, fresh.unsupported
+        return self
 
     # -- what is known now -----------------------------------------------------------
 

@@ -56,9 +56,3 @@ class DeviceIdentity:
             dialect=self.dialect.name,
         )
         return replace(found, dialect=self.fixed or found.dialect)
-
-    def take_over(self, before: DeviceIdentity) -> None:
-        """Go on with what an earlier connection to the same unit found out."""
-        self.known = replace(before.known, protocol=self.known.protocol)
-        self.dialect, self._confidence = before.dialect, before._confidence
-        self.weighed = set(before.weighed)

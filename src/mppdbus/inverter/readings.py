@@ -49,10 +49,6 @@ class OddityLog:
             self._said.add(key)
             self._log.log(level, "%s", text)
 
-    def take_over(self, before: OddityLog) -> None:
-        """Log nothing again that was logged in an earlier connection."""
-        self._said |= before._said
-
 
 class ReplyDecoder:
     """Decodes the replies of one unit, also those that fit no known layout.
@@ -188,7 +184,3 @@ class Readings:
                     payload = decoder.payloads[query]
                     self.keep(query, decoder.decode(after, query, payload))
                     self._kept[query] = replace(self._kept[query], time=kept.time)
-
-    def take_over(self, before: Readings) -> None:
-        """Keep the readings of an earlier connection where there are no newer ones."""
-        self._kept = before._kept | self._kept

@@ -75,6 +75,10 @@ class LineSource:
 
     async def _session(self) -> None:
         async with self._target.connected() as inverter:
+            await inverter.introduce()
+            if self._known is not None:
+                inverter = self._known.resume(inverter)  # noqa: PLW2901
+            self._known = inverter
             poller = Poller(
                 inverter,
                 self._take,
@@ -83,10 +87,6 @@ class LineSource:
                 complain=self._complain,
             )
             self._keep = poller.keep["QPIGS"]
-            await inverter.introduce()
-            if self._known is not None:
-                inverter.remember(self._known)
-            self._known = inverter
             self._take(await poller.first())
             await poller.run()
 
