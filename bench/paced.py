@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TextIO
 
-from mppdbus.commands.demo import BEGIN, DAY, DAY_LENGTH, PLANT_SPEED, PROFILE
+from mppdbus.commands.demo_day import BEGIN, DAY, DAY_LENGTH, PLANT_SPEED, PROFILE
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.line.line import Line
 from mppdbus.simulator.line.simulator import Responder, simulate

@@ -18,7 +18,7 @@ from pathlib import Path
 from mppdbus.commands.demo import BUS
 
 HERE = Path(__file__).parent
-PATIENCE = 5.0  # s
+PATIENCE = 20.0  # s; the machine may be busy
 
 _CONFIG = """\
 [dbus]

@@ -27,7 +27,7 @@ import results
 import rig
 import traffic
 from measure import Life, Task, live_through
-from mppdbus.commands.demo import DAY_LENGTH
+from mppdbus.commands.demo_day import DAY_LENGTH
 from results import SCENES, Scene
 
 KINDS = ("proto", "mppdbus")
