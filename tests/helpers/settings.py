@@ -45,7 +45,7 @@ UID = "mppdbus_96332309100452"
 OTHER = "mppdbus_96332309100453"
 CAPACITY = Setting("/Settings/Mppdbus/BatteryCapacity", 200.0, 0.0, 5000.0)
 TYPE = Setting(f"/Settings/Devices/{UID}/AcInputType", 1, 0, 3)
-LABEL = Setting("/Settings/Mppdbus/Label", "house", silent=True)
+LABEL = Setting("/Settings/Mppdbus/Label", "house")
 
 
 class Service(Protocol):

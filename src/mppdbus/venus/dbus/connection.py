@@ -132,9 +132,9 @@ class _Bus(MessageBus):
 class Connection:
     """A connection that stays up when the bus reads slowly.
 
-    dbus-fast gives a connection up when the socket is full. So whatever goes out passes
-    here: a message is handed to dbus-fast only while the socket takes it whole, and
-    waits in a bounded backlog else.
+    dbus-fast gives a connection up when the socket is full. So all messages go out
+    here: dbus-fast gets one only while the socket takes it whole; until then it waits
+    in a bounded backlog.
     """
 
     def __init__(
@@ -156,10 +156,9 @@ class Connection:
         self._sending: asyncio.Future[None] = self._loop.create_future()
         self._sending.set_result(None)
         self._expected: dict[int, Callable[[Message | None], None]] = {}
-        self.gone = asyncio.Event()
         self.reason = "closed"
         bus.add_message_handler(self._receive)
-        self._watcher = asyncio.create_task(self._watch())
+        self._ending = asyncio.create_task(self._await_end())
 
     @classmethod
     async def open(
@@ -217,9 +216,7 @@ class Connection:
     async def close(self) -> None:
         """Hang up and wait until it is done."""
         self.abort()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_TIMEOUT):
-                await self.gone.wait()
+        await asyncio.wait({self._ending}, timeout=CLOSE_TIMEOUT)
 
     def abort(self) -> None:
         """Hang up."""
@@ -251,7 +248,7 @@ class Connection:
                 return
             try:
                 self._sending = self._bus.send(self._backlog.popleft())
-            except OSError:  # broken just now; the watcher finds out
+            except OSError:  # broken just now, as we shall be told
                 return
             if self._sending.done():
                 self._sending.exception()  # seen, for the same reason
@@ -327,7 +324,7 @@ class Connection:
             self.fail(message, FAILED, "internal error, see the log of mppdbus")
             return True
 
-    async def _watch(self) -> None:
+    async def _await_end(self) -> None:
         try:
             await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
         except (OSError, EOFError, ValueError, TypeError) as error:
@@ -335,7 +332,6 @@ class Connection:
         finally:
             self._backlog.clear()
             _dispose(self._bus)
-            self.gone.set()
             expected, self._expected = self._expected, {}
             for then in expected.values():
                 then(None)

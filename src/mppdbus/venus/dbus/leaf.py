@@ -14,8 +14,6 @@ INVALID = Variant("ai", [])  # any empty array is read as invalid; this is velib
 _TEXT = get_signature_tree("s")
 _UNSEEN = object()
 
-Row = dict[str, Variant]
-
 
 class PendingWrite:
     """A value that a client has written and that has no verdict yet.
@@ -86,7 +84,7 @@ class Leaf:
             if bound is not None
         }
 
-    def row(self) -> Row:
+    def row(self) -> dict[str, Variant]:
         """Return the row of this item in GetItems and ItemsChanged.
 
         A text function that does not know the value must not take it off the bus.

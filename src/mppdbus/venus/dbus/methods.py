@@ -33,7 +33,7 @@ class Methods:
         self._signals = signals
         self._writes = writes
 
-    def __call__(self, connection: Connection, message: Message) -> bool:
+    def answer(self, connection: Connection, message: Message) -> bool:
         """Answer a method call; return False to leave it to dbus-fast."""
         if message.interface == PEER and message.member == "GetMachineId":
             return False

@@ -46,8 +46,8 @@ class Service:
     clients write; without one every fitting value is taken. Values can be updated at
     any time; clients see them while the service is on the bus.
 
-    One task does what is wanted of the bus: it connects, claims the name, gives it back
-    and takes it again. It tries until that is done, also when the bus was lost.
+    One task does all that takes time: it connects, claims the name, gives it back and
+    takes it again. It tries until the bus is as wanted, also after a lost connection.
     """
 
     def __init__(
@@ -227,12 +227,12 @@ class Service:
                 outcome.set_result(error)
 
     async def _run(self) -> None:
-        """Do what is wanted of the bus, until cancelled; log each trouble once."""
+        """Act whenever something is wanted, until cancelled; log each trouble once."""
         delay, trouble = self._first_delay, ""
         while True:
             self._wake.clear()
             try:
-                await self._do_what_is_wanted()
+                await self._act()
             except BusError as error:
                 self._started(error)
                 if self._wanted and trouble != str(error):
@@ -250,8 +250,8 @@ class Service:
             delay, trouble = self._first_delay, ""
             await self._wake.wait()
 
-    async def _do_what_is_wanted(self) -> None:
-        """Take one attempt; raises BusError."""
+    async def _act(self) -> None:
+        """Bring the bus to what is wanted, in one attempt; raises BusError."""
         connection = self._connection
         if connection is not None and not connection.alive:
             self._connection, self._claimed = None, False
@@ -278,7 +278,7 @@ class Service:
         if connection is None:
             try:
                 connection = await Connection.open(
-                    self._address, self._methods, on_lost=self._lost
+                    self._address, self._methods.answer, on_lost=self._lost
                 )
             except BusError as error:
                 raise BusAway(str(error)) from error

@@ -131,7 +131,6 @@ def _definition(setting: Setting) -> dict[str, Any]:
     row = {
         "path": variant(setting.path),
         "default": _variant(setting, setting.default),
-        "silent": variant(int(setting.silent)),
     }
     for name, bound in (("min", setting.minimum), ("max", setting.maximum)):
         if bound is not None:

@@ -30,15 +30,13 @@ SettingValue = int | float | str
 class Setting:
     """A setting below /Settings; the type of `default` is its type for life.
 
-    A bound that is None is none. `silent` keeps its changes out of the log of
-    localsettings. Raises ValueError for what localsettings would refuse.
+    A bound that is None is none. Raises ValueError for what localsettings would refuse.
     """
 
     path: str
     default: SettingValue
     minimum: float | None = None
     maximum: float | None = None
-    silent: bool = False
 
     def __post_init__(self) -> None:
         if not _PATH.fullmatch(self.path):
