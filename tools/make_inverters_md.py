@@ -13,7 +13,7 @@ from mppdbus.protocol.dialect import Dialect
 from mppdbus.protocol.dialects import DIALECTS, FAMILIES
 from mppdbus.protocol.evidence import Evidence
 from mppdbus.protocol.identification import identify
-from mppdbus.protocol.optional_queries import CAPABILITIES, Capability
+from mppdbus.protocol.optional_queries import CAPABILITIES
 from mppdbus.protocol.queries import QUERIES, base_command
 from mppdbus.protocol.replies import parallel as p
 from mppdbus.protocol.replies import settings as s
@@ -119,18 +119,16 @@ def _mark(dialect: Dialect, own: list[Unit], query: str) -> str:
     """Say whether a family has a query."""
     replies = [r for r in _replies(own) if base_command(r.command) == query]
     row = CAPABILITIES.get(query)
-    seen = any(r.reading(dialect.name) for r in replies) or _in(row, "seen", dialect)
-    refused = any(r.refused for r in replies) or _in(row, "refused", dialect)
+    family = FAMILIES[dialect.name]
+    seen = any(r.reading(dialect.name) for r in replies)
+    seen = seen or query in family.answers.split()
+    refused = any(r.refused for r in replies) or query in family.refuses.split()
     if seen or refused:
         return YES * seen + NO * refused
     on_paper = query in COMMON
     if row:
         on_paper = bool({*row.documents.split()} & {*dialect.documents.split()})
     return PAPER if on_paper and dialect.documents else UNKNOWN
-
-
-def _in(row: Capability | None, column: str, dialect: Dialect) -> bool:
-    return row is not None and dialect.name in getattr(row, column)
 
 
 # -- one family --------------------------------------------------------------------
@@ -325,8 +323,8 @@ def _queries() -> str:
             f"{row.query}{'…' * bool(row.date)}",
             row.answers,
             row.documents or NO,
-            ", ".join(row.seen) or NO,
-            ", ".join(row.refused) or NO,
+            _names(n for n, f in FAMILIES.items() if row.query in f.answers.split()),
+            _names(n for n, f in FAMILIES.items() if row.query in f.refuses.split()),
         )
         for row in CAPABILITIES.values()
     )
@@ -337,6 +335,10 @@ def _queries() -> str:
         "QPIWS. The others are asked once; NAK and silence mean the same.\n\n"
     )
     return text + table(head, rows)
+
+
+def _names(families: Iterable[str]) -> str:
+    return ", ".join(families) or NO
 
 
 # -- text --------------------------------------------------------------------------

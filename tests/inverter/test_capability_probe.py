@@ -18,7 +18,8 @@ from mppdbus.errors import (
     Refused,
 )
 from mppdbus.inverter.capability_probe import probe_capabilities
-from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.dialect import Family
+from mppdbus.protocol.dialects import FAMILIES
 from mppdbus.protocol.identification import identify
 from mppdbus.protocol.optional_queries import CAPABILITIES, Capability, Outcome
 from mppdbus.protocol.queries import QUERIES, base_command, decode
@@ -63,7 +64,6 @@ def test_every_row_is_a_query_with_a_name() -> None:
             "QALL",
         )
         assert set(row.documents.split()) <= set("ABCDEFGHI")
-        assert {*row.seen, *row.refused} <= set(DIALECTS)
 
 
 def test_every_query_that_can_be_absent_has_a_row() -> None:
@@ -77,8 +77,14 @@ def test_families_that_were_recorded_are_in_the_table(model: str) -> None:
     found = identify(evidence(frames))
     for row, frame in rows_of(frames):
         if found.confidence >= CERTAIN:
-            named = row.refused if frame.is_nak else row.seen
-            assert found.dialect.name in named, f"{row.query} {frame.id}"
+            family = FAMILIES[found.dialect.name]
+            named = family.refuses if frame.is_nak else family.answers
+            assert row.query in named.split(), f"{row.query} {frame.id}"
+
+
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=FAMILIES)
+def test_what_a_family_answers_or_refuses_has_a_row(family: Family) -> None:
+    assert {*family.answers.split(), *family.refuses.split()} <= set(CAPABILITIES)
 
 
 def test_no_recorded_reply_is_longer_than_the_table_says() -> None:

@@ -77,14 +77,18 @@ class Family:
 
     `names` are patterns that QMN begins with, each with its weight alone (0 to 1): from
     `DECISIVE` on it is a name that nobody else uses. `numbers` are those of QGMN.
-    `clues` yields what else speaks for the family. `variant` returns the name of a
-    sibling with the same layouts, and how it is told. Without `setters` none is
-    offered; `voltage_ranges` are what the documents allow, by setter.
+    `answers` and `refuses` are queries that need not exist: units were watched
+    answering them, or refusing them with NAK or silence. `clues` yields what else
+    speaks for the family. `variant` returns the name of a sibling with the same
+    layouts, and how it is told. Without `setters` none is offered; `voltage_ranges`
+    are what the documents allow, by setter.
     """
 
     dialect: Dialect
     names: Mapping[str, float] = field(default_factory=dict)
     numbers: Mapping[str, Model] = field(default_factory=dict)
+    answers: str = ""
+    refuses: str = ""
     clues: Callable[[Evidence], Iterable[Clue]] = _no_clues
     variant: Callable[[Evidence], tuple[str, str] | None] = _no_variant
     setters: tuple[Setter, ...] = ()

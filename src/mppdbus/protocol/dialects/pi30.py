@@ -101,6 +101,8 @@ FAMILY = Family(
         "040": Model("SE 3.5K"),
         "041": Model("SE 5.5K"),
     },
+    answers="QDI QMCHGCR QMUCHGCR Q1 QOPM QBOOT QPGS0",
+    refuses="QPIGS2",
     clues=clues,
     setters=(
         *FIRST_SETTERS,

@@ -44,6 +44,8 @@ FAMILY = Family(
         status_b7=RESERVED_BIT,
     ),
     names={r"VMII-NXPW": 0.97},  # the size in it is wrong: those of 10 kW say 5KW
+    answers="QMN QMCHGCR QMUCHGCR QBEQI Q1",
+    refuses="QVFW3 QPIGS2 QT QET QEY QEM QED QLT QLY QLM QLD QBATCD",
     clues=clues,
     setters=(*CLONE_SETTERS, put.CHARGER_SOURCE_PRIORITY.of(0, 1, 2, 3)),
 )

@@ -44,6 +44,7 @@ FAMILY = Family(
         warnings=WARNINGS,
     ),
     numbers={"018": Model("Plus Duo or Tri 5K")},
+    answers="QDI QPIGS2 QP2GS0",
     clues=clues,
     setters=(
         *FIRST_SETTERS,

@@ -105,6 +105,7 @@ FAMILY = Family(
         "035": Model("KING-5000 with energy counters", 48),
         "036": Model("KING-3000 with energy counters", 24),
     },
+    answers="QMN QGMN QVFW2 QDI QBEQI Q1 QOPM QT QET QEY QEM QED QBMS",
     clues=clues,
     setters=(
         *KING_SETTERS,

@@ -19,6 +19,7 @@ FAMILY = Family(
     ),
     names={r"MKS2-(6500)": 0.85, r"MAX.*LV|LV\d{4}": 0.9},
     numbers={"045": Model("MAX 5K LV")},
+    answers="QMN QGMN Q1 QPGS0",
     setters=(
         *MAX_SETTERS,
         put.OUTPUT_MODE.of(*range(8)),

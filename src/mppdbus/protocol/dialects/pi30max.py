@@ -145,6 +145,11 @@ FAMILY = Family(
         "043": Model("MAX 3.6K"),
         "044": Model("MAX 7.2K", 48),
     },
+    answers=(
+        "QMN QGMN QSID QVFW3 VERFW: QDI QMCHGCR QMUCHGCR QPIGS2 QBEQI Q1 QT QET QEY "
+        "QEM QED QLT QLY QLM QLD QPGS0 QDOP QOPPT QCHPT QLED QWFS"
+    ),
+    refuses="QPIGS2 QBATCD",
     clues=clues,
     variant=variant,
     setters=(*MAX_SETTERS, put.OUTPUT_MODE, put.OUTPUT_VOLTAGE),

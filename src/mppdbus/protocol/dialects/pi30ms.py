@@ -32,6 +32,7 @@ FAMILY = Family(
         documents="A",
         raw_temperature=True,
     ),
+    answers="QVFW2 QDI Q1 QPGS0",
     clues=clues,
     setters=(
         *FIRST_SETTERS,

@@ -96,6 +96,8 @@ FAMILY = Family(
         "037": Model("VM III with energy counters"),
         "055": Model("VM III-4000 Twin"),
     },
+    answers="QMN QGMN QSID QVFW3 QDI QMCHGCR QMUCHGCR QBEQI Q1 QT QET QEY QEM QED QDOP",
+    refuses="QVFW2 QVFW4 QPIGS2 QLT",
     clues=clues,
     setters=(
         *GK_SETTERS,

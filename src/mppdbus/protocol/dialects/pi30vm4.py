@@ -45,6 +45,7 @@ FAMILY = Family(
         warnings=WARNINGS,
     ),
     names={r"VMIV\b": 0.95},
+    answers="QBEQI",
     clues=clues,
     setters=GK_SETTERS,
 )

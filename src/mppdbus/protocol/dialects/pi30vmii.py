@@ -43,6 +43,11 @@ FAMILY = Family(
         status_b7=RESERVED_BIT,
     ),
     names={r"VMII-\d": 0.9},
+    answers=(
+        "QMN QSID QVFW2 QDI QMCHGCR QMUCHGCR QBEQI Q1 QOPM QBOOT QMD QBV QWS QBT QGR "
+        "QFS"
+    ),
+    refuses="QGMN QT QET QEY QEM QED QLT QLY QLM QLD QPICF QPIHF",
     clues=clues,
     setters=(
         *CLONE_SETTERS,

@@ -62,6 +62,8 @@ FAMILY = Family(
         warnings=WARNINGS,
         phases=2,
     ),
+    answers="QPIGS2 QPGS0 QP2GS0",
+    refuses="QPGS0",
     clues=clues,
     setters=(
         *FIRST_SETTERS,

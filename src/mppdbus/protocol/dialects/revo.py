@@ -30,5 +30,6 @@ FAMILY = Family(
         documents="I",
         queries=with_own(QPIGS=(layout(GeneralStatusRevo, 17, 21, 24, 25),)),
     ),
+    answers="QLITH0 QALL",
     clues=clues,
 )
