@@ -139,7 +139,7 @@ async def test_noise_is_no_answer() -> None:
 async def test_dates_are_the_inverters_own() -> None:
     unit = Unit(QT="20240229235959", QED20240229="00001234")
     found = await probe_capabilities(
-        unit.ask, ["QED", "QEY", "QT"], now=datetime.now(UTC)
+        unit.ask, ["QT", "QED", "QEY"], now=datetime.now(UTC)
     )
     assert unit.commands == ["QT", "QED20240229", "QEY2024"]
     assert found.has("QED") is True

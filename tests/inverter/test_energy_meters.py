@@ -39,7 +39,7 @@ async def rounds(
             )
             assert not meters.there
             for query in ("QET", "QT"):
-                await inverter.read_optional(query)
+                await inverter.try_read(query)
             for _ in range(count):
                 while await meters.ask():
                     pass

@@ -9,7 +9,6 @@ from mppdbus.errors import CorruptReply, EchoedRequest, NoReply, Refused, Unknow
 from mppdbus.protocol.optional_queries import (
     CAPABILITIES,
     Capabilities,
-    Capability,
     Outcome,
 )
 from mppdbus.protocol.replies.fields import Reading
@@ -30,12 +29,13 @@ async def probe_capabilities(
 
     Asked again are only a damaged reply, and the first query of all when it is not
     answered: some units lose the first request after a pause. Dated queries go by the
-    inverter's own clock, else by `now`, and are left out without either. Raises what
-    `ask` raises for a lost port or another protocol.
+    inverter's clock, which comes before them in `queries`, else by `now`, and are left
+    out without either. Raises what `ask` raises for a lost port or another protocol.
     """
     outcomes: dict[str, Outcome] = {}
     readings: dict[str, Reading] = {}
-    for capability in _clock_first(CAPABILITIES[query] for query in queries):
+    for query in queries:
+        capability = CAPABILITIES[query]
         clock = readings.get(CLOCK)
         command = capability.command(clock.time if isinstance(clock, Clock) else now)
         if command is None:
@@ -44,15 +44,10 @@ async def probe_capabilities(
         outcome, reading = await _once(ask, command)
         if outcome in again:
             outcome, reading = await _once(ask, command)
-        outcomes[capability.query] = outcome
+        outcomes[query] = outcome
         if reading is not None:
-            readings[capability.query] = reading
+            readings[query] = reading
     return Capabilities(outcomes, readings)
-
-
-def _clock_first(capabilities: Iterable[Capability]) -> list[Capability]:
-    """Put the clock before the queries that need it, if it is asked at all."""
-    return sorted(capabilities, key=lambda one: bool(one.date))
 
 
 async def _once(ask: Ask, command: str) -> tuple[Outcome, Reading | None]:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from mppdbus.errors import (
@@ -19,6 +20,8 @@ from mppdbus.errors import (
     OtherProtocol,
     PortLost,
     ProtocolError,
+    Refused,
+    UnknownLayout,
 )
 from mppdbus.inverter import timing
 from mppdbus.inverter.device import Inverter
@@ -252,9 +255,8 @@ class Poller:
             attempts, patience = 1, inverter.link.brief
         try:
             if query in ESSENTIAL or query not in inverter.unsupported:
-                await inverter.read_optional(
-                    query, attempts=attempts, patience=patience
-                )
+                with suppress(Refused, UnknownLayout):
+                    await inverter.read(query, attempts=attempts, patience=patience)
         except PortLost:
             raise
         except (LinkError, OtherProtocol) as error:

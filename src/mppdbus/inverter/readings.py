@@ -76,20 +76,16 @@ class ReplyDecoder:
             return self._repeated(query, error)
 
     def accept(self, query: str, error: UnknownLayout) -> Reading:
-        """Return what can be read of an unknown layout; from now on it counts.
+        """Return what can be read of an unknown layout, which counts from now on.
 
-        Raises `error` if nothing can be read.
+        Logs it, once, with the words of the reply; raises `error` if none can be read.
         """
+        words = self.payloads[query].decode("ascii", "backslashreplace")
+        self._oddities.log(logging.WARNING, query, f"{error}: {words}")
         if error.partial is None:
             raise error
         self._accepted.add(query)
-        self.complain(query, error)
         return cast("Reading", error.partial)
-
-    def complain(self, query: str, error: UnknownLayout) -> None:
-        """Log an unknown layout, once, with the words of the reply."""
-        words = self.payloads[query].decode("ascii", "backslashreplace")
-        self._oddities.log(logging.WARNING, query, f"{error}: {words}")
 
     def _repeated(self, query: str, error: CorruptReply) -> Reading:
         """Return the rest of a reply whose same words never fit; else raise `error`."""
