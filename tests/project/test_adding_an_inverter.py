@@ -209,7 +209,9 @@ def test_the_guide_adds_an_inverter_that_ends_otherwise(project: Path) -> None:
 def test_the_guide_adds_an_inverter_without_a_name(project: Path) -> None:
     path = project / "tests/frames/invented-sun.jsonl"
     record(path, "pi30invented", "scene mains+pv", QMN="NAK")
-    text = appended_only().replace('    names={"INVENTED-": 0.97},', "    clues=clues,")
+    text = appended_only().replace(
+        '    names={"INVENTED-": 0.97},', "    clues=_clues,"
+    )
     imports = "from mppdbus.protocol.evidence import Clue, Evidence\n"
     for place, more in (
         ("FAMILY = Family(", f"{CLUES}\n\n"),

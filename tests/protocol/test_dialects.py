@@ -101,8 +101,10 @@ def test_a_name_that_one_family_alone_has_decides() -> None:
     assert named.dialect is DIALECTS["pi30clone"]
     assert named.reasons[0] == "QMN VMII-NXPW5KW"
     assert named.confidence >= DECISIVE  # for nobody else, so nobody makes it doubtful
-    tail = replace(OLD_FAMILY, model_name="VMII-NXPW5KW", warning_bits=31)
-    assert DECISIVE <= identify(replace(tail, warnings=None)).confidence < 1
+    tail = replace(
+        OLD_FAMILY, model_name="VMII-NXPW5KW", warnings=Warnings(bits=31 * "0")
+    )
+    assert DECISIVE <= identify(tail).confidence < 1
     assert identify(OLD_FAMILY).confidence < DECISIVE
 
 
@@ -148,10 +150,10 @@ def test_a_king_says_why_and_what_it_is() -> None:
         (Evidence(model_number="018"), "pi30duo"),
         (Evidence(model_number="055"), "pi30vm3"),
         (Evidence(model_number="999"), "pi30"),
-        (Evidence(warning_bits=38), "pi30duo"),
-        (Evidence(warning_bits=31), "pi30clone"),
-        (Evidence(warning_bits=32), "pi30"),
-        (Evidence(status_words=25), "pi30vm4"),
+        (Evidence(warnings=Warnings(bits=38 * "0")), "pi30duo"),
+        (Evidence(warnings=Warnings(bits=31 * "0")), "pi30clone"),
+        (Evidence(warnings=Warnings(bits=32 * "0")), "pi30"),
+        (Evidence(status=GeneralStatus(grid_input_current=0)), "pi30vm4"),
     ],
 )
 def test_a_single_clue(given: Evidence, wanted: str) -> None:

@@ -31,12 +31,10 @@ class Evidence:
     protocol: str | None = None
     ratings: Reading | None = None
     status: Reading | None = None
-    status_words: int | None = None
     status_payload: bytes | None = None
     model_name: str | None = None
     model_number: str | None = None
     firmware: str | None = None
-    warning_bits: int | None = None
     warnings: Warnings | None = None
     flags: Flags | None = None
     second_tracker: Reading | None = None
@@ -80,14 +78,12 @@ class Evidence:
     @property
     def status_count(self) -> int:
         """How many words QPIGS has; 0 without it."""
-        if self.status_words is None and isinstance(self.status, GeneralStatus):
-            return words_of(self.status)
-        return self.status_words or 0
+        return words_of(self.status) if isinstance(self.status, GeneralStatus) else 0
 
     @property
     def warning_count(self) -> int:
         """How many characters QPIWS has; 0 without it."""
-        return len(self.warnings.bits) if self.warnings else self.warning_bits or 0
+        return len(self.warnings.bits) if self.warnings else 0
 
     @property
     def decimal_pv_current(self) -> bool:

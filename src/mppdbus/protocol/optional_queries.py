@@ -20,13 +20,11 @@ from mppdbus.protocol.replies.fields import Reading
 class Capability:
     """A query that may be absent: what it answers, and who has it.
 
-    `longest` is the longest reply on record or on paper in bytes, with checksum and
-    end. A query with `date`, a format of strftime, takes a date as its argument.
+    A query with `date`, a format of strftime, takes a date as its argument.
     """
 
     query: str
     answers: str
-    longest: int
     documents: str = ""
     date: str = ""
 
@@ -38,57 +36,57 @@ class Capability:
 
 
 _ROWS = (
-    Capability("QMN", "model name", 30, "C D E F G"),
-    Capability("QGMN", "model number", 7, "C D E F G H"),
-    Capability("QSID", "serial number of more than 14 characters", 26, "C D E F G H"),
-    Capability("QVFW2", "firmware of the solar charger", 20, "A B C D E H"),
-    Capability("QVFW3", "firmware of the remote panel", 20, "B C D E F G"),
-    Capability("QVFW4", "firmware of a third solar charger", 20, "B"),
-    Capability("VERFW:", "firmware of the Bluetooth module", 20, "C D E F G"),
-    Capability("QDI", "factory defaults", 100, "A B C D E F G H"),
-    Capability("QMCHGCR", "legal values of the charge current", 68, "A B C D E F G H"),
+    Capability("QMN", "model name", "C D E F G"),
+    Capability("QGMN", "model number", "C D E F G H"),
+    Capability("QSID", "serial number of more than 14 characters", "C D E F G H"),
+    Capability("QVFW2", "firmware of the solar charger", "A B C D E H"),
+    Capability("QVFW3", "firmware of the remote panel", "B C D E F G"),
+    Capability("QVFW4", "firmware of a third solar charger", "B"),
+    Capability("VERFW:", "firmware of the Bluetooth module", "C D E F G"),
+    Capability("QDI", "factory defaults", "A B C D E F G H"),
+    Capability("QMCHGCR", "legal values of the charge current", "A B C D E F G H"),
     Capability(
-        "QMUCHGCR", "legal values of the utility charge current", 68, "A B C D E F G H"
+        "QMUCHGCR", "legal values of the utility charge current", "A B C D E F G H"
     ),
-    Capability("QMSCHGCR", "legal values of the solar charge current", 68, "B"),
-    Capability("QPIGS2", "second tracker, or second phase", 113, "B F G H"),
-    Capability("QBEQI", "battery equalization", 50, "C D E F G H"),
-    Capability("Q1", "charge stage and temperatures, undocumented", 120),
-    Capability("QOPM", "output mode", 6, "A B H"),
-    Capability("QBOOT", "a bootloader is present", 5, "A B"),
-    Capability("QT", "the inverter's clock", 18, "C D E F G"),
-    Capability("QET", "PV energy ever", 12, "D E F G"),
-    Capability("QEY", "PV energy of a year", 12, "D E F G", date="%Y"),
-    Capability("QEM", "PV energy of a month", 12, "D E F G", date="%Y%m"),
-    Capability("QED", "PV energy of a day", 12, "D E F G", date="%Y%m%d"),
-    Capability("QLT", "load energy ever", 12, "D E F G"),
-    Capability("QLY", "load energy of a year", 12, "D E F G", date="%Y"),
-    Capability("QLM", "load energy of a month", 12, "D E F G", date="%Y%m"),
-    Capability("QLD", "load energy of a day", 12, "D E F G", date="%Y%m%d"),
-    Capability("QPGS0", "this unit in its parallel set", 150, "A B D E F G H"),
-    Capability("QP2GS0", "its trackers 2 and 3, or its second phase", 100, "B H"),
-    Capability("Q2PGS0", "its feed-in", 24, "E"),
-    Capability("QBMS", "what the BMS says", 43, "D E F G"),
-    Capability("QDOP", "the second output", 60, "D"),
-    Capability("QOPPT", "output priority by the hour", 68, "C D E F G"),
-    Capability("QCHPT", "charger priority by the hour", 68, "C D E F G"),
-    Capability("QOPCHT", "both priorities by the hour", 113, "E"),
-    Capability("QBATCD", "how the battery may be used", 7, "E"),
-    Capability("QLED", "the LED strip", 100, "E F G"),
-    Capability("QWFS", "Wi-Fi works", 5, "D G"),
-    Capability("QCST", "charging stages", 6, "B"),
-    Capability("QCVT", "time at constant voltage", 7, "B"),
-    Capability("QCHGS", "charge current and limits, of a UPS", 27),
-    Capability("QMD", "model and ratings, of a UPS", 60),
-    Capability("QBV", "battery voltage and percent, of a UPS", 16),
-    Capability("QWS", "warnings, of a UPS", 100),
-    Capability("QBT", "unknown, of a UPS", 60),
-    Capability("QGR", "unknown, of a UPS", 60),
-    Capability("QFS", "fault values, of a UPS", 120),
-    Capability("QPICF", "unknown", 60),
-    Capability("QPIHF", "unknown", 60),
-    Capability("QLITH0", "what the BMS of a REVO says", 100, "I"),
-    Capability("QALL", "all values of a REVO, with a sum for checksum", 120, "I"),
+    Capability("QMSCHGCR", "legal values of the solar charge current", "B"),
+    Capability("QPIGS2", "second tracker, or second phase", "B F G H"),
+    Capability("QBEQI", "battery equalization", "C D E F G H"),
+    Capability("Q1", "charge stage and temperatures, undocumented"),
+    Capability("QOPM", "output mode", "A B H"),
+    Capability("QBOOT", "a bootloader is present", "A B"),
+    Capability("QT", "the inverter's clock", "C D E F G"),
+    Capability("QET", "PV energy ever", "D E F G"),
+    Capability("QEY", "PV energy of a year", "D E F G", date="%Y"),
+    Capability("QEM", "PV energy of a month", "D E F G", date="%Y%m"),
+    Capability("QED", "PV energy of a day", "D E F G", date="%Y%m%d"),
+    Capability("QLT", "load energy ever", "D E F G"),
+    Capability("QLY", "load energy of a year", "D E F G", date="%Y"),
+    Capability("QLM", "load energy of a month", "D E F G", date="%Y%m"),
+    Capability("QLD", "load energy of a day", "D E F G", date="%Y%m%d"),
+    Capability("QPGS0", "this unit in its parallel set", "A B D E F G H"),
+    Capability("QP2GS0", "its trackers 2 and 3, or its second phase", "B H"),
+    Capability("Q2PGS0", "its feed-in", "E"),
+    Capability("QBMS", "what the BMS says", "D E F G"),
+    Capability("QDOP", "the second output", "D"),
+    Capability("QOPPT", "output priority by the hour", "C D E F G"),
+    Capability("QCHPT", "charger priority by the hour", "C D E F G"),
+    Capability("QOPCHT", "both priorities by the hour", "E"),
+    Capability("QBATCD", "how the battery may be used", "E"),
+    Capability("QLED", "the LED strip", "E F G"),
+    Capability("QWFS", "Wi-Fi works", "D G"),
+    Capability("QCST", "charging stages", "B"),
+    Capability("QCVT", "time at constant voltage", "B"),
+    Capability("QCHGS", "charge current and limits, of a UPS"),
+    Capability("QMD", "model and ratings, of a UPS"),
+    Capability("QBV", "battery voltage and percent, of a UPS"),
+    Capability("QWS", "warnings, of a UPS"),
+    Capability("QBT", "unknown, of a UPS"),
+    Capability("QGR", "unknown, of a UPS"),
+    Capability("QFS", "fault values, of a UPS"),
+    Capability("QPICF", "unknown"),
+    Capability("QPIHF", "unknown"),
+    Capability("QLITH0", "what the BMS of a REVO says", "I"),
+    Capability("QALL", "all values of a REVO, with a sum for checksum", "I"),
 )
 
 CAPABILITIES: MappingProxyType[str, Capability] = MappingProxyType(

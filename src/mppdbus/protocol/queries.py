@@ -55,7 +55,7 @@ def unfilled(model: type[Reading], counts: frozenset[int]) -> str | None:
         return f"wire_names() of {model.__name__} names no field: {sorted(strange)}"
     common: set[str] = set()
     for older in model.__mro__[1:]:
-        if issubclass(older, Reading):
+        if issubclass(older, Reading) and not older.__name__.startswith("_"):
             common |= set(older.model_fields)
     lost = [n for n in model.model_fields if n not in common and n not in names[:most]]
     if not common or not lost:

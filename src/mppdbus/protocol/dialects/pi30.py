@@ -7,41 +7,35 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mppdbus.protocol.codes import (
-    BATTERIES,
-    CHARGER_PRIORITIES,
-    FAULTS,
-    MACHINE_TYPES,
-    OUTPUT_MODES,
-    OUTPUT_PRIORITIES,
-)
+from mppdbus.protocol import codes as c
+from mppdbus.protocol import warning_bits as w
 from mppdbus.protocol.dialect import Dialect, Family, Model
 from mppdbus.protocol.evidence import Clue, Evidence
 from mppdbus.protocol.queries import QUERIES
 from mppdbus.protocol.settings import setters as put
 from mppdbus.protocol.settings.voltage_ranges import Range
-from mppdbus.protocol.warning_bits import FIRST_GENERATION, RESERVED, all_at, table
 
-WARNINGS = table(FIRST_GENERATION, all_at((30, 31), RESERVED))  # A: 32 characters
+WARNINGS = w.table(
+    w.FIRST_GENERATION, w.all_at((30, 31), w.RESERVED)
+)  # A: 32 characters
 
 PI30 = Dialect(
     name="pi30",
     title="Axpert, first generation",
     documents="A B",
     queries=QUERIES,
-    battery_types=BATTERIES,
-    output_priorities=OUTPUT_PRIORITIES,
-    charger_priorities=CHARGER_PRIORITIES,
-    output_modes=OUTPUT_MODES,
-    machine_types=MACHINE_TYPES,
+    battery_types=c.BATTERIES,
+    output_priorities=c.OUTPUT_PRIORITIES,
+    charger_priorities=c.CHARGER_PRIORITIES,
+    output_modes=c.OUTPUT_MODES,
+    machine_types=c.MACHINE_TYPES,
     warnings=WARNINGS,
-    fault_codes=FAULTS,
+    fault_codes=c.FAULTS,
     pv_current_is_battery_side=None,  # both are on record
 )
 
 
-def clues(_: Evidence) -> Iterator[Clue]:
-    """Yield what is left when nothing else speaks."""
+def _clues(_: Evidence) -> Iterator[Clue]:
     yield Clue(0.25, "nothing shows more than the first generation")
 
 
@@ -103,7 +97,7 @@ FAMILY = Family(
     },
     answers="QDI QMCHGCR QMUCHGCR Q1 QOPM QBOOT QPGS0",
     refuses="QPIGS2",
-    clues=clues,
+    clues=_clues,
     setters=(
         *FIRST_SETTERS,
         put.OUTPUT_MODE,

@@ -13,8 +13,7 @@ from mppdbus.protocol.replies.settings import RatingsClone
 from mppdbus.protocol.settings import setters as put
 
 
-def clues(seen: Evidence) -> Iterator[Clue]:
-    """Yield what speaks for this family."""
+def _clues(seen: Evidence) -> Iterator[Clue]:
     if isinstance(seen.ratings, RatingsClone):
         yield Clue(0.9, "QPIRI ends in two voltages of its own: a clone")
     if seen.decimal_pv_current:
@@ -46,6 +45,6 @@ FAMILY = Family(
     names={r"VMII-NXPW": 0.97},  # the size in it is wrong: those of 10 kW say 5KW
     answers="QMN QMCHGCR QMUCHGCR QBEQI Q1",
     refuses="QVFW3 QPIGS2 QT QET QEY QEM QED QLT QLY QLM QLD QBATCD",
-    clues=clues,
+    clues=_clues,
     setters=(*CLONE_SETTERS, put.CHARGER_SOURCE_PRIORITY.of(0, 1, 2, 3)),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from mppdbus.protocol import warning_bits as w
 from mppdbus.protocol.codes import MACHINE_TYPES
 from mppdbus.protocol.dialect import Family, Model
 from mppdbus.protocol.dialects.pi30 import FIRST_SETTERS, PI30, VOLTAGE_RANGES
@@ -13,13 +14,13 @@ from mppdbus.protocol.replies.parallel import SecondTrackersParallel
 from mppdbus.protocol.replies.settings import FactoryDefaultsDuo
 from mppdbus.protocol.replies.status import SecondTrackerDuo
 from mppdbus.protocol.settings import setters as put
-from mppdbus.protocol.warning_bits import FIRST_GENERATION, table, tracker
 
-WARNINGS = table(FIRST_GENERATION, tracker(30, 2, "_2"), tracker(34, 3, "_3"))  # 38
+WARNINGS = w.table(
+    w.FIRST_GENERATION, w.tracker(30, 2, "_2"), w.tracker(34, 3, "_3")
+)  # 38
 
 
-def clues(seen: Evidence) -> Iterator[Clue]:
-    """Yield what speaks for this family."""
+def _clues(seen: Evidence) -> Iterator[Clue]:
     if seen.warning_count == 38:
         yield Clue(0.6, "QPIWS of 38 characters")
     if isinstance(seen.second_tracker, SecondTrackerDuo):
@@ -45,7 +46,7 @@ FAMILY = Family(
     ),
     numbers={"018": Model("Plus Duo or Tri 5K")},
     answers="QDI QPIGS2 QP2GS0",
-    clues=clues,
+    clues=_clues,
     setters=(
         *FIRST_SETTERS,
         put.OUTPUT_MODE,
@@ -54,13 +55,13 @@ FAMILY = Family(
         ),
         put.MAX_AC_CHARGING_CURRENT.spelled("MUCHGC{value:03d}", 999),
         put.Setter(
-            "max_solar_charging_current", put.ArgumentKind.CURRENT,
-            "MSCHGC{value:03d}", put.Danger.BEHAVIOUR, most_told=999,
+            "max_solar_charging_current", put.CURRENT,
+            "MSCHGC{value:03d}", put.BEHAVIOUR, most_told=999,
             choices="QMSCHGCR",
         ),
         put.Setter(
-            "charging_stage", put.ArgumentKind.CODE, "PCST{value:02d}",
-            put.Danger.BEHAVIOUR, put.ReadBack("QCST", "words"), values=(0, 1, 2),
+            "charging_stage", put.CODE, "PCST{value:02d}",
+            put.BEHAVIOUR, put.ReadBack("QCST", "words"), values=(0, 1, 2),
         ),
         put.MAX_CONSTANT_VOLTAGE_TIME.of(
             0, 10, 20, 40, 60, 90, 120, 150, 180, 210, 240, 255

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from mppdbus.protocol import warning_bits as w
 from mppdbus.protocol.codes import Names
 from mppdbus.protocol.dialect import Family, Model
 from mppdbus.protocol.dialects.pi30vm3 import VM3
@@ -13,20 +14,6 @@ from mppdbus.protocol.replies.other import BatteryManagement
 from mppdbus.protocol.replies.settings import FactoryDefaults
 from mppdbus.protocol.settings import setters as put
 from mppdbus.protocol.settings.voltage_ranges import Range
-from mppdbus.protocol.warning_bits import (
-    BATTERY_OPEN,
-    BATTERY_SHORT,
-    CODE_DIGIT,
-    COMMON,
-    POWER_LIMIT,
-    PV_LOSS,
-    SHORT_FAULTS,
-    all_at,
-    either,
-    fault,
-    table,
-    tracker,
-)
 
 CHARGER_PRIORITIES: Names = {  # order of the sources / may mains charge
     0: "SBL, utility charges battery",
@@ -34,24 +21,23 @@ CHARGER_PRIORITIES: Names = {  # order of the sources / may mains charge
     2: "SLB, utility charges battery",
     3: "SLB, utility does not charge",
 }
-WARNINGS = table(  # 36 characters
-    {0: PV_LOSS},
-    COMMON,
-    SHORT_FAULTS,
-    BATTERY_OPEN,
-    {24: BATTERY_SHORT, 25: POWER_LIMIT},
-    tracker(26, 1, ""),
+WARNINGS = w.table(  # 36 characters
+    {0: w.PV_LOSS},
+    w.COMMON,
+    w.SHORT_FAULTS,
+    w.BATTERY_OPEN,
+    {24: w.BATTERY_SHORT, 25: w.POWER_LIMIT},
+    w.tracker(26, 1, ""),
     {
-        26: either("pv_voltage_high", "PV voltage too high"),
-        27: fault("mppt_overload_fault", "PV charger stopped by overload"),
-        30: fault("dcdc_over_current", "DC/DC over-current"),
+        26: w.either("pv_voltage_high", "PV voltage too high"),
+        27: w.fault("mppt_overload_fault", "PV charger stopped by overload"),
+        30: w.fault("dcdc_over_current", "DC/DC over-current"),
     },
-    all_at((32, 33), CODE_DIGIT),
+    w.all_at((32, 33), w.CODE_DIGIT),
 )
 
 
-def clues(seen: Evidence) -> Iterator[Clue]:
-    """Yield what speaks for this family."""
+def _clues(seen: Evidence) -> Iterator[Clue]:
     if seen.ratings_words == 27:
         yield Clue(0.8, "QPIRI of 27 fields: King")
     if seen.warning_count == 36:
@@ -74,7 +60,7 @@ KING_SETTERS = (
     put.MAX_CONSTANT_VOLTAGE_TIME,
     *put.EQUALIZATION,
     *put.CLOCK_AND_COUNTERS,
-    *put.SECOND_OUTPUT,
+    *put.CAPACITIES,
     *put.LOG_AND_COUNTRY,
 )
 VOLTAGE_RANGES = {  # E; 48 V also for the MKS II
@@ -106,7 +92,7 @@ FAMILY = Family(
         "036": Model("KING-3000 with energy counters", 24),
     },
     answers="QMN QGMN QVFW2 QDI QBEQI Q1 QOPM QT QET QEY QEM QED QBMS",
-    clues=clues,
+    clues=_clues,
     setters=(
         *KING_SETTERS,
         put.CHARGER_SOURCE_PRIORITY.of(0, 1, 2, 3),

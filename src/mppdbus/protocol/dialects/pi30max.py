@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from mppdbus.protocol import warning_bits as w
 from mppdbus.protocol.codes import BATTERIES_BMS, FAULTS_COMMON, OUTPUT_MODES, Names
 from mppdbus.protocol.dialect import Family, Model
 from mppdbus.protocol.dialects.pi30 import PI30
@@ -17,17 +18,6 @@ from mppdbus.protocol.replies.parallel import ParallelStatus
 from mppdbus.protocol.replies.settings import FactoryDefaults
 from mppdbus.protocol.replies.status import SecondTracker
 from mppdbus.protocol.settings import setters as put
-from mppdbus.protocol.warning_bits import (
-    CODE_DIGIT,
-    COMMON,
-    PV_LOSS,
-    RESERVED,
-    SHORT_FAULTS,
-    TAIL,
-    WarningBit,
-    all_at,
-    table,
-)
 
 LOW_VOLTAGE = 140.0  # V of AC; below it is a 100 to 127 V unit
 
@@ -44,14 +34,14 @@ FAULTS: Names = {
     60: "power feedback protection",
     72: "current sharing fault",
 }
-WARNINGS = table(  # 36 characters; others decode 26 to 33 as two trackers
-    {0: PV_LOSS},
-    COMMON,
-    SHORT_FAULTS,
-    all_at(range(24, 31), RESERVED),
-    {31: WarningBit("battery_weak", "battery weak")},
-    all_at((32, 33), CODE_DIGIT),
-    {35: TAIL[35]},
+WARNINGS = w.table(  # 36 characters; others decode 26 to 33 as two trackers
+    {0: w.PV_LOSS},
+    w.COMMON,
+    w.SHORT_FAULTS,
+    w.all_at(range(24, 31), w.RESERVED),
+    {31: w.WarningBit("battery_weak", "battery weak")},
+    w.all_at((32, 33), w.CODE_DIGIT),
+    {35: w.TAIL[35]},
 )
 MAX = replace(
     PI30,
@@ -71,8 +61,7 @@ MAX = replace(
 )
 
 
-def clues(seen: Evidence) -> Iterator[Clue]:
-    """Yield what speaks for a MAX of any voltage."""
+def _clues(seen: Evidence) -> Iterator[Clue]:
     if seen.ratings_words >= 28:
         words = seen.ratings_words
         yield Clue(0.85, f"QPIRI of {words} fields, with discharge limit")
@@ -104,8 +93,7 @@ def _of_status(seen: Evidence) -> Iterator[Clue]:
         yield Clue(0.6, "QPIGS: power with five digits")
 
 
-def variant(seen: Evidence) -> tuple[str, str] | None:
-    """Tell the MAX for other voltages, which have the same layouts."""
+def _variant(seen: Evidence) -> tuple[str, str] | None:
     rated = getattr(seen.ratings, "ac_output_rating_voltage", None)
     volts = rated or getattr(seen.status, "ac_output_voltage", None)
     if volts and volts < LOW_VOLTAGE:
@@ -127,7 +115,7 @@ MAX_SETTERS = (  # F, G
     *put.CLOCK_AND_COUNTERS,
     put.MAX_DISCHARGE_CURRENT,
     put.Setter(
-        "battery_control", put.ArgumentKind.TEXT, "PBATCD{value}", put.Danger.DAMAGE,
+        "battery_control", put.TEXT, "PBATCD{value}", put.DAMAGE,
         put.ReadBack("QBATCD", "code"),
     ),
 )  # fmt: skip
@@ -150,7 +138,7 @@ FAMILY = Family(
         "QEM QED QLT QLY QLM QLD QPGS0 QDOP QOPPT QCHPT QLED QWFS"
     ),
     refuses="QPIGS2 QBATCD",
-    clues=clues,
-    variant=variant,
+    clues=_clues,
+    variant=_variant,
     setters=(*MAX_SETTERS, put.OUTPUT_MODE, put.OUTPUT_VOLTAGE),
 )

@@ -5,34 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from mppdbus.protocol import warning_bits as w
 from mppdbus.protocol.dialect import Family, Model
 from mppdbus.protocol.dialects.pi30king import KING_SETTERS, VOLTAGE_RANGES
 from mppdbus.protocol.dialects.pi30vm3 import VM3
 from mppdbus.protocol.evidence import Clue, Evidence
 from mppdbus.protocol.replies.parallel import FeedInParallel
 from mppdbus.protocol.settings import setters as put
-from mppdbus.protocol.warning_bits import (
-    BATTERY_OPEN,
-    CODE_DIGIT,
-    COMMON,
-    RESERVED,
-    SHORT_FAULTS,
-    all_at,
-    table,
-)
 
-WARNINGS = table(  # D (MKS III), E (MKS II)
-    {0: RESERVED},
-    COMMON,
-    SHORT_FAULTS,
-    BATTERY_OPEN,
-    all_at(range(24, 31), RESERVED),
-    all_at((32, 33), CODE_DIGIT),
+WARNINGS = w.table(  # D (MKS III), E (MKS II)
+    {0: w.RESERVED},
+    w.COMMON,
+    w.SHORT_FAULTS,
+    w.BATTERY_OPEN,
+    w.all_at(range(24, 31), w.RESERVED),
+    w.all_at((32, 33), w.CODE_DIGIT),
 )
 
 
-def clues(seen: Evidence) -> Iterator[Clue]:
-    """Yield what speaks for this family."""
+def _clues(seen: Evidence) -> Iterator[Clue]:
     if seen.other(FeedInParallel):
         yield Clue(0.8, "Q2PGS shows feed-in")
 
@@ -51,7 +42,7 @@ FAMILY = Family(
         "025": Model("MKS II 5K with feed-in"),
         "042": Model("MKS III 5K"),
     },
-    clues=clues,
+    clues=_clues,
     setters=(
         *KING_SETTERS,
         put.CHARGER_SOURCE_PRIORITY.of(1, 2, 3),

@@ -11,8 +11,7 @@ from mppdbus.protocol.evidence import Clue, Evidence
 from mppdbus.protocol.settings import setters as put
 
 
-def clues(seen: Evidence) -> Iterator[Clue]:
-    """Yield what speaks for this family."""
+def _clues(seen: Evidence) -> Iterator[Clue]:
     if (ratings := seen.common_ratings) is not None:
         if ratings.topology == 1:
             yield Clue(0.3, "QPIRI: built with a transformer")
@@ -33,7 +32,7 @@ FAMILY = Family(
         raw_temperature=True,
     ),
     answers="QVFW2 QDI Q1 QPGS0",
-    clues=clues,
+    clues=_clues,
     setters=(
         *FIRST_SETTERS,
         put.OUTPUT_MODE.spelled("POPM{unit}{value:01d}", 9),

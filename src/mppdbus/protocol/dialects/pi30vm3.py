@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from mppdbus.protocol import warning_bits as w
 from mppdbus.protocol.codes import BATTERIES_BMS, FAULTS_COMMON, Names
 from mppdbus.protocol.dialect import FEEDS_LOAD, RESERVED_BIT, Family, Model
 from mppdbus.protocol.dialects.pi30 import PI30
@@ -13,17 +14,6 @@ from mppdbus.protocol.evidence import Clue, Evidence
 from mppdbus.protocol.replies.other import SecondOutput
 from mppdbus.protocol.settings import setters as put
 from mppdbus.protocol.settings.voltage_ranges import Range
-from mppdbus.protocol.warning_bits import (
-    BATTERY_OPEN,
-    CODE_DIGIT,
-    COMMON,
-    PV_LOSS,
-    RESERVED,
-    SHORT_FAULTS,
-    TAIL,
-    all_at,
-    table,
-)
 
 FAULTS: Names = {  # C, D, E
     **FAULTS_COMMON,
@@ -34,14 +24,14 @@ FAULTS: Names = {  # C, D, E
     60: "negative power",
     73: "output voltage of parallel units differs",
 }
-WARNINGS = table(  # C (GK), D and E (VM III): 36
-    {0: PV_LOSS},
-    COMMON,
-    SHORT_FAULTS,
-    BATTERY_OPEN,
-    all_at(range(24, 31), RESERVED),
-    all_at((31, 32), CODE_DIGIT),
-    TAIL,
+WARNINGS = w.table(  # C (GK), D and E (VM III): 36
+    {0: w.PV_LOSS},
+    w.COMMON,
+    w.SHORT_FAULTS,
+    w.BATTERY_OPEN,
+    w.all_at(range(24, 31), w.RESERVED),
+    w.all_at((31, 32), w.CODE_DIGIT),
+    w.TAIL,
 )
 VM3 = replace(
     PI30,
@@ -57,8 +47,7 @@ VM3 = replace(
 )
 
 
-def clues(seen: Evidence) -> Iterator[Clue]:
-    """Yield what speaks for this family."""
+def _clues(seen: Evidence) -> Iterator[Clue]:
     firmware = seen.firmware or ""
     if firmware.startswith("00041."):
         yield Clue(0.6, f"firmware {firmware}, as the VM III has")
@@ -98,11 +87,11 @@ FAMILY = Family(
     },
     answers="QMN QGMN QSID QVFW3 QDI QMCHGCR QMUCHGCR QBEQI Q1 QT QET QEY QEM QED QDOP",
     refuses="QVFW2 QVFW4 QPIGS2 QLT",
-    clues=clues,
+    clues=_clues,
     setters=(
         *GK_SETTERS,
         *put.PV_CONDITIONS,
-        *put.SECOND_OUTPUT,
+        *put.CAPACITIES,
         *put.LOG_AND_COUNTRY,
     ),
     voltage_ranges=FIRST_RANGES

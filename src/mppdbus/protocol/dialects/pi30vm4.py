@@ -5,33 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from mppdbus.protocol import warning_bits as w
 from mppdbus.protocol.dialect import Family
 from mppdbus.protocol.dialects.pi30max import MAX
 from mppdbus.protocol.dialects.pi30vm3 import GK_SETTERS
 from mppdbus.protocol.evidence import Clue, Evidence
-from mppdbus.protocol.warning_bits import (
-    CODE_DIGIT,
-    COMMON,
-    PV_LOSS,
-    RESERVED,
-    SHORT_FAULTS,
-    TAIL,
-    all_at,
-    table,
-)
 
-WARNINGS = table(  # G: VM IV, and F at 24 V: 36
-    {0: PV_LOSS},
-    COMMON,
-    SHORT_FAULTS,
-    all_at(range(24, 31), RESERVED),
-    all_at((31, 32), CODE_DIGIT),
-    TAIL,
+WARNINGS = w.table(  # G: VM IV, and F at 24 V: 36
+    {0: w.PV_LOSS},
+    w.COMMON,
+    w.SHORT_FAULTS,
+    w.all_at(range(24, 31), w.RESERVED),
+    w.all_at((31, 32), w.CODE_DIGIT),
+    w.TAIL,
 )
 
 
-def clues(seen: Evidence) -> Iterator[Clue]:
-    """Yield what speaks for this family."""
+def _clues(seen: Evidence) -> Iterator[Clue]:
     if seen.status_count == 25:
         yield Clue(0.8, "QPIGS of 25 fields")
 
@@ -46,6 +36,6 @@ FAMILY = Family(
     ),
     names={r"VMIV\b": 0.95},
     answers="QBEQI",
-    clues=clues,
+    clues=_clues,
     setters=GK_SETTERS,
 )

@@ -20,8 +20,7 @@ BATTERIES: Names = {0: "AGM", 1: "Flooded", 2: "User", 3: "LIA", 4: "Pylontech"}
 OUTPUT_PRIORITIES: Names = {0: "Solar first", 1: "SBU", 2: "Utility first"}
 
 
-def clues(seen: Evidence) -> Iterator[Clue]:
-    """Yield what speaks for this family."""
+def _clues(seen: Evidence) -> Iterator[Clue]:
     firmware = seen.firmware or ""
     if firmware.startswith("00040."):
         yield Clue(0.9, f"firmware {firmware}: counts as its menu does")
@@ -48,13 +47,13 @@ FAMILY = Family(
         "QFS"
     ),
     refuses="QGMN QT QET QEY QEM QED QLT QLY QLM QLD QPICF QPIHF",
-    clues=clues,
+    clues=_clues,
     setters=(
         *CLONE_SETTERS,
         put.CHARGER_SOURCE_PRIORITY.of(0, 1, 2),
         put.Setter(
-            "pv_use", put.ArgumentKind.CODE, "PVENGUSE{value:02d}",
-            put.Danger.BEHAVIOUR, values=(0, 1),
+            "pv_use", put.CODE, "PVENGUSE{value:02d}",
+            put.BEHAVIOUR, values=(0, 1),
         ),
     ),
 )  # fmt: skip

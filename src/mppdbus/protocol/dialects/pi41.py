@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from mppdbus.protocol import warning_bits as w
 from mppdbus.protocol.codes import Names
 from mppdbus.protocol.dialect import Family
 from mppdbus.protocol.dialects.pi30 import FIRST_SETTERS, PI30
@@ -15,13 +16,6 @@ from mppdbus.protocol.replies.parallel import SecondPhaseParallelStatus
 from mppdbus.protocol.replies.status import GeneralStatusSplitPhase, SecondPhase
 from mppdbus.protocol.settings import setters as put
 from mppdbus.protocol.settings.voltage_ranges import Range
-from mppdbus.protocol.warning_bits import (
-    FIRST_GENERATION,
-    RESERVED,
-    WarningBit,
-    fault,
-    table,
-)
 
 OUTPUT_MODES: Names = {
     1: "parallel, 0°",
@@ -31,18 +25,17 @@ OUTPUT_MODES: Names = {
     5: "parallel, 120°",
     6: "parallel, 180°",
 }
-WARNINGS = table(  # 32 characters
-    FIRST_GENERATION,
+WARNINGS = w.table(  # 32 characters
+    w.FIRST_GENERATION,
     {
-        13: fault("overcharge", "battery overcharged"),
-        30: WarningBit("slave_warning", "a slave unit warns"),
-        31: RESERVED,
+        13: w.fault("overcharge", "battery overcharged"),
+        30: w.WarningBit("slave_warning", "a slave unit warns"),
+        31: w.RESERVED,
     },
 )
 
 
-def clues(seen: Evidence) -> Iterator[Clue]:
-    """Yield what speaks for this family."""
+def _clues(seen: Evidence) -> Iterator[Clue]:
     if seen.protocol == "PI41":
         yield Clue(0.99, "QPI PI41: split phase")
     if isinstance(seen.second_tracker, SecondPhase):
@@ -64,7 +57,7 @@ FAMILY = Family(
     ),
     answers="QPIGS2 QPGS0 QP2GS0",
     refuses="QPGS0",
-    clues=clues,
+    clues=_clues,
     setters=(
         *FIRST_SETTERS,
         put.OUTPUT_MODE,

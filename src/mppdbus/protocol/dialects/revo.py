@@ -14,8 +14,7 @@ from mppdbus.protocol.replies.settings import RatingsRevo
 from mppdbus.protocol.replies.status import GeneralStatusRevo
 
 
-def clues(seen: Evidence) -> Iterator[Clue]:
-    """Yield what speaks for this family."""
+def _clues(seen: Evidence) -> Iterator[Clue]:
     if isinstance(seen.ratings, RatingsRevo):
         yield Clue(0.9, "QPIRI of 21 fields: REVO")
     if seen.other(LithiumBattery):
@@ -31,5 +30,5 @@ FAMILY = Family(
         queries=with_own(QPIGS=(layout(GeneralStatusRevo, 17, 21, 24, 25),)),
     ),
     answers="QLITH0 QALL",
-    clues=clues,
+    clues=_clues,
 )

@@ -24,9 +24,24 @@ from mppdbus.protocol.replies.status import Status8
 
 
 class _ParallelReply(Reading):
-    """Exists, serial, mode letter; all the rest are numbers."""
+    """What both begin with: exists, serial, mode letter; all the rest are numbers."""
 
     alphabet: ClassVar[bytes | None] = None
+
+    exists: Bool = None
+    serial: Text = None
+    mode: Annotated[str, Field(pattern=r"^[A-Z]$")] | None = None
+    fault_code: Code = None
+    grid_voltage: Volts = None
+    grid_frequency: Hertz = None
+    ac_output_voltage: Volts = None
+    ac_output_frequency: Hertz = None
+    ac_output_apparent_power: VoltAmps = None
+    ac_output_active_power: Watts = None
+    load_percent: Percent = None
+    battery_voltage: Volts = None
+    battery_charging_current: WholeAmps = None
+    battery_capacity: Percent = None
 
     @classmethod
     def from_words(cls, words: list[str]) -> Self:
@@ -43,20 +58,6 @@ class ParallelStatus(_ParallelReply):
     An empty slot says so in `exists`, with mode P, but fills the totals (f0129).
     """
 
-    exists: Bool = None
-    serial: Text = None
-    mode: Annotated[str, Field(pattern=r"^[A-Z]$")] | None = None
-    fault_code: Code = None
-    grid_voltage: Volts = None
-    grid_frequency: Hertz = None
-    ac_output_voltage: Volts = None
-    ac_output_frequency: Hertz = None
-    ac_output_apparent_power: VoltAmps = None
-    ac_output_active_power: Watts = None
-    load_percent: Percent = None
-    battery_voltage: Volts = None
-    battery_charging_current: WholeAmps = None
-    battery_capacity: Percent = None
     pv_input_voltage: Volts = None
     total_charging_current: WholeAmps = None
     total_ac_output_apparent_power: VoltAmps = None
@@ -77,20 +78,7 @@ class ParallelStatus(_ParallelReply):
 class SecondPhaseParallelStatus(_ParallelReply):
     """QP2GSn of PI41: the second phase of a unit, 17 words (f0252)."""
 
-    exists: Code = None
-    serial: Text = None
-    mode: Annotated[str, Field(pattern=r"^[A-Z]$")] | None = None
-    fault_code: Code = None
-    grid_voltage: Volts = None
-    grid_frequency: Hertz = None
-    ac_output_voltage: Volts = None
-    ac_output_frequency: Hertz = None
-    ac_output_apparent_power: VoltAmps = None
-    ac_output_active_power: Watts = None
-    load_percent: Percent = None
-    battery_voltage: Volts = None
-    battery_charging_current: WholeAmps = None
-    battery_capacity: Percent = None
+    exists: Code = None  # type: ignore[assignment]
     pv2_voltage: Volts = None
     pv2_current: Amps = None
     status: Status8 = None

@@ -27,12 +27,8 @@ from mppdbus.protocol.replies.fields import (
 )
 
 
-class Ratings(Reading):
-    """QPIRI: ratings and settings, 25 to 29 words.
-
-    26 adds the time at constant voltage (MKS fw 72 and up), 27 the operation logic
-    (King), 28 the discharge limit (MAX), 29 a voltage that only the Phocos prints.
-    """
+class _FirstRatings(Reading):
+    """What every QPIRI begins with."""
 
     grid_rating_voltage: Volts = None
     grid_rating_current: Amps = None
@@ -55,6 +51,15 @@ class Ratings(Reading):
     max_parallel_units: Code = None
     machine_type: Code = None
     topology: Code = None
+
+
+class Ratings(_FirstRatings):
+    """QPIRI: ratings and settings, 25 to 29 words.
+
+    26 adds the time at constant voltage (MKS fw 72 and up), 27 the operation logic
+    (King), 28 the discharge limit (MAX), 29 a voltage that only the Phocos prints.
+    """
+
     output_mode: Code = None
     battery_redischarge_voltage: Volts = None
     pv_ok_condition: Code = None
@@ -79,30 +84,8 @@ class RatingsClone(Ratings):
         return Ratings.wire_names()[:25] + tail
 
 
-class RatingsRevo(Reading):
+class RatingsRevo(_FirstRatings):
     """QPIRI of the REVO (SOROTEC): 21 words (document I)."""
-
-    grid_rating_voltage: Volts = None
-    grid_rating_current: Amps = None
-    ac_output_rating_voltage: Volts = None
-    ac_output_rating_frequency: Hertz = None
-    ac_output_rating_current: Amps = None
-    ac_output_rating_apparent_power: VoltAmps = None
-    ac_output_rating_active_power: Watts = None
-    battery_rating_voltage: Volts = None
-    battery_recharge_voltage: Volts = None
-    battery_under_voltage: Volts = None
-    battery_bulk_voltage: Volts = None
-    battery_float_voltage: Volts = None
-    battery_type: Code = None
-    max_ac_charging_current: WholeAmps = None
-    max_charging_current: WholeAmps = None
-    input_voltage_range: Code = None
-    output_source_priority: Code = None
-    charger_source_priority: Code = None
-    max_parallel_units: Code = None
-    machine_type: Code = None
-    topology: Code = None
 
 
 FLAGS = {

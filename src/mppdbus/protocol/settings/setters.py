@@ -89,175 +89,129 @@ class Setter:
         return self.template.format(value=value, unit=unit)
 
 
-def _code(
-    name: str,
-    template: str,
-    danger: Danger,
-    reads_back: ReadBack | None,
-    *values: int,
-) -> Setter:
-    return Setter(name, ArgumentKind.CODE, template, danger, reads_back, values=values)
+COSMETIC, BEHAVIOUR, DAMAGE, DESTRUCTIVE = Danger
+NONE, CODE, VOLTAGE, CURRENT, NUMBER, FLAG, TEXT = ArgumentKind
 
 
-def _ratings(name: str) -> ReadBack:
-    return ReadBack("QPIRI", name)
+def _code(name: str, template: str, danger: Danger, *values: int) -> Setter:
+    """Return a setter of a code that QPIRI shows under its own name."""
+    return Setter(name, CODE, template, danger, ReadBack("QPIRI", name), values=values)
 
 
 def _voltage(name: str, command: str, danger: Danger) -> Setter:
-    return Setter(
-        name, ArgumentKind.VOLTAGE, command + "{value:04.1f}", danger, _ratings(name),
-        most_told=99.9, step=0.1,
-    )  # fmt: skip
+    template, shows = command + "{value:04.1f}", ReadBack("QPIRI", name)
+    return Setter(name, VOLTAGE, template, danger, shows, most_told=99.9, step=0.1)
 
 
 def _equalization(what: str, command: str, least: int, most: int, step: int) -> Setter:
     return Setter(
-        f"equalization_{what}", ArgumentKind.NUMBER, command + "{value:03d}",
-        Danger.DAMAGE, ReadBack("QBEQI", what), least=least, most=most, step=step,
+        f"equalization_{what}", NUMBER, command + "{value:03d}", DAMAGE,
+        ReadBack("QBEQI", what), least=least, most=most, step=step,
     )  # fmt: skip
 
 
 def _capacity(name: str, command: str, least: int, most: int) -> Setter:
-    return Setter(
-        name, ArgumentKind.NUMBER, command + "{value:03d}", Danger.DAMAGE,
-        ReadBack("QDOP", name), least=least, most=most,
-    )  # fmt: skip
+    template, shows = command + "{value:03d}", ReadBack("QDOP", name)
+    return Setter(name, NUMBER, template, DAMAGE, shows, least=least, most=most)
 
 
 # -- what all documents of PI30 have ---------------------------------------------------
 
 COMMON: tuple[Setter, ...] = (
+    Setter("flag_on", FLAG, "PE{value}", BEHAVIOUR, ReadBack("QFLAG", "enabled")),
+    Setter("flag_off", FLAG, "PD{value}", BEHAVIOUR, ReadBack("QFLAG", "disabled")),
+    Setter("factory_reset", NONE, "PF", DESTRUCTIVE, rereads=("QPIRI", "QFLAG")),
+    _code("output_source_priority", "POP{value:02d}", BEHAVIOUR, 0, 1, 2),
+    _code("input_voltage_range", "PGR{value:02d}", BEHAVIOUR, 0, 1),
+    _voltage("battery_recharge_voltage", "PBCV", BEHAVIOUR),
+    _voltage("battery_redischarge_voltage", "PBDV", BEHAVIOUR),
+    _voltage("battery_under_voltage", "PSDV", DAMAGE),
+    _voltage("battery_bulk_voltage", "PCVV", DAMAGE),
+    _voltage("battery_float_voltage", "PBFT", DAMAGE),
     Setter(
-        "flag_on", ArgumentKind.FLAG, "PE{value}", Danger.BEHAVIOUR,
-        ReadBack("QFLAG", "enabled"),
-    ),
-    Setter(
-        "flag_off", ArgumentKind.FLAG, "PD{value}", Danger.BEHAVIOUR,
-        ReadBack("QFLAG", "disabled"),
-    ),
-    Setter(
-        "factory_reset", ArgumentKind.NONE, "PF", Danger.DESTRUCTIVE,
-        rereads=("QPIRI", "QFLAG"),
-    ),
-    _code(
-        "output_source_priority", "POP{value:02d}", Danger.BEHAVIOUR,
-        _ratings("output_source_priority"), 0, 1, 2,
-    ),
-    _code(
-        "input_voltage_range", "PGR{value:02d}", Danger.BEHAVIOUR,
-        _ratings("input_voltage_range"), 0, 1,
-    ),
-    _voltage("battery_recharge_voltage", "PBCV", Danger.BEHAVIOUR),
-    _voltage("battery_redischarge_voltage", "PBDV", Danger.BEHAVIOUR),
-    _voltage("battery_under_voltage", "PSDV", Danger.DAMAGE),
-    _voltage("battery_bulk_voltage", "PCVV", Danger.DAMAGE),
-    _voltage("battery_float_voltage", "PBFT", Danger.DAMAGE),
-    _code(
-        "output_frequency", "F{value:02d}", Danger.DAMAGE,
-        _ratings("ac_output_rating_frequency"), 50, 60,
+        "output_frequency", CODE, "F{value:02d}", DAMAGE,
+        ReadBack("QPIRI", "ac_output_rating_frequency"), values=(50, 60),
     ),
 )  # fmt: skip
 
 # -- what differs, or what some have ---------------------------------------------------
 
-CHARGER_SOURCE_PRIORITY = _code(  # the codes differ
-    "charger_source_priority", "PCP{value:02d}", Danger.BEHAVIOUR,
-    _ratings("charger_source_priority"),
-)  # fmt: skip
-CHARGER_SOURCE_PRIORITY_OF_UNIT = _code(  # the codes differ
-    "charger_source_priority_of_unit", "PPCP{unit}{value:02d}", Danger.BEHAVIOUR,
+# The codes differ.
+CHARGER_SOURCE_PRIORITY = _code("charger_source_priority", "PCP{value:02d}", BEHAVIOUR)
+CHARGER_SOURCE_PRIORITY_OF_UNIT = Setter(
+    "charger_source_priority_of_unit", CODE, "PPCP{unit}{value:02d}", BEHAVIOUR,
     ReadBack("QPGS", "charger_source_priority"),
 )  # fmt: skip
-BATTERY_TYPE = replace(  # the codes differ
-    _code("battery_type", "PBT{value:02d}", Danger.DAMAGE, _ratings("battery_type")),
+BATTERY_TYPE = Setter(
+    "battery_type", CODE, "PBT{value:02d}", DAMAGE, ReadBack("QPIRI", "battery_type"),
     rereads=("QPIRI",),
-)
-OUTPUT_MODE = replace(
-    _code(
-        "output_mode", "POPM{value:02d}", Danger.DESTRUCTIVE, _ratings("output_mode"),
-        0, 1, 2, 3, 4,
-    ),
-    most_told=99,
 )  # fmt: skip
-OUTPUT_VOLTAGE = replace(  # codes and spelling differ
-    _code(
-        "output_voltage", "V{value:03d}", Danger.DAMAGE,
-        _ratings("ac_output_rating_voltage"), 220, 230, 240,
-    ),
-    most_told=240,
+# Codes or spelling differ.
+OUTPUT_MODE = Setter(
+    "output_mode", CODE, "POPM{value:02d}", DESTRUCTIVE,
+    ReadBack("QPIRI", "output_mode"), 99, values=(0, 1, 2, 3, 4),
 )  # fmt: skip
-MAX_CHARGING_CURRENT = Setter(  # the spelling differs
-    "max_charging_current", ArgumentKind.CURRENT, "MNCHGC{unit}{value:03d}",
-    Danger.BEHAVIOUR, _ratings("max_charging_current"), 999, choices="QMCHGCR",
+OUTPUT_VOLTAGE = Setter(
+    "output_voltage", CODE, "V{value:03d}", DAMAGE,
+    ReadBack("QPIRI", "ac_output_rating_voltage"), 240, values=(220, 230, 240),
 )  # fmt: skip
-MAX_AC_CHARGING_CURRENT = Setter(  # the spelling differs
-    "max_ac_charging_current", ArgumentKind.CURRENT, "MUCHGC{unit}{value:02d}",
-    Danger.BEHAVIOUR, _ratings("max_ac_charging_current"), 99, choices="QMUCHGCR",
+MAX_CHARGING_CURRENT = Setter(
+    "max_charging_current", CURRENT, "MNCHGC{unit}{value:03d}", BEHAVIOUR,
+    ReadBack("QPIRI", "max_charging_current"), 999, choices="QMCHGCR",
+)  # fmt: skip
+MAX_AC_CHARGING_CURRENT = Setter(
+    "max_ac_charging_current", CURRENT, "MUCHGC{unit}{value:02d}", BEHAVIOUR,
+    ReadBack("QPIRI", "max_ac_charging_current"), 99, choices="QMUCHGCR",
 )  # fmt: skip
 PV_CONDITIONS = (  # A to E and H
-    _code(
-        "pv_ok_condition", "PPVOKC{value:01d}", Danger.BEHAVIOUR,
-        _ratings("pv_ok_condition"), 0, 1,
-    ),
-    _code(
-        "pv_power_balance", "PSPB{value:01d}", Danger.BEHAVIOUR,
-        _ratings("pv_power_balance"), 0, 1,
-    ),
-)  # fmt: skip
+    _code("pv_ok_condition", "PPVOKC{value:01d}", BEHAVIOUR, 0, 1),
+    _code("pv_power_balance", "PSPB{value:01d}", BEHAVIOUR, 0, 1),
+)
 MAX_CONSTANT_VOLTAGE_TIME = Setter(  # B to H
-    "max_constant_voltage_time", ArgumentKind.NUMBER, "PCVT{value:03d}",
-    Danger.BEHAVIOUR, _ratings("max_constant_voltage_time"), 900,
-    least=0, most=900, step=5,
+    "max_constant_voltage_time", NUMBER, "PCVT{value:03d}", BEHAVIOUR,
+    ReadBack("QPIRI", "max_constant_voltage_time"), 900, least=0, most=900, step=5,
 )  # fmt: skip
 EQUALIZATION: tuple[Setter, ...] = (  # C to H
-    _code(
-        "equalization", "PBEQE{value:01d}", Danger.DAMAGE,
-        ReadBack("QBEQI", "enabled"), 0, 1,
+    Setter(
+        "equalization", CODE, "PBEQE{value:01d}", DAMAGE, ReadBack("QBEQI", "enabled"),
+        values=(0, 1),
     ),
-    _code(
-        "equalization_now", "PBEQA{value:01d}", Danger.DAMAGE,
-        ReadBack("QBEQI", "active"), 0, 1,
+    Setter(
+        "equalization_now", CODE, "PBEQA{value:01d}", DAMAGE,
+        ReadBack("QBEQI", "active"), values=(0, 1),
     ),
     _equalization("time", "PBEQT", 5, 900, 5),
     _equalization("over_time", "PBEQOT", 5, 900, 5),
     _equalization("period", "PBEQP", 0, 90, 1),
     Setter(
-        "equalization_voltage", ArgumentKind.VOLTAGE, "PBEQV{value:05.2f}",
-        Danger.DAMAGE, ReadBack("QBEQI", "voltage"), 99.99, step=0.01,
+        "equalization_voltage", VOLTAGE, "PBEQV{value:05.2f}", DAMAGE,
+        ReadBack("QBEQI", "voltage"), 99.99, step=0.01,
     ),
 )  # fmt: skip
 CLOCK_AND_COUNTERS: tuple[Setter, ...] = (  # C to G
-    Setter(
-        "clock", ArgumentKind.TEXT, "DAT{value}", Danger.COSMETIC,
-        ReadBack("QT", "time"),
-    ),
-    Setter(
-        "erase_energy", ArgumentKind.NONE, "RTEY", Danger.DESTRUCTIVE,
-        ReadBack("QET", "energy"),
-    ),
-    Setter("erase_log", ArgumentKind.NONE, "RTDL", Danger.DESTRUCTIVE),
-)  # fmt: skip
-SECOND_OUTPUT: tuple[Setter, ...] = (  # D, E
+    Setter("clock", TEXT, "DAT{value}", COSMETIC, ReadBack("QT", "time")),
+    Setter("erase_energy", NONE, "RTEY", DESTRUCTIVE, ReadBack("QET", "energy")),
+    Setter("erase_log", NONE, "RTDL", DESTRUCTIVE),
+)
+# D and E.
+CAPACITIES = (
     _capacity("recharge_capacity", "PBCC", 5, 95),
     _capacity("redischarge_capacity", "PBDC", 10, 100),
     _capacity("cut_off_capacity", "PSDC", 0, 90),
 )
-LOG_AND_COUNTRY: tuple[Setter, ...] = (  # D, E
+LOG_AND_COUNTRY: tuple[Setter, ...] = (
     Setter(
-        "log_interval", ArgumentKind.NUMBER, "PDL{value:02d}", Danger.COSMETIC,
-        most_told=60, values=(3, 5, 10, 20, 30, 60),
+        "log_interval", NUMBER, "PDL{value:02d}", COSMETIC, most_told=60,
+        values=(3, 5, 10, 20, 30, 60),
     ),
-    _code(
-        "country", "SRS{value:02d}", Danger.DESTRUCTIVE, ReadBack("QPIGS", "country"),
-        0, 1, 2,
+    Setter(
+        "country", CODE, "SRS{value:02d}", DESTRUCTIVE, ReadBack("QPIGS", "country"),
+        values=(0, 1, 2),
     ),
 )  # fmt: skip
-OPERATION_LOGIC = _code(  # D, E
-    "operation_logic", "POPLG{value:02d}", Danger.DAMAGE, _ratings("operation_logic"),
-    0, 1, 2,
-)  # fmt: skip
+OPERATION_LOGIC = _code("operation_logic", "POPLG{value:02d}", DAMAGE, 0, 1, 2)
 MAX_DISCHARGE_CURRENT = Setter(  # E, F, G; 0 is no limit
-    "max_discharge_current", ArgumentKind.NUMBER, "PBATMAXDISC{value:03d}",
-    Danger.DAMAGE, _ratings("max_discharge_current"), 150,
+    "max_discharge_current", NUMBER, "PBATMAXDISC{value:03d}", DAMAGE,
+    ReadBack("QPIRI", "max_discharge_current"), 150,
     values=(0,), least=30, most=150, step=10,
 )  # fmt: skip
