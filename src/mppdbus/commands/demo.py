@@ -130,7 +130,7 @@ async def _until_death(
     death: asyncio.Future[Any] = asyncio.gather(
         *(child.watch() for child in demo.children)
     )
-    scene = asyncio.create_task(_direct(demo.simulator, speed))
+    scene = asyncio.create_task(_play_day(demo.simulator, speed))
     try:
         await asyncio.wait([watch, death], return_when=asyncio.FIRST_COMPLETED)
         if not death.done() and watch.exception() is not None:
@@ -159,9 +159,8 @@ async def _running_demo(progress: Progress, speed: float) -> AsyncIterator[Runni
         stack.push_async_callback(_remove, folder)
         port, socket = folder / "inverter", folder / "bus"
         bus = f"unix:path={socket}"
-        bus_config, config = folder / "bus.conf", folder / "config.toml"
-        bus_config.write_text(BUS.format(socket=socket))
-        config.write_text(
+        (folder / "bus.conf").write_text(BUS.format(socket=socket))
+        (folder / "config.toml").write_text(
             CONFIG.format(bus=toml_value(bus), port=toml_value(f"serial:{port}"))
         )
 
@@ -170,22 +169,22 @@ async def _running_demo(progress: Progress, speed: float) -> AsyncIterator[Runni
             child = running(name, log, *command, **environment)
             return await stack.enter_async_context(child)
 
-        async def start_us(command: str, *words: str, **environment: str) -> Child:
+        async def start_mppdbus(command: str, *words: str, **environment: str) -> Child:
             argv = (sys.executable, "-m", "mppdbus", command, *words)
             return await start(f"mppdbus {command}", *argv, **environment)
 
         progress.show("starting a D-Bus and a simulated inverter")
-        options = (f"--config-file={bus_config}", "--nofork", "--nopidfile")
+        options = (f"--config-file={folder / 'bus.conf'}", "--nofork", "--nopidfile")
         broker = await start("dbus-daemon", dbus_daemon, *options)
         scene = ("--scene", BEGIN, "--speed", f"{PLANT_SPEED * speed:g}")
-        simulator = await start_us(
+        simulator = await start_mppdbus(
             "simulate", "--pty", str(port), "--profile", PROFILE, *scene
         )
         await broker.makes(socket, READY)
         await simulator.makes(port, READY)
         began = asyncio.get_running_loop().time()
-        driver = await start_us(
-            *("run", "--config", str(config), "--log-level", "INFO"),
+        driver = await start_mppdbus(
+            *("run", "--config", str(folder / "config.toml"), "--log-level", "INFO"),
             MPPDBUS_STATE=str(folder / "state"),
         )
         yield RunningDemo(port, bus, simulator, (broker, simulator, driver), began)
@@ -200,7 +199,7 @@ def _folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="mppdbus-demo-", dir="/tmp"))
 
 
-async def _direct(simulator: Child, speed: float) -> None:
+async def _play_day(simulator: Child, speed: float) -> None:
     """Play the day over and over."""
     loop = asyncio.get_running_loop()
     begin = loop.time()

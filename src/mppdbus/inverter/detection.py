@@ -84,7 +84,7 @@ async def connected(
 
 @dataclass(slots=True)
 class Answers:
-    """What an inverter has said of itself: readings and payloads by query."""
+    """What an inverter has answered: readings and payloads by query."""
 
     readings: dict[str, Reading] = field(default_factory=dict)
     payloads: dict[str, bytes] = field(default_factory=dict)
@@ -113,7 +113,7 @@ class Answers:
 
 
 class Interview:
-    """Asks an inverter who it is and what it can answer; `answers` fills up."""
+    """Asks an inverter who it is and what it can answer; keeps all in `answers`."""
 
     def __init__(self, link: Link, answers: Answers | None = None) -> None:
         self.answers = Answers() if answers is None else answers
@@ -149,7 +149,7 @@ class Interview:
         return reading
 
     async def try_read(self, query: str, *, attempts: int | None = 1) -> Reading | None:
-        """Ask what need not be answered: None for any failure but `PortLost`."""
+        """Ask what need not be answered; None for any failure but `PortLost`."""
         try:
             return await self.read(query, attempts=attempts)
         except PortLost:
@@ -158,9 +158,9 @@ class Interview:
             return None
 
     async def hello(self, *, attempts: int, patience: float | None = None) -> bool:
-        """Ask QPI; False where it is refused or strange, which PI30 units may do, too.
+        """Ask QPI; False if it is refused or unknown, as it is by some PI30 units.
 
-        Raises `NoReply`, `OtherProtocol` and the like when no such unit is there.
+        Raises `NoReply`, `OtherProtocol` and the like if no such unit is there.
         """
         try:
             await self.read("QPI", attempts=attempts, patience=patience)
@@ -169,7 +169,7 @@ class Interview:
         return True
 
     async def ask_until_sure(self, queries: Iterable[str]) -> None:
-        """Ask what was not asked yet, until the family is known well enough."""
+        """Ask the queries that have no reading yet, until the family is sure."""
         for query in queries:
             if self.answers.identification.confidence >= SURE:
                 return
@@ -189,7 +189,7 @@ class Interview:
 
 @dataclass(slots=True, kw_only=True)
 class Detection(Answers):
-    """What is at a port: an inverter and what it said, or the error."""
+    """The inverter at a port and its answers, or the error."""
 
     port: PortUrl
     answered_after: float | None = None  # s, the first reply
