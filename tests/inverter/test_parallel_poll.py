@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Container
 from dataclasses import replace
 
 import pytest
 
 from helpers.set import SetWatched, fleet_of, watching
 from helpers.simulator import warped
+from mppdbus.inverter.parallel_set import ROUNDS
 from mppdbus.model.phases import legs
 from mppdbus.model.power import Flow, Origin, flow
 from mppdbus.model.snapshot import Snapshot
@@ -291,6 +293,9 @@ QPGS = (
 )
 
 
+TRACKERS = "1 00500 202.0 01.0 00205 203.0 01.0 00203 0000"
+
+
 def recorded(**more: str) -> Recording:
     """A unit of a parallel set that answers NAK where no other unit is."""
     framed = {query: [encode_reply(said)] for query, said in (REPLIES | more).items()}
@@ -331,6 +336,34 @@ def test_where_a_nak_was_a_unit_may_be_another_time() -> None:
             del source.replies["QPGS1"]
             await asyncio.sleep(4.5)  # a NAK is sure, and no silence
             assert watched.online == set()
+
+    warped(main)
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"),
+    [(["NAK"], {ROUNDS}), (["NAK", TRACKERS], range(9, 99))],
+)
+def test_the_other_half_is_asked_for_until_it_never_comes(
+    answers: list[str], asked: Container[int]
+) -> None:
+    async def main() -> None:
+        other = "92932105100124"
+        source = recorded(
+            QPIGS2="01.0 202.0 00205 ",
+            QPGS0=QPGS.format(OWN, 50, 52),
+            QPGS1=QPGS.format(other, 50, 52),
+        )
+        source.replies["QP2GS1"] = [encode_reply(answer) for answer in answers]
+        simulator = Simulator(source, Scene(None, pace=Pace(think=0.06)))
+        async with watching(simulator) as watched:
+            await asyncio.sleep(3 * KNOWN)
+            # QPGS0 is not known to be its own when it is asked first.
+            assert watched.requests["QP2GS0"] == 1
+            assert watched.requests["QP2GS0"] + watched.requests["QP2GS1"] in asked
+            assert watched.online == {other}
+            seconds = [told[other].second for _, told in watched.told if other in told]
+            assert any(seconds) is (TRACKERS in answers)
 
     warped(main)
 

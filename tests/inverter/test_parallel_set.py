@@ -7,7 +7,6 @@ from mppdbus.inverter.parallel_set import (
     ROUNDS,
     SLOTS,
     AskedUnit,
-    HalfRead,
     ParallelSet,
 )
 from mppdbus.model.parallel import snapshot_of
@@ -35,13 +34,13 @@ class Told:
         self.now = 0.0
 
     def round(self, **slots: ParallelStatus) -> list[str]:
-        """Ask whatever is due between two live polls; return the queries."""
+        """Ask about each slot that is due until the next live poll; return queries."""
         self.set.live_polled()
         asked = []
-        while (query := self.set.next_query(self.now)) is not None:
-            asked.append(query)
-            self.set.asked(query, self.now)
-            self.hear(int(query[-1]), slots.get(f"s{query[-1]}", EMPTY))
+        while (slot := self.set.next_slot(self.now)) is not None:
+            asked.append(f"QPGS{slot}")
+            self.set.asked(slot, self.now)
+            self.hear(slot, slots.get(f"s{slot}", EMPTY))
         return asked
 
     def hear(self, slot: int, reading: ParallelStatus) -> None:
@@ -74,10 +73,10 @@ def test_all_slots_first_then_those_with_others_and_seldom_one_of_the_rest() -> 
 def test_nothing_is_told_before_the_asked_unit_is_known_among_them() -> None:
     told = Told(C)
     for slot, serial in enumerate((A, B)):
-        told.set.asked(f"QPGS{slot}", 0.0)
+        told.set.asked(slot, 0.0)
         told.hear(slot, said(serial))
         assert told.loads == {}
-    told.set.asked("QPGS2", 0.0)
+    told.set.asked(2, 0.0)
     told.hear(2, said(C))
     assert told.loads == {A: 500, B: 500}
 
@@ -137,15 +136,15 @@ def test_the_third_round_without_an_answer_is_one_too_many() -> None:
     told = Told(A)
     told.round(s0=said(A), s1=said(B))
     for _ in range(ROUNDS - 1):
-        told.set.missed("QPGS1")
+        told.set.missed(1)
         assert told.loads == {B: 500}
-    told.set.missed("QPGS1")
+    told.set.missed(1)
     assert told.loads == {B: None}
     told.round(s0=said(A), s1=said(B, 400))
     assert told.loads == {B: 400}
-    told.set.missed("QPGS1")
+    told.set.missed(1)
     assert told.loads == {B: 400}
-    told.set.missed("QPGS7")  # where nobody is
+    told.set.missed(7)  # where nobody is
     assert told.loads == {B: 400}
 
 
@@ -164,20 +163,6 @@ def test_without_the_asked_unit_nobody_is_known() -> None:
     assert told.loads == {B: None, C: None}
     told.round(s0=said(A), s1=said(B), s2=said(C))
     assert told.loads == {B: 500, C: 500}
-
-
-def test_the_other_half_is_asked_for_next_until_it_never_comes() -> None:
-    told = Told(A)
-    told.round(s0=said(A), s1=said(B))
-    snapshot = told.set.other_units(told.own.serial)[B]
-    told.set.half = HalfRead(1, said(B), snapshot)
-    assert told.set.next_query(0.0) == "QP2GS1"
-    for _ in range(ROUNDS):
-        assert told.set.has_second
-        told.set.note_second(fits=False)
-    assert not told.set.has_second
-    told.set.note_second(fits=True)
-    assert told.set.has_second
 
 
 def test_units_keep_their_names_when_the_slots_are_dealt_anew() -> None:

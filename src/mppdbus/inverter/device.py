@@ -49,7 +49,7 @@ class Inverter:
         self.answered: set[str] = set()
         self.trackers: int | None = None
         self.parallel_set = ParallelSet()
-        self._who = DeviceIdentity(dialect)
+        self._identity = DeviceIdentity(dialect)
         self._oddities = OddityLog(name)
         self._decoder = ReplyDecoder(self._oddities)
         self.readings = Readings(clock, self._oddities)
@@ -71,7 +71,7 @@ class Inverter:
         `attempts` and `patience` (s) replace those of the link. An unknown layout
         raises `UnknownLayout` only if nothing of it can be read.
         """
-        decode = partial(self._decoder.decode, self._who.dialect.queries, query)
+        decode = partial(self._decoder.decode, self._identity.dialect.queries, query)
         try:
             reading = await self.link.exchange(
                 query, decode, priority=priority, attempts=attempts, patience=patience
@@ -116,12 +116,12 @@ class Inverter:
     @property
     def identity(self) -> Identity:
         """Names and numbers, as far as they are known."""
-        return self._who.known
+        return self._identity.known
 
     @property
     def dialect(self) -> Dialect:
         """The dialect that its replies are read in."""
-        return self._who.dialect
+        return self._identity.dialect
 
     async def introduce(self) -> None:
         """Learn who this is from QPI and QID; raises as `read` does.
@@ -133,16 +133,16 @@ class Inverter:
         with suppress(Refused, UnknownLayout):
             protocol = await self.read("QPI")
         serial = await self.try_read("QID", attempts=timing.ATTEMPTS_SERIAL)
-        self._who.introduce(protocol, serial)
+        self._identity.introduce(protocol, serial)
         self.refine()
 
     def refine(self) -> None:
         """Take the dialect and the names from all that was read so far."""
-        who, readings = self._who, self.readings
-        before, payload = who.dialect.queries, self._decoder.payloads.get("QPIGS")
-        readings.filter.identification = who.refine(readings.latest(), payload)
-        readings.read_anew(before, who.dialect.queries, self._decoder)
-        who.weighed = set(readings.latest())
+        identity, readings = self._identity, self.readings
+        before, payload = identity.dialect.queries, self._decoder.payloads.get("QPIGS")
+        readings.filter.identification = identity.refine(readings.latest(), payload)
+        readings.read_anew(before, identity.dialect.queries, self._decoder)
+        identity.weighed = set(readings.latest())
 
     def resume(self, fresh: Inverter) -> Inverter:
         """Go on at the link of `fresh` if that is the same unit; return who goes on.
@@ -167,18 +167,18 @@ class Inverter:
             return self.away()
         fresh, live = self.readings.fresh(keep), self.readings.kept("QPIGS")
         status = fresh.get("QPIGS")
-        known_family = self._who.fixed or "QPIRI" in self.answered | self.unsupported
-        if status is not None and not known_family:
+        told = "QPIRI" in self.answered or "QPIRI" in self.unsupported
+        if status is not None and not told and not self._identity.fixed:
             status = status.model_copy(update=dict.fromkeys(AMBIGUOUS))
         mode = fresh.get("QMOD")
         return Snapshot(
             online=True,
-            identity=self._who.known,
+            identity=self._identity.known,
             status=status,
             battery_fitted=live is None or live.battery_fitted,
             second=fresh.get("QPIGS2"),
             trackers=self.trackers,
-            mode=mode and mode.mode,
+            mode=mode.mode if mode else None,
             warnings=fresh.get("QPIWS"),
             ratings=fresh.get("QPIRI"),
             flags=fresh.get("QFLAG"),
@@ -190,7 +190,7 @@ class Inverter:
     def away(self) -> Snapshot:
         """Return what stays true while the unit cannot be reached."""
         return Snapshot(
-            identity=self._who.known,
+            identity=self._identity.known,
             trackers=self.trackers,
             phase=self._phase(),
             link=self._link_state(),
@@ -199,7 +199,7 @@ class Inverter:
     def _phase(self) -> int | None:
         """Return the phase or leg, 1 to 3, that the unit is set to, if any."""
         ratings = self.readings.last("QPIRI")
-        return phase_of(getattr(ratings, "output_mode", None), self._who.dialect)
+        return phase_of(getattr(ratings, "output_mode", None), self._identity.dialect)
 
     def _link_state(self) -> LinkState:
         stats, live = self.link.stats, self.readings.kept("QPIGS")

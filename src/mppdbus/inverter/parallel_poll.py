@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from mppdbus.errors import LinkError, PortLost, ProtocolError, Refused
 from mppdbus.inverter.device import Inverter
-from mppdbus.inverter.parallel_set import AskedUnit, HalfRead
+from mppdbus.inverter.parallel_set import ROUNDS, AskedUnit
 from mppdbus.model.parallel import (
     CLEAR_PV,
     at_the_battery,
@@ -29,6 +30,18 @@ FAULT_HOLDS = 30.0  # s for which a fault code counts after it was read
 FAULT = "F"  # the mode in which a unit's own fault code is of interest
 
 
+@dataclass(frozen=True, slots=True)
+class HalfRead:
+    """A unit whose QPGS has come, and whose QP2GS is asked next.
+
+    `lead` is what was known of the asked unit at that time.
+    """
+
+    slot: int
+    status: ParallelStatus
+    lead: Snapshot
+
+
 class ParallelPoll:
     """Polls the other units of an inverter's set; `tell` gets them all after each news.
 
@@ -46,6 +59,8 @@ class ParallelPoll:
         self._clock = clock
         self._tell = tell
         self._fault_read = float("-inf")
+        self._half: HalfRead | None = None
+        self._second_failures = 0  # of QP2GS in a row
         self._log = logging.getLogger(f"mppdbus.{inverter.name}")
 
     @property
@@ -63,6 +78,7 @@ class ParallelPoll:
 
     def lost(self) -> None:
         """Tell that nothing is known of any unit any more."""
+        self._half = None
         self._inverter.parallel_set.lost()
         self._tell_all()
 
@@ -71,24 +87,20 @@ class ParallelPoll:
 
         `lead` is what is known of the asked unit. Only `PortLost` gets out.
         """
-        parallel_set, now = self._inverter.parallel_set, self._clock()
         if not self._in_a_set():
             status = await self._read("QPGS0")
             if isinstance(status, ParallelStatus):
                 self._take_own(status)
             return False  # once between two live polls is enough
-        query = parallel_set.next_query(now, own=self._own_wanted())
-        if query is None:
-            return False
-        parallel_set.asked(query, now)
-        reading = await self._read(query)
-        if query.startswith("QP2GS"):
-            self._take_second(reading)
-        elif isinstance(reading, ParallelStatus):
-            self._take_first(HalfRead(int(query[-1]), reading, lead))
+        if self._half is not None:
+            await self._ask_second(self._half)
         else:
-            parallel_set.missed(query)
-        if parallel_set.half is None:
+            now, own = self._clock(), self._own_wanted()
+            slot = self._inverter.parallel_set.next_slot(now, own=own)
+            if slot is None:
+                return False
+            await self._ask_first(slot, lead)
+        if self._half is None:
             self._tell_all()
         return True
 
@@ -109,25 +121,29 @@ class ParallelPoll:
             self._log.debug("%s", error)
             return None
 
-    def _take_first(self, half: HalfRead) -> None:
-        """Take a QPGS; ask QP2GS next where it shows only a part of such a unit."""
-        parallel_set, dialect = self._inverter.parallel_set, self._inverter.dialect
-        another = half.status.exists and half.slot != parallel_set.own
-        several = (self._inverter.trackers or 1) > 1
-        partly = several and half.status.pv2_voltage is None
-        if another and parallel_set.has_second and (dialect.phases > 1 or partly):
-            parallel_set.half = half
+    async def _ask_first(self, slot: int, lead: Snapshot) -> None:
+        """Ask QPGS; QP2GS is next where it shows only a part of such a unit."""
+        inverter, parallel_set = self._inverter, self._inverter.parallel_set
+        parallel_set.asked(slot, self._clock())
+        status = await self._read(f"QPGS{slot}")
+        if not isinstance(status, ParallelStatus):
+            parallel_set.missed(slot)
+            return
+        half = HalfRead(slot, status, lead)
+        another = status.exists and slot != parallel_set.own
+        several = (inverter.trackers or 1) > 1 and status.pv2_voltage is None
+        partly = several or inverter.dialect.phases > 1
+        if another and partly and self._second_failures < ROUNDS:
+            self._half = half
         else:
             self._take(half, None)
 
-    def _take_second(self, second: Reading | None) -> None:
-        parallel_set = self._inverter.parallel_set
-        half, parallel_set.half = parallel_set.half, None
-        if half is None:
-            return
+    async def _ask_second(self, half: HalfRead) -> None:
+        self._half, query = None, f"QP2GS{half.slot}"
+        second = await self._read(query)
         fits = isinstance(second, SecondPhaseParallelStatus | SecondTrackersParallel)
-        parallel_set.note_second(fits=fits)
-        kept = self._inverter.readings.kept(f"QP2GS{half.slot}")
+        self._second_failures = 0 if fits else self._second_failures + 1
+        kept = self._inverter.readings.kept(query)
         self._take(half, kept.plausible if kept and fits else None)
 
     def _take(self, half: HalfRead, second: Reading | None) -> None:

@@ -43,18 +43,6 @@ class Slot:
     misses: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class HalfRead:
-    """A unit whose QPGS has come, and whose QP2GS is to be asked next.
-
-    `lead` is what was known of the asked unit at that time.
-    """
-
-    slot: int
-    status: ParallelStatus
-    lead: Snapshot
-
-
 class ParallelSet:
     """What is known of a set: which slots to ask about, and what each has answered.
 
@@ -67,8 +55,6 @@ class ParallelSet:
         self.own: int | None = None  # the slot of the asked unit
         self.fault_code: str | None = None  # of the asked unit, while it is fresh
         self.current_at_battery: bool | None = None  # see `snapshot_of`
-        self.has_second = True  # until QP2GS has failed too often
-        self.half: HalfRead | None = None
         self._twin: int | None = None  # shows a unit that another slot shows too
         self._unseen = list(SLOTS)
         self._settled = False  # who is who was decided among all slots
@@ -76,7 +62,6 @@ class ParallelSet:
         self._rescanned = 0.0
         self._asked: set[int] = set()  # since the last live poll
         self._shown: dict[str, Snapshot] = {}
-        self._failures = 0  # of QP2GS in a row
 
     # -- what to ask --------------------------------------------------------------
 
@@ -84,31 +69,24 @@ class ParallelSet:
         """Note a live poll: from now on each slot may be asked about once more."""
         self._asked.clear()
 
-    def next_query(self, now: float, *, own: bool = False) -> str | None:
-        """Return the next query, if any; `own` includes the slot of the asked unit.
+    def next_slot(self, now: float, *, own: bool = False) -> int | None:
+        """Return which slot to ask about, if any; `own`: also that of the asked unit.
 
         First all slots, then those with units in turn, and seldom one of the others.
         """
-        if self.half is not None:
-            return f"QP2GS{self.half.slot}"
         if self._unseen:
-            return f"QPGS{self._unseen[0]}"
+            return self._unseen[0]
         ring = self.slots.keys() - {self._twin, None if own else self.own}
         if now - self._rescanned >= RESCAN:
             waiting = set(SLOTS) - ring
         else:
             waiting = ring - self._asked
-        slot = min(sorted(waiting), key=self._last_tried, default=None)
-        return None if slot is None else f"QPGS{slot}"
+        never = float("-inf")
+        tried = {slot: self._tried.get(slot, never) for slot in sorted(waiting)}
+        return min(tried, key=tried.__getitem__, default=None)
 
-    def _last_tried(self, slot: int) -> float:
-        return self._tried.get(slot, float("-inf"))
-
-    def asked(self, query: str, now: float) -> None:
-        """Note that a query of `next_query` was sent, whatever will come of it."""
-        if query.startswith("QP2GS"):
-            return  # the other half of what was noted with QPGS
-        slot = int(query[-1])
+    def asked(self, slot: int, now: float) -> None:
+        """Note that a slot was asked about, whatever will come of it."""
         if slot in self._unseen:
             self._unseen.remove(slot)
             self._rescanned = now
@@ -130,22 +108,15 @@ class ParallelSet:
             self._drop(slot)
         self._find_own(unit)
 
-    def missed(self, query: str) -> None:
-        """Note that nothing came of a query."""
-        slot = int(query[-1])
+    def missed(self, slot: int) -> None:
+        """Note that no answer came about a slot."""
         if slot in self.slots:
             self.slots[slot].misses += 1
             if self.slots[slot].misses >= ROUNDS:
                 self._drop(slot)
 
-    def note_second(self, *, fits: bool) -> None:
-        """Note whether a QP2GS came; nobody asks for ever for what is not known."""
-        self._failures = 0 if fits else self._failures + 1
-        self.has_second = self._failures < ROUNDS
-
     def lost(self) -> None:
         """Note that the asked unit has not answered for long."""
-        self.half = None
         self.fault_code = None
         for slot in self.slots:
             self._drop(slot)
