@@ -271,8 +271,7 @@ def test_a_layout_that_nobody_knows_is_doubted_once(
 
     with caplog.at_level(logging.WARNING):
         assert warped(main) == [1, 1, 1]
-    said = [r.message.split(" where")[0] for r in caplog.records]
-    assert said == ["QPIGS: 23 fields", "QPIGS: 3 fields"]  # of two units
+    assert [r.message[:16] for r in caplog.records] == ["QPIGS: 23 fields"]
 
 
 def test_a_reading_is_shown_as_long_as_it_holds() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import partial
 
 from mppdbus.errors import LinkError, PortLost, ProtocolError, Refused, UnknownLayout
@@ -90,6 +89,18 @@ class Inverter:
             self.trackers = max(self.trackers or 0, _trackers(reading))
         return reading
 
+    async def read_optional(
+        self, query: str, *, attempts: int | None = None, patience: float | None = None
+    ) -> Reading | None:
+        """Read what need not exist: None for NAK and, logged, an unknown layout."""
+        try:
+            return await self.read(query, attempts=attempts, patience=patience)
+        except Refused:
+            return None
+        except UnknownLayout as error:
+            self._decoder.complain(query, error)
+            return None
+
     async def try_read(
         self, query: str, *, attempts: int | None = None, patience: float | None = None
     ) -> Reading | None:
@@ -129,9 +140,7 @@ class Inverter:
         NAK to QPI is taken for PI30 as long as QPIGS will be answered; a QID that is
         refused, silent or unreadable leaves the serial unknown.
         """
-        protocol: Reading | None = None
-        with suppress(Refused, UnknownLayout):
-            protocol = await self.read("QPI")
+        protocol = await self.read_optional("QPI")
         serial = await self.try_read("QID", attempts=timing.ATTEMPTS_SERIAL)
         self._identity.introduce(protocol, serial)
         self.refine()

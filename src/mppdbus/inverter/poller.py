@@ -10,7 +10,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 
 from mppdbus.errors import (
@@ -20,8 +19,6 @@ from mppdbus.errors import (
     OtherProtocol,
     PortLost,
     ProtocolError,
-    Refused,
-    UnknownLayout,
 )
 from mppdbus.inverter import timing
 from mppdbus.inverter.device import Inverter
@@ -255,8 +252,9 @@ class Poller:
             attempts, patience = 1, inverter.link.brief
         try:
             if query in ESSENTIAL or query not in inverter.unsupported:
-                with suppress(Refused, UnknownLayout):
-                    await inverter.read(query, attempts=attempts, patience=patience)
+                await inverter.read_optional(
+                    query, attempts=attempts, patience=patience
+                )
         except PortLost:
             raise
         except (LinkError, OtherProtocol) as error:

@@ -78,14 +78,18 @@ class ReplyDecoder:
     def accept(self, query: str, error: UnknownLayout) -> Reading:
         """Return what can be read of an unknown layout, which counts from now on.
 
-        Logs it, once, with the words of the reply; raises `error` if none can be read.
+        Raises `error` if nothing can be read.
         """
-        words = self.payloads[query].decode("ascii", "backslashreplace")
-        self._oddities.log(logging.WARNING, query, f"{error}: {words}")
         if error.partial is None:
             raise error
+        self.complain(query, error)
         self._accepted.add(query)
         return cast("Reading", error.partial)
+
+    def complain(self, query: str, error: UnknownLayout) -> None:
+        """Log an unknown layout, once, with the words of the reply."""
+        words = self.payloads[query].decode("ascii", "backslashreplace")
+        self._oddities.log(logging.WARNING, query, f"{error}: {words}")
 
     def _repeated(self, query: str, error: CorruptReply) -> Reading:
         """Return the rest of a reply whose same words never fit; else raise `error`."""
