@@ -164,7 +164,7 @@ def _about(row: Row[Any]) -> str:
         return "see above"
     if not row.fixed or row.write or row.path.startswith(CARDS):
         return row.about
-    value = row.source(None)
+    value = row.get(None)
     if value is None or row.path == "/Mgmt/ProcessVersion":
         return row.about
     said = value if isinstance(row.text, str) else row.text(value)

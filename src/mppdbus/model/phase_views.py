@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from mppdbus.model.phases import Leg, leg_count, legs
+from mppdbus.model.phases import Leg, legs
 from mppdbus.model.power import Flow, Origin
 from mppdbus.model.views import SystemView, UnitView
 
@@ -20,7 +20,7 @@ def on_legs(view: UnitView) -> tuple[UnitView, ...]:
     What is taken from the mains is known as a whole only, and stands on the first leg;
     nothing is nothing on each.
     """
-    if leg_count(view.snapshot) == 1:
+    if view.legs == 1:
         return (view,)
     first, *others = legs(view.snapshot)
     load = replace(view.flow, load=first.power)
@@ -70,4 +70,4 @@ def part_on(system: SystemView, phase: int) -> SystemView:
 def phases_of_unit(view: UnitView) -> list[int]:
     """Return the phases of a unit's legs, which follow each other; L1 follows L3."""
     first = view.unit.phase - 1
-    return [(first + leg) % PHASES + 1 for leg in range(leg_count(view.snapshot))]
+    return [(first + leg) % PHASES + 1 for leg in range(view.legs)]

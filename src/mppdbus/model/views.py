@@ -10,6 +10,7 @@ from mppdbus.model.alarms import AlarmState, momentary
 from mppdbus.model.battery.state_of_charge import Charge, own_charge
 from mppdbus.model.energy.history import History
 from mppdbus.model.energy.ledger import Counters
+from mppdbus.model.phases import leg_count
 from mppdbus.model.power import Flow, flow
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import (
@@ -64,6 +65,7 @@ class UnitView:
     alarm_state: AlarmState = field(default_factory=AlarmState)
     state: State | None = None
     mode: Mode | None = None
+    legs: int = 1  # phases of its output
     own_input: int | None = None  # what the unit itself uses: 0 or `DISCONNECTED`
     active_input: int | None = None  # of all units of its system
     charge: Charge = field(default_factory=Charge)
@@ -94,6 +96,7 @@ class UnitView:
             alarm_state=momentary(snapshot) if alarms is None else alarms,
             state=state(snapshot),
             mode=mode(snapshot),
+            legs=leg_count(snapshot),
             own_input=own_input,
             active_input=own_input,
         )

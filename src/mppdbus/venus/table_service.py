@@ -96,7 +96,7 @@ class TableService(Generic[V]):
         if (row := self._settings.get(name)) is None:
             return {}
         value = self.kept.value(name)
-        return {row.path: row.source(view) if value in (None, "") else value}
+        return {row.path: row.value(view) if value in (None, "") else value}
 
     def setting_changed(self, name: str) -> None:
         """Show a setting that somebody has changed."""

@@ -125,7 +125,7 @@ def test_the_page_of_all_paths_is_current() -> None:
 def check_types(rows: tuple[Row[Any], ...], view: UnitView | SystemView) -> None:
     expected = {ItemType.INT: int, ItemType.DOUBLE: float, ItemType.TEXT: str}
     for row in rows:
-        value = row.source(view)
+        value = row.value(view)
         if value is not None:
             assert isinstance(value, expected[row.kind]), (row.path, value)
             assert not isinstance(value, bool), row.path
@@ -191,15 +191,17 @@ def test_nor_has_what_all_units_show(rows: tuple[Row[SystemView], ...]) -> None:
 def test_a_row_is_not_looked_at_while_its_part_is_the_same() -> None:
     looks = []
 
-    def look(view: UnitView) -> str | None:
-        looks.append(view)
-        return view.snapshot.identity.serial
+    def look(who: Identity) -> str | None:
+        looks.append(who)
+        return who.serial
 
-    def who(view: UnitView) -> object:
+    def identity(view: UnitView) -> Identity:
         return view.snapshot.identity
 
-    row = Row("/A", ItemType.TEXT, look, part=who)
-    always = Row("/B", ItemType.TEXT, look)
+    row = Row("/A", ItemType.TEXT, look, of=identity)
+    always: Row[UnitView] = Row(
+        "/B", ItemType.TEXT, lambda view: look(view.snapshot.identity)
+    )
     rows = ChangedRows((row, always))
     serial = VIEWS["line"].snapshot.identity.serial
     assert rows.values(VIEWS["line"]) == {"/A": serial, "/B": serial}
@@ -211,9 +213,9 @@ def test_a_row_is_not_looked_at_while_its_part_is_the_same() -> None:
 def test_what_is_fixed_is_the_same_in_every_view() -> None:
     other = Unit("shed", "/dev/ttyUSB1", 289, phase=3)
     for rows in (MULTI, INVERTER):
-        first = [row.source(VIEWS["line"]) for row in rows if row.fixed]
+        first = [row.value(VIEWS["line"]) for row in rows if row.fixed]
         for view in (*VIEWS.values(), UnitView.of(other, Snapshot())):
-            assert [row.source(view) for row in rows if row.fixed] == first
+            assert [row.value(view) for row in rows if row.fixed] == first
     assert [row.path for row in live(MULTI) if row.fixed] == []
     fixed = {row.path for row in MULTI} - {row.path for row in live(MULTI)}
     assert {"/ProductId", "/Settings/AlarmLevel/Overload"} <= fixed
@@ -265,7 +267,7 @@ def test_the_inverters_percent_is_shown_with_its_origin_or_not_at_all() -> None:
     ],
 )
 def test_a_product_has_the_name_it_gives_itself(identity: Identity, name: str) -> None:
-    assert product_name(Snapshot(identity=identity)) == name
+    assert product_name(identity) == name
 
 
 # -- two legs in one case ------------------------------------------------------------

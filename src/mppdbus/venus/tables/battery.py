@@ -7,6 +7,7 @@ the inverters would show twice. No /Dc/0/Temperature: nobody measures it.
 from __future__ import annotations
 
 from mppdbus import __version__
+from mppdbus.model.battery.state_of_charge import Charge
 from mppdbus.model.views import SystemView, UnitView
 from mppdbus.venus.tables.cards import CHARGE_CONTROL
 from mppdbus.venus.tables.diagnostics import CHARGE
@@ -21,11 +22,10 @@ from mppdbus.venus.tables.row import (
     Row,
     fixed,
     hexadecimal,
-    rounded,
     to_charge,
     to_setting,
 )
-from mppdbus.venus.tables.unit import PRODUCT_ID
+from mppdbus.venus.tables.unit import CHARGE_OF, PRODUCT_ID
 
 BATTERY_NAME = "com.victronenergy.battery.mppdbus"
 PRODUCT_NAME = "Battery (mppdbus)"
@@ -50,11 +50,10 @@ def _connection(system: SystemView) -> str:
     return units[0].unit.connection if len(units) == 1 else f"{len(units)} inverters"
 
 
-def _capacity_left(system: SystemView) -> float | None:
-    percent, installed = system.charge.percent, system.charge.capacity
-    if percent is None or installed is None:
+def _capacity_left(charge: Charge) -> float | None:
+    if charge.percent is None or charge.capacity is None:
         return None
-    return round(installed * percent / 100, 1)
+    return charge.capacity * charge.percent / 100
 
 
 BATTERY: tuple[Row[SystemView], ...] = (
@@ -75,54 +74,70 @@ BATTERY: tuple[Row[SystemView], ...] = (
     fixed("/FirmwareVersion", TEXT, __version__, "", "version of mppdbus"),
     fixed("/HardwareVersion", TEXT, None, "", "unknown: there is no such device"),
     fixed("/Serial", TEXT, None, "", "unknown: there is no such device"),
-    Row("/Connected", INT, lambda s: int(bool(s.online)), "", "1 while any answers"),
+    Row("/Connected", INT, lambda s: bool(s.online), "", "1 while any answers"),
     Row(
         "/Dc/0/Voltage",
         NUM,
-        lambda s: rounded(s.mean(_voltage), 2),
+        lambda s: s.mean(_voltage),
         DC_VOLT,
         "mean of all units that see a battery",
+        digits=2,
     ),
     Row(
         "/Dc/0/Current",
         NUM,
-        lambda s: rounded(s.total(_current), 1),
+        lambda s: s.total(_current),
         AMP,
         "sum of all units; positive while charging",
+        digits=1,
     ),
     Row(
         "/Dc/0/Power",
         NUM,
-        lambda s: rounded(s.total(_power), 1),
+        lambda s: s.total(_power),
         WATT,
         "sum of all units; positive while charging",
+        digits=1,
     ),
     Row(
         "/Soc",
         NUM,
-        lambda s: rounded(s.charge.percent, 1),
+        "percent",
         PERCENT,
         "as `/Mppdbus/Origin/Soc` says; what is written corrects the estimate",
+        CHARGE_OF,
+        digits=1,
         write=to_charge,
         confirmable=True,
         minimum=0.0,
         maximum=100.0,
     ),
-    Row("/Capacity", NUM, _capacity_left, AMP_HOURS, "`/Soc` of `/InstalledCapacity`"),
+    Row(
+        "/Capacity",
+        NUM,
+        _capacity_left,
+        AMP_HOURS,
+        "`/Soc` of `/InstalledCapacity`",
+        CHARGE_OF,
+        digits=1,
+    ),
     Row(
         "/InstalledCapacity",
         NUM,
-        lambda s: s.charge.capacity,
+        "capacity",
         AMP_HOURS,
         "`capacity_ah` in the config",
+        CHARGE_OF,
     ),
     *CHARGE,
     *CHARGE_CONTROL,
     Row(
         "/Mppdbus/Soc/Offset",
         NUM,
-        lambda s: rounded(s.charge.offset, 2),
+        "offset",
         "{:.2f} A",
         "what the meters of all units read too high, as far as learned",
+        CHARGE_OF,
+        digits=2,
     ),
 )

@@ -7,13 +7,14 @@ are locked: status "disabled", and no write is taken.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from operator import attrgetter
+from typing import Any
 
 from mppdbus.model.battery.state_of_charge import Charge
 from mppdbus.model.views import UnitView
-from mppdbus.protocol.replies.settings import FLAGS
-from mppdbus.venus.dbus.items import Value
+from mppdbus.protocol.replies.settings import FLAGS, Flags
 from mppdbus.venus.tables.row import (
     CELSIUS,
     INT,
@@ -25,10 +26,9 @@ from mppdbus.venus.tables.row import (
     Text,
     fixed,
     on_off_text,
-    rounded,
     to_charge,
 )
-from mppdbus.venus.tables.unit import Source, status
+from mppdbus.venus.tables.unit import CHARGE_OF, QPIGS
 
 # -- readings ------------------------------------------------------------------------
 
@@ -58,21 +58,26 @@ READINGS = (
 )
 
 
-def _if_known(read: Source, known: int, otherwise: int | None) -> Source:
-    return lambda view: otherwise if read(view) is None else known
+def _known(field: str, value: int) -> Callable[[Any], int | None]:
+    """Return a source that is `value` while a field is known."""
+    read = attrgetter(field)
+    return lambda part: None if read(part) is None else value
 
 
 def _card(card: ReadingCard) -> tuple[Row[UnitView], ...]:
-    base, read = f"/GenericInput/{card.id}", status(card.field)
+    base, field = f"/GenericInput/{card.id}", card.field
     unit = "/Temperature" if card.type == TEMPERATURE else card.unit
     return (
-        Row(f"{base}/Value", NUM, read, card.text, f"QPIGS `{card.field}`"),
-        Row(f"{base}/Status", INT, _if_known(read, 0, None), "", "0 while it is known"),
+        Row(f"{base}/Value", NUM, field, card.text, f"QPIGS `{field}`", QPIGS),
+        Row(f"{base}/Status", INT, _known(field, 0), "", "0 while it is known", QPIGS),
         Row(
             f"{base}/Settings/ShowUIInput",
             INT,
-            _if_known(read, SHOWN, HIDDEN),
-            about="1 while it is known: the GUI shows the unknown as 0",
+            _known(field, SHOWN),
+            "",
+            "1 while it is known: the GUI shows the unknown as 0",
+            QPIGS,
+            unknown=HIDDEN,
         ),
         fixed(f"{base}/Name", TEXT, card.name),
         fixed(f"{base}/Settings/Type", INT, card.type),
@@ -108,30 +113,26 @@ def switch_id(letter: str) -> str:
     return "".join(word.capitalize() for word in FLAGS[letter].split("_"))
 
 
-def _flags(view: UnitView) -> object:
-    return view.snapshot.flags
-
-
-def _flag(letter: str) -> Source:
-    def source(view: UnitView) -> Value:
-        flags = view.snapshot.flags
-        state = None if flags is None else flags.state(letter)
-        return None if state is None else int(state)
-
-    return source
+_FLAGS: Callable[[UnitView], Any] = attrgetter("snapshot.flags")
 
 
 def _switch(letter: str, name: str) -> tuple[Row[UnitView], ...]:
-    base, read = f"/SwitchableOutput/{switch_id(letter)}", _flag(letter)
+    def state(flags: Flags) -> bool | None:
+        return flags.state(letter)
+
+    def status(flags: Flags) -> int | None:
+        return None if flags.state(letter) is None else DISABLED
+
+    base = f"/SwitchableOutput/{switch_id(letter)}"
     return (
-        Row(f"{base}/State", INT, read, on_off_text, f"QFLAG `{letter}`", part=_flags),
+        Row(f"{base}/State", INT, state, on_off_text, f"QFLAG `{letter}`", _FLAGS),
         Row(
             f"{base}/Status",
             INT,
-            _if_known(read, DISABLED, None),
+            status,
             lambda _: "Disabled",
             "locked: shown, not switched",
-            part=_flags,
+            _FLAGS,
         ),
         fixed(f"{base}/Name", TEXT, name),
         fixed(f"{base}/Settings/Type", INT, TOGGLE),
@@ -149,38 +150,31 @@ _CHARGE = "/SwitchableOutput/StateOfCharge"
 CORRECTION = f"{_CHARGE}/Dimming"
 
 
-class Charged(Protocol):
-    """A view that knows of the battery."""
-
-    @property
-    def charge(self) -> Charge:
-        """How full it is."""
-
-
-def _estimate(view: Charged) -> float | None:
+def _estimate(charge: Charge) -> float | None:
     """Return the estimate, which alone can be corrected."""
-    charge = view.charge
-    known = charge.percent is not None and charge.margin is not None
-    return rounded(charge.percent, 0) if known else None
+    return charge.percent if charge.margin is not None else None
 
 
-CHARGE_CONTROL: tuple[Row[Charged], ...] = (
+def _status(charge: Charge) -> int | None:
+    return None if _estimate(charge) is None else READY
+
+
+CHARGE_CONTROL: tuple[Row[Any], ...] = (
     Row(
         CORRECTION,
         NUM,
         _estimate,
         PERCENT,
         "`/Soc` where it is our estimate; what is written corrects it",
+        CHARGE_OF,
+        digits=0,
         write=to_charge,
         confirmable=True,
         minimum=0.0,
         maximum=100.0,
     ),
     Row(
-        f"{_CHARGE}/Status",
-        INT,
-        lambda view: None if _estimate(view) is None else READY,
-        about="9 while it can be corrected",
+        f"{_CHARGE}/Status", INT, _status, "", "9 while it can be corrected", CHARGE_OF
     ),
     fixed(f"{_CHARGE}/Name", TEXT, "State of charge"),
     fixed(f"{_CHARGE}/Settings/Type", INT, NUMERIC),

@@ -8,9 +8,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
 
+from mppdbus.model.alarms import AlarmState
 from mppdbus.model.power import Origin
+from mppdbus.model.snapshot import LinkState
 from mppdbus.model.views import SystemView, UnitView, joined
+from mppdbus.protocol.replies.status import GeneralStatus
 from mppdbus.venus.dbus.items import Value
 from mppdbus.venus.tables.row import (
     FINE_PERCENT,
@@ -21,16 +26,15 @@ from mppdbus.venus.tables.row import (
     TEXT,
     WATT,
     Row,
-    rounded,
 )
 from mppdbus.venus.tables.unit import (
-    Source,
-    alarms,
-    flow,
+    ALARMS,
+    CHARGE_OF,
+    FLOW,
+    IDENTITY,
+    QPIGS,
     mains,
     output_current,
-    status,
-    who,
 )
 
 # -- origins -------------------------------------------------------------------------
@@ -38,121 +42,119 @@ from mppdbus.venus.tables.unit import (
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What has an origin, and the paths that it is about."""
+    """What has an origin: the field, or a function of `of`, that tells it."""
 
     name: str
-    origin: Callable[[UnitView], Origin]
-    of: str
+    source: Callable[[Any], Origin | None] | str
+    of: Callable[[UnitView], Any] | None
+    about: str  # the paths that it is about
+
+    def row(self) -> Row[UnitView]:
+        """Return the row of a unit."""
+        return Row(
+            f"/Mppdbus/Origin/{self.name}",
+            TEXT,
+            self.source,
+            "",
+            f"of {self.about}",
+            self.of,
+            unknown=Origin.UNKNOWN.value,
+        )
+
+    def system_row(self) -> Row[SystemView]:
+        """Return the row of the least certain of all units that answer."""
+        read = self.row().value
+        return Row(
+            f"/Mppdbus/Origin/{self.name}",
+            TEXT,
+            lambda system: joined(system.online, read, _least_certain),
+            about=f"of {self.about}: the least certain of the units",
+        )
 
 
-def _if_known(read: Source, origin: Origin) -> Callable[[UnitView], Origin]:
-    return lambda view: Origin.UNKNOWN if read(view) is None else origin
+def _if_known(field: str, origin: Origin) -> Callable[[Any], Origin | None]:
+    read = attrgetter(field)
+    return lambda part: None if read(part) is None else origin
 
 
-def _energy(view: UnitView) -> Origin:
+def _output_current(status: GeneralStatus) -> Origin | None:
+    return None if output_current(status) is None else Origin.DERIVED
+
+
+def _energy(view: UnitView) -> Origin | None:
     """Return the origin of what is counted: that of what is counted now."""
     if view.counters is None:
-        return Origin.UNKNOWN
+        return None
     origins = (view.flow.pv_origin, view.flow.mains_origin)
     return Origin.ESTIMATED if Origin.ESTIMATED in origins else Origin.DERIVED
 
 
+_MEASURED, _DERIVED = Origin.MEASURED, Origin.DERIVED
 QUANTITIES: tuple[Quantity, ...] = (
-    Quantity("AcIn", lambda v: v.flow.mains_origin, "/Ac/In/1/*/P"),
-    Quantity("AcInCurrent", lambda v: v.flow.mains_current_origin, "/Ac/In/1/*/I"),
+    Quantity("AcIn", "mains_origin", FLOW, "/Ac/In/1/*/P"),
+    Quantity("AcInCurrent", "mains_current_origin", FLOW, "/Ac/In/1/*/I"),
     Quantity(
         "AcInVoltage",
-        _if_known(mains("grid_voltage"), Origin.MEASURED),
+        _if_known("grid_voltage", _MEASURED),
+        mains,
         "/Ac/In/1/*/V and F",
     ),
-    Quantity("Load", lambda v: v.flow.load_origin, "/Ac/Out/*/P"),
+    Quantity("Load", "load_origin", FLOW, "/Ac/Out/*/P"),
     Quantity(
         "AcOutVoltage",
-        _if_known(status("ac_output_voltage"), Origin.MEASURED),
+        _if_known("ac_output_voltage", _MEASURED),
+        QPIGS,
         "/Ac/Out/*/V, F and S",
     ),
-    Quantity("AcOutCurrent", _if_known(output_current, Origin.DERIVED), "/Ac/Out/*/I"),
+    Quantity("AcOutCurrent", _output_current, QPIGS, "/Ac/Out/*/I"),
     Quantity(
         "Battery",
-        _if_known(flow("battery_voltage"), Origin.MEASURED),
+        _if_known("battery_voltage", _MEASURED),
+        FLOW,
         "/Dc/0/Voltage and Current",
     ),
-    Quantity(
-        "BatteryPower",
-        _if_known(flow("battery_power"), Origin.DERIVED),
-        "/Dc/0/Power",
-    ),
-    Quantity("Yield", lambda v: v.flow.pv_origin, "/Yield/Power and /Pv/*/P"),
+    Quantity("BatteryPower", _if_known("battery_power", _DERIVED), FLOW, "/Dc/0/Power"),
+    Quantity("Yield", "pv_origin", FLOW, "/Yield/Power and /Pv/*/P"),
     Quantity(
         "PvVoltage",
-        _if_known(status("pv_input_voltage"), Origin.MEASURED),
+        _if_known("pv_input_voltage", _MEASURED),
+        QPIGS,
         "/Pv/V and /Pv/*/V",
     ),
-    Quantity(
-        "Energy",
-        _energy,
-        "/Energy/*, /Yield/User and System, /History/*",
-    ),
-    Quantity(
-        "State",
-        lambda v: Origin.UNKNOWN if v.state is None else Origin.DERIVED,
-        "/State and /Mode",
-    ),
+    Quantity("Energy", _energy, None, "/Energy/*, /Yield/User and System, /History/*"),
+    Quantity("State", _if_known("state", _DERIVED), None, "/State and /Mode"),
 )
 _ORDER = (Origin.MEASURED, Origin.DERIVED, Origin.ESTIMATED, Origin.UNKNOWN)
-_RANK = {origin: rank for rank, origin in enumerate(_ORDER)}
+_RANK: dict[Value, int] = {origin.value: rank for rank, origin in enumerate(_ORDER)}
 
 
-def _least_certain(origins: list[Origin]) -> Origin:
-    return max(origins, key=_RANK.__getitem__, default=Origin.UNKNOWN)
-
-
-def _row(quantity: Quantity) -> Row[UnitView]:
-    origin = quantity.origin
-    return Row(
-        f"/Mppdbus/Origin/{quantity.name}",
-        TEXT,
-        lambda view: origin(view).value,
-        about=f"of {quantity.of}",
-    )
-
-
-def _system_row(quantity: Quantity) -> Row[SystemView]:
-    """Return the row of the least certain of all units that answer."""
-    origin = quantity.origin
-
-    def source(system: SystemView) -> Value:
-        return joined(system.online, origin, _least_certain).value
-
-    return Row(
-        f"/Mppdbus/Origin/{quantity.name}",
-        TEXT,
-        source,
-        about=f"of {quantity.of}: the least certain of the units",
-    )
+def _least_certain(origins: list[Value]) -> Value:
+    ranked = [_RANK[origin] for origin in origins if isinstance(origin, str)]
+    return _ORDER[max(ranked)].value if ranked else Origin.UNKNOWN.value
 
 
 # -- charge --------------------------------------------------------------------------
 
 
-def _charge(name: str, digits: int) -> Callable[[UnitView | SystemView], Value]:
-    return lambda view: rounded(getattr(view.charge, name), digits)
-
-
-CHARGE: tuple[Row[UnitView | SystemView], ...] = (
-    Row("/Mppdbus/Origin/Soc", TEXT, lambda v: v.charge.origin, "", "a sentence"),
+CHARGE: tuple[Row[Any], ...] = (
+    Row("/Mppdbus/Origin/Soc", TEXT, "origin", "", "a sentence", CHARGE_OF),
     Row(
         "/Mppdbus/Soc/Margin",
         NUM,
-        _charge("margin", 1),
+        "margin",
         FINE_PERCENT,
         "± of /Soc that holds 19 times of 20; the estimate's own",
+        CHARGE_OF,
+        digits=1,
     ),
     Row(
         "/Mppdbus/Soc/Confidence",
         NUM,
-        _charge("confidence", 2),
-        about="0 to 1, of the estimate of /Soc",
+        "confidence",
+        "",
+        "0 to 1, of the estimate of /Soc",
+        CHARGE_OF,
+        digits=2,
     ),
 )
 
@@ -169,97 +171,95 @@ def age(seconds: float | None) -> float | None:
     return step * math.ceil(max(seconds, 0.1) / step)
 
 
+def _age(link: LinkState) -> float | None:
+    return age(link.age)
+
+
+_LINK: Callable[[UnitView], Any] = attrgetter("snapshot.link")
 LINK: tuple[Row[UnitView], ...] = (
     Row(
         "/Mppdbus/Link/Quality",
         NUM,
-        lambda v: rounded(v.snapshot.link.quality, 1),
+        "quality",
         FINE_PERCENT,
         "good replies of all attempts",
+        _LINK,
+        digits=1,
     ),
     Row(
         "/Mppdbus/Link/Failures",
         INT,
-        lambda v: v.snapshot.link.failures,
-        about="attempts without a good reply",
+        "failures",
+        "",
+        "attempts without a good reply",
+        _LINK,
     ),
     Row(
         "/Mppdbus/Link/Age",
         NUM,
-        lambda v: age(v.snapshot.link.age),
+        _age,
         SECONDS,
         "the last QPIGS is at most as old; 5 s is the finest step",
+        _LINK,
     ),
 )
 
 # -- complaints ----------------------------------------------------------------------
 
 
-def _fault(view: UnitView) -> Value:
-    return _words(view, view.alarm_state.fault)
+def _fault(alarms: AlarmState) -> str | None:
+    return alarms.fault or _nothing(alarms)
 
 
-def _warnings(view: UnitView) -> Value:
-    return _words(view, "; ".join(view.alarm_state.texts))
+def _warnings(alarms: AlarmState) -> str | None:
+    return "; ".join(alarms.texts) or _nothing(alarms)
 
 
-def _words(view: UnitView, text: str | None) -> Value:
-    """Return what is on, or an empty text where it is known that nothing is."""
-    return text or (None if view.error_code is None else "")
+def _nothing(alarms: AlarmState) -> str | None:
+    """Return an empty text where it is known that nothing is on."""
+    return None if alarms.error_code is None else ""
 
 
 # -- tables --------------------------------------------------------------------------
 
 OWN: tuple[Row[UnitView], ...] = (
-    Row(
-        "/Mppdbus/Dialect",
-        TEXT,
-        lambda v: v.snapshot.identity.dialect,
-        "",
-        "family",
-        part=who,
-    ),
-    Row("/Mppdbus/Mode", TEXT, lambda v: v.snapshot.mode, "", "QMOD, the letter"),
-    Row(
-        "/Mppdbus/Load",
-        NUM,
-        status("load_percent"),
-        PERCENT,
-        "QPIGS `load_percent`",
-    ),
+    Row("/Mppdbus/Dialect", TEXT, "dialect", "", "family", IDENTITY),
+    Row("/Mppdbus/Mode", TEXT, "snapshot.mode", "", "QMOD, the letter"),
+    Row("/Mppdbus/Load", NUM, "load_percent", PERCENT, "QPIGS `load_percent`", QPIGS),
     Row(
         "/Mppdbus/Fault",
         TEXT,
         _fault,
-        about="what stopped it, in words; empty: nothing",
-        part=alarms,
+        "",
+        "what stopped it, in words; empty: nothing",
+        ALARMS,
     ),
     Row(
-        "/Mppdbus/Warnings",
-        TEXT,
-        _warnings,
-        about="QPIWS, in words; empty: none",
-        part=alarms,
+        "/Mppdbus/Warnings", TEXT, _warnings, "", "QPIWS, in words; empty: none", ALARMS
     ),
     Row(
         "/Mppdbus/Losses",
         NUM,
-        flow("losses", 0),
+        "losses",
         WATT,
         "estimated: own consumption and conversion, once learned",
+        FLOW,
+        digits=0,
     ),
     Row(
         "/Mppdbus/HiddenLoad",
         NUM,
-        flow("hidden_load", 0),
+        "hidden_load",
         WATT,
         "estimated: what the output takes while its load reads 0",
+        FLOW,
+        digits=0,
     ),
     *LINK,
     *CHARGE,
-    *(_row(quantity) for quantity in QUANTITIES),
+    *(quantity.row() for quantity in QUANTITIES),
 )
 SYSTEM_OWN: tuple[Row[SystemView], ...] = (
     *CHARGE,
-    *(_system_row(quantity) for quantity in QUANTITIES),
+    *(quantity.system_row() for quantity in QUANTITIES),
 )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
+from operator import attrgetter
+from typing import Any
 
 from mppdbus.model.energy.history import DAYS, Day, History, Overall, TrackerDay
 from mppdbus.model.views import UnitView
@@ -22,30 +24,21 @@ from mppdbus.venus.tables.row import (
     VOLT,
     WATT,
     Row,
-    rounded,
 )
 
 # -- counters ------------------------------------------------------------------------
 
 
-def _counters(view: UnitView) -> object:
-    return view.counters
+_COUNTERS: Callable[[UnitView], Any] = attrgetter("counters")
 
 
 def _way(name: str, field: str, about: str) -> Row[UnitView]:
-    def source(view: UnitView) -> Value:
-        counters = view.counters
-        return None if counters is None else rounded(getattr(counters.ways, field), 2)
-
-    return Row(f"/Energy/{name}", NUM, source, KWH, about, part=_counters)
+    path, field = f"/Energy/{name}", f"ways.{field}"
+    return Row(path, NUM, field, KWH, about, _COUNTERS, digits=2)
 
 
 def _yield(name: str, field: str, about: str) -> Row[UnitView]:
-    def source(view: UnitView) -> Value:
-        counters = view.counters
-        return None if counters is None else rounded(getattr(counters, field), 2)
-
-    return Row(f"/Yield/{name}", NUM, source, KWH, about, part=_counters)
+    return Row(f"/Yield/{name}", NUM, field, KWH, about, _COUNTERS, digits=2)
 
 
 _SHARE = "counted by us from load, PV and AC input: "
@@ -73,39 +66,36 @@ ENERGY: tuple[Row[UnitView], ...] = (
 
 # -- history -------------------------------------------------------------------------
 
-
-def _of(name: str, digits: int) -> Callable[[object], Value]:
-    """Return a source that reads a field of a day, a tracker's day or the records."""
-    return lambda kept: rounded(getattr(kept, name), digits)
-
-
 DAYS_AVAILABLE: Row[History] = Row(
     "/History/Overall/DaysAvailable",
     INT,
-    lambda history: history.available,
+    "available",
     about="days from the oldest one until today, at most 31",
 )
 OVERALL: tuple[Row[Overall], ...] = (
     Row(
         "/History/Overall/MaxPvVoltage",
         NUM,
-        _of("max_pv_voltage", 1),
+        "max_pv_voltage",
         VOLT,
         "highest ever, of two readings in a row",
+        digits=1,
     ),
     Row(
         "/History/Overall/MaxBatteryVoltage",
         NUM,
-        _of("max_battery_voltage", 2),
+        "max_battery_voltage",
         DC_VOLT,
         "highest ever, of two readings in a row",
+        digits=2,
     ),
     Row(
         "/History/Overall/MinBatteryVoltage",
         NUM,
-        _of("min_battery_voltage", 2),
+        "min_battery_voltage",
         DC_VOLT,
         "lowest ever, of two readings in a row",
+        digits=2,
     ),
 )
 _DAY = "/History/Daily/{day}"
@@ -113,44 +103,55 @@ DAILY: tuple[Row[Day], ...] = (
     Row(
         f"{_DAY}/Yield",
         NUM,
-        lambda day: rounded(day.pv.count, 2),
+        "pv.count",
         KWH,
         "PV of the day; follows QED where it is",
+        digits=2,
     ),
-    Row(f"{_DAY}/MaxPower", NUM, _of("max_power", 0), WATT, "PV, all trackers"),
-    Row(f"{_DAY}/MaxPvVoltage", NUM, _of("max_pv_voltage", 1), VOLT, "any tracker"),
+    Row(f"{_DAY}/MaxPower", NUM, "max_power", WATT, "PV, all trackers", digits=0),
+    Row(f"{_DAY}/MaxPvVoltage", NUM, "max_pv_voltage", VOLT, "any tracker", digits=1),
     Row(
         f"{_DAY}/MaxBatteryVoltage",
         NUM,
-        _of("max_battery_voltage", 2),
+        "max_battery_voltage",
         DC_VOLT,
         "QPIGS `battery_voltage`",
+        digits=2,
     ),
     Row(
         f"{_DAY}/MinBatteryVoltage",
         NUM,
-        _of("min_battery_voltage", 2),
+        "min_battery_voltage",
         DC_VOLT,
         "QPIGS `battery_voltage`",
+        digits=2,
     ),
     Row(
-        f"{_DAY}/MaxBatteryCurrent", NUM, _of("max_battery_current", 1), AMP, "charging"
+        f"{_DAY}/MaxBatteryCurrent",
+        NUM,
+        "max_battery_current",
+        AMP,
+        "charging",
+        digits=1,
     ),
-    Row(f"{_DAY}/TimeInBulk", NUM, _of("minutes_in_bulk", 0), MINUTES, "QPIGS, QPIRI"),
+    Row(
+        f"{_DAY}/TimeInBulk", NUM, "minutes_in_bulk", MINUTES, "QPIGS, QPIRI", digits=0
+    ),
     Row(
         f"{_DAY}/TimeInAbsorption",
         NUM,
-        _of("minutes_in_absorption", 0),
+        "minutes_in_absorption",
         MINUTES,
         "QPIGS, QPIRI",
+        digits=0,
     ),
-    Row(f"{_DAY}/TimeInFloat", NUM, _of("minutes_in_float", 0), MINUTES, "QPIGS"),
+    Row(f"{_DAY}/TimeInFloat", NUM, "minutes_in_float", MINUTES, "QPIGS", digits=0),
 )
 _TRACKER = f"{_DAY}/Pv/{{tracker}}"
 TRACKER: tuple[Row[TrackerDay], ...] = (
-    Row(f"{_TRACKER}/Yield", NUM, _of("count", 2), KWH, "counted by us, per tracker"),
-    Row(f"{_TRACKER}/MaxPower", NUM, _of("max_power", 0), WATT, "per tracker"),
-    Row(f"{_TRACKER}/MaxVoltage", NUM, _of("max_voltage", 1), VOLT, "per tracker"),
+    Row(f"{_TRACKER}/Yield", NUM, "count", KWH, "counted by us, per tracker", digits=2),
+    Row(f"{_TRACKER}/MaxPower", NUM, "max_power", WATT, "per tracker", digits=0),
+    Row(f"{_TRACKER}/MaxVoltage", NUM, "max_voltage", VOLT, "per tracker", digits=1),
 )
 HISTORY: tuple[Row[History] | Row[Overall] | Row[Day] | Row[TrackerDay], ...] = (
     DAYS_AVAILABLE,
@@ -192,17 +193,17 @@ def history_values(view: UnitView, trackers: int | None) -> dict[str, Value]:
     """Return a value for each of `history_items(trackers)`; None without history."""
     history = view.history
     values: dict[str, Value] = {
-        row.path: None if history is None else row.source(history.overall)
+        row.path: None if history is None else row.value(history.overall)
         for row in OVERALL
     }
     values[DAYS_AVAILABLE.path] = None if history is None else history.available
     for age in range(DAYS):
         day = None if history is None else history.day(age)
         for path, row in _daily(age):
-            values[path] = None if day is None else row.source(day)
+            values[path] = None if day is None else row.value(day)
         kept = [] if day is None else day.trackers
         for index in _shown(trackers):
             for path, column in _of_tracker(age, index):
                 known = index < len(kept)
-                values[path] = column.source(kept[index]) if known else None
+                values[path] = column.value(kept[index]) if known else None
     return values

@@ -1,15 +1,15 @@
 """What a row of a service is, and how its values read as text. Pure.
 
-A row is one path: its type, where its value comes from, its text, and a word about it
-for docs/dbus.md. `source` is a pure, cheap function of a view and returns None for
-unknown, which the bus shows as invalid.
+A row is one path: its type, which field of which part of a view it shows, its text, and
+a word about it for docs/dbus.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from operator import attrgetter
+from typing import Any, Generic, Protocol, TypeVar
 
 from mppdbus.model.victron_codes import State
 from mppdbus.venus.dbus.items import Item, ItemType, Value
@@ -18,6 +18,7 @@ V = TypeVar("V", contravariant=True)  # noqa: PLC0105 - a row of all fits any vi
 Verdict = int | Awaitable[int]  # 0 accepted, else refused
 Text = str | Callable[[object], str]
 SELF_EVIDENT = "a constant"  # the path says it all
+_UNSEEN = object()
 INT, NUM, TEXT = ItemType.INT, ItemType.DOUBLE, ItemType.TEXT
 
 
@@ -62,6 +63,11 @@ to_setting = ToSetting
 class Row(Generic[V]):
     """One path of a service; `{phase}` in it is L1, L2 or L3.
 
+    `of` returns the part of a view that the row looks at, without it the view itself.
+    `source` is the name of a field of that, or a cheap, pure function of it. Numbers
+    are rounded to `digits`. Where the part or its field is None the row shows
+    `unknown`, and None is invalid on the bus.
+
     `about` says where the value comes from. A `fixed` value stays as long as its
     service is on the bus, so that nobody need look at it again. `write` takes what a
     client writes, within the bounds; without it nothing can be written.
@@ -69,23 +75,37 @@ class Row(Generic[V]):
 
     path: str
     kind: ItemType
-    source: Callable[[V], Value]
+    source: Callable[[Any], Any] | str
     text: Text = ""
     about: str = ""
+    of: Callable[[V], Any] | None = None
+    digits: int = 3
+    unknown: Value = None
     fixed: bool = False
     write: Callable[[Writable, Value], Verdict] | None = None
     minimum: float | None = None
     maximum: float | None = None
     default: float | str | None = None
     confirmable: bool = False  # see `Item`
-    part: Callable[[V], object] | None = (
-        None  # all that `source` looks at, see `ChangedRows`
-    )
     paths: tuple[str, ...] = field(init=False, repr=False)  # on L1, L2 and L3
+    get: Callable[[Any], Any] = field(init=False, repr=False)  # `source`, to be called
 
     def __post_init__(self) -> None:
         on_each = (self.path.replace("{phase}", f"L{number}") for number in (1, 2, 3))
         object.__setattr__(self, "paths", tuple(on_each))
+        source = self.source
+        get = attrgetter(source) if isinstance(source, str) else source
+        object.__setattr__(self, "get", get)
+
+    def raw(self, view: V) -> Any:  # noqa: ANN401 - a field of any type
+        """Return the field that the row looks at, as it is."""
+        part = view if self.of is None else self.of(view)
+        return None if part is None else self.get(part)
+
+    def value(self, view: V) -> Value:
+        """Return what the row shows of a view."""
+        part = view if self.of is None else self.of(view)
+        return _read((self,), part, 0)[self.paths[0]]
 
     def item(self, phase: int) -> Item:
         """Return the leaf on the bus of a unit on `phase`."""
@@ -126,41 +146,51 @@ def phased(rows: tuple[Row[V], ...]) -> tuple[Row[V], ...]:
     return tuple(row for row in rows if "{phase}" in row.path)
 
 
-def values_of(rows: tuple[Row[V], ...], view: V, phase: int = 1) -> dict[str, Value]:
+def values_of(rows: Iterable[Row[V]], view: V, phase: int = 1) -> dict[str, Value]:
     """Return the value of every row, by its path."""
-    place = phase - 1
-    return {row.paths[place]: row.source(view) for row in rows}
+    return ChangedRows(rows).values(view, phase)
 
 
 class ChangedRows(Generic[V]):
-    """Evaluates only rows whose inputs changed since the last call.
+    """Evaluates only rows whose part of the view changed since the last call.
 
-    Rows that name the same `part` of a view are evaluated when that part has changed,
-    all others every time.
+    Rows that look at the view itself are evaluated every time.
     """
 
     def __init__(self, rows: Iterable[Row[V]]) -> None:
-        groups: dict[Callable[[V], object] | None, list[Row[V]]] = {None: []}
+        groups: dict[Callable[[V], Any] | None, list[Row[V]]] = {}
         for row in rows:
-            groups.setdefault(row.part, []).append(row)
-        self._always = tuple(groups[None])
-        self._groups = [(part, tuple(of)) for part, of in groups.items() if part]
-        self._seen: dict[Callable[[V], object], object] = {}
+            groups.setdefault(row.of, []).append(row)
+        self._always = groups.pop(None, [])
+        self._groups = [(of, rows) for of, rows in groups.items() if of is not None]
+        self._seen: dict[Callable[[V], Any], object] = {}
 
     def values(self, view: V, phase: int = 1) -> dict[str, Value]:
         """Return the values by their paths."""
-        values = values_of(self._always, view, phase)
-        for part, rows in self._groups:
-            now = part(view)
-            if part not in self._seen or now != self._seen[part]:
-                self._seen[part] = now
-                values |= values_of(rows, view, phase)
+        values = _read(self._always, view, phase - 1)
+        for of, rows in self._groups:
+            part, seen = of(view), self._seen.get(of, _UNSEEN)
+            if part is not seen and part != seen:
+                self._seen[of] = part
+                values |= _read(rows, part, phase - 1)
         return values
 
 
-def rounded(value: float | None, digits: int) -> float | None:
-    """Return `value` rounded; unknown stays unknown."""
-    return None if value is None else round(value, digits)
+def _read(rows: Sequence[Row[V]], part: Any, place: int) -> dict[str, Value]:  # noqa: ANN401
+    """Return what rows show of the part that they look at, None if there is none."""
+    values: dict[str, Value] = {}
+    for row in rows:
+        value = None if part is None else row.get(part)
+        if value is None:
+            value = row.unknown
+        elif row.kind is NUM:
+            value = round(float(value), row.digits)
+        elif row.kind is INT:
+            value = int(value)
+        else:
+            value = str(value)
+        values[row.paths[place]] = value
+    return values
 
 
 # -- text ----------------------------------------------------------------------------
