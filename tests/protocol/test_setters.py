@@ -54,7 +54,9 @@ def test_what_takes_a_code_or_a_current_says_which_are_legal(setter: Setter) -> 
 
 @EACH
 def test_two_spellings_are_told_apart_by_their_length(setter: Setter) -> None:
-    heads = [re.sub(r"[{:].*", "", each) for each in (setter.template, setter.older)]
+    heads = [
+        re.sub(r"[{:].*", "", each) for each in (setter.template, setter.older_template)
+    ]
     assert heads[0] != heads[1]
 
 

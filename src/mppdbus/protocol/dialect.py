@@ -1,4 +1,4 @@
-"""What a family of inverters is described by: its row, its clues, its setters."""
+"""The description of a family of inverters: its row, its clues, its setters."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RESERVED_BIT = None
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one family fills in PI30; numbers behind a query are words, from 1.
+    """How one family uses PI30. Numbers behind a query are words of its reply, from 1.
 
     `name` is what config.toml says; `title` is for people; `documents` are the letters
     of its papers, "" without. `queries` are the layouts: `QUERIES`, or that with
@@ -80,7 +80,7 @@ class Family:
     `answers` and `refuses` are queries that need not exist: units were watched
     answering them, or refusing them with NAK or silence. `clues` yields what else
     speaks for the family. `variant` returns the name of a sibling with the same
-    layouts, and how it is told. Without `setters` none is offered; `voltage_ranges`
+    layouts, and a reason. Without `setters` none is offered; `voltage_ranges`
     are what the documents allow, by setter.
     """
 

@@ -1,4 +1,4 @@
-"""What is known of an inverter before its family is: replies, sorted; pure."""
+"""What the replies tell of an inverter whose family is not known yet; pure."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Clue(NamedTuple):
 class Evidence:
     """What is known of an inverter so far; all of it optional.
 
-    `status_payload` is the raw QPIGS, which shows widths that numbers lose. The
-    replies without a name of their own go into `others`.
+    `status_payload` is the raw QPIGS, which shows how many digits a number has.
+    `others` are the replies without a field of their own.
     """
 
     protocol: str | None = None

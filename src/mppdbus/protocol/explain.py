@@ -24,7 +24,7 @@ _MAY_BE_FAULT = frozenset(("fault", "fault_if_a1"))
 
 
 def warnings_of(dialect: Dialect, bits: str) -> list[WarningBit]:
-    """Return what is set in a QPIWS reply; reserved bits and code digits left out.
+    """Return the bits that are set in QPIWS, without reserved ones and code digits.
 
     A position that no document of the family explains is `bit_aNN`.
     """
@@ -53,8 +53,8 @@ def explain(
 ) -> dict[str, Any]:
     """Return names of codes, flags and warnings of a reading, for people and scripts.
 
-    `mode` is the letter of QMOD: with F, or with bit a1, a fault counts as one;
-    otherwise it is a warning, because documents disagree on which is which.
+    `mode` is the letter of QMOD. A bit that may be a fault counts as one in mode F or
+    together with bit a1, otherwise as a warning: the documents disagree.
     """
     result = reading.derived()
     for field, names_of in _CODES.items():

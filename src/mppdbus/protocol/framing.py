@@ -38,7 +38,7 @@ class Flaw(StrEnum):
 
 
 class Frame(NamedTuple):
-    """What came between two ends of line: a payload, and what is wrong with it."""
+    """The bytes between two ends of line: a payload, and what is wrong with it."""
 
     payload: bytes
     flaw: Flaw | None = None
@@ -80,7 +80,7 @@ def encode_reply(payload: str | bytes) -> bytes:
 
 
 def checksum_fits(data: bytes, crc: bytes) -> bool:
-    """Tell whether `crc` (two bytes) belongs to `data` in any form seen in the wild.
+    """Tell whether `crc` (two bytes) belongs to `data` in any form that inverters send.
 
     Escaped as documented, left raw, or with 00 written as 01.
     """
@@ -154,7 +154,7 @@ class ResponseFramer:
 
 
 def _judge(chunk: bytes) -> Frame | None:
-    """Say what a chunk that ended is; None for padding between frames."""
+    """Return the frame that a whole chunk is; None for padding between frames."""
     if (payload := _payload(chunk)) is not None:
         return Frame(payload)
     stripped = chunk.strip(b"\x00\n")

@@ -16,14 +16,14 @@ _crc16 = mkCrcFun(0x18005, initCrc=0xFFFF, rev=True, xorOut=0)
 
 
 class Question(NamedTuple):
-    """One register to read: where an inverter of some make would answer."""
+    """A register that inverters of some make answer to."""
 
     baud: int
     station: int
     register: int
 
 
-# As they leave the factory; what else speaks Modbus mostly is station 1 at 9600, too.
+# The settings as new; most other Modbus devices are station 1 at 9600 baud, too.
 QUESTIONS = (
     Question(9600, 1, 201),  # SMG II (EASUN, Anenji); also Deye, SRNE, Growatt
     Question(19200, 4, 25201),  # Must PV18, PH18

@@ -1,4 +1,4 @@
-"""The queries that a unit need not know, one row each, and what one unit knows; pure.
+"""The queries that a unit may lack, one row each, and which of them one unit has; pure.
 
 `documents` are the letters of the papers that list a query. Which families answer or
 refuse it stands in their files in `dialects`; of all others it is not known: ask once
@@ -18,7 +18,7 @@ from mppdbus.protocol.replies.fields import Reading
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """A query that may be absent: what it answers, and who has it.
+    """A query that a unit may lack, and what it answers.
 
     A query with `date`, a format of strftime, takes a date as its argument.
     """
@@ -95,7 +95,7 @@ CAPABILITIES: MappingProxyType[str, Capability] = MappingProxyType(
 
 
 class Outcome(StrEnum):
-    """What became of a query that need not exist."""
+    """The answer to a query that a unit may lack."""
 
     ANSWERED = "answered"
     STRANGE = "unknown layout"  # answered, but nobody can say what the words mean
@@ -106,7 +106,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What one unit knows, by the names of `CAPABILITIES`; `readings` by query."""
+    """Which queries of `CAPABILITIES` one unit has, and their readings."""
 
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     readings: Mapping[str, Reading] = field(default_factory=dict)

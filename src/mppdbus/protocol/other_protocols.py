@@ -1,4 +1,4 @@
-"""Which other protocol a reply is in, by its frame alone; pure."""
+"""Recognises replies of other protocols by their frame alone; pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ QALL_WORDS = 18  # document I; a damaged PI30 reply fits the sum once in 500 tim
 
 
 def foreign(frame: Frame) -> ProtocolError | None:
-    """Return the error that names what a reply is, if it is none of PI30.
+    """Return the error for a reply of another protocol; None for PI30.
 
     `UnknownLayout` for the QALL of a REVO: a unit that speaks PI30 otherwise.
     """

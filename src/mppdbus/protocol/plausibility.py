@@ -1,7 +1,7 @@
 """Takes out of a reading what no inverter can have measured; pure, time is passed in.
 
-An impossible field becomes None, never another value. A battery voltage that jumps is
-held back for one poll, as physics forbids it; powers may step at once.
+An impossible field becomes None, never another value. A battery voltage cannot jump:
+one that does counts only when the next reading confirms it. Powers may jump.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Remark:
 
 @dataclass(slots=True)
 class _BelievedVoltage:
-    """The last voltage believed, when, and the one that waits to be confirmed."""
+    """The last plausible voltage, its time, and one that waits to be confirmed."""
 
     voltage: float
     time: float
@@ -55,7 +55,7 @@ class _BelievedVoltage:
 
 
 class Plausibility:
-    """The filter of one inverter; it learns the ratings from QPIRI as that passes."""
+    """The filter of one inverter, which takes its ratings from QPIRI."""
 
     def __init__(self, identification: Identification | None = None) -> None:
         self.identification = identification
@@ -143,7 +143,10 @@ class Plausibility:
     # -- several fields together ----------------------------------------------------
 
     def _unpowered(self, reading: m.GeneralStatus) -> Iterator[Remark]:
-        """Without mains, battery, bus and PV nothing could have answered."""
+        """Refuse all values if mains, battery, bus and PV are all 0 V.
+
+        Without any of them the inverter could not have answered.
+        """
         grid, battery = reading.grid_voltage, reading.battery_voltage
         if {grid, battery, reading.bus_voltage, reading.pv_input_voltage} != {0}:
             return
@@ -153,9 +156,9 @@ class Plausibility:
                 yield Remark("all_zero", name, value, text)
 
     def _pv_current(self, reading: m.GeneralStatus) -> Iterator[Remark]:
-        """Take the PV current out where it is the battery's side of the charger.
+        """Take out a PV current that is measured at the battery, not at the panels.
 
-        The layout without PV power keeps it: there it is all that tells of PV.
+        A layout without PV power keeps it: nothing else tells of PV there.
         """
         current, volts = reading.pv_input_current, reading.pv_input_voltage
         power, found = reading.pv_charging_power, self.identification
@@ -196,7 +199,7 @@ class Plausibility:
 
 
 def _rated(ratings: s.Ratings | s.RatingsRevo) -> Iterator[Remark]:
-    """Volts and amperes against VA: 0200 is a cut 10 200, and 01.3 A a misprint."""
+    """Compare V and A with VA: units print 10 200 VA as 0200, and 01.3 A for 13 A."""
     volts = ratings.ac_output_rating_voltage
     apparent, amps = (
         ratings.ac_output_rating_apparent_power,
@@ -216,7 +219,7 @@ def _rated(ratings: s.Ratings | s.RatingsRevo) -> Iterator[Remark]:
 
 
 def _makes(current: float, volts: float, power: float) -> bool:
-    """Tell whether current and voltage make a power, as coarse as they are printed."""
+    """Tell whether current times voltage is the power, within what is rounded off."""
     coarse = 1.0 if current == int(current) else 0.15
     least = (current - coarse) * volts * 0.9 - 30
     return least <= power <= (current + coarse) * volts * 1.1 + 30

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Limit(StrEnum):
-    """A bound on a field; the value is the code of the remark it gives rise to."""
+    """A bound on a field; its value is the code of the remark on what exceeds it."""
 
     FREQUENCY = "frequency"
     AC_VOLTAGE = "ac_voltage"
@@ -22,7 +22,7 @@ class Limit(StrEnum):
     TEMPERATURE = "temperature"
 
 
-# The bound where the rating of the unit does not say more. Units: Hz, V, W, A, %, °C.
+# The largest plausible values, unless the rating allows more. Hz, V, W, A, %, °C.
 MAXIMUM: Mapping[Limit, float] = {
     Limit.FREQUENCY: 70,
     Limit.AC_VOLTAGE: 300,
@@ -75,14 +75,14 @@ FIELDS: Mapping[str, Limit] = {
     "grid_input_current": Limit.PV_CURRENT,
 }
 
-# What is unknown when the battery voltage cannot be one.
+# The fields that are unknown when the battery voltage is impossible.
 BATTERY = (
     "battery_voltage",
     "battery_charging_current",
     "battery_discharge_current",
     "battery_capacity",
 )
-# Set-points of QPIRI: the least and the most they can be, in parts of the nominal.
+# Set-points of QPIRI: their bounds as parts of the nominal voltage.
 SET_POINTS: Mapping[str, tuple[float, float]] = {
     "battery_recharge_voltage": (0.85, 1.4),
     "battery_under_voltage": (0.8, 1.4),

@@ -1,4 +1,4 @@
-"""The queries: which reply has which layout, as tables; and `decode`, which walks them.
+"""The table of queries and their layouts, and `decode`, which reads a reply by it.
 
 A new layout is a row. What one family alone has is in its file in `dialects`.
 """
@@ -49,7 +49,7 @@ class Layout:
 
 
 def unfilled(model: type[Reading], counts: frozenset[int]) -> str | None:
-    """Say which field that a model adds to the one it extends no word would fill."""
+    """Say which fields of a model no word would fill, of those that it adds."""
     names, most = model.wire_names(), max(counts)
     if strange := set(names) - set(model.model_fields):
         return f"wire_names() of {model.__name__} names no field: {sorted(strange)}"
@@ -155,14 +155,14 @@ def with_own(**own: tuple[Layout, ...]) -> Queries:
     return QUERIES | {name: own[name] + QUERIES.get(name, ()) for name in own}
 
 
-# Queries that documents F and G say are answered with ACK: the box pushes the values.
+# Documents F and G answer these with ACK: the BMS sends the values by itself.
 ACKNOWLEDGED = frozenset(("QBMS",))
 
-# Commands that carry a number or a date, and are otherwise one query.
+# Queries that are sent with a number or a date.
 _NUMBERED = re.compile(
     r"(QPGS|QP2GS|Q2PGS|QEY|QEM|QED|QLY|QLM|QLD)(\d{1,8}|n)$|(VERFW):$", re.ASCII
 )
-_FOREIGN_COMMAND = re.compile(r"H[A-Z0-9]{2,}|QPRTL")  # the CRC-less dialect of VMII
+_FOREIGN_COMMAND = re.compile(r"H[A-Z0-9]{2,}|QPRTL")  # a VMII dialect without CRC
 
 
 def base_command(command: str) -> str:

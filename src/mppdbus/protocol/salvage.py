@@ -1,7 +1,7 @@
-"""What can be read of a reply of unknown length: the fields that stand in their places.
+"""Reads what it can of a reply of unknown length: the fields at known places.
 
 Firmwares add words at the end; the places before them have kept their meaning in every
-document. Anchors make sure that the places are the known ones: without them, nothing.
+document. Anchors are words whose look proves that the places are the known ones.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_UNPARSED = 0.25  # of the words; above it the layout is another one
 
 @dataclass(frozen=True, slots=True)
 class FieldReport:
-    """How each field of a partial reading fared; `extra` words are kept as they came.
+    """Which fields of a partial reading could be read; `extra` words are kept as sent.
 
     `absent` fields have no word or one that says "not available".
     """
@@ -77,7 +77,7 @@ ANCHORS: Mapping[type[Reading], Anchors] = {
 def salvage(
     shapes: Iterable[tuple[type[Reading], frozenset[int]]], words: list[str]
 ) -> tuple[Reading, FieldReport] | None:
-    """Read what fits of `words`; None if no shape's anchors hold, or too little fits.
+    """Read the words that fit; None if no model's anchors hold, or too few words fit.
 
     `shapes` are the known models with their lengths; the longest that the words can
     fill is tried first.
@@ -91,7 +91,7 @@ def salvage(
 
 
 def _anchors_of(model: type[Reading]) -> Anchors | None:
-    """Return its own anchors, else those of the model that it extends."""
+    """Return the anchors of a model, else those of the one that it extends."""
     return next((ANCHORS[kind] for kind in model.__mro__ if kind in ANCHORS), None)
 
 

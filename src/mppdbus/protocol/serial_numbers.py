@@ -7,9 +7,9 @@ PLACEHOLDERS = ("0123456789012345", "1234567890123456", "ABCDEFGHIJKLMNOP")
 
 
 def bogus_serial(serial: str | None) -> bool:
-    """Tell whether many units give this serial: none, zeros, 55355535553555 …
+    """Tell whether a serial is none, or one that many units share: 55355535553555 …
 
-    Real ones hold a factory, a date and a count; two different characters cannot.
+    A real one holds a factory, a date and a count, in more than two different digits.
     """
     if serial is None:
         return True

@@ -1,6 +1,6 @@
 """Axpert KS, MKS and others of the first generation; the base of all other families.
 
-Documents A and B. Whatever is not told by anything else is taken for one of these.
+Documents A and B. Every inverter without clues to another family is taken for this.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from mppdbus.protocol import warning_bits as w
 from mppdbus.protocol.dialect import Dialect, Family, Model
 from mppdbus.protocol.evidence import Clue, Evidence
 from mppdbus.protocol.queries import QUERIES
-from mppdbus.protocol.settings import setters as put
+from mppdbus.protocol.settings import setters
 from mppdbus.protocol.settings.voltage_ranges import Range
 
 WARNINGS = w.table(
@@ -40,11 +40,11 @@ def _clues(_: Evidence) -> Iterator[Clue]:
 
 
 FIRST_SETTERS = (
-    *put.COMMON,
-    put.CHARGER_SOURCE_PRIORITY.of(0, 1, 2, 3),
-    put.CHARGER_SOURCE_PRIORITY_OF_UNIT.of(0, 1, 2, 3),
-    put.BATTERY_TYPE.of(0, 1),
-    *put.PV_CONDITIONS,
+    *setters.COMMON,
+    setters.CHARGER_SOURCE_PRIORITY.of(0, 1, 2, 3),
+    setters.CHARGER_SOURCE_PRIORITY_OF_UNIT.of(0, 1, 2, 3),
+    setters.BATTERY_TYPE.of(0, 1),
+    *setters.PV_CONDITIONS,
 )
 VOLTAGE_RANGES = {  # A, B
     "battery_recharge_voltage": {
@@ -100,11 +100,11 @@ FAMILY = Family(
     clues=_clues,
     setters=(
         *FIRST_SETTERS,
-        put.OUTPUT_MODE,
-        put.MAX_CHARGING_CURRENT.spelled(
-            "MNCHGC{unit}{value:03d}", 999, older="MCHGC{unit}{value:02d}"
+        setters.OUTPUT_MODE,
+        setters.MAX_CHARGING_CURRENT.spelled(
+            "MNCHGC{unit}{value:03d}", 999, older_template="MCHGC{unit}{value:02d}"
         ),
-        put.MAX_AC_CHARGING_CURRENT,
+        setters.MAX_AC_CHARGING_CURRENT,
     ),
     voltage_ranges=VOLTAGE_RANGES,
 )

@@ -10,7 +10,7 @@ from mppdbus.protocol.dialects.pi30 import PI30
 from mppdbus.protocol.evidence import Clue, Evidence
 from mppdbus.protocol.replies.charge import ChargeStateClone
 from mppdbus.protocol.replies.settings import RatingsClone
-from mppdbus.protocol.settings import setters as put
+from mppdbus.protocol.settings import setters
 
 
 def _clues(seen: Evidence) -> Iterator[Clue]:
@@ -27,11 +27,11 @@ def _clues(seen: Evidence) -> Iterator[Clue]:
 
 
 CLONE_SETTERS = (
-    *put.COMMON,
-    put.BATTERY_TYPE.of(0, 1, 2),
-    put.OUTPUT_MODE,
-    put.MAX_CHARGING_CURRENT.spelled("MNCHGC{value:03d}", 999),
-    put.MAX_AC_CHARGING_CURRENT.spelled("MUCHGC{value:03d}", 999),
+    *setters.COMMON,
+    setters.BATTERY_TYPE.of(0, 1, 2),
+    setters.OUTPUT_MODE,
+    setters.MAX_CHARGING_CURRENT.spelled("MNCHGC{value:03d}", 999),
+    setters.MAX_AC_CHARGING_CURRENT.spelled("MUCHGC{value:03d}", 999),
 )
 
 FAMILY = Family(
@@ -46,5 +46,5 @@ FAMILY = Family(
     answers="QMN QMCHGCR QMUCHGCR QBEQI Q1",
     refuses="QVFW3 QPIGS2 QT QET QEY QEM QED QLT QLY QLM QLD QBATCD",
     clues=_clues,
-    setters=(*CLONE_SETTERS, put.CHARGER_SOURCE_PRIORITY.of(0, 1, 2, 3)),
+    setters=(*CLONE_SETTERS, setters.CHARGER_SOURCE_PRIORITY.of(0, 1, 2, 3)),
 )

@@ -13,7 +13,7 @@ from mppdbus.protocol.evidence import Clue, Evidence
 from mppdbus.protocol.replies.parallel import SecondTrackersParallel
 from mppdbus.protocol.replies.settings import FactoryDefaultsDuo
 from mppdbus.protocol.replies.status import SecondTrackerDuo
-from mppdbus.protocol.settings import setters as put
+from mppdbus.protocol.settings import setters
 
 WARNINGS = w.table(
     w.FIRST_GENERATION, w.tracker(30, 2, "_2"), w.tracker(34, 3, "_3")
@@ -49,21 +49,21 @@ FAMILY = Family(
     clues=_clues,
     setters=(
         *FIRST_SETTERS,
-        put.OUTPUT_MODE,
-        put.MAX_CHARGING_CURRENT.spelled(
-            "MNCHGC{unit}{value:03d}", 999, older="MCHGC{value:03d}"
+        setters.OUTPUT_MODE,
+        setters.MAX_CHARGING_CURRENT.spelled(
+            "MNCHGC{unit}{value:03d}", 999, older_template="MCHGC{value:03d}"
         ),
-        put.MAX_AC_CHARGING_CURRENT.spelled("MUCHGC{value:03d}", 999),
-        put.Setter(
-            "max_solar_charging_current", put.CURRENT,
-            "MSCHGC{value:03d}", put.BEHAVIOUR, most_told=999,
+        setters.MAX_AC_CHARGING_CURRENT.spelled("MUCHGC{value:03d}", 999),
+        setters.Setter(
+            "max_solar_charging_current", setters.CURRENT,
+            "MSCHGC{value:03d}", setters.BEHAVIOUR, largest=999,
             choices="QMSCHGCR",
         ),
-        put.Setter(
-            "charging_stage", put.CODE, "PCST{value:02d}",
-            put.BEHAVIOUR, put.ReadBack("QCST", "words"), values=(0, 1, 2),
+        setters.Setter(
+            "charging_stage", setters.CODE, "PCST{value:02d}",
+            setters.BEHAVIOUR, setters.ReadBack("QCST", "words"), values=(0, 1, 2),
         ),
-        put.MAX_CONSTANT_VOLTAGE_TIME.of(
+        setters.MAX_CONSTANT_VOLTAGE_TIME.of(
             0, 10, 20, 40, 60, 90, 120, 150, 180, 210, 240, 255
         ),
     ),

@@ -12,7 +12,7 @@ from mppdbus.protocol.dialects.pi30vm3 import VM3
 from mppdbus.protocol.evidence import Clue, Evidence, words_of
 from mppdbus.protocol.replies.other import BatteryManagement
 from mppdbus.protocol.replies.settings import FactoryDefaults
-from mppdbus.protocol.settings import setters as put
+from mppdbus.protocol.settings import setters
 from mppdbus.protocol.settings.voltage_ranges import Range
 
 CHARGER_PRIORITIES: Names = {  # order of the sources / may mains charge
@@ -52,16 +52,16 @@ def _clues(seen: Evidence) -> Iterator[Clue]:
 
 
 KING_SETTERS = (
-    *put.COMMON,
-    put.OUTPUT_MODE,
-    put.OPERATION_LOGIC,
-    put.MAX_CHARGING_CURRENT,
-    *put.PV_CONDITIONS,
-    put.MAX_CONSTANT_VOLTAGE_TIME,
-    *put.EQUALIZATION,
-    *put.CLOCK_AND_COUNTERS,
-    *put.CAPACITIES,
-    *put.LOG_AND_COUNTRY,
+    *setters.COMMON,
+    setters.OUTPUT_MODE,
+    setters.OPERATION_LOGIC,
+    setters.MAX_CHARGING_CURRENT,
+    *setters.PV_CONDITIONS,
+    setters.MAX_CONSTANT_VOLTAGE_TIME,
+    *setters.EQUALIZATION,
+    *setters.CLOCK_AND_COUNTERS,
+    *setters.CAPACITIES,
+    *setters.LOG_AND_COUNTRY,
 )
 VOLTAGE_RANGES = {  # E; 48 V also for the MKS II
     "battery_recharge_voltage": {24: Range(22, 28.5, 0.5), 48: Range(44, 57, 1)},
@@ -95,10 +95,10 @@ FAMILY = Family(
     clues=_clues,
     setters=(
         *KING_SETTERS,
-        put.CHARGER_SOURCE_PRIORITY.of(0, 1, 2, 3),
-        put.CHARGER_SOURCE_PRIORITY_OF_UNIT.of(0, 1, 2, 3),
-        put.BATTERY_TYPE.of(*range(10)),
-        put.MAX_AC_CHARGING_CURRENT,
+        setters.CHARGER_SOURCE_PRIORITY.of(0, 1, 2, 3),
+        setters.CHARGER_SOURCE_PRIORITY_OF_UNIT.of(0, 1, 2, 3),
+        setters.BATTERY_TYPE.of(*range(10)),
+        setters.MAX_AC_CHARGING_CURRENT,
     ),
     voltage_ranges=VOLTAGE_RANGES,
 )

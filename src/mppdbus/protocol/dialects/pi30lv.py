@@ -7,7 +7,7 @@ from dataclasses import replace
 from mppdbus.protocol.codes import CHARGER_PRIORITIES_MENU
 from mppdbus.protocol.dialect import Family, Model
 from mppdbus.protocol.dialects.pi30max import MAX, MAX_SETTERS
-from mppdbus.protocol.settings import setters as put
+from mppdbus.protocol.settings import setters
 
 FAMILY = Family(
     replace(
@@ -22,7 +22,7 @@ FAMILY = Family(
     answers="QMN QGMN Q1 QPGS0",
     setters=(
         *MAX_SETTERS,
-        put.OUTPUT_MODE.of(*range(8)),
-        put.OUTPUT_VOLTAGE.of(110, 120, 127),
+        setters.OUTPUT_MODE.of(*range(8)),
+        setters.OUTPUT_VOLTAGE.of(110, 120, 127),
     ),
 )

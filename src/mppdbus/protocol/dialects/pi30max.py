@@ -17,7 +17,7 @@ from mppdbus.protocol.replies.charge import ChargeStateEqualization
 from mppdbus.protocol.replies.parallel import ParallelStatus
 from mppdbus.protocol.replies.settings import FactoryDefaults
 from mppdbus.protocol.replies.status import SecondTracker
-from mppdbus.protocol.settings import setters as put
+from mppdbus.protocol.settings import setters
 
 LOW_VOLTAGE = 140.0  # V of AC; below it is a 100 to 127 V unit
 
@@ -104,19 +104,19 @@ def _variant(seen: Evidence) -> tuple[str, str] | None:
 
 
 MAX_SETTERS = (  # F, G
-    *put.COMMON,
-    put.CHARGER_SOURCE_PRIORITY.of(1, 2, 3),
-    put.CHARGER_SOURCE_PRIORITY_OF_UNIT.of(1, 2, 3),
-    put.BATTERY_TYPE.of(*range(10)),
-    put.MAX_CHARGING_CURRENT,
-    put.MAX_AC_CHARGING_CURRENT,
-    put.MAX_CONSTANT_VOLTAGE_TIME,
-    *put.EQUALIZATION,
-    *put.CLOCK_AND_COUNTERS,
-    put.MAX_DISCHARGE_CURRENT,
-    put.Setter(
-        "battery_control", put.TEXT, "PBATCD{value}", put.DAMAGE,
-        put.ReadBack("QBATCD", "code"),
+    *setters.COMMON,
+    setters.CHARGER_SOURCE_PRIORITY.of(1, 2, 3),
+    setters.CHARGER_SOURCE_PRIORITY_OF_UNIT.of(1, 2, 3),
+    setters.BATTERY_TYPE.of(*range(10)),
+    setters.MAX_CHARGING_CURRENT,
+    setters.MAX_AC_CHARGING_CURRENT,
+    setters.MAX_CONSTANT_VOLTAGE_TIME,
+    *setters.EQUALIZATION,
+    *setters.CLOCK_AND_COUNTERS,
+    setters.MAX_DISCHARGE_CURRENT,
+    setters.Setter(
+        "battery_control", setters.TEXT, "PBATCD{value}", setters.DAMAGE,
+        setters.ReadBack("QBATCD", "code"),
     ),
 )  # fmt: skip
 
@@ -140,5 +140,5 @@ FAMILY = Family(
     refuses="QPIGS2 QBATCD",
     clues=_clues,
     variant=_variant,
-    setters=(*MAX_SETTERS, put.OUTPUT_MODE, put.OUTPUT_VOLTAGE),
+    setters=(*MAX_SETTERS, setters.OUTPUT_MODE, setters.OUTPUT_VOLTAGE),
 )

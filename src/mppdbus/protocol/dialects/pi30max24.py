@@ -7,7 +7,7 @@ from dataclasses import replace
 from mppdbus.protocol.dialect import Family
 from mppdbus.protocol.dialects.pi30max import MAX, MAX_SETTERS
 from mppdbus.protocol.dialects.pi30vm4 import WARNINGS
-from mppdbus.protocol.settings import setters as put
+from mppdbus.protocol.settings import setters
 
 FAMILY = Family(
     replace(
@@ -17,5 +17,5 @@ FAMILY = Family(
         documents="F",
         warnings=WARNINGS,
     ),
-    setters=(*MAX_SETTERS, put.OUTPUT_MODE, put.OUTPUT_VOLTAGE),
+    setters=(*MAX_SETTERS, setters.OUTPUT_MODE, setters.OUTPUT_VOLTAGE),
 )

@@ -11,7 +11,7 @@ from mppdbus.protocol.dialects.pi30king import KING_SETTERS, VOLTAGE_RANGES
 from mppdbus.protocol.dialects.pi30vm3 import VM3
 from mppdbus.protocol.evidence import Clue, Evidence
 from mppdbus.protocol.replies.parallel import FeedInParallel
-from mppdbus.protocol.settings import setters as put
+from mppdbus.protocol.settings import setters
 
 WARNINGS = w.table(  # D (MKS III), E (MKS II)
     {0: w.RESERVED},
@@ -45,12 +45,12 @@ FAMILY = Family(
     clues=_clues,
     setters=(
         *KING_SETTERS,
-        put.CHARGER_SOURCE_PRIORITY.of(1, 2, 3),
-        put.CHARGER_SOURCE_PRIORITY_OF_UNIT.of(1, 2, 3),
-        put.BATTERY_TYPE.of(*range(7)),
-        put.OUTPUT_VOLTAGE.spelled("POPV{value:03d}0", 240),
-        put.MAX_AC_CHARGING_CURRENT.spelled("MUCHGC{unit}{value:03d}", 999),
-        put.MAX_DISCHARGE_CURRENT.spelled("PBATMAXDISC{value:03d}", 120),
+        setters.CHARGER_SOURCE_PRIORITY.of(1, 2, 3),
+        setters.CHARGER_SOURCE_PRIORITY_OF_UNIT.of(1, 2, 3),
+        setters.BATTERY_TYPE.of(*range(7)),
+        setters.OUTPUT_VOLTAGE.spelled("POPV{value:03d}0", 240),
+        setters.MAX_AC_CHARGING_CURRENT.spelled("MUCHGC{unit}{value:03d}", 999),
+        setters.MAX_DISCHARGE_CURRENT.spelled("PBATMAXDISC{value:03d}", 120),
     ),
     voltage_ranges={name: {48: range_[48]} for name, range_ in VOLTAGE_RANGES.items()},
 )

@@ -8,7 +8,7 @@ from dataclasses import replace
 from mppdbus.protocol.dialect import Family
 from mppdbus.protocol.dialects.pi30 import FIRST_SETTERS, PI30, VOLTAGE_RANGES
 from mppdbus.protocol.evidence import Clue, Evidence
-from mppdbus.protocol.settings import setters as put
+from mppdbus.protocol.settings import setters
 
 
 def _clues(seen: Evidence) -> Iterator[Clue]:
@@ -35,11 +35,11 @@ FAMILY = Family(
     clues=_clues,
     setters=(
         *FIRST_SETTERS,
-        put.OUTPUT_MODE.spelled("POPM{unit}{value:01d}", 9),
-        put.MAX_CHARGING_CURRENT.spelled(
-            "MNCHGC{unit}{value:03d}", 999, older="MCHGC{unit}{value:02d}"
+        setters.OUTPUT_MODE.spelled("POPM{unit}{value:01d}", 9),
+        setters.MAX_CHARGING_CURRENT.spelled(
+            "MNCHGC{unit}{value:03d}", 999, older_template="MCHGC{unit}{value:02d}"
         ),
-        put.MAX_AC_CHARGING_CURRENT,
+        setters.MAX_AC_CHARGING_CURRENT,
     ),
     voltage_ranges=VOLTAGE_RANGES,
 )

@@ -12,7 +12,7 @@ from mppdbus.protocol.dialects.pi30 import PI30
 from mppdbus.protocol.dialects.pi30 import VOLTAGE_RANGES as FIRST_RANGES
 from mppdbus.protocol.evidence import Clue, Evidence
 from mppdbus.protocol.replies.other import SecondOutput
-from mppdbus.protocol.settings import setters as put
+from mppdbus.protocol.settings import setters
 from mppdbus.protocol.settings.voltage_ranges import Range
 
 FAULTS: Names = {  # C, D, E
@@ -62,16 +62,16 @@ def _clues(seen: Evidence) -> Iterator[Clue]:
 
 
 GK_SETTERS = (  # C, D and G without parallel operation
-    *put.COMMON,
-    put.CHARGER_SOURCE_PRIORITY.of(1, 2, 3),
-    put.BATTERY_TYPE.of(*range(10)),
-    put.OUTPUT_MODE,
-    put.OUTPUT_VOLTAGE,
-    put.MAX_CHARGING_CURRENT.spelled("MNCHGC{value:03d}", 999),
-    put.MAX_AC_CHARGING_CURRENT.spelled("MUCHGC{value:03d}", 999),
-    put.MAX_CONSTANT_VOLTAGE_TIME,
-    *put.EQUALIZATION,
-    *put.CLOCK_AND_COUNTERS,
+    *setters.COMMON,
+    setters.CHARGER_SOURCE_PRIORITY.of(1, 2, 3),
+    setters.BATTERY_TYPE.of(*range(10)),
+    setters.OUTPUT_MODE,
+    setters.OUTPUT_VOLTAGE,
+    setters.MAX_CHARGING_CURRENT.spelled("MNCHGC{value:03d}", 999),
+    setters.MAX_AC_CHARGING_CURRENT.spelled("MUCHGC{value:03d}", 999),
+    setters.MAX_CONSTANT_VOLTAGE_TIME,
+    *setters.EQUALIZATION,
+    *setters.CLOCK_AND_COUNTERS,
 )
 
 FAMILY = Family(
@@ -90,9 +90,9 @@ FAMILY = Family(
     clues=_clues,
     setters=(
         *GK_SETTERS,
-        *put.PV_CONDITIONS,
-        *put.CAPACITIES,
-        *put.LOG_AND_COUNTRY,
+        *setters.PV_CONDITIONS,
+        *setters.CAPACITIES,
+        *setters.LOG_AND_COUNTRY,
     ),
     voltage_ranges=FIRST_RANGES
     | {  # C, and E for the VM III

@@ -14,7 +14,7 @@ from mppdbus.protocol.dialects.pi30 import PI30
 from mppdbus.protocol.dialects.pi30clone import CLONE_SETTERS
 from mppdbus.protocol.evidence import Clue, Evidence
 from mppdbus.protocol.replies.charge import ChargeStateVmii
-from mppdbus.protocol.settings import setters as put
+from mppdbus.protocol.settings import setters
 
 BATTERIES: Names = {0: "AGM", 1: "Flooded", 2: "User", 3: "LIA", 4: "Pylontech"}
 OUTPUT_PRIORITIES: Names = {0: "Solar first", 1: "SBU", 2: "Utility first"}
@@ -50,10 +50,10 @@ FAMILY = Family(
     clues=_clues,
     setters=(
         *CLONE_SETTERS,
-        put.CHARGER_SOURCE_PRIORITY.of(0, 1, 2),
-        put.Setter(
-            "pv_use", put.CODE, "PVENGUSE{value:02d}",
-            put.BEHAVIOUR, values=(0, 1),
+        setters.CHARGER_SOURCE_PRIORITY.of(0, 1, 2),
+        setters.Setter(
+            "pv_use", setters.CODE, "PVENGUSE{value:02d}",
+            setters.BEHAVIOUR, values=(0, 1),
         ),
     ),
 )  # fmt: skip

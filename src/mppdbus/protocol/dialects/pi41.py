@@ -14,7 +14,7 @@ from mppdbus.protocol.evidence import Clue, Evidence
 from mppdbus.protocol.queries import layout, with_own
 from mppdbus.protocol.replies.parallel import SecondPhaseParallelStatus
 from mppdbus.protocol.replies.status import GeneralStatusSplitPhase, SecondPhase
-from mppdbus.protocol.settings import setters as put
+from mppdbus.protocol.settings import setters
 from mppdbus.protocol.settings.voltage_ranges import Range
 
 OUTPUT_MODES: Names = {
@@ -60,11 +60,11 @@ FAMILY = Family(
     clues=_clues,
     setters=(
         *FIRST_SETTERS,
-        put.OUTPUT_MODE,
-        put.MAX_CHARGING_CURRENT,
-        put.MAX_AC_CHARGING_CURRENT,
-        put.MAX_CONSTANT_VOLTAGE_TIME,
-        *put.EQUALIZATION,
+        setters.OUTPUT_MODE,
+        setters.MAX_CHARGING_CURRENT,
+        setters.MAX_AC_CHARGING_CURRENT,
+        setters.MAX_CONSTANT_VOLTAGE_TIME,
+        *setters.EQUALIZATION,
     ),
     voltage_ranges=FIRST_RANGES | {"equalization_voltage": {48: Range(48, 61, 0.01)}},
 )

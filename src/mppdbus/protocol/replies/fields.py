@@ -1,4 +1,4 @@
-"""What the words of a reply mean: units in the type, and the base of all models."""
+"""The types of the fields of a reply, with their units, and the base of all models."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ class Reading(BaseModel):
         }
 
     def derived(self) -> dict[str, Any]:
-        """Return what follows from the fields alone, for people and scripts."""
+        """Return names for what the fields hold, for people and scripts."""
         return {}
 
 

@@ -169,7 +169,7 @@ class UpsModel(Reading):
 
 
 class Words(Reading):
-    """A reply that is known to exist while nobody knows what its words mean."""
+    """A reply whose words nobody can explain."""
 
     alphabet: ClassVar[bytes | None] = None
     words: tuple[str, ...]

@@ -24,7 +24,7 @@ from mppdbus.protocol.replies.status import Status8
 
 
 class _ParallelReply(Reading):
-    """What both begin with: exists, serial, mode letter; all the rest are numbers."""
+    """The first words of QPGS and QP2GS; from the fourth on all are numbers."""
 
     alphabet: ClassVar[bytes | None] = None
 

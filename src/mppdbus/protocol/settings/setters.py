@@ -17,7 +17,7 @@ from typing import Self
 
 
 class ArgumentKind(StrEnum):
-    """What a setter takes."""
+    """The kind of argument that a setter takes."""
 
     NONE = "none"
     CODE = "code"  # a number with a meaning, see `values`
@@ -29,7 +29,7 @@ class ArgumentKind(StrEnum):
 
 
 class Danger(IntEnum):
-    """What a setter can do."""
+    """The worst that a setter can do."""
 
     COSMETIC = 1
     BEHAVIOUR = 2
@@ -49,12 +49,12 @@ class ReadBack:
 class Setter:
     """One setter as one family has it.
 
-    In `template`, `{unit}` is the parallel number, 0 for a single inverter; `most_told`
-    is the largest number that it can spell. Never try a spelling on another family: the
-    first digit of MUCHGC130 is a unit here and a hundred there. `older` is what the
-    first firmwares have in its place. `values` are the legal codes, `choices` is the
-    query of them; `least`, `most` and `step` bound a number. `rereads` are queries
-    whose other fields change, too.
+    In `template`, `{unit}` is the parallel number, 0 for a single inverter; `largest`
+    is the largest number that it can hold. Never send the template of one family to
+    another: the first digit of MUCHGC130 is a unit here and a hundred there. The first
+    firmwares have `older_template` in its place. `values` are the legal codes; the
+    query `choices` lists legal currents; `least`, `most` and `step` bound a number.
+    `rereads` are queries whose other fields change, too.
     """
 
     name: str
@@ -62,8 +62,8 @@ class Setter:
     template: str
     danger: Danger
     reads_back: ReadBack | None = None
-    most_told: float | None = None
-    older: str = ""
+    largest: float | None = None
+    older_template: str = ""
     values: tuple[int, ...] = ()
     choices: str | None = None
     least: float | None = None
@@ -76,14 +76,16 @@ class Setter:
         return replace(self, values=values)
 
     def spelled(
-        self, template: str, most_told: float | None = None, older: str = ""
+        self, template: str, largest: float | None = None, older_template: str = ""
     ) -> Self:
         """Return the setter as one family spells it."""
-        return replace(self, template=template, most_told=most_told, older=older)
+        return replace(
+            self, template=template, largest=largest, older_template=older_template
+        )
 
     def command(self, value: float | str = "", unit: int = 0) -> str:
         """Return the command as it is sent; raises `ValueError` for what it cannot."""
-        most = float("inf") if self.most_told is None else self.most_told
+        most = float("inf") if self.largest is None else self.largest
         if isinstance(value, (int, float)) and not 0 <= value <= most:
             raise ValueError(f"{self.template}: {value:g} cannot be written so")
         return self.template.format(value=value, unit=unit)
@@ -100,7 +102,7 @@ def _code(name: str, template: str, danger: Danger, *values: int) -> Setter:
 
 def _voltage(name: str, command: str, danger: Danger) -> Setter:
     template, shows = command + "{value:04.1f}", ReadBack("QPIRI", name)
-    return Setter(name, VOLTAGE, template, danger, shows, most_told=99.9, step=0.1)
+    return Setter(name, VOLTAGE, template, danger, shows, largest=99.9, step=0.1)
 
 
 def _equalization(what: str, command: str, least: int, most: int, step: int) -> Setter:
@@ -201,7 +203,7 @@ CAPACITIES = (
 )
 LOG_AND_COUNTRY: tuple[Setter, ...] = (
     Setter(
-        "log_interval", NUMBER, "PDL{value:02d}", COSMETIC, most_told=60,
+        "log_interval", NUMBER, "PDL{value:02d}", COSMETIC, largest=60,
         values=(3, 5, 10, 20, 30, 60),
     ),
     Setter(

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Volts from `least` to `most` in steps, or exactly `values`; 0 may be legal too.
+    """Volts from `least` to `most` in steps of `step`, or exactly `values`.
 
-    A legal 0 of the re-discharge voltage means "when full".
+    `zero`: 0 V is legal, too; as re-discharge voltage it means "when full".
     """
 
     least: float
