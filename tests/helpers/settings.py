@@ -22,8 +22,8 @@ from dbus_fast.aio import MessageBus
 from helpers.bus import ITEM, BusItemClient, unwrap
 from helpers.processes import Program, names, until
 from mppdbus.venus.dbus.watcher import Watcher
-from mppdbus.venus.settings.setting import custom_name_path, instance_path
-from mppdbus.venus.settings.store import LocalSettings, Setting
+from mppdbus.venus.settings.setting import Setting, custom_name_path, instance_path
+from mppdbus.venus.settings.store import LocalSettings
 
 PROGRAM = Path(os.environ.get("REALSTACK_SRC", "")) / "localsettings/localsettings.py"
 PYTHON = os.environ.get("REALSTACK_PYTHON", "")

@@ -1,4 +1,4 @@
-"""Who closes something may be cancelled meanwhile, and then must not go on."""
+"""Closing may be cancelled: the caller ends then, and the bus is left all the same."""
 
 from __future__ import annotations
 

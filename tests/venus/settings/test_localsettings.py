@@ -20,12 +20,13 @@ from helpers.settings import (
     note_instances,
     remove,
 )
-from mppdbus.venus.settings.setting import custom_name_path, instance_path
-from mppdbus.venus.settings.store import (
-    LocalSettings,
+from mppdbus.venus.settings.setting import (
     Setting,
     SettingValue,
+    custom_name_path,
+    instance_path,
 )
+from mppdbus.venus.settings.store import LocalSettings
 
 pytestmark = pytest.mark.usefixtures("never_blocking")
 

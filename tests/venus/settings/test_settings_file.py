@@ -17,8 +17,8 @@ from helpers.settings import CAPACITY, LABEL, OTHER, TYPE, UID, named_device
 from helpers.state import OLD
 from mppdbus.storage.atomic_file import AtomicFile
 from mppdbus.venus.dbus.watcher import Watcher
-from mppdbus.venus.settings.setting import custom_name_path, instance_path
-from mppdbus.venus.settings.store import LocalSettings, SettingValue
+from mppdbus.venus.settings.setting import SettingValue, custom_name_path, instance_path
+from mppdbus.venus.settings.store import LocalSettings
 
 pytestmark = pytest.mark.usefixtures("never_blocking")
 

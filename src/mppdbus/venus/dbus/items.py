@@ -83,9 +83,9 @@ CHECKS: dict[ItemType, Callable[[object], Value]] = {
     ItemType.TEXTS: _texts,
     ItemType.INTS: _integers,
 }
-"""Of each kind: what returns the plain value or raises TypeError. Not for None.
+"""For each type: a function that returns the plain value or raises TypeError.
 
-An empty list comes back as None, since the wire cannot tell them apart.
+None must not be passed. An empty list is returned as None: D-Bus has one form for both.
 """
 
 
@@ -105,9 +105,9 @@ class Item:
     """One leaf of a service.
 
     `text` is a format string ("{:.0f} W") or a function of the value; unknown is "---".
-    `minimum`, `maximum` and `default` are offered to clients where they are not None,
-    and what a client writes is held between the bounds. Where it is `confirmable` the
-    writer is asked even if that is shown already: "yes, it is full" is news too.
+    Clients can read `minimum`, `maximum` and `default` where they are not None, and
+    cannot write a value out of bounds. The writer of a `confirmable` item also gets a
+    value that is shown already: "yes, it is full" is news too.
     Raises ValueError for a malformed path, TypeError for bounds of another type.
     """
 
@@ -128,10 +128,8 @@ class Item:
             if value is not None:
                 object.__setattr__(self, name, self.checked(value))
 
-    def checked(self, value: Value) -> Value:
-        """Return our own `value` as it goes on the bus; raises TypeError."""
-        if value is None:
-            return None
+    def checked(self, value: object) -> Value:
+        """Return a known `value` in the type of this item; raises TypeError."""
         try:
             return CHECKS[self.kind](value)
         except TypeError as error:
@@ -148,10 +146,7 @@ class Item:
             value = _whole(value)
         elif self.kind is ItemType.INTS and isinstance(value, list):
             value = [_whole(each) for each in value]
-        try:
-            result = CHECKS[self.kind](value)
-        except TypeError as error:
-            raise TypeError(f"{self.path}: {error}") from None
+        result = self.checked(value)
         if result is None:
             raise TypeError(f"{self.path}: an empty list means unknown")
         self._hold_between_bounds(result)

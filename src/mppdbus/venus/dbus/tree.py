@@ -86,9 +86,6 @@ class Tree:
         self.leaves.update(fresh)
         return list(fresh.values())
 
-    def __contains__(self, path: object) -> bool:
-        return path in self.leaves or path in self.nodes
-
     def below(self, node: str) -> Iterator[tuple[str, Leaf]]:
         """Yield the leaves under `node`, each with its path relative to it."""
         prefix = node if node == "/" else f"{node}/"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from mppdbus.venus.dbus.service import ACCEPTED, REFUSED, Value
-from mppdbus.venus.settings.setting import DEVICES, SettingValue
-from mppdbus.venus.settings.store import LocalSettings, Setting
+from mppdbus.venus.settings.setting import DEVICES, Setting, SettingValue
+from mppdbus.venus.settings.store import LocalSettings
 
 NAME, INSTANCE = "CustomName", "ClassAndVrmInstance"
 

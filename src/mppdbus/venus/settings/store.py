@@ -27,8 +27,6 @@ from mppdbus.venus.settings.setting import (
 )
 from mppdbus.venus.settings.settings_file import SettingsFile
 
-__all__ = ["LocalSettings", "Setting", "SettingValue"]
-
 PATIENCE = 5.0  # s that localsettings may take to appear
 ANSWER = 10.0  # s that a call of it may take
 RETRY = 5.0  # s before it is asked again after it did not answer
