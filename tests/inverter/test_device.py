@@ -111,7 +111,7 @@ def test_noise_does_not_hide_the_number() -> None:
     assert warped(main) == "92932105100123"
 
 
-def test_nobody_and_somebody_else() -> None:
+def test_no_unit_and_another_protocol() -> None:
     async def main() -> None:
         with pytest.raises(NoReply):
             await device({}, None).introduce()
@@ -255,7 +255,7 @@ def test_the_trackers_are_counted(
     assert warped(main) == trackers
 
 
-def test_a_layout_that_nobody_knows_is_doubted_once(
+def test_an_unknown_layout_is_asked_twice_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def main() -> list[int]:

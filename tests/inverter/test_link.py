@@ -94,7 +94,7 @@ async def ask(link: Link, command: str, *, attempts: int | None = None) -> bytes
 def says(reply: bytes | None) -> Simulator:
     """A device that answers everything with the same bytes."""
     simulator = simulate(pace=Pace.instant())
-    simulator.source = Recording("stranger", {}, reply)
+    simulator.source = Recording("other", {}, reply)
     return simulator
 
 

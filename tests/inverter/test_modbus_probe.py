@@ -174,7 +174,7 @@ async def meeting(folder: Path) -> AsyncIterator[Inverter]:
         await link.close()
 
 
-def guest(folder: Path, baud: int = 115200) -> ModbusProbe:
+def probe_at(folder: Path, baud: int = 115200) -> ModbusProbe:
     return ModbusProbe(parse_port(f"serial:{folder / 'tty'}"), baud)
 
 
@@ -214,7 +214,7 @@ async def test_usb_is_not_asked(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("haste")
 async def test_a_silent_port_is_asked_once_and_left_clean(tmp_path: Path) -> None:
     """The CR ends what a unit that wakes up in the middle has in its buffer."""
-    unit, asking = Mute(), guest(tmp_path)
+    unit, asking = Mute(), probe_at(tmp_path)
     async with serve_pty(unit, tmp_path / "tty"):
         for attempt in range(3):
             unit.wakes = attempt == 2
@@ -237,7 +237,7 @@ async def test_the_answer_to_the_cr_is_not_taken_for_the_next_reply(
     """A unit that hears again just as the CR comes says NAK to what it got."""
     unit, asking = (
         simulate(pace=Pace.instant(), scene="fault silence 2"),
-        guest(tmp_path),
+        probe_at(tmp_path),
     )
     async with serve_pty(unit, tmp_path / "tty"):
         async with meeting(tmp_path) as inverter:
@@ -252,7 +252,7 @@ async def test_the_answer_to_the_cr_is_not_taken_for_the_next_reply(
 @pytest.mark.usefixtures("haste")
 async def test_where_pi30_was_spoken_nobody_is_asked_later(tmp_path: Path) -> None:
     """At night an inverter is switched off, and its port is as silent as any."""
-    unit, asking = Mute(), guest(tmp_path)
+    unit, asking = Mute(), probe_at(tmp_path)
     async with serve_pty(unit, tmp_path / "tty"):
         for unit.wakes in (True, False):
             async with meeting(tmp_path) as inverter:
@@ -266,7 +266,7 @@ async def test_where_pi30_was_spoken_nobody_is_asked_later(tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("haste")
 async def test_a_modbus_unit_is_named_each_time_but_asked_once(tmp_path: Path) -> None:
-    unit, asking = speaking(5), guest(tmp_path)
+    unit, asking = speaking(5), probe_at(tmp_path)
     async with serve_pty(unit, tmp_path / "tty"):
         for _ in range(2):
             async with meeting(tmp_path) as inverter:

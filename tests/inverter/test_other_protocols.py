@@ -76,7 +76,7 @@ async def test_the_link_names_it(
     tmp_path: Path, reply: bytes, error: type[Exception], says: str
 ) -> None:
     simulator = simulate(pace=Pace.instant())
-    simulator.source = Recording("stranger", {}, reply)
+    simulator.source = Recording("other", {}, reply)
     link = Link("garage", patience=0.1)
     async with serve_pty(simulator, tmp_path / "tty"):
         url = f"serial:{tmp_path / 'tty'}"

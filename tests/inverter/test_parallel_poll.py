@@ -56,7 +56,7 @@ def sun_of(watched: SetWatched, number: int) -> float:
 
 
 @pytest.mark.parametrize(
-    ("profile", "labels", "scene", "phases", "doubt"),
+    ("profile", "labels", "scene", "phases", "tolerance"),
     [
         ("max-8000", "3", SUNNY, [None, None, None], 0.03),
         ("max-8000", "L1,L2,L3", SUNNY, [1, 2, 3], 0.03),
@@ -69,9 +69,9 @@ def sun_of(watched: SetWatched, number: int) -> float:
     ],
 )
 def test_the_others_are_told_as_they_are(
-    profile: str, labels: str, scene: str, phases: list[int | None], doubt: float
+    profile: str, labels: str, scene: str, phases: list[int | None], tolerance: float
 ) -> None:
-    """PV is printed in whole amperes, so there is some doubt on mains."""
+    """PV is printed in whole amperes, so it is inexact on mains."""
 
     async def main() -> None:
         for at in range(len(phases)):
@@ -82,7 +82,7 @@ def test_the_others_are_told_as_they_are(
                 for number in others:
                     shown = agrees(watched, number + 1)
                     sun = sun_of(watched, number + 1)
-                    assert shown.pv_total == pytest.approx(sun, rel=doubt)
+                    assert shown.pv_total == pytest.approx(sun, rel=tolerance)
                     measured = profile == "plus-duo-5000"
                     wanted = Origin.MEASURED if measured else Origin.ESTIMATED
                     assert shown.pv_origin is wanted
@@ -196,7 +196,7 @@ def test_a_unit_that_is_switched_on_later_is_found() -> None:
     warped(main)
 
 
-def test_while_the_cable_is_dead_nobody_is_known() -> None:
+def test_while_the_cable_is_dead_no_unit_is_online() -> None:
     async def main() -> None:
         async with watching(fleet_of("max-8000", "3", SUNNY)) as watched:
             await asyncio.sleep(KNOWN)
@@ -266,7 +266,7 @@ def test_units_without_a_number_of_their_own_stay_apart() -> None:
     warped(main)
 
 
-def test_the_others_are_no_witnesses_of_the_family() -> None:
+def test_other_units_are_no_evidence_of_the_family() -> None:
     async def main() -> None:
         async with watching(fleet_of("eg4-6500", "9", SUNNY)) as watched:
             await asyncio.sleep(90)

@@ -176,8 +176,8 @@ class Inverter:
             return self.away()
         fresh, live = self.readings.fresh(keep), self.readings.kept("QPIGS")
         status = fresh.get("QPIGS")
-        told = "QPIRI" in self.answered or "QPIRI" in self.unsupported
-        if status is not None and not told and not self._identity.fixed:
+        asked = "QPIRI" in self.answered or "QPIRI" in self.unsupported
+        if status is not None and not asked and not self._identity.fixed:
             status = status.model_copy(update=dict.fromkeys(AMBIGUOUS))
         mode = fresh.get("QMOD")
         return Snapshot(

@@ -37,10 +37,10 @@ T = TypeVar("T")
 
 
 class Priority(IntEnum):
-    """Who goes first when several wait for the line."""
+    """Which request goes first when several wait for the line."""
 
     WRITE = 0  # a setter waits only for the exchange in flight
-    ASK = 1  # somebody looks at a terminal
+    ASK = 1  # a person waits for the answer
     POLL = 2
 
 
@@ -121,7 +121,7 @@ class _Request:
 
 @dataclass(slots=True)
 class _Owed:
-    """A reply that nobody waits for any more, but that may still come."""
+    """A reply that was given up, but may still come until the loop time `until`."""
 
     command: str
     until: float
@@ -129,7 +129,7 @@ class _Owed:
 
 
 class Link:
-    """The one user of a transport; itself the transport's receiver.
+    """The only user of a transport, which delivers to it.
 
     `patience` is how many seconds an inverter may think before its reply counts as
     missing; the time on the wire comes on top.
@@ -142,7 +142,7 @@ class Link:
         self.stats = LinkStats()
         self.lost: asyncio.Event = asyncio.Event()
         self.patience = patience
-        self.brief = timing.BRIEF * patience  # for what need not be answered
+        self.brief = timing.BRIEF * patience  # s, for what need not be answered
         self._attempts = attempts
         self._transport: Transport | None = None
         self._error: Exception | None = None
@@ -167,7 +167,7 @@ class Link:
     # -- what the transport tells ---------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; outside an exchange they are what is still owed, or nobody's."""
+        """Take bytes; outside an exchange they belong to a reply that was given up."""
         self.stats.wakeups += 1
         if wire_log.isEnabledFor(logging.DEBUG):
             wire_log.debug("%s < %s", self.name, data.hex(" "))
@@ -206,8 +206,8 @@ class Link:
         """Send `command` and return what `accept` makes of its reply.
 
         `accept` may raise `CorruptReply` or `UnknownLayout`: the reply may belong to
-        somebody else's request, so it is asked once more. Raises `LinkError` when all
-        attempts failed. Setters pass ``attempts=1``: they are never repeated blindly.
+        another request, so it is asked once more. Raises `LinkError` when all attempts
+        failed. Setters pass ``attempts=1``: they are never repeated blindly.
         `patience` in s replaces that of the link, for what need not be answered.
         """
         if self._busy:
@@ -299,7 +299,7 @@ class Link:
         return request
 
     async def _let_pass(self, owed: _Owed, command: str) -> None:
-        """Wait for the reply to another command that is owed, while it may come.
+        """Wait until the late reply to another command has passed, or will not come.
 
         Many replies look alike, and it would be taken for that of `command`.
         """

@@ -59,11 +59,13 @@ def speaks_modbus(found: Question, port: PortUrl) -> OtherProtocol:
 
 
 async def find_modbus(port: PortUrl, baud: int) -> Question | None:
-    """Ask at a closed port where everybody was silent; raises `PortError`.
+    """Return the question that is answered at a port; raises `PortError`.
 
-    Where nobody is found it ends at `baud` with a bare CR: no document gives the pause
+    The port is closed, and PI30 was met with silence.
+
+    Without an answer it ends at `baud` with a bare CR: no document gives the pause
     after which an inverter forgets half a request, and a PI30 unit that wakes up would
-    glue the next one to ours.
+    join the next request to ours.
     USB-HID is left out: it takes the 00 in these frames for padding.
     """
     if port.scheme not in timing.MODBUS_PATIENCE:

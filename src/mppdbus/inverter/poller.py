@@ -45,9 +45,9 @@ class Poller:
 
     `interval` is the time between two live polls in s; None is as fast as the line
     allows. `publish` gets a snapshot after every live poll, good or bad, when another
-    query brings news, and when the live values get too old. `complain` is told why
-    there are none, once. `publish_others` gets the other units of its set, see
-    `ParallelPoll`; without it nobody asks for them. `meters` are read now and then.
+    query brings news, and when the live values get too old. `complain` gets the reason
+    why there are none, once. `publish_others` gets the other units of its set, see
+    `ParallelPoll`; without it they are not asked for. `meters` are read now and then.
 
     `keep` says for how many s a reading of each query is true enough to show.
     """

@@ -1,4 +1,4 @@
-"""What a unit has answered: the last reading of each query, and its strange replies."""
+"""The last reading of each query, and how a reply of unknown layout becomes one."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ class OddityLog:
 class ReplyDecoder:
     """Decodes the replies of one unit, also those that fit no known layout.
 
-    Such a reply may be damaged, or an answer to somebody else's request. One that
-    comes again in the same shape is the unit's own way.
+    Such a reply may be damaged, or belong to another request. One that comes again in
+    the same shape is the way this unit answers.
     """
 
     def __init__(self, oddities: OddityLog) -> None:

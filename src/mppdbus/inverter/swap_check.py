@@ -15,10 +15,10 @@ from mppdbus.protocol.serial_numbers import bogus_serial
 
 
 class SwapCheck:
-    """Asks for the serial number after a lost attempt or pause, and every `every` s.
+    """Asks for the serial number after a lost attempt or a pause, and every `every` s.
 
-    A swap loses an attempt, or nobody has asked for `SWAP` s. A unit without a number
-    of its own is never asked.
+    A swap loses an attempt, or happens in a pause of `SWAP` s or more. A unit without a
+    number of its own is never asked.
     """
 
     def __init__(
@@ -56,9 +56,9 @@ class SwapCheck:
         return asking and self._known is not None
 
     async def other_unit(self) -> str | None:
-        """Ask QID: the serial number of a unit that has taken the place, else None.
+        """Ask QID; return the serial number of another unit, None for the same one.
 
-        Raises as `Inverter.read` does while nobody says who he is.
+        Raises as `Inverter.read` does, and `LinkError` for a number of many units.
         """
         self.pending = True
         said = await self._inverter.read("QID")
