@@ -196,7 +196,7 @@ async def test_a_disk_that_takes_nothing_is_told_once_and_when_it_is_back(
     assert kept(folder) is not None
 
 
-STATE = SocState(Chemistry.LFP, (50.0,) * 6, (1.0,) * 21)
+STATE = SocState(Chemistry.LFP, (50.0,) * 5, (1.0,) * 15)
 GOOD = BATTERY.encode(BATTERY.state(STATE), WALL, {})
 
 
@@ -212,7 +212,7 @@ BAD = {
     "zeros": b"\0" * 300,
     "list": b"[]",
     "foreign": b'{"format": "mppdbus energy", "version": 1}',
-    "newer": GOOD.replace(b'"version": 2', b'"version": 3'),
+    "newer": GOOD.replace(b'"version": 3', b'"version": 4'),
     "no state": GOOD.replace(b'"state"', b'"State"'),
     "no time": GOOD.replace(b'"saved"', b'"Saved"'),
     "bad time": GOOD.replace(b'"saved": "', b'"saved": "x'),
@@ -262,8 +262,8 @@ async def test_the_one_before_is_taken_when_the_last_is_damaged(tmp_path: Path) 
 # -- older versions --------------------------------------------------------------------
 
 
-def test_a_file_of_the_daemon_before_this_envelope_is_read_in_full() -> None:
-    data = (OLD / "battery-2.json").read_bytes()
+def test_a_file_of_this_version_is_read_in_full() -> None:
+    data = (OLD / "battery-3.json").read_bytes()
     state, saved = BATTERY.decode(data)
     assert saved == WALL
     assert state.values[0] == 53.7292
@@ -271,11 +271,19 @@ def test_a_file_of_the_daemon_before_this_envelope_is_read_in_full() -> None:
     assert json.loads(BATTERY.state(state)) == json.loads(data)["state"]
 
 
+def test_version_2_is_read_without_own_consumption() -> None:
+    """It learned that beside the charge; the others are as they were."""
+    older, saved = BATTERY.decode((OLD / "battery-2.json").read_bytes())
+    state, _ = BATTERY.decode((OLD / "battery-3.json").read_bytes())
+    assert saved == WALL
+    assert older == state
+
+
 async def test_version_1_is_not_forgotten(tmp_path: Path) -> None:
-    """It had five unknowns; the sixth is as it is for a battery never seen."""
+    """It had no shift; that is as it is for a battery never seen."""
     (tmp_path / BATTERY_FILE).write_bytes((OLD / "battery-1.json").read_bytes())
     state, _ = BATTERY.decode((OLD / "battery-1.json").read_bytes())
-    later, _ = BATTERY.decode((OLD / "battery-2.json").read_bytes())
+    later, _ = BATTERY.decode((OLD / "battery-3.json").read_bytes())
     assert state.values == later.values
     assert state.covariance[:-1] == later.covariance[:-1]
     assert 0.5 < state.covariance[-1] / later.covariance[-1] < 2
@@ -296,7 +304,7 @@ async def test_a_newer_version_is_kept_aside_and_one_line_says_so(
     await corrected(file)
     await file.close()
     (line,) = [record.getMessage() for record in caplog.records]
-    assert "written by a newer mppdbus (version 3, this one reads 2)" in line
+    assert "written by a newer mppdbus (version 4, this one reads 3)" in line
     aside = sorted(tmp_path.glob("*.unreadable-1"))
     assert [each.read_bytes() for each in aside] == [BAD["newer"]] * 2
 

@@ -11,6 +11,7 @@ from helpers.snapshots import ratings
 from helpers.soc import CAPACITY, Meter, Restart, Result, Sample
 from mppdbus.daemon.state import INTERVAL, StateFiles
 from mppdbus.model.battery.bank import Bank, BankSettings
+from mppdbus.model.losses import LossLearner, LossState
 from mppdbus.model.power import Flow
 from mppdbus.model.snapshot import Identity, Snapshot
 from mppdbus.model.victron_codes import State
@@ -59,15 +60,9 @@ def seen(
 
 def metered(sample: Sample, meter: Meter) -> Pair:
     """Return a sample as an inverter with this meter shows it."""
-    load = sample.load_w if sample.load_w >= meter.blind_load_w else 0.0
-    return seen(
-        round(sample.volts + meter.volts_off, 1),
-        meter.amps(sample),
-        load=round(load),
-        pv=round(sample.pv_w),
-        mode=sample.mode,
-        stage=sample.stage,
-    )
+    flow = meter.flow(sample)
+    snapshot, _ = seen(flow.battery_voltage, None, mode=sample.mode, stage=sample.stage)
+    return snapshot, flow
 
 
 def settings(
@@ -99,6 +94,8 @@ class Days:
     result: Result = field(default_factory=Result)
     time: float = 0.0
     saved: float = 0.0
+    lessons: list[LossState] = field(default_factory=list)
+    learners: list[LossLearner] = field(default_factory=list)
 
     async def run(self) -> Result:
         waiting, silent_until = list(self.restarts), -1.0
@@ -109,24 +106,34 @@ class Days:
                 silent_until = sample.time + waiting.pop(0).away
                 if not self.killed:
                     await file.close()
+                    self.lessons = [learner.state for learner in self.learners]
             if sample.time < silent_until:
                 continue
             if silent_until > 0:
                 silent_until = -1.0
                 file, bank = await self._start()
-            bank.feed([metered(sample, meter) for meter in self.meters], sample.time)
+            self._feed(sample, bank)
             if waiting and waiting[0].at - 7200 < sample.time < waiting[0].at:
                 await self._save(file)
             self._note(sample, bank)
         return self.result
+
+    def _feed(self, sample: Sample, bank: Bank) -> None:
+        units = [metered(sample, meter) for meter in self.meters]
+        for learner, (snapshot, flow) in zip(self.learners, units, strict=True):
+            learner.feed(snapshot, flow, sample.time)
+        bank.feed(units, sample.time, [learner.losses for learner in self.learners])
 
     async def _save(self, files: StateFiles) -> None:
         """Save as often as the daemon does, by the time of the samples."""
         if self.time - self.saved >= INTERVAL and files._bank_save is not None:
             self.saved = self.time
             await files._bank_save.save()
+            self.lessons = [learner.state for learner in self.learners]
 
     async def _start(self) -> tuple[StateFiles, Bank]:
+        lessons = self.lessons or [LossState()] * len(self.meters)
+        self.learners = [LossLearner(state) for state in lessons]
         file = StateFiles(self.folder, clock=lambda: WALL + self.time)
         return file, await file.bank(settings(self.chemistry, len(self.meters)))
 

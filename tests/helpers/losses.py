@@ -30,11 +30,12 @@ class Meters:
     blind_out_w: float = 0.0  # a smaller discharge reads 0
     blind_load_w: float = 0.0
     pv_gain: float = 1.0
+    offset: float = 0.0  # A that the battery's meter reads too high
     late: bool = False  # the battery's current is that of the reading before
 
     def show(self, plant: Plant, amps: float) -> Snapshot:
         """Return what a driver would read now, with `amps` for the battery's meter."""
-        shown = int(amps) if self.cuts else round(amps)
+        shown = int(amps) if self.cuts else round(amps + self.offset)
         if 0 < -plant.flow.battery_w < self.blind_out_w:
             shown = 0
         load = plant.flow.load_w

@@ -11,10 +11,14 @@ from functools import cache
 import pytest
 from pydantic import TypeAdapter
 
+from mppdbus.model.battery.battery_model import BatteryModel
 from mppdbus.model.battery.chemistries import Chemistry as Chosen
-from mppdbus.model.battery.description import BatteryModel
+from mppdbus.model.battery.current_meter import total_losses
 from mppdbus.model.battery.estimator import SocEstimator
 from mppdbus.model.battery.estimator_state import SocState
+from mppdbus.model.losses import LossLearner, LossState
+from mppdbus.model.power import Flow, Origin
+from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import State
 from mppdbus.simulator.plant import physics
 from mppdbus.simulator.plant.battery import Phase, PlantBattery, RestCurve
@@ -182,16 +186,35 @@ class Meter:
             return 0.0
         return float(int(shown) if self.cuts else round(shown))
 
-    def feed(self, estimator: SocEstimator, at: Sample, now: float) -> None:
+    def flow(self, at: Sample) -> Flow:
+        """Return what PI30 shows of the powers."""
         load = at.load_w if at.load_w >= self.blind_load_w else 0.0
+        volts, amps = round(at.volts + self.volts_off, 1), self.amps(at)
+        sun = round(at.pv_w * self.pv_gain) if self.balance else None
+        return Flow(
+            load=round(load) if self.balance else None,
+            pv_total=sun,
+            pv_origin=Origin.UNKNOWN if sun is None else Origin.MEASURED,
+            battery_voltage=volts,
+            battery_current=amps,
+            battery_power=volts * amps,
+        )
+
+    def feed(
+        self, estimator: SocEstimator, learner: LossLearner, at: Sample, now: float
+    ) -> None:
+        """Show both what the inverter reads."""
+        flow = self.flow(at)
+        learner.feed(Snapshot(online=True, mode=at.mode), flow, now)
         estimator.feed(
-            round(at.volts + self.volts_off, 1),
-            self.amps(at),
+            flow.battery_voltage,
+            flow.battery_current,
             now,
             stage=at.stage,
-            load_w=round(load) if self.balance else None,
-            pv_w=round(at.pv_w * self.pv_gain) if self.balance else None,
+            load_w=flow.load,
+            pv_w=flow.pv_total,
             mode=at.mode,
+            losses=total_losses([learner.losses]),
         )
 
 
@@ -304,6 +327,7 @@ def follow(
 ) -> Result:
     """Feed an estimator, with restarts in between, and note what it says."""
     result, estimator, kept = Result(), SocEstimator(battery), b""
+    learner, lessons = LossLearner(), LossState()
     kept_at, silent_until = 0.0, -1.0
     waiting = list(restarts)
     for sample in samples:
@@ -312,12 +336,14 @@ def follow(
             away = silent_until - kept_at
             waiting.pop(0)
             estimator = SocEstimator(battery, STATE.validate_json(kept), away=away)
+            learner = LossLearner(lessons)
         if sample.time < silent_until:
             continue
         due = not waiting or sample.time <= waiting[0].at - waiting[0].age
         if due and estimator.state is not None and sample.time % 600 == 0:
             kept, kept_at = STATE.dump_json(estimator.state), sample.time
-        meter.feed(estimator, sample, sample.time + 5e6)
+            lessons = learner.state
+        meter.feed(estimator, learner, sample, sample.time + 5e6)
         if each is not None:
             each(estimator, sample)
         _note(result, estimator, sample)

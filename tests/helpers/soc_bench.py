@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from mppdbus.model.battery.battery_model import BatteryModel
 from mppdbus.model.battery.chemistries import Chemistry
-from mppdbus.model.battery.description import BatteryModel
 from mppdbus.model.battery.estimator import SocEstimator
+from mppdbus.model.power import Losses
 from mppdbus.model.victron_codes import State
 
 LFP = BatteryModel(Chemistry.LFP, 200.0, bulk_v=56.4, float_v=54.0, cutoff_v=44.0)
@@ -31,6 +32,7 @@ class Bench:
         load: float | None = None,
         pv: float | None = None,
         mode: str | None = None,
+        losses: Losses | None = None,
         under_voltage: bool = False,
         step: float = 10.0,
     ) -> None:
@@ -45,6 +47,7 @@ class Bench:
                 load_w=load,
                 pv_w=pv,
                 mode=mode,
+                losses=losses,
                 under_voltage=under_voltage,
             )
 

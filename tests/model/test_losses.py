@@ -52,6 +52,17 @@ def test_mains_power_after_an_hour_on_battery(meters: Meters, seed: int) -> None
     assert p95_error(points) < 30
 
 
+@pytest.mark.parametrize("offset", [1.0, -1.0, 2.0])
+def test_an_offset_of_the_meter_cancels_out(offset: float) -> None:
+    """It is learned with own consumption, and the mains power has both."""
+    run = Run(meters=Meters(offset=offset))
+    points = [p for p in on_mains(list(run.points(DAY))) if p.known]
+    found = run.learner.losses
+    assert found.own_w == pytest.approx(LOSSY.own_w - offset * 53.0, abs=10)
+    assert found.efficiency == pytest.approx(LOSSY.efficiency, abs=0.01)
+    assert mean_error(points) < 15
+
+
 @pytest.mark.parametrize("seed", [7, 20, 23])
 def test_losses_are_found(seed: int) -> None:
     run = Run(seed=seed)

@@ -43,9 +43,23 @@ def _add_shift(state: dict[str, Any]) -> dict[str, Any]:
     return state | {"values": [*values, 0.0], "covariance": covariance}
 
 
+def _drop_own(state: dict[str, Any]) -> dict[str, Any]:
+    """Leave out own consumption, the fourth unknown of version 2."""
+    values, size, own = state["values"], len(state["values"]), 3
+    pairs = [(i, j) for i in range(size) for j in range(i, size)]
+    covariance = zip(pairs, state["covariance"], strict=True)
+    return state | {
+        "values": [value for i, value in enumerate(values) if i != own],
+        "covariance": [value for pair, value in covariance if own not in pair],
+    }
+
+
 ENERGY: DocumentFormat[Books] = DocumentFormat.of(Books, "mppdbus energy", 1)
 BATTERY: DocumentFormat[SocState] = DocumentFormat.of(
-    Annotated[SocState, AfterValidator(_checked)], "mppdbus battery", 2, {1: _add_shift}
+    Annotated[SocState, AfterValidator(_checked)],
+    "mppdbus battery",
+    3,
+    {1: _add_shift, 2: _drop_own},
 )
 
 

@@ -1,9 +1,10 @@
 """What a unit takes for itself and loses, learned while it runs on battery. Pure.
 
 There nothing comes from the mains, so what the sun and the battery give and the load
-does not take is lost: own consumption, a share of the load, a share of the sun. Whole
-amperes blur that by more than it often is, and always to the same side at the same
-load; so many different loads are looked at, and the same one again tells little.
+does not take is lost: own consumption, a share of the load, a share of the sun. This is
+the only place that learns them; mains power and state of charge both use the result.
+Whole amperes blur the balance by more than is lost, and always to the same side at the
+same load; so many different loads are needed, and the same one again tells little.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from mppdbus.model.snapshot import Snapshot
 
 Row = tuple[float, float, float, float]  # W, of load, of the sun, V of A not shown
 
-WINDOW_S = 60.0  # one look is the mean of so long a quiet stretch
+WINDOW_S = 60.0  # a look is the mean of a quiet stretch of this length
 LONGEST_S = 65.0  # between two readings of one stretch
 SETTLE_S = 5.0  # after a step the values of one reply are not of one moment
 STEP_W, STEP_SHARE = 40.0, 0.05  # a step, and not quiet
@@ -34,10 +35,11 @@ SURE_A, UNSURE_A = 0.3, 0.5  # A: own consumption known well enough, and no more
 FEWEST = 8  # looks
 LOOKS_MOST = 1_000_000
 
-# What the four are before anything is known, all around zero, and what can be at all:
-# W; share of the load; share of the sun; A that the battery's meter shows too few.
+# The four unknowns, their standard deviations around zero before anything is known,
+# and what they can be at all: W of own consumption (less what the battery meter reads
+# too high); share of the load; share of the sun; A that this meter shows too few.
 START = (100.0, 0.15, 0.04, 0.25)
-BOUNDS = ((0.0, 250.0), (0.0, 0.33), (-0.05, 0.2), (-0.5, 0.5))
+BOUNDS = ((-100.0, 250.0), (0.0, 0.33), (-0.05, 0.2), (-0.5, 0.5))
 DRIFT = (3.0, 0.005, 0.005, 0.0)  # a day: fans, temperature
 DAY = 86400.0
 SIZE = len(START)
@@ -48,7 +50,7 @@ INSANE = 1e6
 
 @dataclass(slots=True)
 class LossState:
-    """All that has to be kept of a learner; some 200 bytes as JSON.
+    """What to keep of a learner; some 200 bytes as JSON.
 
     `covariance` is the upper triangle by rows; both empty means nothing is known.
     """
@@ -62,7 +64,7 @@ class LossState:
 
     @property
     def sound(self) -> bool:
-        """Whether it can be gone on with: the right shape, and only sane numbers."""
+        """Whether it is usable: the right shape, and only sane numbers."""
         numbers = (*self.values, *self.covariance, self.volts, self.strangeness)
         shape = len(self.values) == SIZE and len(self.covariance) == len(UPPER)
         sane = all(math.isfinite(n) and abs(n) < INSANE for n in numbers)
@@ -70,7 +72,7 @@ class LossState:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _Balance:
     """The means of a quiet stretch: W, V, and A as the meter shows them."""
 
     lost: float
@@ -92,8 +94,9 @@ class _Look:
 class LossLearner:
     """Learns from the readings of one unit; feed it all of them.
 
-    `losses` are known when own consumption is, to a part of what one ampere hides, and
-    when it or the share of the load can be told from nothing.
+    `losses.own_sigma` is given once own consumption is known to a part of what one
+    ampere hides; `losses.known` is set when, besides, it or the share of the load
+    differs from nothing for certain.
     """
 
     def __init__(self, state: LossState | None = None) -> None:
@@ -102,8 +105,8 @@ class LossLearner:
         for i, sigma in enumerate(START):
             self._cov[i][i] = sigma * sigma
         self._looks, self._strangeness, self._volts = 0, 1.0, 0.0
-        self._known = False
-        self._stretch = _Stretch()
+        self._sure = self._known = False
+        self._stretch = _QuietStretch()
         self._recent: deque[float] = deque(maxlen=RECENT)
         if state is not None and state.sound:
             self._restore(state)
@@ -138,7 +141,7 @@ class LossLearner:
         self._judge()
         self.losses = self._losses()
 
-    def _learn(self, look: _Look) -> None:
+    def _learn(self, look: _Balance) -> None:
         expected = (look.sun - look.load) / look.volts
         alike = sum(abs(expected - amps) < ALIKE_A for amps in self._recent)
         self._recent.append(expected)
@@ -180,10 +183,11 @@ class LossLearner:
                 self._cov[i][j] = self._cov[j][i] = min(max(both, -most), most)
 
     def _judge(self) -> None:
-        most = (UNSURE_A if self._known else SURE_A) * self._volts
+        most = (UNSURE_A if self._sure else SURE_A) * self._volts
         makes_sense = self._looks >= FEWEST and self._strangeness < STRANGE
         some = any(self._values[i] > 2 * self._sigma(i) for i in (OWN, OF_LOAD))
-        self._known = makes_sense and some and self._sigma() <= most
+        self._sure = makes_sense and self._sigma() <= most
+        self._known = self._sure and some
 
     def _sigma(self, unknown: int = OWN) -> float:
         return math.sqrt(self._cov[unknown][unknown])
@@ -196,6 +200,7 @@ class LossLearner:
             known=self._known,
             solar_efficiency=1 - of_sun,
             hidden_a=hidden,
+            own_sigma=self._sigma() if self._sure else None,
         )
 
     def _restore(self, state: LossState) -> None:
@@ -205,15 +210,15 @@ class LossLearner:
         self._looks = min(state.looks, LOOKS_MOST)
         self._strangeness, self._volts = state.strangeness, state.volts
         self._tidy()
-        self._known = state.known
+        self._sure = state.known
         self._judge()
 
 
-class _Stretch:
+class _QuietStretch:
     """Gathers readings until they have been quiet for long enough."""
 
     def __init__(self) -> None:
-        self._last: tuple[float, _Look] | None = None
+        self._last: tuple[float, _Balance] | None = None
         self._settled = 0.0
         self._begin()
 
@@ -221,7 +226,7 @@ class _Stretch:
         self._seconds = 0.0
         self._sums = [0.0] * 5
 
-    def feed(self, sample: _Look | None, now: float) -> _Look | None:
+    def feed(self, sample: _Balance | None, now: float) -> _Balance | None:
         """Return the means when the stretch is complete."""
         last, self._last = self._last, None if sample is None else (now, sample)
         if last is None or sample is None:
@@ -242,10 +247,10 @@ class _Stretch:
             return None
         means = [total / self._seconds for total in self._sums]
         self._begin()
-        return _Look(*means)
+        return _Balance(*means)
 
 
-def _sample(snapshot: Snapshot, flow: Flow) -> _Look | None:
+def _sample(snapshot: Snapshot, flow: Flow) -> _Balance | None:
     """Return what a reading tells; None unless all is measured, and in sight.
 
     0 A may be a discharge that the unit does not see, a load of 0 W one that it does
@@ -259,10 +264,10 @@ def _sample(snapshot: Snapshot, flow: Flow) -> _Look | None:
         return None
     if not volts or not amps or load < 0 or sun < 0 or volts < 0:
         return None
-    return _Look(sun - battery - load, load, sun, volts, amps)
+    return _Balance(sun - battery - load, load, sun, volts, amps)
 
 
-def _stepped(before: _Look, after: _Look) -> bool:
+def _stepped(before: _Balance, after: _Balance) -> bool:
     """Tell whether something was switched; the mode may be told of later than that."""
     jump = abs(before.lost - after.lost) > JUMP_A * after.volts
     if jump or before.amps * after.amps < 0:

@@ -39,8 +39,10 @@ class Origin(StrEnum):
 class Losses:
     """What a unit takes for itself, and how its meters disagree; the default is none.
 
-    `efficiency` is that between DC and AC, `solar_efficiency` that of the sun's way to
-    the DC side, `hidden_a` the A that its battery meter shows too few either way.
+    `own_w` is own consumption as the battery meter shows it: less the W that this meter
+    reads too high, so the two cancel out wherever both are used. `efficiency` is that
+    between DC and AC, `solar_efficiency` that of the sun's way to the DC side,
+    `hidden_a` the A that the battery meter shows too few either way.
     """
 
     own_w: float = 0.0
@@ -48,6 +50,7 @@ class Losses:
     known: bool = False  # else they are not reckoned with
     solar_efficiency: float = 1.0
     hidden_a: float = 0.0
+    own_sigma: float | None = None  # W: standard deviation of `own_w`; None: unknown
 
     def battery(self, power: float, current: float, voltage: float) -> float:
         """Return the likeliest W into the battery for those of the meter."""

@@ -187,7 +187,8 @@ class Site:
         """Feed the bank once a round: when the first unit that answers is counted."""
         online = [view.unit.uid for view in self.views if view.snapshot.online]
         if not online or online[0] == uid:
-            self.bank.feed([(v.snapshot, v.flow) for v in self.views], now)
+            losses = [member.learner.losses for member in self._members.values()]
+            self.bank.feed([(v.snapshot, v.flow) for v in self.views], now, losses)
             self.charge = self.bank.charge
 
 

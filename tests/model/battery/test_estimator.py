@@ -8,7 +8,9 @@ import pytest
 
 from helpers.soc_bench import HOUR, LEAD, LFP, Bench
 from mppdbus.errors import ConfigError
+from mppdbus.model.battery.current_meter import TYPICAL_EFFICIENCY, total_losses
 from mppdbus.model.battery.kalman_filter import OFFSET, UPPER
+from mppdbus.model.power import Losses
 from mppdbus.model.victron_codes import State
 
 
@@ -130,7 +132,7 @@ def _later(bench: Bench) -> str:
 def test_a_small_load_that_reads_no_current_is_counted_by_the_balance() -> None:
     bench = Bench(soc=90.0)
     bench.hold(52.8, 0, 10 * HOUR, load=60, pv=0, mode="B")
-    used = (60 / LFP.inverter_efficiency + 43.2) / 52.8 * 10
+    used = (60 / TYPICAL_EFFICIENCY + 43.2) / 52.8 * 10
     assert 90 - bench.value == pytest.approx(used / 2, rel=0.15)
     assert bench.soc.current == pytest.approx(-used / 10, rel=0.15)
 
@@ -149,12 +151,31 @@ def test_a_large_load_and_a_dead_meter_do_not_run_away() -> None:
 
 
 def test_the_balance_tells_what_whole_amperes_hide() -> None:
-    battery = replace(LFP, inverter_efficiency=1.0)
-    plain, wise = Bench(battery, soc=90.0), Bench(battery, soc=90.0)
+    plain, wise = Bench(soc=90.0), Bench(soc=90.0)
     plain.hold(52.8, -3, 10 * HOUR)
-    wise.hold(52.8, -3, 10 * HOUR, load=136, pv=0, mode="B")  # 3.4 A with its own
+    losses = Losses(own_w=43.2, known=True, own_sigma=5.0)
+    # 3.4 A with what the inverter takes for itself
+    wise.hold(52.8, -3, 10 * HOUR, load=136, pv=0, mode="B", losses=losses)
     assert 90 - plain.value == pytest.approx(15.0, abs=0.1)
     assert 90 - wise.value == pytest.approx(17.0, abs=0.8)
+
+
+def test_own_consumption_that_is_not_typical_is_an_offset_of_the_meter() -> None:
+    for amps in (1.0, -1.0):
+        bench = Bench(soc=90.0)
+        losses = Losses(own_w=43.2 - 52.8 * amps, known=True, own_sigma=5.0)
+        bench.hold(52.8, -10, HOUR, load=400, pv=0, mode="B", losses=losses)
+        assert bench.soc.offset == pytest.approx(amps, abs=0.35)
+
+
+def test_the_losses_of_units_add_up_once_all_are_learned() -> None:
+    one, other = Losses(40.0, 0.9, own_sigma=5.0), Losses(60.0, 0.94, own_sigma=7.0)
+    both = total_losses([one, other])
+    assert both is not None
+    assert (both.own_w, both.own_sigma, both.known) == (100.0, 12.0, True)
+    assert both.efficiency == pytest.approx(0.92)
+    assert total_losses([one, Losses()]) is None
+    assert total_losses([]) is None
 
 
 def test_a_short_silence_is_bridged_and_a_long_one_is_not() -> None:

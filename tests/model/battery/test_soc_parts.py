@@ -9,12 +9,18 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from mppdbus.errors import ConfigError
+from mppdbus.model.battery.battery_model import BatteryModel
 from mppdbus.model.battery.chemistries import CELLS, Chemistry
-from mppdbus.model.battery.description import BatteryModel
 from mppdbus.model.battery.estimator import SocEstimator
-from mppdbus.model.battery.estimator_state import Anchor, SocState
-from mppdbus.model.battery.kalman_filter import CHARGE, CHARGE_ROW, OFFSET, SIZE, Filter
-from mppdbus.model.battery.sentence import explain, span
+from mppdbus.model.battery.estimator_state import SocState
+from mppdbus.model.battery.kalman_filter import (
+    CHARGE,
+    CHARGE_ROW,
+    OFFSET,
+    SIZE,
+    KalmanFilter,
+)
+from mppdbus.model.battery.state_of_charge import Anchor, explain, span
 
 LFP = BatteryModel(Chemistry.LFP, 200.0, bulk_v=56.4, float_v=54.0)
 ADAPTER = TypeAdapter(SocState)
@@ -150,7 +156,6 @@ def test_the_number_of_cells_follows_from_the_voltages(
         ({"nominal_voltage": -48.0}, "nominal_voltage"),
         ({"units": 0}, "units"),
         ({"efficiency": 1.2}, "efficiency"),
-        ({"inverter_efficiency": 0.2}, "inverter_efficiency"),
         ({"cells": 0}, "cells"),
     ],
 )
@@ -199,47 +204,47 @@ def test_a_higher_voltage_is_never_a_guess_of_less(chemistry: Chemistry) -> None
     assert all(sigma >= 5 for _, sigma in guesses)
 
 
-def fresh() -> Filter:
-    return Filter(
-        (50.0, 0.0, 0.99, 40.0, 20.0, 0.0),
-        (10.0, 1.0, 0.01, 20.0, 20.0, 0.01),
+def fresh() -> KalmanFilter:
+    return KalmanFilter(
+        (50.0, 0.0, 0.99, 20.0, 0.0),
+        (10.0, 1.0, 0.01, 20.0, 0.01),
         (
             *((-20.0, 120.0), (-2.0, 2.0), (0.9, 1.0)),
-            *((0.0, 200.0), (0.0, 100.0), (-0.1, 0.1)),
+            *((0.0, 100.0), (-0.1, 0.1)),
         ),
     )
 
 
 def test_a_filter_splits_a_surprise_by_what_is_known_least() -> None:
     one = fresh()
-    one.observe(CHARGE_ROW, 60.0, 10.0)
+    one.update(CHARGE_ROW, 60.0, 10.0)
     assert one.values[CHARGE] == pytest.approx(55.0)
     assert one.sigma(CHARGE) == pytest.approx(10 / 2**0.5)
 
 
 def test_a_filter_learns_through_what_was_counted_meanwhile() -> None:
     one = fresh()
-    one.settle(100.0, 0.5)
-    one.advance(10.0, (0.0, -10.0, 0.0, 0.0, 0.0, 0.0))  # 1 A of offset makes 10 %
+    one.set_charge(100.0, 0.5)
+    one.predict(10.0, (0.0, -10.0, 0.0, 0.0, 0.0))  # 1 A of offset makes 10 %
     assert one.sigma(CHARGE) == pytest.approx(10.0, rel=0.01)
-    one.observe(CHARGE_ROW, 100.0, 0.5)
+    one.update(CHARGE_ROW, 100.0, 0.5)
     assert one.values[OFFSET] == pytest.approx(1.0, abs=0.02)
     assert one.sigma(OFFSET) < 0.1
 
 
 def test_a_hint_is_taken_only_from_who_knows_better() -> None:
     one = fresh()
-    assert not one.hint(CHARGE_ROW, 90.0, 11.0)
+    assert not one.update_if_better(CHARGE_ROW, 90.0, 11.0)
     assert one.values[CHARGE] == 50.0
-    assert one.hint(CHARGE_ROW, 55.0, 9.0)
+    assert one.update_if_better(CHARGE_ROW, 55.0, 9.0)
     assert one.values[CHARGE] > 52.0
 
 
 def test_nothing_unbelievable_is_believed() -> None:
     one = fresh()
-    one.observe(CHARGE_ROW, 1e6, 1.0)
+    one.update(CHARGE_ROW, 1e6, 1.0)
     assert one.values[CHARGE] <= 50 + 31
-    one.settle(1e6, 1.0)
+    one.set_charge(1e6, 1.0)
     assert one.values[CHARGE] == 120.0
     assert len(one.values) == SIZE
 

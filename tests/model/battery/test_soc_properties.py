@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from mppdbus.model.battery.battery_model import BatteryModel
 from mppdbus.model.battery.chemistries import Chemistry
-from mppdbus.model.battery.description import BatteryModel
 from mppdbus.model.battery.estimator import SocEstimator
-from mppdbus.model.battery.estimator_state import Anchor, SocState
+from mppdbus.model.battery.estimator_state import SocState
 from mppdbus.model.battery.kalman_filter import SIZE, UPPER
+from mppdbus.model.battery.state_of_charge import Anchor
 from mppdbus.model.victron_codes import State
 
 ADAPTER = TypeAdapter(SocState)

@@ -1,6 +1,6 @@
 """The one battery that all inverters share, and how full it is. Pure.
 
-Stateful, with the time passed in: readings of all units go in, a `Charge` comes out.
+Readings of all units go in, with the time; a `Charge` comes out.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from typing import Literal, TypeAlias
 
 from mppdbus.errors import ConfigError
 from mppdbus.model.battery import settings_guess as guess
+from mppdbus.model.battery.battery_model import BatteryModel
 from mppdbus.model.battery.chemistries import Chemistry
-from mppdbus.model.battery.description import BatteryModel
+from mppdbus.model.battery.current_meter import total_losses
 from mppdbus.model.battery.estimator import SocEstimator
 from mppdbus.model.battery.estimator_state import SocState
 from mppdbus.model.battery.kalman_filter import CHARGE
 from mppdbus.model.battery.state_of_charge import INVERTERS_WORD, Charge, own_charge
-from mppdbus.model.power import BATTERY_MODES, Flow
+from mppdbus.model.power import BATTERY_MODES, Flow, Losses
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import State, charge_stage
 
@@ -73,7 +74,7 @@ class Bank:
         self._monitor: str | None = None
         self._answering: tuple[Snapshot, ...] = ()
         self._ratings: guess.AnyRatings | None = None
-        self._teller = MOST_UNITS  # the place of the unit whose settings count
+        self._place = MOST_UNITS  # of the unit whose settings count
         kept_units = state.units if state is not None else 1
         self._units = min(max(settings.units, kept_units), MOST_UNITS)
         self._modelled = 0  # the units of which the model was made
@@ -84,9 +85,10 @@ class Bank:
 
     # -- in -------------------------------------------------------------------------
 
-    def feed(self, units: Units, now: float) -> None:
+    def feed(self, units: Units, now: float, losses: Sequence[Losses] = ()) -> None:
         """Take the readings of all units at `now` s of a steady clock.
 
+        `losses` are what was learned of each unit, in the same order.
         Also of those that do not answer: a unit that drops out is awaited for a while,
         and then the others are counted and the margin grows. Raises ValueError when the
         clock went backwards.
@@ -98,13 +100,13 @@ class Bank:
         if self._settings.source != "estimate":
             return
         self._count_units(len(units), now)
-        self._know_battery(units, now)
+        self._update_model(units, now)
         if self._estimator is not None:
             wanted = max(self._settings.units, len(units))
             missing = 1 - len(known) / wanted if wanted else 0.0
             if not missing:
                 self._complete = now
-            self._estimate(self._estimator, known, missing, now)
+            self._estimate(self._estimator, known, missing, now, total_losses(losses))
 
     def step_back(self, monitor: str | None) -> None:
         """Leave the state of charge to the service `monitor`; None: to nobody.
@@ -168,7 +170,7 @@ class Bank:
     def _estimated(self, capacity: float | None) -> Charge:
         estimator = self._estimator
         if estimator is None:
-            return self._first_word(capacity)
+            return self._before_settings(capacity)
         if estimator.soc is None:
             return _nothing("unknown: no voltage and current were read yet", capacity)
         why = estimator.why.removesuffix(".")
@@ -182,7 +184,7 @@ class Bank:
             capacity=capacity,
         )
 
-    def _first_word(self, capacity: float | None) -> Charge:
+    def _before_settings(self, capacity: float | None) -> Charge:
         """Return what is known before QPIRI: who asks for a battery asks but once."""
         if self._trouble:
             return _nothing(self._trouble, capacity)
@@ -202,41 +204,41 @@ class Bank:
         if wanted >= self._units or now - self._as_many >= FEWER_S:
             self._units, self._as_many = wanted, now
 
-    def _know_battery(self, units: Units, now: float) -> None:
-        """Have a model of the battery as the inverter is set now."""
-        teller = self._told(units)
-        if teller is None or (
-            teller.ratings is self._ratings and self._units == self._modelled
+    def _update_model(self, units: Units, now: float) -> None:
+        """Make a model of the battery anew when the settings or the units change."""
+        unit = self._configured_unit(units)
+        if unit is None or (
+            unit.ratings is self._ratings and self._units == self._modelled
         ):
             return
-        self._ratings, self._modelled = teller.ratings, self._units
+        self._ratings, self._modelled = unit.ratings, self._units
         self._trouble = ""
         try:
-            battery = self._model(teller)
+            battery = self._model(unit)
         except (ConfigError, ValueError) as error:
             self._trouble = f"unknown: {error}"
             return
         if self._estimator is None or battery != self._estimator.battery:
             self._use(battery, now)
 
-    def _told(self, units: Units) -> Snapshot | None:
+    def _configured_unit(self, units: Units) -> Snapshot | None:
         """Return the first unit whose settings are known; no later one than before."""
-        for place, (snapshot, _) in enumerate(units[: self._teller + 1]):
+        for place, (snapshot, _) in enumerate(units[: self._place + 1]):
             if snapshot.online and snapshot.ratings is not None:
-                self._teller = place
+                self._place = place
                 return snapshot
         return None
 
-    def _model(self, teller: Snapshot) -> BatteryModel:
-        settings, ratings = self._settings, teller.ratings
-        assert ratings is not None  # noqa: S101 - `_told` looked
+    def _model(self, unit: Snapshot) -> BatteryModel:
+        settings, ratings = self._settings, unit.ratings
+        assert ratings is not None  # noqa: S101 - `_configured_unit` looked
         nominal = settings.nominal_voltage or guess.nominal_voltage(ratings)
         if nominal is None:
             raise ConfigError(
                 "the inverter does not say for what battery voltage it is"
             )
         kind = settings.chemistry
-        kind = kind or guess.chemistry(ratings, teller.identity.dialect, nominal)
+        kind = kind or guess.chemistry(ratings, unit.identity.dialect, nominal)
         amp_hours = settings.capacity_ah or guess.capacity(ratings, kind, self._units)
         assumed, blur = [], BatteryModel.capacity_blur
         if not settings.capacity_ah:
@@ -277,7 +279,12 @@ class Bank:
     # -- one reading -------------------------------------------------------------------
 
     def _estimate(
-        self, estimator: SocEstimator, known: Units, missing: float, now: float
+        self,
+        estimator: SocEstimator,
+        known: Units,
+        missing: float,
+        now: float,
+        losses: Losses | None,
     ) -> None:
         """Feed the estimator; `missing` is the share of the units without a reading."""
         fitted = [(s, f) for s, f in known if s.battery_fitted]
@@ -297,6 +304,7 @@ class Bank:
             load_w=load_w,
             pv_w=pv_w,
             mode=_mode(snapshot for snapshot, _ in known),
+            losses=losses,
             under_voltage=any(_under_voltage(snapshot) for snapshot, _ in fitted),
             missing=missing,
         )

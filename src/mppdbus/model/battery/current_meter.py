@@ -1,34 +1,40 @@
-"""What flows into the battery, by a meter that counts whole amperes. Pure.
+"""The current into the battery, from a meter of whole amperes. Pure.
 
-A reading of n A says that it is within half an ampere of n; 0 may also be a discharge
-too small for the unit to see. Where in there, the balance of powers tells while nothing
-comes from the mains: what the sun gives and the load does not take.
+A reading of n A means within half an ampere of n; 0 may also be a discharge too small
+for the unit to see. Where in that range, the balance of powers tells while nothing
+comes from the mains: what the sun gives and neither load nor inverter take.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mppdbus.model.battery.description import BatteryModel
-from mppdbus.model.battery.kalman_filter import HIDDEN, OFFSET, OWN, Filter, Row
-from mppdbus.model.power import BATTERY_MODES
+from mppdbus.model.battery.battery_model import BatteryModel
+from mppdbus.model.battery.kalman_filter import HIDDEN, OFFSET, KalmanFilter, Row
+from mppdbus.model.power import BATTERY_MODES, LOSSLESS, Losses
 
 ROUNDING = 0.29  # A: standard deviation of what whole amperes hide
 MOST_A, MOST_W = 1000.0, 100_000.0  # of one unit: more is no reading
 BLIND_W = 130.0  # a smaller discharge reads 0 on several units
 POWER_BLUR = 0.03  # of the powers of sun and load: errors of meters and efficiency
+BALANCE_BLUR = 0.2  # A of a unit: an error of learned losses is the same all day
+# Until the losses are learned: W of own consumption per V of the battery.
+TYPICAL_OWN, TYPICAL_SIGMA = 0.9, 0.5
+TYPICAL_EFFICIENCY = 0.93  # of DC to AC
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One look at the inverter; None where it does not say."""
+class BatteryReading:
+    """What all units read at one moment; None where they do not say."""
 
     volts: float
     amps: float  # as read; positive charging
-    surplus_w: float | None = None  # sun less load, at the DC side
-    surplus_blur_w: float = 0.0
+    surplus_w: float | None = None  # sun less load and own consumption, on the DC side
+    surplus_sigma_w: float = 0.0
     hidden: bool = False  # the load reads 0, which a small one does
+    losses: Losses = LOSSLESS  # that `surplus_w` was made with
 
     @property
     def zero(self) -> bool:
@@ -37,18 +43,40 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class Amps:
-    """A into the battery, its uncertainty, and how it hangs on the unknowns."""
+class CurrentEstimate:
+    """A into the battery, the standard deviation, and its slope by each unknown."""
 
     amps: float
-    blur: float = 0.0
-    slopes: Row = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    sigma: float = 0.0
+    slopes: Row = (0.0, 0.0, 0.0, 0.0, 0.0)
 
 
-_AGAINST: Row = (0.0, -1.0, 0.0, 0.0, 0.0, 0.0)
+_LESS_OFFSET: Row = (0.0, -1.0, 0.0, 0.0, 0.0)
 
 
-def reading(
+def typical_losses(battery: BatteryModel) -> Losses:
+    """Return what all units of a bank lose as a rule."""
+    volts = battery.nominal_voltage * battery.units
+    return Losses(
+        TYPICAL_OWN * volts, TYPICAL_EFFICIENCY, own_sigma=TYPICAL_SIGMA * volts
+    )
+
+
+def total_losses(units: Sequence[Losses]) -> Losses | None:
+    """Return the losses of all units as one; None until those of each are learned."""
+    sigmas = [unit.own_sigma for unit in units if unit.own_sigma is not None]
+    if not units or len(sigmas) < len(units):
+        return None
+    return Losses(
+        sum(unit.own_w for unit in units),
+        sum(unit.efficiency for unit in units) / len(units),
+        solar_efficiency=sum(unit.solar_efficiency for unit in units) / len(units),
+        own_sigma=sum(sigmas),
+        known=True,
+    )
+
+
+def battery_reading(
     battery: BatteryModel,
     volts: float,
     amps: float,
@@ -56,44 +84,55 @@ def reading(
     load_w: float | None,
     pv_w: float | None,
     mode: str | None,
-) -> Reading:
-    """Return the reading, with the balance of powers where there is one."""
+    losses: Losses | None,
+) -> BatteryReading:
+    """Return the reading, with the balance of powers where there is one.
+
+    `losses` are those of all units, None while they are not learned.
+    """
     most = MOST_W * battery.units
     if mode not in BATTERY_MODES or not (real(load_w, most) and real(pv_w, most)):
-        return Reading(volts, amps)
+        return BatteryReading(volts, amps)
     load, sun = max(load_w or 0.0, 0.0), max(pv_w or 0.0, 0.0)
-    surplus = sun - load / battery.inverter_efficiency
-    return Reading(volts, amps, surplus, POWER_BLUR * (load + sun), hidden=load == 0)
+    losses = losses or typical_losses(battery)
+    surplus = sun * losses.solar_efficiency - load / losses.efficiency - losses.own_w
+    own_sigma = max(losses.own_sigma or 0.0, BALANCE_BLUR * volts * battery.units)
+    sigma = math.hypot(POWER_BLUR * (load + sun), own_sigma)
+    return BatteryReading(volts, amps, surplus, sigma, load == 0, losses)
 
 
-def judge(at: Reading, units: int, kept: Filter) -> Amps:
-    """Return the likeliest current, by what the filter knows."""
-    offset, half, blur = kept.values[OFFSET], 0.5 * units, ROUNDING * units
+def estimate_current(
+    at: BatteryReading, units: int, known: KalmanFilter
+) -> CurrentEstimate:
+    """Return the likeliest current, by what the filter knows.
+
+    Learned own consumption contains what the meter reads too high (see `Losses`), so
+    the balance then gives what the meter would show if it did not round.
+    """
+    offset, half, sigma = known.values[OFFSET], 0.5 * units, ROUNDING * units
     middle = at.amps - offset
     low, high = middle - half, middle + half
     if at.zero:
         low = min(low, -BLIND_W * units / at.volts - offset)
-        middle, blur = (low + high) / 2, (high - low) / math.sqrt(12)
+        middle, sigma = (low + high) / 2, (high - low) / math.sqrt(12)
     if at.surplus_w is None:
         if at.zero:
-            return Amps(min(max(0.0, low), high), blur)
-        return Amps(middle, blur, _AGAINST)
-    row = (0.0, 0.0, 0.0, 1.0, float(at.hidden), 0.0)
-    other = math.sqrt(at.surplus_blur_w**2 + kept.variance(row)) / at.volts
-    share = blur**2 / (blur**2 + other**2)
-    amps = middle + share * ((at.surplus_w - drain(kept, at)) / at.volts - middle)
-    per_watt = -share / at.volts
-    slopes = (0.0, share - 1.0, 0.0, per_watt, per_watt * at.hidden, 0.0)
+            return CurrentEstimate(min(max(0.0, low), high), sigma)
+        return CurrentEstimate(middle, sigma, _LESS_OFFSET)
+    hidden_sigma = known.sigma(HIDDEN) * at.hidden
+    other = math.hypot(at.surplus_sigma_w, hidden_sigma) / at.volts
+    share = sigma**2 / (sigma**2 + other**2)
+    balance = (at.surplus_w - known.values[HIDDEN] * at.hidden) / at.volts
+    by_offset = share - 1.0
+    if at.losses.known:
+        balance, by_offset = balance - offset, -1.0
+    amps = middle + share * (balance - middle)
+    slopes = (0.0, by_offset, 0.0, -share * at.hidden / at.volts, 0.0)
     # What the unknowns add stands in the slopes already.
-    left = math.hypot((1 - share) * blur, share * at.surplus_blur_w / at.volts)
+    left = math.hypot((1 - share) * sigma, share * at.surplus_sigma_w / at.volts)
     if low <= amps <= high:
-        return Amps(amps, left, slopes)
-    return Amps(min(max(amps, low), high), blur, _AGAINST)
-
-
-def drain(kept: Filter, at: Reading) -> float:
-    """Return the W that are taken besides what the inverter says of the load."""
-    return kept.values[OWN] + (kept.values[HIDDEN] if at.hidden else 0.0)
+        return CurrentEstimate(amps, left, slopes)
+    return CurrentEstimate(min(max(amps, low), high), sigma, _LESS_OFFSET)
 
 
 def real(value: float | None, most: float) -> bool:

@@ -7,22 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import StrEnum
 
 from mppdbus.model.battery.chemistries import Chemistry
-from mppdbus.model.battery.kalman_filter import SIZE, UPPER, Filter
+from mppdbus.model.battery.kalman_filter import SIZE, UPPER, KalmanFilter
+from mppdbus.model.battery.state_of_charge import Anchor
 
 INSANE = 1e10
-
-
-class Anchor(StrEnum):
-    """What the count began with."""
-
-    GUESS = "guess"  # the voltage at the first start
-    FULL = "full"
-    LOW = "low"
-    REST = "rest"
-    HAND = "hand"
 
 
 @dataclass(slots=True)
@@ -75,18 +65,18 @@ class SocState:
         return shape and sane and (self.ohms is None or self.ohms > 0)
 
 
-def pack(kept: Filter) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def pack(kept: KalmanFilter) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return values and covariance of a filter in six digits."""
     values = tuple(_short(value) for value in kept.values)
     return values, tuple(_short(kept.cov[i][j]) for i, j in UPPER)
 
 
-def unpack(state: SocState, kept: Filter) -> None:
+def unpack(state: SocState, kept: KalmanFilter) -> None:
     """Bring a fresh filter to what was kept of another."""
     kept.values = list(state.values)
     for (i, j), value in zip(UPPER, state.covariance, strict=True):
         kept.cov[i][j] = kept.cov[j][i] = value
-    kept.tidy()
+    kept.clamp()
 
 
 def _short(value: float) -> float:

@@ -1,8 +1,9 @@
-"""What the readings teach about the unknowns besides the charge. Pure.
+"""What the readings teach about the meter, the hidden load and the resistance. Pure.
 
-The balance of powers tells the meter's offset less the inverter's own consumption, a
-battery that floats tells each of them. The errors of these are the same all day, so
-each is only a hint.
+What the inverter takes for itself is learned elsewhere (`model.losses`), as the meter
+shows it: less what the meter reads too high. A typical own consumption, and the powers
+while the battery floats, tell the two apart. The errors of these are the same all day,
+so each counts only while it is better than what is known.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from mppdbus.model.battery.current_meter import Reading
-from mppdbus.model.battery.description import BatteryModel
-from mppdbus.model.battery.kalman_filter import OFFSET_ROW, Filter
+from mppdbus.model.battery.battery_model import BatteryModel
+from mppdbus.model.battery.current_meter import BatteryReading, typical_losses
+from mppdbus.model.battery.kalman_filter import HIDDEN_ROW, OFFSET_ROW, KalmanFilter
 
 WINDOW_S = 600.0
-BALANCE_BLUR = 0.3  # A, besides the errors of the powers
+HIDDEN_BLUR = 0.3  # A, besides the errors of the powers
 FLOAT_BLUR = 0.3  # A
+SURE_A = 0.2  # of a unit: own consumption known so well tells the offset
 FLOAT_BLUR_W = 12.0
 CLEAR_AMPS = 3.0  # from here on no unit reads 0
 STEP_S, STEP_C = 65.0, 0.04  # a step of the load that shows the resistance
@@ -24,7 +26,7 @@ OHMS_SHARE = 0.1
 
 
 @dataclass(slots=True)
-class Mean:
+class WindowMean:
     """An average over a stretch of time."""
 
     seconds: float = 0.0
@@ -47,66 +49,75 @@ class Mean:
         self.seconds, self.sums = 0.0, []
 
 
-class Lessons:
-    """Teaches a filter; learns the resistance of the battery."""
+class MeterLearner:
+    """Teaches a filter by averages; learns the resistance of the battery."""
 
-    def __init__(self, battery: BatteryModel, kept: Filter, ohms: float | None) -> None:
-        self.battery, self._filter = battery, kept
+    def __init__(
+        self, battery: BatteryModel, taught: KalmanFilter, ohms: float | None
+    ) -> None:
+        self.battery, self._filter = battery, taught
         self.ohms = ohms or battery.ohms
-        self._balance, self._floating = Mean(), Mean()
-        self._float_w = Mean()
-        self._before: Reading | None = None
+        self._hidden, self._float_a, self._float_w = (WindowMean() for _ in range(3))
+        self._before: BatteryReading | None = None
 
     def forget(self) -> None:
         """Start the averages anew, after a time that nobody saw."""
         self._before = None
-        for mean in (self._balance, self._floating, self._float_w):
+        for mean in (self._hidden, self._float_a, self._float_w):
             mean.clear()
 
-    def feed(self, at: Reading, seconds: float, *, floating: bool) -> None:
+    def feed(self, at: BatteryReading, seconds: float, *, floating: bool) -> None:
         """Take a reading that stands for the last `seconds`."""
         self._learn_ohms(at, seconds)
         self._before = at
-        clear = abs(at.amps) >= CLEAR_AMPS * self.battery.units
-        if clear and at.surplus_w is not None:
-            self._learn_from_balance(at, seconds)
+        sigma = at.losses.own_sigma or 0.0
+        if at.losses.known and sigma <= SURE_A * self.battery.units * at.volts:
+            self._learn_from_losses(at)
+        if at.losses.known and at.hidden and self._clear(at):
+            self._learn_hidden_load(at, seconds)
         if floating:
             self._learn_from_float(at, seconds)
         else:
-            self._floating.clear()
+            self._float_a.clear()
             self._float_w.clear()
 
-    def _learn_from_balance(self, at: Reading, seconds: float) -> None:
-        volts = at.volts
-        apart = at.amps - (at.surplus_w or 0.0) / volts
-        means = self._balance.feed(
-            seconds, apart, 1 / volts, at.hidden / volts, at.surplus_blur_w / volts
-        )
-        if means is not None:
-            apart, own, hidden, blur = means
-            row = (0.0, 1.0, 0.0, -own, -hidden, 0.0)
-            rounding = BALANCE_BLUR * self.battery.units
-            self._filter.hint(row, apart, math.hypot(rounding, blur))
+    def _clear(self, at: BatteryReading) -> bool:
+        return abs(at.amps) >= CLEAR_AMPS * self.battery.units
 
-    def _learn_from_float(self, at: Reading, seconds: float) -> None:
+    def _learn_from_losses(self, at: BatteryReading) -> None:
+        """Take what own consumption is less than typical for the meter's offset."""
+        typical, own = typical_losses(self.battery), at.losses
+        sigma = math.hypot(typical.own_sigma or 0.0, own.own_sigma or 0.0)
+        offset = (typical.own_w - own.own_w) / at.volts
+        self._filter.update_if_better(OFFSET_ROW, offset, sigma / at.volts)
+
+    def _learn_hidden_load(self, at: BatteryReading, seconds: float) -> None:
+        left = (at.surplus_w or 0.0) - at.amps * at.volts
+        means = self._hidden.feed(seconds, left, at.surplus_sigma_w)
+        if means is not None:
+            rounding = HIDDEN_BLUR * self.battery.units * at.volts
+            sigma = math.hypot(rounding, means[1])
+            self._filter.update_if_better(HIDDEN_ROW, means[0], sigma)
+
+    def _learn_from_float(self, at: BatteryReading, seconds: float) -> None:
         battery = self.battery
         takes = battery.cell.floating * battery.capacity_ah
-        means = self._floating.feed(seconds, at.amps, float(at.zero))
+        means = self._float_a.feed(seconds, at.amps, float(at.zero))
         # A 0 may be a discharge that is not seen.
         if means is not None and means[1] < 0.2:
-            blur = math.hypot(FLOAT_BLUR * battery.units, takes)
-            self._filter.hint(OFFSET_ROW, means[0] - takes, blur)
-        if at.surplus_w is None:
+            sigma = math.hypot(FLOAT_BLUR * battery.units, takes)
+            self._filter.update_if_better(OFFSET_ROW, means[0] - takes, sigma)
+        if at.surplus_w is None or not at.losses.known:
             self._float_w.clear()
             return
         power = at.surplus_w - takes * at.volts
-        means = self._float_w.feed(seconds, power, at.surplus_blur_w, float(at.hidden))
+        means = self._float_w.feed(seconds, power, at.surplus_sigma_w, float(at.hidden))
         if means is not None:
             floor = FLOAT_BLUR_W * battery.units + takes * at.volts
-            row = (0.0, 0.0, 0.0, 1.0, means[2], 0.0)
-            self._filter.hint(row, means[0], math.hypot(floor, means[1]))
+            row = (0.0, at.volts, 0.0, means[2], 0.0)
+            self._filter.update_if_better(row, means[0], math.hypot(floor, means[1]))
 
-    def _learn_ohms(self, at: Reading, seconds: float) -> None:
+    def _learn_ohms(self, at: BatteryReading, seconds: float) -> None:
         """Take the resistance from a step of the discharge."""
         before, battery = self._before, self.battery
         if before is None or seconds > STEP_S or max(at.amps, before.amps) > 0:

@@ -1,11 +1,17 @@
-"""When the voltage and current themselves say how full the battery is. Pure."""
+"""When voltage and current themselves say how full the battery is. Pure.
+
+Full, nearly empty, or at rest. The curve of a chemistry is off by about the same for
+one battery at all times. So while the charge is known well the voltage at rest teaches
+by how much, and later tells more of the charge.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-from mppdbus.model.battery.description import BatteryModel
+from mppdbus.model.battery.battery_model import BatteryModel
+from mppdbus.model.battery.kalman_filter import SHIFT, KalmanFilter, Row
 from mppdbus.model.victron_codes import State
 
 SMOOTH_S = 60.0
@@ -14,10 +20,13 @@ FLOAT_S = 300.0  # the same at float voltage
 SETTLED_S = 3600.0  # of floating: until then what it takes still falls
 KNEE_S = 120.0
 KNEE_CURRENT = 0.2  # of the capacity: with more the sag is not known well enough
+LEAST_BLUR = 3.0  # %: no voltage tells more than this
+NEAR_EMPTY = 25.0  # %: from here down, empty is a matter of opinion
+SURE, WILD = 15.0, 30.0  # %: least uncertainty of a guess, with little current and not
 
 
 @dataclass(slots=True)
-class Smooth:
+class RunningMean:
     """A value as an average of about the last `span_s`."""
 
     value: float | None = None
@@ -33,12 +42,12 @@ class Smooth:
         return self.value
 
 
-class Watch:
+class ReferencePoints:
     """How long the battery has looked full, nearly empty, or at rest; in s."""
 
     def __init__(self, battery: BatteryModel) -> None:
         self._battery = battery
-        self._volts, self._amps = Smooth(), Smooth()
+        self._volts, self._amps = RunningMean(), RunningMean()
         self._tail_s = self._float_s = 0.0
         self.knee_s = self.rested_s = 0.0
 
@@ -92,3 +101,37 @@ class Watch:
         if cell.charge_disturbs and amps > 0.01 * capacity:
             rests = False
         self.rested_s = self.rested_s + seconds if rests else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RestReading:
+    """What a rest voltage tells: the sum of the unknowns by `row` is `value` %."""
+
+    row: Row
+    value: float
+    sigma: float  # of the reading itself
+    spread: float  # of the charge by this reading alone
+
+
+def read_rest_voltage(
+    battery: BatteryModel, rest_v: float, known: KalmanFilter
+) -> RestReading:
+    """Return what a rest voltage tells, by what is known of the battery."""
+    cell, shift = battery.cell, known.values[SHIFT]
+    volts = rest_v - shift * battery.in_series
+    soc, sigma = battery.soc_at(volts, cell.repeats / cell.blur, LEAST_BLUR)
+    slope = sigma / cell.repeats
+    foot = cell.foot * max(1.0 - soc / NEAR_EMPTY, 0.0)
+    sigma = math.hypot(sigma, foot)
+    spread = math.hypot(sigma, slope * known.sigma(SHIFT))
+    row = (1.0, 0.0, 0.0, 0.0, slope)
+    return RestReading(row, soc + slope * shift, sigma, spread)
+
+
+def guess_charge(
+    battery: BatteryModel, rest_v: float, amps: float, known: KalmanFilter
+) -> tuple[float, float]:
+    """Return (charge, its uncertainty) in % by a voltage that may not be at rest."""
+    calm = abs(amps) <= 2 * battery.cell.rest_current * battery.capacity_ah
+    soc, sigma = battery.first_guess(rest_v - known.values[SHIFT] * battery.in_series)
+    return soc, max(sigma, SURE if calm else WILD)

@@ -22,8 +22,7 @@ class BatteryModel:
     Voltages in V of the bank. `bulk_v`, `float_v` and `cutoff_v` are the inverter's
     settings (QPIRI), None while unknown. `units` inverters share the bank, and each
     adds its own rounding. `capacity_blur` is the uncertainty of the capacity, as a part
-    of it. `inverter_efficiency` is that of DC to AC. Raises
-    `ConfigError` for what no battery is.
+    of it. Raises `ConfigError` for what no battery is.
     """
 
     chemistry: Chemistry
@@ -35,7 +34,6 @@ class BatteryModel:
     cutoff_v: float | None = None
     units: int = 1
     efficiency: float | None = None  # Ah out per Ah in; None: typical, and learned
-    inverter_efficiency: float = 0.93
     capacity_blur: float = 0.05  # nobody knows it better
     voltage_blur: float = 0.0  # %: how far voltages mislead if it is another chemistry
 
@@ -49,7 +47,6 @@ class BatteryModel:
             "capacity_ah": (1, 100_000),
             "nominal_voltage": (6, 1000),
             "units": (1, 9),
-            "inverter_efficiency": (0.5, 1),
         }
         for name, (low, high) in limits.items():
             if not low <= getattr(self, name) <= high:
