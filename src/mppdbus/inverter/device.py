@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from mppdbus.errors import LinkError, PortLost, ProtocolError, Refused, UnknownLayout
@@ -180,40 +181,30 @@ class Inverter:
         if status is not None and not asked and not self._identity.fixed:
             status = status.model_copy(update=dict.fromkeys(AMBIGUOUS))
         mode = fresh.get("QMOD")
-        return Snapshot(
+        return replace(
+            self.away(),
             online=True,
-            identity=self._identity.known,
             status=status,
             battery_fitted=live is None or live.battery_fitted,
             second=fresh.get("QPIGS2"),
-            trackers=self.trackers,
             mode=mode.mode if mode else None,
             warnings=fresh.get("QPIWS"),
             ratings=fresh.get("QPIRI"),
             flags=fresh.get("QFLAG"),
-            link=self._link_state(),
-            phase=self._phase(),
             fault_code=self.parallel_set.fault_code,
         )
 
     def away(self) -> Snapshot:
         """Return what stays true while the unit cannot be reached."""
+        stats, live = self.link.stats, self.readings.kept("QPIGS")
+        age = self._clock() - live.time if live else None
+        output_mode = getattr(self.readings.last("QPIRI"), "output_mode", None)
         return Snapshot(
             identity=self._identity.known,
             trackers=self.trackers,
-            phase=self._phase(),
-            link=self._link_state(),
+            phase=phase_of(output_mode, self._identity.dialect),
+            link=LinkState(stats.quality, stats.last_exchange, stats.failures, age),
         )
-
-    def _phase(self) -> int | None:
-        """Return the phase or leg, 1 to 3, that the unit is set to, if any."""
-        ratings = self.readings.last("QPIRI")
-        return phase_of(getattr(ratings, "output_mode", None), self._identity.dialect)
-
-    def _link_state(self) -> LinkState:
-        stats, live = self.link.stats, self.readings.kept("QPIGS")
-        age = self._clock() - live.time if live else None
-        return LinkState(stats.quality, stats.last_exchange, stats.failures, age)
 
 
 def _trackers(second: Reading) -> int:
