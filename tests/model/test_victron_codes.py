@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from helpers.snapshots import online, qpigs
+from mppdbus.model.power import mains_used
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import (
     State,
@@ -56,7 +57,7 @@ def test_no_battery_is_not_charged_whatever_the_bits_say() -> None:
 def test_an_unknown_mode_is_unknown_everywhere() -> None:
     assert state(Snapshot(online=True)) is None
     assert mode(Snapshot(online=True)) is None
-    assert active_input(Snapshot(online=True)) is None
+    assert active_input(mains_used(Snapshot(online=True))) is None
 
 
 def test_a_mode_letter_that_nobody_explained_is_no_switch_position() -> None:
@@ -66,8 +67,8 @@ def test_a_mode_letter_that_nobody_explained_is_no_switch_position() -> None:
 def test_switch_position_and_active_input() -> None:
     assert mode(online(qpigs(), "L")) == 3
     assert mode(online(qpigs(), "S")) == 4
-    assert active_input(online(qpigs(), "L")) == 0
-    assert active_input(online(qpigs(grid=0), "B")) == 240
+    assert active_input(mains_used(online(qpigs(), "L"))) == 0
+    assert active_input(mains_used(online(qpigs(grid=0), "B"))) == 240
 
 
 @pytest.mark.parametrize(

@@ -51,23 +51,21 @@ def _leg(view: UnitView, leg: Leg) -> UnitView:
     return replace(view, snapshot=snapshot, flow=flow)
 
 
-def phases_of(system: SystemView) -> set[int]:
-    """Return the phases, 1 to 3, that have a unit or a leg of one."""
-    return {phase for view in system.units for phase in phases_of_unit(view)}
+def legs_on_phases(view: UnitView) -> list[tuple[int, UnitView]]:
+    """Return each leg of a unit's output with its phase; L1 follows L3."""
+    first = view.unit.phase
+    if view.legs == 1:
+        return [(first, view)]
+    legs_of = enumerate(on_legs(view), first - 1)
+    return [(place % PHASES + 1, leg) for place, leg in legs_of]
 
 
-def part_on(system: SystemView, phase: int) -> SystemView:
-    """Return what of the system is on one phase: units, or the legs of units."""
-    parts = tuple(
-        leg
-        for view in system.units
-        for number, leg in zip(phases_of_unit(view), on_legs(view), strict=True)
-        if number == phase
-    )
-    return system if parts == system.units else replace(system, units=parts)
-
-
-def phases_of_unit(view: UnitView) -> list[int]:
-    """Return the phases of a unit's legs, which follow each other; L1 follows L3."""
-    first = view.unit.phase - 1
-    return [(first + leg) % PHASES + 1 for leg in range(view.legs)]
+def by_phase(system: SystemView) -> dict[int, SystemView]:
+    """Return what of the system is on each phase: units, or the legs of units."""
+    if len(system.units) == 1 and system.units[0].legs == 1:
+        return {system.units[0].unit.phase: system}
+    parts: dict[int, list[UnitView]] = {}
+    for view in system.units:
+        for phase, leg in legs_on_phases(view):
+            parts.setdefault(phase, []).append(leg)
+    return {phase: replace(system, units=tuple(of)) for phase, of in parts.items()}

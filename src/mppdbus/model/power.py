@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from mppdbus.model.phases import legs
+from mppdbus.model.phases import leg_count, legs
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.modes import MODES, Supply, letters
 from mppdbus.protocol.replies.status import (
@@ -110,7 +110,7 @@ def flow(
     )
     pv, origin = _pv(snapshot)
     total = _sum(pv) if snapshot.trackers is not None else None
-    load = _sum(tuple(_float(leg.power) for leg in legs(snapshot)))
+    load = _load(snapshot, status)
     battery = _product(status.battery_voltage, current)
     found = Flow(
         load=load,
@@ -266,6 +266,13 @@ def _pv(snapshot: Snapshot) -> tuple[tuple[float | None, ...], Origin]:
 
 def _float(value: float | None) -> float | None:
     return None if value is None else float(value)
+
+
+def _load(snapshot: Snapshot, status: GeneralStatus) -> float | None:
+    """Return what the output gives, on both legs where there are two."""
+    if leg_count(snapshot) == 1:
+        return _float(status.ac_output_active_power)
+    return _sum(tuple(_float(leg.power) for leg in legs(snapshot)))
 
 
 def _difference(plus: float | None, minus: float | None) -> float | None:

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import TypedDict
 
 from mppdbus.model.alarms import AlarmWatch
 from mppdbus.model.battery.bank import Bank
 from mppdbus.model.battery.state_of_charge import Charge
-from mppdbus.model.energy.history import History
 from mppdbus.model.energy.ledger import Counters, Ledger
 from mppdbus.model.energy.sample import Sample
 from mppdbus.model.losses import LossLearner
@@ -31,17 +29,10 @@ class _Member:
     alarms: AlarmWatch
     ledger: Ledger
     learner: LossLearner
+    counters: Counters  # by the last count
     heard: float = float("-inf")  # s, when the last new QPIGS came
     counted: bool = True  # the snapshot of the last view
     learned: Losses | None = None  # what of the learner the ledger has
-
-
-class _Counted(TypedDict):
-    """What of a view comes from counting."""
-
-    charge: Charge
-    counters: Counters
-    history: History
 
 
 class Site:
@@ -54,6 +45,7 @@ class Site:
     def __init__(self, bank: Bank, *, expected: int = 1) -> None:
         self.bank = bank
         self.charge = bank.charge  # by the last count
+        self._trickle = bank.trickle  # A, see `flow`; likewise
         self._expected = expected
         self._members: dict[str, _Member] = {}
 
@@ -64,7 +56,9 @@ class Site:
         view = UnitView.of(unit, Snapshot(), charge=SHARED)
         learner = LossLearner(ledger.books.losses)
         alarms = AlarmWatch(unit.profile)
-        self._members[unit.uid] = _Member(view, alarms, ledger, learner)
+        self._members[unit.uid] = _Member(
+            view, alarms, ledger, learner, ledger.counters
+        )
 
     def change(self, unit: Unit) -> UnitView:
         """Give a unit another name, port, instance, phase or input; its values stay."""
@@ -116,14 +110,17 @@ class Site:
         member.view = UnitView.of(
             unit,
             snapshot,
-            power=flow(snapshot, member.learner.losses, trickle=self.bank.trickle),
+            power=flow(snapshot, member.learner.losses, trickle=self._trickle),
             alarms=member.alarms.feed(snapshot, now, fault_code=_code(snapshot)),
-            **self._counted(member),
+            charge=SHARED if self.several else self.charge,
+            counters=member.counters,
+            history=member.ledger.books.history,
         )
         member.counted = False
         if not _goes_on(before, snapshot, member.ledger, today):
             self.count(uid, now, today)
-            member.view = replace(member.view, **self._counted(member))
+            charge = SHARED if self.several else self.charge
+            member.view = replace(member.view, charge=charge, counters=member.counters)
         if self.several and unit.profile == "hybrid":
             of_all = self.system().of_profile("hybrid").active_input
             member.view = replace(member.view, active_input=of_all)
@@ -145,15 +142,17 @@ class Site:
         if member.learned is not learner.losses:
             member.learned = learner.losses
             member.ledger.books.losses = learner.state
+        member.counters = member.ledger.counters
         self._feed_bank(uid, now)
 
     def read_meter(self, uid: str, day: date | None, wh: float) -> None:
         """Take what a unit's own meter says of PV: of a day, or (None) of its life."""
-        ledger = self._members[uid].ledger
+        member = self._members[uid]
         if day is None:
-            ledger.read_total(wh)
+            member.ledger.read_total(wh)
         else:
-            ledger.read_day(day, wh)
+            member.ledger.read_day(day, wh)
+        member.counters = member.ledger.counters
 
     def system(self) -> SystemView:
         """Return all units as one system; the first is that of the lowest instance."""
@@ -175,28 +174,20 @@ class Site:
         self.charge = self.bank.charge
         return taken
 
-    def _counted(self, member: _Member) -> _Counted:
-        """Return what the counters of a unit show."""
-        return _Counted(
-            charge=SHARED if self.several else self.charge,
-            counters=member.ledger.counters,
-            history=member.ledger.history,
-        )
-
     def _feed_bank(self, uid: str, now: float) -> None:
         """Feed the bank once a round: when the first unit that answers is counted."""
         online = [view.unit.uid for view in self.views if view.snapshot.online]
         if not online or online[0] == uid:
             losses = [member.learner.losses for member in self._members.values()]
             self.bank.feed([(v.snapshot, v.flow) for v in self.views], now, losses)
-            self.charge = self.bank.charge
+            self.charge, self._trickle = self.bank.charge, self.bank.trickle
 
 
 def _goes_on(before: Snapshot, now: Snapshot, ledger: Ledger, today: date) -> bool:
     """Tell whether there were live values, with the same battery, on the same day."""
     both_live = before.status is not None and now.status is not None
     same_battery = before.battery_fitted == now.battery_fitted
-    return both_live and same_battery and ledger.history.today.when == today
+    return both_live and same_battery and ledger.books.history.today.when == today
 
 
 def _phase(snapshot: Snapshot) -> int | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from mppdbus.model.power import mains_used
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.modes import MODES, Operation, Switch
 
@@ -88,9 +87,8 @@ def mode(snapshot: Snapshot) -> Mode | None:
     return _SWITCH_POSITIONS[mode.switch] if mode else None
 
 
-def active_input(snapshot: Snapshot) -> int | None:
-    """Return 0 while the unit takes from its AC input, 240 while it does not."""
-    used = mains_used(snapshot)
+def active_input(used: bool | None) -> int | None:  # noqa: FBT001 - three states
+    """Return 0 while a unit takes from the mains, 240 while it does not."""
     if used is None:
         return None
     return 0 if used else DISCONNECTED

@@ -85,14 +85,15 @@ class UnitView:
         history: History | None = None,
     ) -> UnitView:
         """Work out the view of a snapshot; without others its input is that of all."""
-        own_input = active_input(snapshot)
+        power = flow(snapshot) if power is None else power
+        own_input = active_input(power.mains_used)
         return cls(
             unit=unit,
             charge=own_charge(snapshot) if charge is None else charge,
             counters=counters,
             history=history,
             snapshot=snapshot,
-            flow=flow(snapshot) if power is None else power,
+            flow=power,
             alarm_state=momentary(snapshot) if alarms is None else alarms,
             state=state(snapshot),
             mode=mode(snapshot),

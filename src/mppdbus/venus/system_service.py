@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from mppdbus.model.alarms import grid_lost
-from mppdbus.model.phase_views import part_on, phases_of
+from mppdbus.model.phase_views import by_phase
 from mppdbus.model.views import SystemView
 from mppdbus.venus.dbus.service import Item, ItemType, Value
 from mppdbus.venus.settings.service_settings import NAME
@@ -57,10 +57,11 @@ class SystemService(TableService[SystemView]):
         """Show all units as they are now."""
         self._view = view
         values = self._changed_rows.values(view)
-        for phase in self._phases | phases_of(view):
+        parts, nobody = by_phase(view), SystemView(())
+        for phase in self._phases | parts.keys():
             if phase not in self._phases:
                 self._grow(phase)
-            values |= values_of(SYSTEM_PHASE, part_on(view, phase), phase)
+            values |= values_of(SYSTEM_PHASE, parts.get(phase, nobody), phase)
         level = self.kept.value(f"AlarmLevel/{GRID_LOST}")
         lost = view.with_input.alarm(GRID_LOST)
         values[f"/Alarms/{GRID_LOST}"] = grid_lost(

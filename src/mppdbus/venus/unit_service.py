@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 
-from mppdbus.model.phase_views import on_legs, phases_of_unit
+from mppdbus.model.phase_views import legs_on_phases
 from mppdbus.model.views import Unit, UnitView
 from mppdbus.venus.dbus.service import Value
 from mppdbus.venus.settings.service_settings import INSTANCE, NAME
@@ -93,7 +93,7 @@ class UnitService(TableService[UnitView]):
     async def enter(self, view: UnitView) -> None:
         """Have the service on the bus, with all values known before its name."""
         self.show(view)
-        first, phase = on_legs(view)[0], self._phases[0]
+        phase, first = legs_on_phases(view)[0]
         fixed = tuple(row for row in self.profile.rows if row.fixed)
         values = values_of(fixed, first, phase) | self.setting_values(view)
         self.service.update(values)
@@ -105,12 +105,12 @@ class UnitService(TableService[UnitView]):
     def show(self, view: UnitView) -> None:
         """Show a view; only what changed is sent."""
         self.view = view
-        phases = phases_of_unit(view)
+        first, *others = legs_on_phases(view)
+        phases = [phase for phase, _ in (first, *others)]
         if self._phases != phases:
             self._move(phases)
-        first, *others = on_legs(view)
-        values = self._changed_rows.values(first, phases[0])
-        for phase, leg in zip(phases[1:], others, strict=True):
+        values = self._changed_rows.values(first[1], first[0])
+        for phase, leg in others:
             values |= values_of(self.profile.phased, leg, phase)
         self.service.update(values | self._history(view))
         self._watch_absence(online=view.snapshot.online)

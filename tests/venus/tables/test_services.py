@@ -31,11 +31,10 @@ from mppdbus.venus.tables.services import (
     SYSTEM_PHASE,
     ChangedRows,
     Row,
+    by_phase,
     live,
     on_legs,
-    part_on,
     phased,
-    phases_of,
     product_name,
     values_of,
 )
@@ -311,10 +310,11 @@ def test_a_system_has_what_each_leg_does_on_its_phase() -> None:
             UnitView.of(replace(UNIT, instance=289, phase=2), one),
         )
     )
-    assert phases_of(both) == {1, 2}
+    assert by_phase(both).keys() == {1, 2}
     assert values_of(SYSTEM, both)["/Ac/NumberOfPhases"] == 2
+    parts = by_phase(both) | {3: SystemView(())}
     loads = [
-        values_of(SYSTEM_PHASE, part_on(both, phase), phase)[f"/Ac/Out/L{phase}/P"]
+        values_of(SYSTEM_PHASE, parts[phase], phase)[f"/Ac/Out/L{phase}/P"]
         for phase in (1, 2, 3)
     ]
     assert loads == [500.0, 500.0, None]

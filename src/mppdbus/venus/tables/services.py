@@ -7,7 +7,7 @@ apart, see `energy_rows`.
 
 from __future__ import annotations
 
-from mppdbus.model.phase_views import on_legs, part_on, phases_of
+from mppdbus.model.phase_views import by_phase, on_legs
 from mppdbus.model.views import SystemView, UnitView
 from mppdbus.venus.tables.cards import EXTRAS
 from mppdbus.venus.tables.diagnostics import OWN, SYSTEM_OWN
@@ -43,14 +43,13 @@ __all__ = [
     "ChangedRows",
     "Row",
     "V",
+    "by_phase",
     "hexadecimal",
     "history_items",
     "history_values",
     "live",
     "on_legs",
-    "part_on",
     "phased",
-    "phases_of",
     "product_name",
     "system_name",
     "values_of",

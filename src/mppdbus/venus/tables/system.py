@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mppdbus.model.alarms import ALARM_LEVELS, AlarmState
-from mppdbus.model.phase_views import phases_of
+from mppdbus.model.phase_views import by_phase
 from mppdbus.model.snapshot import Identity
 from mppdbus.model.views import SystemView, Unit
 from mppdbus.protocol.replies.settings import Ratings, RatingsRevo
@@ -145,7 +145,7 @@ SYSTEM: tuple[Row[SystemView], ...] = (
     Row(
         "/Ac/NumberOfPhases",
         INT,
-        lambda s: len(phases_of(s)),
+        lambda s: len(by_phase(s)),
         about="how many phases have a unit, or a leg of one",
     ),
     Row("/Ac/In/1/Type", INT, "ac_input", "", _FIRST, first_unit),
