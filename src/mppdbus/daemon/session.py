@@ -72,6 +72,7 @@ class Session:
         self._config = config
         self._installation = installation
         self._log = logging.getLogger(f"mppdbus.{config.name}")
+        self._port = config.port.label
         self._uid: str | None = None  # of the unit that was here last
         self._logged: set[str] = set()  # troubles since the last live value
         self._attempts = 0
@@ -169,12 +170,11 @@ class Session:
         """
         if snapshot.status is not None:
             self._logged.clear()
-        port = self._config.port.label
         here = self._uid is not None and self._installation.show(
-            self._uid, port, snapshot
+            self._uid, self._port, snapshot
         )
         if not here and snapshot.status is not None:
-            raise LinkError(f"{port}: this inverter is shown at another port now")
+            raise LinkError(f"{self._port}: this inverter is shown at another port now")
 
     def _check_serial(self, inverter: Inverter) -> None:
         wanted, found = self._config.serial, inverter.identity.serial

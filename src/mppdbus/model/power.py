@@ -82,7 +82,6 @@ class Flow:
     battery_voltage: float | None = None
     battery_current: float | None = None
     battery_power: float | None = None
-    battery_origin: Origin = Origin.UNKNOWN
     mains_present: bool | None = None
     mains_used: bool | None = None  # the unit is connected to the mains
     mains_power: float | None = None
@@ -90,9 +89,7 @@ class Flow:
     mains_origin: Origin = Origin.UNKNOWN
     mains_current_origin: Origin = Origin.UNKNOWN
     losses: float | None = None
-    losses_origin: Origin = Origin.UNKNOWN
     hidden_load: float | None = None
-    hidden_load_origin: Origin = Origin.UNKNOWN
 
 
 def flow(
@@ -121,7 +118,6 @@ def flow(
         battery_voltage=status.battery_voltage,
         battery_current=current,
         battery_power=battery,
-        battery_origin=_origin(battery),
         mains_present=mains_present(snapshot),
         mains_used=mains_used(snapshot),
     )
@@ -150,9 +146,7 @@ def _derive(
         mains_current=current,
         mains_current_origin=_origin(current, measured),
         losses=lost,
-        losses_origin=_origin(lost, Origin.ESTIMATED),
         hidden_load=hidden,
-        hidden_load_origin=_origin(hidden, Origin.ESTIMATED),
     )
 
 

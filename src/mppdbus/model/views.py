@@ -108,11 +108,6 @@ class UnitView:
         return self.alarm_state.levels
 
     @property
-    def error_code(self) -> int | None:
-        """`/ErrorCode`: 0, or a number of Victron's charger errors."""
-        return self.alarm_state.error_code
-
-    @property
     def soc(self) -> float | None:
         """The state of charge in %."""
         return self.charge.percent
@@ -144,10 +139,6 @@ class SystemView:
         if len(units) == 1:
             return units[0]
         return min(units, key=lambda view: view.unit.instance, default=None)
-
-    def on_phase(self, phase: int) -> SystemView:
-        """Return the part of the system that is on one phase."""
-        return self._part(lambda unit: unit.phase == phase)
 
     def of_profile(self, profile: str) -> SystemView:
         """Return the units of one profile."""

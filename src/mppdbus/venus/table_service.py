@@ -6,13 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol
 
-from mppdbus.venus.dbus.service import (
-    ACCEPTED,
-    INSTANCE,
-    REFUSED,
-    Service,
-    Value,
-)
+from mppdbus.venus.dbus.service import ACCEPTED, INSTANCE, REFUSED, Service, Value
 from mppdbus.venus.settings import service_settings as settings
 from mppdbus.venus.settings.service_settings import ServiceSettings
 from mppdbus.venus.settings.setting import DEVICES, Setting

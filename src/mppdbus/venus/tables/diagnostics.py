@@ -94,10 +94,7 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity("AcIn", "mains_origin", FLOW, "/Ac/In/1/*/P"),
     Quantity("AcInCurrent", "mains_current_origin", FLOW, "/Ac/In/1/*/I"),
     Quantity(
-        "AcInVoltage",
-        _if_known("grid_voltage", _MEASURED),
-        mains,
-        "/Ac/In/1/*/V and F",
+        "AcInVoltage", _if_known("grid_voltage", _MEASURED), mains, "/Ac/In/1/*/V and F"
     ),
     Quantity("Load", "load_origin", FLOW, "/Ac/Out/*/P"),
     Quantity(

@@ -56,11 +56,5 @@ __all__ = [
 ]
 
 MULTI: tuple[Row[UnitView], ...] = (*UNIT, *AC_INPUT, *ENERGY, *EXTRAS, *OWN)
-INVERTER: tuple[Row[UnitView], ...] = (
-    *UNIT,
-    *STATUS,
-    *ENERGY_INVERTER,
-    *EXTRAS,
-    *OWN,
-)
+INVERTER: tuple[Row[UnitView], ...] = (*UNIT, *STATUS, *ENERGY_INVERTER, *EXTRAS, *OWN)
 SYSTEM: tuple[Row[SystemView], ...] = (*SYSTEM_VICTRON, *SYSTEM_OWN)

@@ -117,6 +117,12 @@ def _qpigs(path: str, name: str, text: Text) -> Row[UnitView]:
     return Row(path, NUM, name, text, f"QPIGS `{name}`", QPIGS)
 
 
+def _flow(
+    path: str, name: str, text: Text, about: str, digits: int = 1
+) -> Row[UnitView]:
+    return Row(path, NUM, name, text, about, FLOW, digits=digits)
+
+
 def _alarm(name: str) -> Row[UnitView]:
     return Row(
         f"/Alarms/{name}",
@@ -208,15 +214,7 @@ LIVE: tuple[Row[UnitView], ...] = (
         QPIGS,
         digits=2,
     ),
-    Row(
-        "/Ac/Out/{phase}/P",
-        NUM,
-        "load",
-        WATT,
-        "QPIGS `ac_output_active_power`",
-        FLOW,
-        digits=1,
-    ),
+    _flow("/Ac/Out/{phase}/P", "load", WATT, "QPIGS `ac_output_active_power`"),
     _qpigs("/Ac/Out/{phase}/S", "ac_output_apparent_power", VA),
     _qpigs("/Ac/Out/{phase}/F", "ac_output_frequency", HERTZ),
     Row(
@@ -227,25 +225,16 @@ LIVE: tuple[Row[UnitView], ...] = (
         "the config, else what the unit says of itself (QPIRI, QPGS)",
         UNIT_OF,
     ),
-    Row(
-        "/Dc/0/Voltage",
-        NUM,
-        "battery_voltage",
-        DC_VOLT,
-        "QPIGS `battery_voltage`",
-        FLOW,
-        digits=2,
+    _flow(
+        "/Dc/0/Voltage", "battery_voltage", DC_VOLT, "QPIGS `battery_voltage`", digits=2
     ),
-    Row(
+    _flow(
         "/Dc/0/Current",
-        NUM,
         "battery_current",
         AMP,
         "QPIGS: charging less discharging current, whole amperes",
-        FLOW,
-        digits=1,
     ),
-    Row("/Dc/0/Power", NUM, "battery_power", WATT, "derived: V × A", FLOW, digits=1),
+    _flow("/Dc/0/Power", "battery_power", WATT, "derived: V × A"),
     Row(
         "/Soc",
         NUM,
@@ -260,14 +249,11 @@ LIVE: tuple[Row[UnitView], ...] = (
         maximum=100.0,
     ),
     Row("/NrOfTrackers", INT, "snapshot.trackers", "", "QPIGS2: asked once"),
-    Row(
+    _flow(
         "/Yield/Power",
-        NUM,
         "pv_total",
         WATT,
         "QPIGS `pv_charging_power`, and QPIGS2; else estimated",
-        FLOW,
-        digits=1,
     ),
     Row(
         "/Pv/V",
@@ -342,14 +328,12 @@ AC_INPUT: tuple[Row[UnitView], ...] = (
         "QPIGS `grid_frequency`; unknown below 30 V",
         mains,
     ),
-    Row("/Ac/In/1/{phase}/P", NUM, "mains_power", WATT, _BALANCE, FLOW, digits=1),
-    Row(
+    _flow("/Ac/In/1/{phase}/P", "mains_power", WATT, _BALANCE),
+    _flow(
         "/Ac/In/1/{phase}/I",
-        NUM,
         "mains_current",
         AMP,
         "derived: W / V; measured by the few units that tell it",
-        FLOW,
         digits=2,
     ),
     Row("/Ac/In/1/Type", INT, "ac_input", "", _INPUT, UNIT_OF),
