@@ -409,3 +409,20 @@ async def test_a_name_is_free_or_reported_with_its_owner(bus_address: str) -> No
     async with serving(bus_address, ITEMS, name=NAME):
         with pytest.raises(BusError, match=f"{NAME} is taken on this bus by :"):
             await check_free(bus_address, ["com.victronenergy.x.y", NAME])
+
+
+async def test_a_defect_of_ours_does_not_hang_who_starts(
+    bus_address: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def explode(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    service = a_service(bus_address)
+    with monkeypatch.context() as patch:
+        patch.setattr(service._signals, "start", explode)
+        with pytest.raises(BusError, match="a bug"):
+            await service.start()
+    assert "Traceback" in caplog.text
+    await service.start()
+    assert service.claimed
+    await service.close()

@@ -233,7 +233,10 @@ class Service:
             self._wake.clear()
             try:
                 await self._act()
-            except BusError as error:
+            except Exception as cause:  # of any kind: whoever starts must not hang
+                error = cause if isinstance(cause, BusError) else BusError(repr(cause))
+                if error is not cause:
+                    log.exception("%s", self.name)
                 self._started(error)
                 if self._wanted and trouble != str(error):
                     trouble = str(error)
