@@ -354,12 +354,8 @@ def test_an_address_is_itself_and_another_word_is_refused() -> None:
         bus_address("venus")
 
 
-async def test_a_restart_gives_the_name_back_and_takes_it_again(
-    private_bus: PrivateBus,
-) -> None:
-    service = a_service(private_bus.address)
-    await service.start()
-    client = await BusItemClient.connect(private_bus.address, NAME)
+async def noting_owners(client: BusItemClient) -> list[str]:
+    """Return a list that gets each new owner of the name, "" for nobody."""
     owners: list[str] = []
 
     def note(message: Message) -> None:
@@ -368,24 +364,33 @@ async def test_a_restart_gives_the_name_back_and_takes_it_again(
 
     client.bus.add_message_handler(note)
     await bus_call(client, "AddMatch", f"member='NameOwnerChanged',arg0='{NAME}'")
-    service.restart()
-    service.restart()  # twice at once is once
-    await soon(lambda: len(owners) == 2)
-    assert owners == ["", service.unique_name]
-    await client.close()
-    await service.close()
+    return owners
+
+
+async def test_a_restart_gives_the_name_back_and_takes_it_again(
+    bus_address: str,
+) -> None:
+    async with serving(bus_address, ITEMS) as (service, client):
+        owners = await noting_owners(client)
+        service.restart()
+        service.restart()  # twice at once is once
+        await soon(lambda: len(owners) == 2)
+        assert owners == ["", service.unique_name]
+        assert await client.get_items()
+        assert len(owners) == 2
 
 
 async def test_a_new_instance_restarts_the_service(bus_address: str) -> None:
     instance = Item("/DeviceInstance", ItemType.INT)
     async with serving(bus_address, [instance]) as (service, client):
+        owners = await noting_owners(client)
         assert service.update({"/DeviceInstance": 288}) == 1
-        await released(client)
+        await soon(lambda: len(owners) == 2)
+        assert owners == ["", service.unique_name]
         await soon(lambda: service.claimed)
         assert service.update({"/DeviceInstance": 288}) == 0
-        assert service.claimed
         await client.settled()
-        assert service.claimed
+        assert len(owners) == 2
 
 
 async def test_a_restart_survives_a_bus_that_goes_meanwhile(
