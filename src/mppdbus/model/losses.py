@@ -11,13 +11,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mppdbus.model.kalman_filter import KalmanFilter, Row, are_sane, six_digits
 from mppdbus.model.power import BATTERY_MODES, Flow, Losses, Origin
 from mppdbus.model.snapshot import Snapshot
-
-Row = tuple[float, float, float, float]  # W, of load, of the sun, V of A not shown
 
 WINDOW_S = 60.0  # a look is the mean of a quiet stretch of this length
 LONGEST_S = 65.0  # between two readings of one stretch
@@ -28,7 +26,6 @@ ROUNDING = 0.29  # A: standard deviation of what whole amperes hide
 POWER_BLUR = 0.01  # of load and sun: what their meters err now and then
 ALIKE_A = 0.25  # nearer than that to an earlier look, the rounding is the same
 RECENT, ENOUGH = 120, 3  # looks that are remembered; so many alike teach
-SURPRISE = 3.0  # standard deviations; more is taken for as much
 STRANGE = 4.0  # mean square of that, from which on the balance makes no sense
 STRANGE_MEMORY = 20.0  # looks
 SURE_A, UNSURE_A = 0.3, 0.5  # A: own consumption known well enough, and no more
@@ -44,7 +41,6 @@ DRIFT = (3.0, 0.005, 0.005, 0.0)  # a day: fans, temperature
 DAY = 86400.0
 SIZE = len(START)
 OWN, OF_LOAD = 0, 1
-UPPER = tuple((i, j) for i in range(SIZE) for j in range(i, SIZE))
 INSANE = 1e6
 
 
@@ -65,10 +61,9 @@ class LossState:
     @property
     def sound(self) -> bool:
         """Whether it is usable: the right shape, and only sane numbers."""
-        numbers = (*self.values, *self.covariance, self.volts, self.strangeness)
-        shape = len(self.values) == SIZE and len(self.covariance) == len(UPPER)
-        sane = all(math.isfinite(n) and abs(n) < INSANE for n in numbers)
-        return shape and sane and self.volts > 0 and self.looks > 0
+        others = (self.volts, self.strangeness)
+        sane = are_sane(SIZE, self.values, self.covariance, INSANE, others)
+        return sane and self.volts > 0 and self.looks > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +95,7 @@ class LossLearner:
     """
 
     def __init__(self, state: LossState | None = None) -> None:
-        self._values = [0.0] * SIZE
-        self._cov = [[0.0] * SIZE for _ in range(SIZE)]
-        for i, sigma in enumerate(START):
-            self._cov[i][i] = sigma * sigma
+        self._filter = KalmanFilter((0.0,) * SIZE, START, BOUNDS)
         self._looks, self._strangeness, self._volts = 0, 1.0, 0.0
         self._sure = self._known = False
         self._stretch = _QuietStretch()
@@ -115,19 +107,20 @@ class LossLearner:
     @property
     def margin(self) -> float | None:
         """± W of own consumption that hold 19 times of 20; None before a look."""
-        return 2 * self._sigma() if self._looks else None
+        return 2 * self._filter.sigma(OWN) if self._looks else None
 
     @property
     def state(self) -> LossState:
         """What to keep."""
         if not self._looks:
             return LossState()
+        values, covariance = self._filter.pack()
         return LossState(
-            values=tuple(_short(value) for value in self._values),
-            covariance=tuple(_short(self._cov[i][j]) for i, j in UPPER),
-            looks=self._looks,
-            strangeness=_short(self._strangeness),
-            volts=_short(self._volts),
+            values,
+            covariance,
+            self._looks,
+            six_digits(self._strangeness),
+            six_digits(self._volts),
             known=self._known,
         )
 
@@ -146,70 +139,45 @@ class LossLearner:
         alike = sum(abs(expected - amps) < ALIKE_A for amps in self._recent)
         self._recent.append(expected)
         row, blur = look.row, look.variance
-        moved = [_dot(row, line) for line in self._cov]
-        ours = _dot(row, moved)
-        if alike >= ENOUGH and ours <= blur / ENOUGH:
+        known = self._filter.variance(row)
+        if alike >= ENOUGH and known <= blur / ENOUGH:
             return
-        spread = ours + blur
-        surprise = (look.lost - _dot(row, self._values)) / math.sqrt(spread)
+        surprise = (look.lost - self._filter.value(row)) ** 2 / (known + blur)
         share = 1 / min(self._looks + 1, STRANGE_MEMORY)
-        self._strangeness += share * (min(surprise**2, 25.0) - self._strangeness)
-        surprise = min(max(surprise, -SURPRISE), SURPRISE) * math.sqrt(spread)
-        for i in range(SIZE):
-            gain = moved[i] / spread
-            self._values[i] += gain * surprise
-            for j in range(SIZE):
-                self._cov[i][j] -= gain * moved[j]
+        self._strangeness += share * (min(surprise, 25.0) - self._strangeness)
+        self._filter.update(row, look.lost, math.sqrt(blur))
         self._looks = min(self._looks + 1, LOOKS_MOST)
         self._volts = look.volts
-        self._tidy()
 
     def _grow_old(self) -> None:
         """Trust the lessons of long ago less; up to where it began."""
         days = WINDOW_S / DAY
         for i, (drift, start) in enumerate(zip(DRIFT, START, strict=True)):
-            grown = self._cov[i][i] + drift * drift * days
-            self._cov[i][i] = min(grown, start * start)
-
-    def _tidy(self) -> None:
-        """Hold values and variances in bounds, whatever the rounding."""
-        for i, (low, high) in enumerate(BOUNDS):
-            self._values[i] = min(max(self._values[i], low), high)
-            self._cov[i][i] = min(max(self._cov[i][i], 1e-9), START[i] ** 2)
-        for i, j in UPPER:
-            if i != j:
-                most = 0.999 * math.sqrt(self._cov[i][i] * self._cov[j][j])
-                both = (self._cov[i][j] + self._cov[j][i]) / 2
-                self._cov[i][j] = self._cov[j][i] = min(max(both, -most), most)
+            self._filter.add_noise(i, drift * drift * days, start * start)
 
     def _judge(self) -> None:
         most = (UNSURE_A if self._sure else SURE_A) * self._volts
         makes_sense = self._looks >= FEWEST and self._strangeness < STRANGE
-        some = any(self._values[i] > 2 * self._sigma(i) for i in (OWN, OF_LOAD))
-        self._sure = makes_sense and self._sigma() <= most
+        known = self._filter
+        some = any(known.values[i] > 2 * known.sigma(i) for i in (OWN, OF_LOAD))
+        self._sure = makes_sense and self._filter.sigma(OWN) <= most
         self._known = self._sure and some
 
-    def _sigma(self, unknown: int = OWN) -> float:
-        return math.sqrt(self._cov[unknown][unknown])
-
     def _losses(self) -> Losses:
-        own, of_load, of_sun, hidden = self._values
+        own, of_load, of_sun, hidden = self._filter.values
         return Losses(
             own_w=own,
             efficiency=1 / (1 + of_load),
             known=self._known,
             solar_efficiency=1 - of_sun,
             hidden_a=hidden,
-            own_sigma=self._sigma() if self._sure else None,
+            own_sigma=self._filter.sigma(OWN) if self._sure else None,
         )
 
     def _restore(self, state: LossState) -> None:
-        self._values = list(state.values)
-        for (i, j), value in zip(UPPER, state.covariance, strict=True):
-            self._cov[i][j] = self._cov[j][i] = value
+        self._filter.unpack(state.values, state.covariance)
         self._looks = min(state.looks, LOOKS_MOST)
         self._strangeness, self._volts = state.strangeness, state.volts
-        self._tidy()
         self._sure = state.known
         self._judge()
 
@@ -274,11 +242,3 @@ def _stepped(before: _Balance, after: _Balance) -> bool:
         return True
     pairs = ((before.load, after.load), (before.sun, after.sun))
     return any(abs(a - b) > max(STEP_W, STEP_SHARE * max(a, b)) for a, b in pairs)
-
-
-def _dot(one: Sequence[float], other: Sequence[float]) -> float:
-    return sum(a * b for a, b in zip(one, other, strict=True))
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.6g}")

@@ -8,8 +8,9 @@ import pytest
 
 from helpers.soc_bench import HOUR, LEAD, LFP, Bench
 from mppdbus.errors import ConfigError
+from mppdbus.model.battery.battery_filter import OFFSET, SIZE
 from mppdbus.model.battery.current_meter import TYPICAL_EFFICIENCY, total_losses
-from mppdbus.model.battery.kalman_filter import OFFSET, UPPER
+from mppdbus.model.kalman_filter import upper_triangle
 from mppdbus.model.power import Losses
 from mppdbus.model.victron_codes import State
 
@@ -121,7 +122,7 @@ def test_a_lesson_of_long_ago_is_trusted_less() -> None:
 def offset_variance(bench: Bench) -> float:
     state = bench.soc.state
     assert state is not None
-    return state.covariance[UPPER.index((OFFSET, OFFSET))]
+    return state.covariance[upper_triangle(SIZE).index((OFFSET, OFFSET))]
 
 
 def _later(bench: Bench) -> str:

@@ -9,17 +9,17 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from mppdbus.errors import ConfigError
-from mppdbus.model.battery.battery_model import BatteryModel
-from mppdbus.model.battery.chemistries import CELLS, Chemistry
-from mppdbus.model.battery.estimator import SocEstimator
-from mppdbus.model.battery.estimator_state import SocState
-from mppdbus.model.battery.kalman_filter import (
+from mppdbus.model.battery.battery_filter import (
     CHARGE,
     CHARGE_ROW,
     OFFSET,
     SIZE,
-    KalmanFilter,
+    BatteryFilter,
 )
+from mppdbus.model.battery.battery_model import BatteryModel
+from mppdbus.model.battery.chemistries import CELLS, Chemistry
+from mppdbus.model.battery.estimator import SocEstimator
+from mppdbus.model.battery.estimator_state import SocState
 from mppdbus.model.battery.state_of_charge import Anchor, explain, span
 
 LFP = BatteryModel(Chemistry.LFP, 200.0, bulk_v=56.4, float_v=54.0)
@@ -204,8 +204,8 @@ def test_a_higher_voltage_is_never_a_guess_of_less(chemistry: Chemistry) -> None
     assert all(sigma >= 5 for _, sigma in guesses)
 
 
-def fresh() -> KalmanFilter:
-    return KalmanFilter(
+def fresh() -> BatteryFilter:
+    return BatteryFilter(
         (50.0, 0.0, 0.99, 20.0, 0.0),
         (10.0, 1.0, 0.01, 20.0, 0.01),
         (

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
+from mppdbus.model.battery.battery_filter import SIZE
 from mppdbus.model.battery.battery_model import BatteryModel
 from mppdbus.model.battery.chemistries import Chemistry
 from mppdbus.model.battery.estimator import SocEstimator
 from mppdbus.model.battery.estimator_state import SocState
-from mppdbus.model.battery.kalman_filter import SIZE, UPPER
 from mppdbus.model.battery.state_of_charge import Anchor
 from mppdbus.model.victron_codes import State
 
@@ -130,7 +130,7 @@ numbers = st.floats() | st.floats(-1e3, 1e3)
         SocState,
         chemistry=st.sampled_from(Chemistry),
         values=st.tuples(*[numbers] * SIZE),
-        covariance=st.tuples(*[numbers] * len(UPPER)),
+        covariance=st.tuples(*[numbers] * (SIZE * (SIZE + 1) // 2)),
         anchor=st.sampled_from(Anchor),
         anchor_soc=numbers,
         age_s=numbers,

@@ -11,12 +11,12 @@ from typing import Literal, TypeAlias
 
 from mppdbus.errors import ConfigError
 from mppdbus.model.battery import settings_guess as guess
+from mppdbus.model.battery.battery_filter import CHARGE
 from mppdbus.model.battery.battery_model import BatteryModel
 from mppdbus.model.battery.chemistries import Chemistry
 from mppdbus.model.battery.current_meter import total_losses
 from mppdbus.model.battery.estimator import SocEstimator
 from mppdbus.model.battery.estimator_state import SocState
-from mppdbus.model.battery.kalman_filter import CHARGE
 from mppdbus.model.battery.state_of_charge import INVERTERS_WORD, Charge, own_charge
 from mppdbus.model.power import BATTERY_MODES, Flow, Losses
 from mppdbus.model.snapshot import Snapshot

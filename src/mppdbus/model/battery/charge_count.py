@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import math
 
-from mppdbus.model.battery.battery_model import BatteryModel
-from mppdbus.model.battery.current_meter import CurrentEstimate
-from mppdbus.model.battery.estimator_state import SocState, Times, pack, unpack
-from mppdbus.model.battery.kalman_filter import (
+from mppdbus.model.battery.battery_filter import (
     CHARGE,
     CHARGE_ROW,
     EFFICIENCY,
     HIDDEN,
     OFFSET,
     START_SOC,
-    KalmanFilter,
+    BatteryFilter,
 )
+from mppdbus.model.battery.battery_model import BatteryModel
+from mppdbus.model.battery.current_meter import CurrentEstimate
+from mppdbus.model.battery.estimator_state import SocState, Times
 from mppdbus.model.battery.reference_points import read_rest_voltage
 from mppdbus.model.battery.state_of_charge import Anchor
 
@@ -40,7 +40,7 @@ class ChargeCount:
 
     def __init__(self, battery: BatteryModel) -> None:
         self.battery = battery
-        self.filter = KalmanFilter.of(battery)
+        self.filter = BatteryFilter.of(battery)
         self.anchor, self._anchor_soc = Anchor.GUESS, START_SOC
         self.times = Times()
         self._old_s = 0.0
@@ -169,7 +169,7 @@ class ChargeCount:
 
     def state(self) -> SocState:
         """Return what to keep of the count; the rest of it is the estimator's."""
-        values, covariance = pack(self.filter)
+        values, covariance = self.filter.pack()
         return SocState(
             chemistry=self.battery.chemistry,
             units=self.battery.units,
@@ -184,11 +184,11 @@ class ChargeCount:
 
     def restore(self, state: SocState) -> None:
         """Go on from a state; of another battery only the charge still holds."""
-        unpack(state, self.filter)
+        self.filter.unpack(state.values, state.covariance)
         battery = self.battery
         if (state.chemistry, state.units) != (battery.chemistry, battery.units):
             soc, sigma = self.percent, self.filter.sigma(CHARGE)
-            self.filter = KalmanFilter.of(battery)
+            self.filter = BatteryFilter.of(battery)
             self.filter.set_charge(soc, sigma)
         self.anchor, self._anchor_soc = state.anchor, state.anchor_soc
         self.times = Times(state.age_s, state.unseen_s, state.full_age_s)

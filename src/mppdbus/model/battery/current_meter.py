@@ -11,8 +11,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mppdbus.model.battery.battery_filter import HIDDEN, OFFSET, BatteryFilter
 from mppdbus.model.battery.battery_model import BatteryModel
-from mppdbus.model.battery.kalman_filter import HIDDEN, OFFSET, KalmanFilter, Row
+from mppdbus.model.kalman_filter import Row
 from mppdbus.model.power import BATTERY_MODES, LOSSLESS, Losses
 
 ROUNDING = 0.29  # A: standard deviation of what whole amperes hide
@@ -102,7 +103,7 @@ def battery_reading(
 
 
 def estimate_current(
-    at: BatteryReading, units: int, known: KalmanFilter
+    at: BatteryReading, units: int, known: BatteryFilter
 ) -> CurrentEstimate:
     """Return the likeliest current, by what the filter knows.
 

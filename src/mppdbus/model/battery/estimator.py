@@ -1,6 +1,6 @@
 """The state of charge of a battery that no shunt and no BMS watches. Pure.
 
-An extended Kalman filter (`kalman_filter`). The charge is predicted from the current
+An extended Kalman filter (`battery_filter`). The charge is predicted from the current
 (`current_meter`, `charge_count`); a full battery, an empty one, the voltage at rest and
 the user correct it (`reference_points`), and with it what the count rests on.
 """
@@ -11,6 +11,7 @@ import math
 from dataclasses import replace
 
 from mppdbus.errors import ConfigError
+from mppdbus.model.battery.battery_filter import OFFSET
 from mppdbus.model.battery.battery_model import BatteryModel
 from mppdbus.model.battery.charge_count import LONGEST_S, ChargeCount
 from mppdbus.model.battery.current_meter import (
@@ -22,7 +23,6 @@ from mppdbus.model.battery.current_meter import (
     real,
 )
 from mppdbus.model.battery.estimator_state import SocState
-from mppdbus.model.battery.kalman_filter import OFFSET
 from mppdbus.model.battery.learning import MeterLearner
 from mppdbus.model.battery.reference_points import (
     ReferencePoints,

@@ -5,12 +5,12 @@ Plain numbers in dataclasses: pydantic's `TypeAdapter(SocState)` writes and read
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
+from mppdbus.model.battery.battery_filter import SIZE
 from mppdbus.model.battery.chemistries import Chemistry
-from mppdbus.model.battery.kalman_filter import SIZE, UPPER, KalmanFilter
 from mppdbus.model.battery.state_of_charge import Anchor
+from mppdbus.model.kalman_filter import are_sane
 
 INSANE = 1e10
 
@@ -34,8 +34,7 @@ class Times:
 class SocState:
     """All that is known of one battery; some 500 bytes as JSON.
 
-    `values` and `covariance` are those of `filter.Unknown`, of the covariance the
-    upper triangle by rows. Times in s.
+    `values` and `covariance` are those of `BatteryFilter.pack`. Times in s.
     """
 
     chemistry: Chemistry
@@ -54,30 +53,9 @@ class SocState:
 
     @property
     def sound(self) -> bool:
-        """Whether it can be gone on with: the right shape, and only sane numbers."""
-        numbers = (*self.values, *self.covariance, self.anchor_soc, self.age_s)
-        numbers += (self.unseen_s, self.gap_s)
+        """Whether it is usable: the right shape, and only sane numbers."""
         some = (self.full_age_s, self.ohms, self.amps, self.mean_amps)
-        numbers += tuple(n for n in some if n is not None)
-        shape = len(self.values) == SIZE and len(self.covariance) == len(UPPER)
-        sane = all(math.isfinite(n) and abs(n) < INSANE for n in numbers)
-        sane = sane and self.units >= 1
-        return shape and sane and (self.ohms is None or self.ohms > 0)
-
-
-def pack(kept: KalmanFilter) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return values and covariance of a filter in six digits."""
-    values = tuple(_short(value) for value in kept.values)
-    return values, tuple(_short(kept.cov[i][j]) for i, j in UPPER)
-
-
-def unpack(state: SocState, kept: KalmanFilter) -> None:
-    """Bring a fresh filter to what was kept of another."""
-    kept.values = list(state.values)
-    for (i, j), value in zip(UPPER, state.covariance, strict=True):
-        kept.cov[i][j] = kept.cov[j][i] = value
-    kept.clamp()
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.6g}")
+        others = [n for n in some if n is not None]
+        others += (self.anchor_soc, self.age_s, self.unseen_s, self.gap_s)
+        sane = are_sane(SIZE, self.values, self.covariance, INSANE, others)
+        return sane and self.units >= 1 and (self.ohms is None or self.ohms > 0)

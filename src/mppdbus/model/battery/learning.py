@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from mppdbus.model.battery.battery_filter import HIDDEN_ROW, OFFSET_ROW, BatteryFilter
 from mppdbus.model.battery.battery_model import BatteryModel
 from mppdbus.model.battery.current_meter import BatteryReading, typical_losses
-from mppdbus.model.battery.kalman_filter import HIDDEN_ROW, OFFSET_ROW, KalmanFilter
 
 WINDOW_S = 600.0
 HIDDEN_BLUR = 0.3  # A, besides the errors of the powers
@@ -53,7 +53,7 @@ class MeterLearner:
     """Teaches a filter by averages; learns the resistance of the battery."""
 
     def __init__(
-        self, battery: BatteryModel, taught: KalmanFilter, ohms: float | None
+        self, battery: BatteryModel, taught: BatteryFilter, ohms: float | None
     ) -> None:
         self.battery, self._filter = battery, taught
         self.ohms = ohms or battery.ohms

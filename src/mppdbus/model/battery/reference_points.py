@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from mppdbus.model.battery.battery_filter import SHIFT, BatteryFilter
 from mppdbus.model.battery.battery_model import BatteryModel
-from mppdbus.model.battery.kalman_filter import SHIFT, KalmanFilter, Row
+from mppdbus.model.kalman_filter import Row
 from mppdbus.model.victron_codes import State
 
 SMOOTH_S = 60.0
@@ -114,7 +115,7 @@ class RestReading:
 
 
 def read_rest_voltage(
-    battery: BatteryModel, rest_v: float, known: KalmanFilter
+    battery: BatteryModel, rest_v: float, known: BatteryFilter
 ) -> RestReading:
     """Return what a rest voltage tells, by what is known of the battery."""
     cell, shift = battery.cell, known.values[SHIFT]
@@ -129,7 +130,7 @@ def read_rest_voltage(
 
 
 def guess_charge(
-    battery: BatteryModel, rest_v: float, amps: float, known: KalmanFilter
+    battery: BatteryModel, rest_v: float, amps: float, known: BatteryFilter
 ) -> tuple[float, float]:
     """Return (charge, its uncertainty) in % by a voltage that may not be at rest."""
     calm = abs(amps) <= 2 * battery.cell.rest_current * battery.capacity_ah

@@ -1,4 +1,4 @@
-"""An extended Kalman filter over five unknowns of a battery and its meter. Pure.
+"""The extended Kalman filter of a battery: five unknowns, one of them the charge. Pure.
 
 State vector: `Unknown`. Process model: the charge is the integral of the current; the
 others stay, and are trusted less with time. Measurements: sums of the unknowns, one
@@ -9,13 +9,11 @@ battery corrects the charge and teaches the meter's offset in one step.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from enum import IntEnum
 
 from mppdbus.model.battery.battery_model import BatteryModel
 from mppdbus.model.battery.chemistries import Cell
-
-Row = tuple[float, float, float, float, float]  # a factor for each unknown
+from mppdbus.model.kalman_filter import TINY, KalmanFilter, Row, dot
 
 
 class Unknown(IntEnum):
@@ -33,8 +31,6 @@ SIZE = len(Unknown)
 CHARGE_ROW: Row = (1.0, 0.0, 0.0, 0.0, 0.0)
 OFFSET_ROW: Row = (0.0, 1.0, 0.0, 0.0, 0.0)
 HIDDEN_ROW: Row = (0.0, 0.0, 0.0, 1.0, 0.0)
-UPPER = tuple((i, j) for i in range(SIZE) for j in range(i, SIZE))
-TINY = 1e-9
 
 # Before anything is known: typical values and standard deviations, of one unit.
 START_SOC, START_SIGMA = 50.0, 30.0  # %
@@ -45,24 +41,11 @@ DRIFT_A2, DRIFT_W2, DRIFT_V2 = 0.004, 25.0, 4e-6  # variance that a day adds
 DAY = 86400.0
 
 
-class KalmanFilter:
-    """The values of the unknowns and their covariances."""
-
-    def __init__(
-        self,
-        values: Sequence[float],
-        sigmas: Sequence[float],
-        bounds: Sequence[tuple[float, float]],
-    ) -> None:
-        self.values = list(values)
-        self.bounds = tuple(bounds)
-        self.cov = [[0.0] * SIZE for _ in range(SIZE)]
-        for i, sigma in enumerate(sigmas):
-            self.cov[i][i] = sigma * sigma
-        self.clamp()
+class BatteryFilter(KalmanFilter):
+    """The unknowns of a battery and its meter."""
 
     @classmethod
-    def of(cls, battery: BatteryModel) -> KalmanFilter:
+    def of(cls, battery: BatteryModel) -> BatteryFilter:
         """Return a filter with what is typical of such a battery and its meters."""
         mean, sigma = battery.cell.efficiency
         if battery.efficiency is not None:
@@ -81,27 +64,16 @@ class KalmanFilter:
             ),
         )
 
-    def sigma(self, unknown: Unknown) -> float:
-        """Return the standard deviation of one unknown."""
-        return math.sqrt(self.cov[unknown][unknown])
-
     def predict(self, change: float, slopes: Row) -> None:
         """Change the charge by `change` %; its slope by each unknown is in `slopes`."""
         cov, (low, high) = self.cov, self.bounds[CHARGE]
-        moved = [_dot(slopes, line) for line in cov]
+        moved = [dot(slopes, line) for line in cov]
         self.values[CHARGE] = min(max(self.values[CHARGE] + change, low), high)
-        own = cov[CHARGE][CHARGE] + 2 * moved[CHARGE] + _dot(slopes, moved)
+        own = cov[CHARGE][CHARGE] + 2 * moved[CHARGE] + dot(slopes, moved)
         cov[CHARGE][CHARGE] = max(own, TINY)
         for j in range(1, SIZE):
             cov[CHARGE][j] += moved[j]
             cov[j][CHARGE] = cov[CHARGE][j]
-
-    def add_noise(
-        self, unknown: Unknown, variance: float, most: float = math.inf
-    ) -> None:
-        """Add to a variance, up to `most`; one that is greater already stays."""
-        now = self.cov[unknown][unknown]
-        self.cov[unknown][unknown] = max(now, min(now + variance, most))
 
     def grow_old(self, battery: BatteryModel, seconds: float) -> None:
         """Trust what was learned less after `seconds`; up to where it began."""
@@ -111,35 +83,6 @@ class KalmanFilter:
         self.add_noise(HIDDEN, DRIFT_W2 * all_days, (HIDDEN_SIGMA * units) ** 2)
         self.add_noise(SHIFT, DRIFT_V2 * days, _shift_sigma(battery.cell) ** 2)
 
-    def update(self, row: Row, value: float, sigma: float) -> None:
-        """Take a measurement: the sum of the unknowns by `row` is `value`.
-
-        More than three standard deviations are taken for three: a wrong reading is no
-        reason to believe nonsense of the other unknowns.
-        """
-        moved = [_dot(row, line) for line in self.cov]
-        spread = _dot(row, moved) + sigma * sigma
-        most = 3 * math.sqrt(spread)
-        surprise = min(max(value - _dot(row, self.values), -most), most)
-        for i in range(SIZE):
-            gain = moved[i] / spread
-            self.values[i] += gain * surprise
-            for j in range(SIZE):
-                self.cov[i][j] -= gain * moved[j]
-        self.clamp()
-
-    def update_if_better(self, row: Row, value: float, sigma: float) -> bool:
-        """Take a measurement only if the sum is known less well; tell whether it was.
-
-        For measurements whose error is the same every time: the mean of many is not
-        better than one.
-        """
-        known = _dot(row, [_dot(row, line) for line in self.cov])
-        if known <= sigma * sigma:
-            return False
-        self.update(row, value, sigma)
-        return True
-
     def set_charge(self, charge: float, sigma: float) -> None:
         """Set the charge, %; the other unknowns are not correlated with it any more."""
         self.values[CHARGE] = charge
@@ -148,24 +91,6 @@ class KalmanFilter:
         self.cov[CHARGE][CHARGE] = sigma * sigma
         self.clamp()
 
-    def clamp(self) -> None:
-        """Keep values and variances within bounds, whatever the rounding."""
-        for i, (low, high) in enumerate(self.bounds):
-            self.values[i] = min(max(self.values[i], low), high)
-            self.cov[i][i] = max(self.cov[i][i], TINY)
-        for i, j in UPPER:
-            if i != j:
-                most = 0.999 * math.sqrt(self.cov[i][i] * self.cov[j][j])
-                both = (self.cov[i][j] + self.cov[j][i]) / 2
-                both = min(max(both, -most), most)
-                self.cov[i][j] = self.cov[j][i] = both
-
 
 def _shift_sigma(cell: Cell) -> float:
     return math.sqrt(max(cell.blur**2 - cell.repeats**2, 0.0))
-
-
-def _dot(one: Sequence[float], other: Sequence[float]) -> float:
-    a, b, c, d, e = one  # written out: this is where the time goes
-    u, v, w, x, y = other
-    return a * u + b * v + c * w + d * x + e * y
