@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from helpers.snapshots import online, qpigs
-from mppdbus.model.alarms import AlarmState, AlarmWatch
+from mppdbus.model.alarms.levels import AlarmState
+from mppdbus.model.alarms.watch import AlarmWatch
 from mppdbus.model.snapshot import Snapshot
 
 STEP = 5.0  # s from one QPIWS to the next

@@ -10,7 +10,7 @@ import pytest
 
 from helpers.bus import PrivateBus, soon
 from mppdbus.errors import BusError
-from mppdbus.model.alarms import Notice, NoticeKind
+from mppdbus.model.alarms.levels import Notice, NoticeKind
 from mppdbus.venus import notifications as notices
 from mppdbus.venus.dbus.items import ItemType, Value
 from mppdbus.venus.dbus.service import ACCEPTED, Item, Service

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 
-from mppdbus.model.alarms import AlarmWatch
+from mppdbus.model.alarms.watch import AlarmWatch
 from mppdbus.model.battery.bank import Bank
 from mppdbus.model.battery.state_of_charge import Charge
 from mppdbus.model.energy.ledger import Counters, Ledger

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from mppdbus.model.alarms import AlarmState, momentary
+from mppdbus.model.alarms.levels import AlarmState, momentary
 from mppdbus.model.battery.state_of_charge import Charge, own_charge
 from mppdbus.model.energy.history import History
 from mppdbus.model.energy.ledger import Counters

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mppdbus.errors import BusError
-from mppdbus.model.alarms import Notice
+from mppdbus.model.alarms.levels import Notice
 from mppdbus.venus.dbus.connection import Request
 from mppdbus.venus.dbus.values import variant
 from mppdbus.venus.dbus.watcher import Watcher

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Sequence
 
 from mppdbus.errors import BusError
-from mppdbus.model.alarms import ALARM_LEVELS
+from mppdbus.model.alarms.effects import ALARM_LEVELS
 from mppdbus.model.views import SystemView, Unit, UnitView
 from mppdbus.venus.dbus.bus_name import check_free
 from mppdbus.venus.dbus.service import REFUSED, Value

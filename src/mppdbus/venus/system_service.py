@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
-from mppdbus.model.alarms import grid_lost
+from mppdbus.model.alarms.levels import grid_lost
 from mppdbus.model.phase_views import by_phase
 from mppdbus.model.views import SystemView
 from mppdbus.venus.dbus.service import Item, ItemType, Value

@@ -8,16 +8,16 @@ import pytest
 
 from helpers.alarms import Day, raised, told
 from helpers.snapshots import warnings
-from mppdbus.model.alarms import (
+from mppdbus.model.alarms.effects import (
     ALARM_LEVELS,
     DEFAULT_LEVELS,
+    EFFECTS,
+    FAULT_EFFECTS,
     LEAVES,
-    AlarmState,
-    AlarmWatch,
-    grid_lost,
-    momentary,
+    UNSAID,
 )
-from mppdbus.model.alarms.effects import EFFECTS, FAULT_EFFECTS, UNSAID
+from mppdbus.model.alarms.levels import AlarmState, grid_lost, momentary
+from mppdbus.model.alarms.watch import AlarmWatch
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.dialects import DIALECTS
 

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 import pytest
 
 from mppdbus.errors import MppdbusError
-from mppdbus.model.alarms import LEAVES, AlarmState, AlarmWatch, NoticeKind
+from mppdbus.model.alarms.effects import LEAVES
+from mppdbus.model.alarms.levels import AlarmState, NoticeKind
+from mppdbus.model.alarms.watch import AlarmWatch
 from mppdbus.model.snapshot import Identity, Snapshot
 from mppdbus.protocol.dialect import Dialect
 from mppdbus.protocol.dialects import DIALECTS

@@ -8,7 +8,8 @@ import pytest
 
 from helpers.alarms import Day, raised, told
 from helpers.snapshots import warnings
-from mppdbus.model.alarms import AlarmWatch, Notice, NoticeKind
+from mppdbus.model.alarms.levels import Notice, NoticeKind
+from mppdbus.model.alarms.watch import AlarmWatch
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.replies.status import Warnings
 

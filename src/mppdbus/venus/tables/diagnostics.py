@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from mppdbus.model.alarms import AlarmState
+from mppdbus.model.alarms.levels import AlarmState
 from mppdbus.model.power import Origin
 from mppdbus.model.snapshot import LinkState
 from mppdbus.model.views import SystemView, UnitView, joined

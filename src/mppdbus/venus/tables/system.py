@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mppdbus.model.alarms import ALARM_LEVELS, AlarmState
+from mppdbus.model.alarms.effects import ALARM_LEVELS
+from mppdbus.model.alarms.levels import AlarmState
 from mppdbus.model.phase_views import by_phase
 from mppdbus.model.snapshot import Identity
 from mppdbus.model.views import SystemView, Unit

@@ -10,8 +10,12 @@ from operator import attrgetter, itemgetter
 from typing import Any
 
 from mppdbus import __version__
-from mppdbus.model.alarms import ALARM_LEVELS, DEFAULT_LEVELS
-from mppdbus.model.alarms.effects import SHOW_ALL, SHOW_NONE
+from mppdbus.model.alarms.effects import (
+    ALARM_LEVELS,
+    DEFAULT_LEVELS,
+    SHOW_ALL,
+    SHOW_NONE,
+)
 from mppdbus.model.snapshot import Identity, Snapshot
 from mppdbus.model.victron_codes import AcInput, firmware_number
 from mppdbus.model.views import Unit, UnitView
