@@ -67,7 +67,7 @@ async def test_the_input_is_what_the_gx_is_set_to(
         for kind in (3, 0, 1, 2):
             await rig.user.set_value(AC_INPUT, "i", kind)
             for service in (FIRST, SECOND, SYSTEM):
-                await watcher.wait(service, input_of(kind), 2)
+                await watcher.wait(service, input_of(kind))
     async with at_home(rig.address, state, unit(0), patience=5) as home:
         await home.meet(0, said(SERIALS[0]))  # the config says grid
         await watcher.wait(FIRST, input_of(1))
@@ -125,7 +125,7 @@ async def test_a_fault_gets_to_the_notifications(
         try:
             name = MULTI + "92932105100123"
             await watcher.wait(name, {"/Ac/Out/L1/P": 700.0, "/Alarms/Overload": 0})
-            told = await eventually(lambda: platform.value(INJECT), 15)
+            told = await eventually(lambda: platform.value(INJECT))
             assert told == "0\tgarage\ta fan is locked"
             values = await watcher.values(name)
             assert values["/Mppdbus/Warnings"] == "a fan is locked"

@@ -130,7 +130,7 @@ async def test_a_cleared_name_shows_that_of_the_config_though_none_was_given(
         await all_meet(home)
         for service, fallback in FALLBACKS.items():
             assert await write(watcher, service, NAME, "s", "") == 0
-            await watcher.wait(service, {NAME: fallback}, 1)
+            await watcher.wait(service, {NAME: fallback})
 
 
 async def test_alarm_levels(bus_address: str, state: Path, watcher: Watcher) -> None:

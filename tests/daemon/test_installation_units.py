@@ -145,7 +145,7 @@ async def test_one_input_for_all(
                 home.hear(index, reply(index, mode))
             wanted = 0 if "L" in modes else 240
             for service in (*UNITS, SYSTEM):
-                await watcher.wait(service, {INPUT: wanted}, 1)
+                await watcher.wait(service, {INPUT: wanted})
 
 
 # -- phases --------------------------------------------------------------------------

@@ -109,7 +109,7 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
                 await ports.add(name, simulator)
         await ports.add("busy")
         with (folder / "busy").open() as port:
-            holder = subprocess.Popen(["sleep", "60"], stdin=port)
+            holder = subprocess.Popen(["sleep", "600"], stdin=port)
         units = [ports.unit(name) for name in (*ODD, *STRANGE, "busy")]
         units = [
             text + '\nserial = "96332211223344"' if "another" in text else text
@@ -131,8 +131,10 @@ def warnings_of(daemon: Daemon, name: str) -> list[str]:
 
 
 module_loop = pytest.mark.asyncio(loop_scope="module")
+together = pytest.mark.xdist_group("errors")  # they share one run of the daemon
 
 
+@together
 @module_loop
 async def test_a_port_that_another_program_has(served: Served) -> None:
     path, pid = served.folder / "busy", served.holder.pid
@@ -147,6 +149,7 @@ async def test_a_port_that_another_program_has(served: Served) -> None:
     assert len(warnings_of(served.daemon, "busy")) == 1
 
 
+@together
 @module_loop
 @pytest.mark.parametrize("name", ODD)
 async def test_one_line_says_what_is_wrong_with_a_port(
@@ -168,6 +171,7 @@ def tried(served: Served, name: str) -> int:
     return requests["QPI"] // (1 if requests["QMOD"] or name == "another" else 2)
 
 
+@together
 @module_loop
 @pytest.mark.parametrize("name", STRANGE)
 async def test_what_is_strange_but_readable_is_shown_with_one_remark(
@@ -191,6 +195,7 @@ async def test_what_is_strange_but_readable_is_shown_with_one_remark(
     )
 
 
+@together
 @module_loop
 async def test_a_layout_that_nobody_knows_is_not_asked_twice_each_time(
     served: Served,
@@ -200,16 +205,18 @@ async def test_a_layout_that_nobody_knows_is_not_asked_twice_each_time(
     assert requests["QPIGS"] <= requests["QMOD"] + 2
 
 
+@together
 @module_loop
 async def test_nothing_of_it_is_fatal_or_a_traceback(served: Served) -> None:
-    assert served.daemon.running
-    assert "Traceback" not in served.daemon.said
-    names = {*ODD, *STRANGE, "busy", "settings"}
-    assert {w.split(":")[0] for w in served.daemon.warnings()} == {
-        f"mppdbus.{name}" for name in names
-    }
+    daemon = served.daemon
+    names = {f"mppdbus.{name}" for name in (*ODD, *STRANGE, "busy", "settings")}
+    await eventually(lambda: {w.split(":")[0] for w in daemon.warnings()} >= names)
+    assert {w.split(":")[0] for w in daemon.warnings()} == names
+    assert daemon.running
+    assert "Traceback" not in daemon.said
 
 
+@together
 @module_loop
 async def test_a_second_daemon_is_told_who_the_first_is(served: Served) -> None:
     second = Daemon(served.folder, served.bus.address, ['port = "/dev/x"'], "second")

@@ -33,7 +33,7 @@ async def test_one_unit_in_trouble_does_not_touch_the_other(
                 # Two polls of the healthy one, each with its news.
                 for news in (watts, watts + 100):
                     well.scene.apply(f"load {news}")
-                    await watcher.wait(well_name, {"/Ac/Out/L1/P": float(news)}, 3)
+                    await watcher.wait(well_name, {"/Ac/Out/L1/P": float(news)})
             assert (await watcher.values(well_name))["/Connected"] == 1
             assert not [w for w in daemon.warnings() if ".well: " in w]
 

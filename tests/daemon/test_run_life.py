@@ -85,7 +85,10 @@ NOT_YET = re.compile(
     r"|/History/Daily/0/Pv/1/Yield"
 )
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.xdist_group("life"),  # they share one run of the daemon
+]
 
 
 class Life(NamedTuple):
@@ -128,7 +131,7 @@ async def walk(ports: Ports, watcher: Watcher, daemon: Daemon) -> Life:
 
     async def phase(name: str, *, known: bool) -> None:
         for service in SERVICES.values():
-            await watcher.wait(service, {"/Connected": int(known)}, 20)
+            await watcher.wait(service, {"/Connected": int(known)})
         phases[name] = {k: await settled(watcher, k, known=known) for k in SERVICES}
         names[name] = await watcher.names()
 

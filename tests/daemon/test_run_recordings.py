@@ -28,7 +28,10 @@ FRAMES = TESTS / "frames" / "frames.jsonl"
 SETTLED = {"/Ac/ActiveIn/ActiveInput": 0}  # one for all, and some are on the mains
 NAMELESS = "unknown"  # the recordings without a model, which are of several units
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.xdist_group("recordings"),  # they share one run of the daemon
+]
 
 
 @cache

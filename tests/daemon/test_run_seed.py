@@ -36,7 +36,10 @@ PATHS = {
     "/Mgmt/ProcessVersion": ...,
     "/Mgmt/Connection": ...,
 }
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.xdist_group("seed"),  # they share one run of the daemon
+]
 
 
 class Served(NamedTuple):

@@ -72,7 +72,7 @@ class Program:
 
 
 async def until(
-    check: Callable[[], Awaitable[object]], what: Callable[[], str], seconds: float = 20
+    check: Callable[[], Awaitable[object]], what: Callable[[], str], seconds: float = 60
 ) -> None:
     """Wait until `check` is true; fail with `what` after `seconds`."""
     end = asyncio.get_running_loop().time() + seconds

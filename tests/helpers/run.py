@@ -26,10 +26,12 @@ SYSTEM = "com.victronenergy.acsystem.mppdbus"
 BATTERY = "com.victronenergy.battery.mppdbus"
 # A pty has no speed; time-outs are reckoned from the one in the config.
 QUICK = "baud = 115200\ntimeout = 0.2\npoll = 0.5\n"
+# Seconds that a test waits for what an idle machine does at once.
+PATIENCE = 60.0
 ABSENT = "org.freedesktop.DBus.Error.ServiceUnknown"
 
 
-async def eventually(check: Callable[[], T], seconds: float = 10.0) -> T:
+async def eventually(check: Callable[[], T], seconds: float = PATIENCE) -> T:
     """Return the first true value of `check`."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
@@ -73,7 +75,7 @@ class Daemon(Program):
         above = re.compile(r"^\S+ \S+ (?:WARNING|ERROR) +(.*)$", re.MULTILINE)
         return above.findall(self.said)
 
-    async def says(self, text: str, seconds: float = 10.0) -> str:
+    async def says(self, text: str, seconds: float = PATIENCE) -> str:
         """Wait for a line with `text`; return it."""
 
         def line() -> str | None:
@@ -83,7 +85,7 @@ class Daemon(Program):
 
         return await eventually(line, seconds) or ""
 
-    async def ended(self, seconds: float = 10.0) -> int:
+    async def ended(self, seconds: float = PATIENCE) -> int:
         """Wait for the end; return the exit code. Simulators go on meanwhile."""
         await eventually(lambda: not self.running, seconds)
         return self._process.returncode
@@ -146,7 +148,7 @@ class Watcher:
         return {path: unwrap(value) for path, value in rows.items()}
 
     async def wait(
-        self, service: str, wanted: Mapping[str, object], seconds: float = 10.0
+        self, service: str, wanted: Mapping[str, object], seconds: float = PATIENCE
     ) -> dict[str, Any]:
         """Wait until paths have values (`...` is any) and return all values."""
         end = asyncio.get_running_loop().time() + seconds
