@@ -9,13 +9,12 @@ import pytest
 
 from helpers.simulator import inverter_of, warped
 from mppdbus.errors import EchoedRequest, NoReply, OtherProtocol
-from mppdbus.inverter.link import Link
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.protocol.optional_queries import CAPABILITIES
 from mppdbus.protocol.queries import base_command
 from mppdbus.recording import Exchange, judge_reply
-from mppdbus.recording.line_tap import Tap
 from mppdbus.recording.recorder import ALWAYS, Recorder, is_query
+from mppdbus.recording.recording_link import RecordingLink
 from mppdbus.simulator.line.line import Line
 from mppdbus.simulator.line.simulator import Simulator, simulate
 from mppdbus.simulator.scene.control import Scene
@@ -58,15 +57,14 @@ class Done:
 
     async def _run(self, simulator: Simulator, cycles: int) -> Recorder:
         clock = asyncio.get_running_loop().time
-        link = Link("unit", patience=0.6)
-        tap = Tap(link, clock)
-        tap.attach(MemoryPort(simulator, tap))
-        recorder = Recorder(link, tap, self.told.append)
+        link = RecordingLink("unit", patience=0.6)
+        link.attach(MemoryPort(simulator, link))
+        recorder = Recorder(link, self.told.append)
         try:
             await recorder.ask_all(NOW)
             await recorder.ask_live(lambda cycle: cycle >= cycles)
         finally:
-            self.exchanges, self.seconds = tap.exchanges(), clock()
+            self.exchanges, self.seconds = link.exchanges(), clock()
         return recorder
 
     @property
@@ -103,10 +101,9 @@ def test_a_setter_cannot_be_sent(setter: str) -> None:
     simulator = simulate()
 
     async def run() -> None:
-        link = Link("unit")
-        tap = Tap(link, asyncio.get_running_loop().time)
-        tap.attach(MemoryPort(simulator, tap))
-        await Recorder(link, tap, lambda _: None).read(setter)
+        link = RecordingLink("unit", patience=1.0)
+        link.attach(MemoryPort(simulator, link))
+        await Recorder(link, lambda _: None).read(setter)
 
     with pytest.raises(ValueError, match="is no query"):
         warped(run)

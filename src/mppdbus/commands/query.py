@@ -27,11 +27,10 @@ from mppdbus.errors import (
     UnknownLayout,
 )
 from mppdbus.inverter.detection import Interview
-from mppdbus.inverter.link import Link
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.queries import base_command
 from mppdbus.protocol.replies.status import DeviceMode
-from mppdbus.recording.line_tap import Tap
+from mppdbus.recording.recording_link import RecordingLink
 
 _QUERY = re.compile(r"Q[A-Z0-9]{1,14}|VERFW:")
 # Queries that tell the family, a tenth of a second each. The name is always asked
@@ -59,8 +58,8 @@ async def run(args: argparse.Namespace) -> int:
     answers: list[Answer] = []
     with Progress() as progress:
         progress.show(f"opening {target.port}")
-        async with target.tapped() as (link, tap):
-            asker = Asker(link, tap, fixed=target.dialect)
+        async with target.recording_link() as link:
+            asker = Asker(link, fixed=target.dialect)
             for command in commands:
                 progress.show(f"asking {command}")
                 answer = await asker.answer(command)
@@ -134,9 +133,8 @@ def hex_dump(mark: str, data: bytes) -> list[str]:
 class Asker:
     """Asks queries, and finds the family where their meaning depends on it."""
 
-    def __init__(self, link: Link, tap: Tap, *, fixed: str) -> None:
+    def __init__(self, link: RecordingLink, *, fixed: str) -> None:
         self._link = link
-        self._tap = tap
         self._fixed = DIALECTS.get(fixed)
         self._named = False
         self._interview = Interview(link)
@@ -145,7 +143,7 @@ class Asker:
         """Ask one query; errors are in the result."""
         loop = asyncio.get_running_loop()
         result = DecodedReply(command, DIALECTS["pi30"])
-        began, before = loop.time(), len(self._tap.attempts)
+        began, before = loop.time(), len(self._link.recorded)
         try:
             await self._ask(command, result)
         except MppdbusError as error:
@@ -153,7 +151,7 @@ class Asker:
         took = self._link.stats.last_exchange
         if result.error is not None or took is None:
             took = loop.time() - began
-        attempts = self._tap.attempts[before:]
+        attempts = self._link.recorded[before:]
         sent = b"".join(attempt.request for attempt in attempts)
         received = b"".join(attempt.response for attempt in attempts)
         if isinstance(result.error, UnknownLayout):

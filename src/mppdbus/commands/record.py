@@ -29,8 +29,8 @@ from mppdbus.inverter.timing import PATIENCE_RECORDING
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.identification import Identification
 from mppdbus.recording import Entry, RecordedUnit, entries_of, write
-from mppdbus.recording.line_tap import Tap
 from mppdbus.recording.recorder import Recorder
+from mppdbus.recording.recording_link import RecordingLink
 
 CYCLES = 5
 ISSUES = "https://github.com/mppdbus/mppdbus/issues"
@@ -77,18 +77,18 @@ async def _record(args: argparse.Namespace) -> int:
     output = Output(as_json=args.json)
     with Progress() as progress:
         progress.show(f"opening {target.port}")
-        async with target.tapped(patience=patience) as (link, tap):
-            recorder = Recorder(link, tap, _telling(progress, tap))
+        async with target.recording_link(patience=patience) as link:
+            recorder = Recorder(link, _telling(progress, link))
             ended = await _interview(recorder, args, now)
-    done = RecordingRun(target, recorder, tap, ended, now)
+    done = RecordingRun(target, recorder, link, ended, now)
     summary = await asyncio.to_thread(_save, done, args)
     output.record(summary.record(), "\n".join(summary.lines()))
     return DONE if ended is None else SAID_NO
 
 
-def _telling(progress: Progress, tap: Tap) -> Callable[[str], None]:
+def _telling(progress: Progress, link: RecordingLink) -> Callable[[str], None]:
     def tell(query: str) -> None:
-        progress.show(f"{len(tap.attempts)} exchanges; asking {query}")
+        progress.show(f"{len(link.recorded)} exchanges; asking {query}")
 
     return tell
 
@@ -133,7 +133,7 @@ class RecordingRun:
 
     target: Target
     recorder: Recorder
-    tap: Tap
+    link: RecordingLink
     ended: str | None
     now: datetime
 
@@ -153,7 +153,7 @@ def _save(done: RecordingRun, args: argparse.Namespace) -> RecordingSummary:
         variant=found.dialect.name,
         source=f"mppdbus {__version__} record, {done.now:%Y-%m-%d}",
     )
-    exchanges = done.tap.exchanges()
+    exchanges = done.link.exchanges()
     if not args.raw_all:
         exchanges = [one for one in exchanges if one.final]
     entries = entries_of(exchanges, origin, mask=not args.no_mask)

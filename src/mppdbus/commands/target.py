@@ -13,10 +13,9 @@ from mppdbus.errors import ConfigError
 from mppdbus.host.ports import PortVerdict, candidates
 from mppdbus.inverter.detection import BAUD, connected, name_of
 from mppdbus.inverter.device import Inverter
-from mppdbus.inverter.link import Link
 from mppdbus.inverter.timing import PATIENCE
 from mppdbus.protocol.dialects import DIALECTS
-from mppdbus.recording.line_tap import Tap, tapped
+from mppdbus.recording.recording_link import RecordingLink, recording_link
 from mppdbus.transport.port_url import PortUrl, parse_port
 
 DEFAULT_CONFIG = Path("config.toml")
@@ -52,11 +51,11 @@ class Target:
             dialect=self.dialect,
         )
 
-    def tapped(
+    def recording_link(
         self, *, patience: float | None = None
-    ) -> AbstractAsyncContextManager[tuple[Link, Tap]]:
-        """Open the port with a tap on the line; `patience` in s replaces our own."""
-        return tapped(
+    ) -> AbstractAsyncContextManager[RecordingLink]:
+        """Open the port to record; `patience` in s replaces our own."""
+        return recording_link(
             self.port,
             name=self.name,
             baud=self.baud,

@@ -135,6 +135,8 @@ class Link:
     missing; the time on the wire comes on top.
     """
 
+    sleeps = True  # while a reply is on its way at a known pace
+
     def __init__(
         self, name: str, *, patience: float = 1.0, attempts: int = timing.ATTEMPTS
     ) -> None:
@@ -237,6 +239,13 @@ class Link:
 
     # -- one request ----------------------------------------------------------
 
+    def send(self, data: bytes) -> None:
+        """Write a request to the transport."""
+        if wire_log.isEnabledFor(logging.DEBUG):
+            wire_log.debug("%s > %s", self.name, data.hex(" "))
+        if self._transport is not None:
+            self._transport.write(data)
+
     async def _ask(self, command: str, number: int, think: float) -> bytes:
         """Send a request for the `number`th time and return the payload of its reply.
 
@@ -254,9 +263,7 @@ class Link:
         self._framer.reset()
         transport.discard_input()
         request = self._now = self._begin(transport, command, len(data), think)
-        if wire_log.isEnabledFor(logging.DEBUG):
-            wire_log.debug("%s > %s", self.name, data.hex(" "))
-        transport.write(data)
+        self.send(data)
         loop = asyncio.get_running_loop()
         try:
             payload = await request.reply
@@ -292,7 +299,7 @@ class Link:
         end = request.sent + request.limit
         request.timers.append(loop.call_at(end, request.overdue))
         quiet = self._times.quiet(command)
-        if quiet > wire:
+        if self.sleeps and quiet > wire:
             transport.pause_reading()
             end_of_sleep = request.sent + quiet
             request.timers.append(loop.call_at(end_of_sleep, transport.resume_reading))

@@ -8,10 +8,9 @@ from datetime import datetime
 
 from mppdbus.errors import NoReply, Refused, UnknownLayout
 from mppdbus.inverter.detection import Interview
-from mppdbus.inverter.link import Link
 from mppdbus.protocol.optional_queries import CAPABILITIES
 from mppdbus.protocol.replies.fields import Reading
-from mppdbus.recording.line_tap import Tap
+from mppdbus.recording.recording_link import RecordingLink
 
 HELLO_ATTEMPTS = 3  # some units lose the first request after a pause
 ALWAYS = ("QID", "QVFW", "QPIRI", "QFLAG", "QPIGS", "QMOD", "QPIWS")
@@ -25,9 +24,9 @@ class Recorder(Interview):
     It sends queries alone. A query that is not answered is no error.
     """
 
-    def __init__(self, link: Link, tap: Tap, on_query: Callable[[str], None]) -> None:
+    def __init__(self, link: RecordingLink, on_query: Callable[[str], None]) -> None:
         super().__init__(link)
-        self._tap = tap
+        self._recorded = link.recorded
         self._on_query = on_query
 
     async def ask_all(self, now: datetime) -> None:
@@ -67,11 +66,11 @@ class Recorder(Interview):
         if not is_query(query):
             raise ValueError(f"{query} is no query")
         self._on_query(query)
-        before = len(self._tap.attempts)
+        before = len(self._recorded)
         try:
             return await super().read(query, attempts=attempts, patience=patience)
         finally:
-            for attempt in self._tap.attempts[before:-1]:
+            for attempt in self._recorded[before:-1]:
                 attempt.final = False
 
 
