@@ -81,7 +81,9 @@ def test_pieces_have_the_width_they_were_given() -> None:
     assert spread("left", "right", 4) == "rig…"
     assert centre("ab", 6) == "  ab  "
     assert paint("  ", Style.BAD) == "  "
-    lines = [bare(line) for line in box("PV", ["a", "too long a line"], 10)]
+    lines = [
+        bare(line) for line in box("PV", ["a", "too long a line"], 10, Style.DIM, 2)
+    ]
     assert lines == ["┌─ PV ───┐", "│ a      │", "│ too l… │", "└────────┘"]
     assert beside(["a", "bb"], ["c"]) == ["a c", "bb "]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
+from itertools import chain
 
 from mppdbus.commands.view.picture import Picture
 from mppdbus.commands.view.widgets import (
@@ -44,10 +45,8 @@ def render_all(
     pictures: Sequence[Picture], width: int, *, colour: bool = False
 ) -> list[str]:
     """Return several pictures, one below the other."""
-    lines: list[str] = []
-    for picture in pictures:
-        lines += [*([""] if lines else []), *render(picture, width, colour=colour)]
-    return lines
+    blocks = [["", *render(one, width, colour=colour)] for one in pictures]
+    return list(chain(*blocks))[1:]
 
 
 # -- words -------------------------------------------------------------------------
@@ -92,26 +91,18 @@ def summary(picture: Picture) -> str:
     if picture.silent is not None:
         why = f" ({picture.trouble})" if picture.trouble else ""
         return f"{picture.name}: {link_state(picture)}{why}"
-    pv = "+".join(f"{_plain(t.power)}" for t in picture.trackers)
+    powers = [t.power for t in picture.trackers]
+    pv = "+".join(UNKNOWN if w is None else f"{w:.0f}" for w in powers)
     several = f" ({pv})" if len(picture.trackers) > 1 else ""
-    battery = " ".join(
-        (
-            number(picture.battery_voltage, "V", 2),
-            number(picture.battery_current, "A", 1, sign="+"),
-            number(picture.battery_power, "W", sign="+"),
-            number(picture.soc, "%"),
-        )
-    )
-    grid = f"{number(picture.grid_voltage, 'V', 1)} {number(picture.grid_power, 'W')}"
+    amperes = number(picture.battery_current, "A", 1, sign="+")
     return (
         f"{picture.name}: {_mode(picture)}; pv {number(picture.pv_power, 'W')}{several}"
-        f"; grid {grid}; load {number(picture.load_power, 'W')}; battery {battery}"
+        f"; grid {number(picture.grid_voltage, 'V', 1)}"
+        f" {number(picture.grid_power, 'W')}; load {number(picture.load_power, 'W')}"
+        f"; battery {number(picture.battery_voltage, 'V', 2)} {amperes}"
+        f" {number(picture.battery_power, 'W', sign='+')} {number(picture.soc, '%')}"
         f"; alarms: {alarm_words(picture)}"
     )
-
-
-def _plain(value: float | None) -> str:
-    return UNKNOWN if value is None else f"{value:.0f}"
 
 
 def _mode(picture: Picture) -> str:
@@ -186,34 +177,20 @@ def _boxes(picture: Picture, width: int) -> list[str]:
     pv, load = _pv(picture, inner), _load(picture, inner)
     grid, battery = _grid(picture, inner), _battery(picture, inner)
     upper, lower = max(len(pv), len(load)), max(len(grid), len(battery))
-    left = [
-        *box("PV", _filled(pv, upper), side, Style.SUN),
-        *box("Grid", _filled(grid, lower), side, Style.GRID),
-    ]
-    right = [
-        *box("Load", _filled(load, upper), side, Style.LOAD),
-        *box("Battery", _filled(battery, lower), side, Style.BATTERY),
-    ]
-    height = len(left)
-    at_upper, at_lower = upper // 2 + 1, upper + 2 + lower // 2 + 1
-    into = {
-        at_upper: _arrow(picture.pv_power, Style.SUN),
-        at_lower: _arrow(picture.grid_power, Style.GRID),
-    }
-    out = {
-        at_upper: _arrow(picture.load_power, Style.LOAD),
-        at_lower: _arrow(picture.battery_power, Style.BATTERY),
-    }
-    middle = box("", _inverter(picture, height - 2), MIDDLE - 2 * ARROW, Style.BOLD)
-    return beside(left, _column(into, height), middle, _column(out, height), right)
-
-
-def _column(arrows: dict[int, str], height: int) -> list[str]:
-    return [arrows.get(row, " " * ARROW) for row in range(height)]
-
-
-def _filled(lines: list[str], height: int) -> list[str]:
-    return lines + [""] * (height - len(lines))
+    left = box("PV", pv, side, Style.SUN, upper)
+    left += box("Grid", grid, side, Style.GRID, lower)
+    right = box("Load", load, side, Style.LOAD, upper)
+    right += box("Battery", battery, side, Style.BATTERY, lower)
+    into, out = [""] * len(left), [""] * len(left)
+    above, below = upper // 2 + 1, upper + 2 + lower // 2 + 1
+    into[above] = _arrow(picture.pv_power, Style.SUN)
+    into[below] = _arrow(picture.grid_power, Style.GRID)
+    out[above] = _arrow(picture.load_power, Style.LOAD)
+    out[below] = _arrow(picture.battery_power, Style.BATTERY)
+    height = len(left) - 2
+    inverter = _inverter(picture, height)
+    middle = box("", inverter, MIDDLE - 2 * ARROW, Style.BOLD, height)
+    return beside(left, into, middle, out, right)
 
 
 def _arrow(power: float | None, style: Style) -> str:
@@ -227,15 +204,14 @@ def _arrow(power: float | None, style: Style) -> str:
 
 def _inverter(picture: Picture, height: int) -> list[str]:
     width = MIDDLE - 2 * ARROW - 4
-    words = [
-        centre(paint(w, Style.BOLD), width) for w in (picture.mode or "--").split()
-    ]
+    mode = (picture.mode or UNKNOWN).split()
+    words = [centre(paint(word, Style.BOLD), width) for word in mode]
     if picture.stage:
         words.append(centre(picture.stage, width))
     if picture.temperature is not None:
         words += ["", centre(number(picture.temperature, "°C"), width)]
     above = max((height - len(words)) // 2, 0)
-    return _filled(([""] * above + words)[:height], height)
+    return ([""] * above + words)[:height]
 
 
 def _share(power: float | None, picture: Picture) -> float | None:
@@ -243,69 +219,53 @@ def _share(power: float | None, picture: Picture) -> float | None:
     return None if power is None else abs(power) / rating
 
 
+def _watts(power: float | None, sign: str = "") -> str:
+    return paint(number(power, "W", sign=sign), Style.BOLD)
+
+
 def _pv(picture: Picture, width: int) -> list[str]:
     meter = paint(bar(_share(picture.pv_power, picture), width), Style.SUN)
-    total = paint(number(picture.pv_power, "W"), Style.BOLD)
+    total = _watts(picture.pv_power)
     if len(picture.trackers) < 2:
         only = picture.trackers[0].voltage if picture.trackers else None
         return [number(only, "V", 1), meter, spread("", total, width)]
-    rows = [
-        spread(
-            f"{place}  {number(tracker.voltage, 'V', 1)}",
-            number(tracker.power, "W"),
-            width,
-        )
-        for place, tracker in enumerate(picture.trackers, 1)
-    ]
+    rows = []
+    for place, tracker in enumerate(picture.trackers, 1):
+        left = f"{place}  {number(tracker.voltage, 'V', 1)}"
+        rows.append(spread(left, number(tracker.power, "W"), width))
     return [*rows, meter, spread("together", total, width)]
 
 
 def _load(picture: Picture, width: int) -> list[str]:
     percent = picture.load_percent
     share = _share(picture.load_power, picture) if percent is None else percent / 100
+    hertz = number(picture.output_frequency, "Hz", 1)
     details = f"{number(picture.load_apparent, 'VA')}  {number(percent, '%')}"
     return [
-        spread(
-            number(picture.output_voltage, "V", 1),
-            number(picture.output_frequency, "Hz", 1),
-            width,
-        ),
+        spread(number(picture.output_voltage, "V", 1), hertz, width),
         paint(bar(share, width), Style.LOAD),
-        spread(details, paint(number(picture.load_power, "W"), Style.BOLD), width),
+        spread(details, _watts(picture.load_power), width),
     ]
 
 
 def _grid(picture: Picture, width: int) -> list[str]:
+    hertz = number(picture.grid_frequency, "Hz", 1)
     return [
-        spread(
-            number(picture.grid_voltage, "V", 1),
-            number(picture.grid_frequency, "Hz", 1),
-            width,
-        ),
+        spread(number(picture.grid_voltage, "V", 1), hertz, width),
         paint(bar(_share(picture.grid_power, picture), width), Style.GRID),
-        spread(
-            paint(_origin(picture), Style.DIM),
-            paint(number(picture.grid_power, "W"), Style.BOLD),
-            width,
-        ),
+        spread(paint(_origin(picture), Style.DIM), _watts(picture.grid_power), width),
     ]
 
 
 def _battery(picture: Picture, width: int) -> list[str]:
     charge = None if picture.soc is None else picture.soc / 100
     label = f"{number(picture.soc, '%'):>6} "
+    amperes = number(picture.battery_current, "A", 1, sign="+")
+    watts = _watts(picture.battery_power, sign="+")
     return [
-        spread(
-            number(picture.battery_voltage, "V", 2),
-            number(picture.battery_current, "A", 1, sign="+"),
-            width,
-        ),
+        spread(number(picture.battery_voltage, "V", 2), amperes, width),
         paint(bar(_share(picture.battery_power, picture), width), Style.BATTERY),
-        spread(
-            _battery_word(picture),
-            paint(number(picture.battery_power, "W", sign="+"), Style.BOLD),
-            width,
-        ),
+        spread(_battery_word(picture), watts, width),
         label + paint(bar(charge, width - len(label)), Style.BATTERY),
     ]
 
@@ -325,10 +285,8 @@ def _list(picture: Picture, width: int) -> list[str]:
         room = max(width - len(label), 0)
         lines.append(label + paint(bar(_share(power, picture), room), style))
     details = (
-        number(picture.battery_voltage, "V", 2),
-        number(picture.soc, "%"),
-        number(picture.grid_voltage, "V", 1),
-        number(picture.temperature, "°C"),
+        f"{number(picture.battery_voltage, 'V', 2)}  {number(picture.soc, '%')}"
+        f"  {number(picture.grid_voltage, 'V', 1)}"
+        f"  {number(picture.temperature, '°C')}"
     )
-    lines.append(fit("  ".join(details), width).rstrip())
-    return lines
+    return [*lines, fit(details, width).rstrip()]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from itertools import zip_longest
 
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 _EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -77,26 +78,20 @@ def bar(share: float | None, width: int) -> str:
 
 
 def box(
-    title: str, lines: list[str], width: int, style: Style = Style.DIM
+    title: str, lines: list[str], width: int, style: Style, height: int
 ) -> list[str]:
-    """Return lines in a frame of `width` columns, the title in its upper edge."""
+    """Return `height` lines in a frame of `width` columns, the title in its edge."""
     inner = width - 4
     head = f" {fit(title, min(width_of(title), inner))} " if title else ""
     top = "┌─" + head + "─" * (width - 3 - width_of(head)) + "┐"
     side = paint("│", style)
-    body = [f"{side} {fit(line, inner)} {side}" for line in lines]
+    filled = [*lines, *[""] * (height - len(lines))]
+    body = [f"{side} {fit(line, inner)} {side}" for line in filled]
     return [paint(top, style), *body, paint("└" + "─" * (width - 2) + "┘", style)]
 
 
 def beside(*columns: list[str]) -> list[str]:
     """Return blocks of text side by side; shorter ones are filled up below."""
-    height = max(map(len, columns), default=0)
     widths = [max(map(width_of, column), default=0) for column in columns]
-    rows = []
-    for row in range(height):
-        cells = [
-            fit(column[row] if row < len(column) else "", width)
-            for column, width in zip(columns, widths, strict=True)
-        ]
-        rows.append("".join(cells))
-    return rows
+    rows = zip_longest(*columns, fillvalue="")
+    return ["".join(map(fit, row, widths)) for row in rows]
