@@ -198,19 +198,13 @@ def of_service(
     service: str, values: Mapping[str, Value], *, age: float | None
 ) -> Picture:
     """Return the picture of a multi, inverter or acsystem, as its paths show it."""
-    items = _Items(values)
-    picture = _shown(service, items, age)
-    return picture if items.number("/Connected") else picture.gone(age or 0.0)
-
-
-def _shown(service: str, items: _Items, age: float | None) -> Picture:
-    out, ac_in = "/Ac/Out", "/Ac/In/1"
+    items, out, ac_in = _Items(values), "/Ac/Out", "/Ac/In/1"
     voltage = items.number("/Dc/0/Voltage")
     grid_voltage = items.mean(ac_in, "V")
     letter = items.text("/Mppdbus/Mode")
     state = items.number("/State")
-    mode = MODE_NAMES.get(letter or "", letter) or _state_name(state)
-    return Picture(
+    failures = items.number("/Mppdbus/Link/Failures")
+    picture = Picture(
         name=items.text("/CustomName") or items.text("/ProductName") or service,
         where=service,
         model=items.text("/ProductName"),
@@ -218,7 +212,7 @@ def _shown(service: str, items: _Items, age: float | None) -> Picture:
         dialect=items.text("/Mppdbus/Dialect"),
         age=age,
         heard="changed",
-        mode=mode,
+        mode=MODE_NAMES.get(letter or "", letter) or _state_name(state),
         stage=_stage(state),
         trackers=items.trackers(),
         pv_power=items.number("/Yield/Power"),
@@ -239,17 +233,14 @@ def _shown(service: str, items: _Items, age: float | None) -> Picture:
         rated_power=items.total(out, "NominalInverterPower"),
         alarms=items.alarms(),
         quality=items.number("/Mppdbus/Link/Quality"),
-        failures=_whole(items.number("/Mppdbus/Link/Failures")),
+        failures=None if failures is None else int(failures),
     )
+    return picture if items.number("/Connected") else picture.gone(age or 0.0)
 
 
 def _state_name(state: float | None) -> str | None:
     name = STATE_NAMES.get(state)
     return name.lower() if name else None
-
-
-def _whole(value: float | None) -> int | None:
-    return None if value is None else int(value)
 
 
 class _Items:
@@ -281,8 +272,7 @@ class _Items:
     def trackers(self) -> tuple[Tracker, ...]:
         count = int(self.number("/NrOfTrackers") or 0)
         if count == 1:
-            power = self.number("/Yield/Power")
-            return (Tracker(self.number("/Pv/V"), power),)
+            return (Tracker(self.number("/Pv/V"), self.number("/Yield/Power")),)
         return tuple(
             Tracker(self.number(f"/Pv/{n}/V"), self.number(f"/Pv/{n}/P"))
             for n in range(min(count, 4))

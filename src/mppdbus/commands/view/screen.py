@@ -57,13 +57,12 @@ class PlainLines(Display):
 
     def show(self, pictures: Sequence[Picture], *, news: bool) -> None:
         """Print the lines that have changed."""
-        if not news:
-            return
-        before, self._said = self._said, [summary(picture) for picture in pictures]
-        now = time.strftime("%H:%M:%S")
-        for line in self._said:
-            if line not in before:
-                _print(f"{now} {line}")
+        if news:
+            before, self._said = self._said, [summary(one) for one in pictures]
+            now = time.strftime("%H:%M:%S")
+            for line in self._said:
+                if line not in before:
+                    _print(f"{now} {line}")
 
 
 class Block(Display):

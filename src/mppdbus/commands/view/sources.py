@@ -106,11 +106,9 @@ class LineSource:
     def complete(self) -> bool:
         """True when model, ratings, warnings and trackers are known, or long asked."""
         known = self._snapshot
-        parts = (
-            *(known.status, known.ratings, known.warnings, known.trackers),
-            known.identity.model,
-        )
-        return None not in parts or self._polls >= LONG_ENOUGH
+        parts = (known.status, known.ratings, known.warnings, known.trackers)
+        complete = None not in (*parts, known.identity.model)
+        return complete or self._polls >= LONG_ENOUGH
 
     def pictures(self) -> list[Picture]:
         """Return the picture of the inverter, without values that are too old."""
@@ -125,11 +123,7 @@ class LineSource:
 
 # -- D-Bus -------------------------------------------------------------------------
 
-CLASSES = (
-    "multi",
-    "inverter",
-    "acsystem",
-)  # the first kind that is on the bus is shown
+CLASSES = ("multi", "inverter", "acsystem")  # the first that is there is shown
 
 
 class BusSource:
@@ -151,18 +145,15 @@ class BusSource:
     async def run(self) -> None:
         """Follow until the bus hangs up, which is a `BusError`."""
         async for change in self._watcher.changes():
-            if change.values is None:
-                self._leave(change.service)
-            else:
-                self._left.pop(change.service, None)
-                self._heard[change.service] = self._clock()
-            if self._wanted([change.service]):
+            name, came = change.service, change.values is not None
+            if came:
+                self._left.pop(name, None)
+            elif name in self._heard:
+                self._left[name] = Picture(name, name)
+            if came or name in self._heard:
+                self._heard[name] = self._clock()
+            if self._wanted([name]):
                 self.changed.set()
-
-    def _leave(self, service: str) -> None:
-        if service in self._heard:
-            self._left[service] = Picture(service, service)
-            self._heard[service] = self._clock()
 
     @property
     def live(self) -> bool:
@@ -177,10 +168,8 @@ class BusSource:
 
     def pictures(self) -> list[Picture]:
         """Return a picture of each service that is wanted."""
-        now = self._clock()
-        names = self._wanted([*self._watcher.services(), *self._left])
-        shown = []
-        for name in names:
+        now, shown = self._clock(), []
+        for name in self._wanted([*self._watcher.services(), *self._left]):
             age = now - self._heard.get(name, now)
             if name in self._left:
                 shown.append(self._left[name].gone(age))
