@@ -51,7 +51,11 @@ def main(argv: list[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     try:
         args = _parser(words).parse_args(words)
-        _log(args)
+        logging.basicConfig(
+            level=args.log_level or "WARNING",
+            format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+            stream=sys.stderr,
+        )
         return asyncio.run(_run(args))
     except KeyboardInterrupt:
         return DONE
@@ -59,18 +63,12 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except MppdbusError as error:
-        return complain(error)
+        print(f"mppdbus: {error}", file=sys.stderr)  # noqa: T201
+        return exit_code(error)
 
 
 async def _run(args: argparse.Namespace) -> int:
-    command = _load(args.command)
-    return await command.run(args)
-
-
-def complain(error: MppdbusError) -> int:
-    """Print an error as one line, or one a problem, and return its exit code."""
-    print(f"mppdbus: {error}", file=sys.stderr)  # noqa: T201
-    return exit_code(error)
+    return await _load(args.command).run(args)
 
 
 def exit_code(error: MppdbusError) -> int:
@@ -99,24 +97,11 @@ def _parser(words: list[str]) -> argparse.ArgumentParser:
     for name, purpose in COMMANDS.items():
         command = commands.add_parser(name, help=purpose, description=purpose)
         if name == called:
-            _common(command)
+            command.add_argument(
+                "--log-level",
+                choices=("DEBUG", "INFO", "WARNING", "ERROR"),
+                type=str.upper,
+                help="how much to log to stderr",
+            )
             _load(name).add_arguments(command)
     return parser
-
-
-def _common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--log-level",
-        default=None,
-        choices=("DEBUG", "INFO", "WARNING", "ERROR"),
-        type=str.upper,
-        help="how much to log to stderr",
-    )
-
-
-def _log(args: argparse.Namespace) -> None:
-    logging.basicConfig(
-        level=args.log_level or "WARNING",
-        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )

@@ -10,6 +10,8 @@ from typing import Any
 class MppdbusError(Exception):
     """Anything that mppdbus raises on purpose."""
 
+    kind = "error"  # the word that its message begins with for scripts
+
 
 class ConfigError(MppdbusError, ValueError):
     """The user's input cannot be used: tell, and end with exit code 2."""
@@ -38,6 +40,8 @@ class LinkError(MppdbusError):
 class NoReply(LinkError, TimeoutError):
     """Nothing, or no end of a reply, within the time allowed."""
 
+    kind = "no-reply"
+
 
 class CorruptReply(LinkError, ValueError):
     """A reply came, but its checksum or a field of a known layout is damaged.
@@ -46,6 +50,7 @@ class CorruptReply(LinkError, ValueError):
     never fits is no damage but a firmware that writes it so.
     """
 
+    kind = "corrupt"
     partial: Any = None
     report: Any = None
 
@@ -53,13 +58,19 @@ class CorruptReply(LinkError, ValueError):
 class Truncated(CorruptReply):
     """The reply has no end."""
 
+    kind = "truncated"
+
 
 class EchoedRequest(LinkError):
     """Our own request came back: the wiring loops TX to RX."""
 
+    kind = "echo"
+
 
 class PortError(LinkError, OSError):
     """The port cannot be opened or used: missing, held, or not permitted."""
+
+    kind = "port"
 
 
 class PortLost(PortError):
@@ -81,6 +92,7 @@ class UnknownLayout(ProtocolError, ValueError):
     fared, a `protocol.salvage.FieldReport`; both None if nothing could.
     """
 
+    kind = "unknown-layout"
     partial: Any = None
     report: Any = None
 
@@ -88,18 +100,4 @@ class UnknownLayout(ProtocolError, ValueError):
 class OtherProtocol(ProtocolError):
     """The device speaks, but not PI30."""
 
-
-KINDS: tuple[tuple[type[MppdbusError], str], ...] = (
-    (Truncated, "truncated"),
-    (CorruptReply, "corrupt"),
-    (EchoedRequest, "echo"),
-    (OtherProtocol, "other-protocol"),
-    (UnknownLayout, "unknown-layout"),
-    (PortError, "port"),
-    (NoReply, "no-reply"),
-)
-
-
-def kind_of(error: MppdbusError) -> str:
-    """Return the word that an error begins with for scripts."""
-    return next((word for kind, word in KINDS if isinstance(error, kind)), "error")
+    kind = "other-protocol"

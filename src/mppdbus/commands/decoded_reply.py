@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from mppdbus.errors import MppdbusError, UnknownLayout, kind_of
+from mppdbus.errors import MppdbusError, UnknownLayout
 from mppdbus.protocol.dialect import Dialect
 from mppdbus.protocol.explain import explain, warnings_of
 from mppdbus.protocol.queries import QUERIES, base_command, decode
@@ -58,9 +57,8 @@ class DecodedReply:
             unread = (f"{name} {word!r}" for name, word in report.unparsed.items())
             self.warnings += [f"not read: {what}" for what in unread]
             if report.extra:
-                self.warnings.append(
-                    f"unexplained at its end: {' '.join(report.extra)}"
-                )
+                extra = " ".join(report.extra)
+                self.warnings.append(f"unexplained at its end: {extra}")
         return True
 
     def notes(self) -> list[str]:
@@ -71,7 +69,7 @@ class DecodedReply:
         """Return it for scripts."""
         record: dict[str, Any] = {"command": self.command}
         if self.error is not None:
-            record["error"] = f"{kind_of(self.error)}: {self.error}"
+            record["error"] = f"{self.error.kind}: {self.error}"
         elif self.reading is None:
             record["values"] = {"acknowledged": self.acknowledged}
         else:
@@ -87,7 +85,7 @@ class DecodedReply:
         """Return it for people: one line for each field."""
         notes = [f"  note: {note}" for note in self.notes()]
         if self.error is not None:
-            return [f"  {kind_of(self.error)}: {self.error}", *notes]
+            return [f"  {self.error.kind}: {self.error}", *notes]
         rows = [("acknowledged", "yes" if self.acknowledged else "no (NAK)", "")]
         if self.reading is not None:
             rows = rows_of(self.reading, self.dialect, mode=self.mode)
@@ -131,10 +129,8 @@ def rows_of(
             shown = f"{shown} ({name})"
         rows.append((key, shown, units.get(key, "")))
     if isinstance(reading, Warnings):
-        rows += [
-            (f"  {bit.name}", bit.text, "")
-            for bit in warnings_of(dialect, reading.bits)
-        ]
+        bits = warnings_of(dialect, reading.bits)
+        rows += [(f"  {bit.name}", bit.text, "") for bit in bits]
     return rows
 
 
@@ -159,11 +155,7 @@ def _on_off(value: object) -> str:
     return in_words(value)
 
 
-def aligned(rows: Iterable[Row], indent: str = "  ") -> list[str]:
+def aligned(rows: list[Row]) -> list[str]:
     """Return the rows as lines whose values begin in the same column."""
-    table = list(rows)
-    width = max((len(field) for field, _, _ in table), default=0)
-    return [
-        f"{indent}{field:<{width}}  {value}{' ' + unit if unit else ''}"
-        for field, value, unit in table
-    ]
+    width = max((len(field) for field, _, _ in rows), default=0)
+    return [f"  {row[0]:<{width}}  {' '.join(filter(None, row[1:]))}" for row in rows]

@@ -9,11 +9,11 @@ import argparse
 import asyncio
 import shutil
 import sys
-import tempfile
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory, gettempdir
 from typing import Any
 
 from mppdbus.commands.child_processes import Child, running
@@ -31,7 +31,7 @@ from mppdbus.venus.dbus.client import BusClient
 READY = 10.0  # s that a program may take to start
 FIRST_VALUE = 15.0  # s until the first value must be on the bus
 DEATH_IS_KNOWN = 0.5  # s until the end of a program is known for sure
-LONGEST_SOCKET = 90  # characters of a path that a Unix socket is sure to take
+LONGEST_PLACE = 68  # characters of a folder below which a Unix socket fits
 
 BUS = """\
 <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
@@ -145,18 +145,13 @@ async def _until_death(
         await asyncio.gather(watch, death, scene, return_exceptions=True)
 
 
-async def _remove(folder: Path) -> None:
-    await asyncio.to_thread(shutil.rmtree, folder)
-
-
 @asynccontextmanager
 async def _running_demo(progress: Progress, speed: float) -> AsyncIterator[RunningDemo]:
     """Start the bus, the inverter and the driver; end them and delete their files."""
     if (dbus_daemon := shutil.which("dbus-daemon")) is None:
         raise ConfigError("dbus-daemon is not here; install the package dbus")
     async with AsyncExitStack() as stack:
-        folder = await asyncio.to_thread(_folder)
-        stack.push_async_callback(_remove, folder)
+        folder = Path(stack.enter_context(_temporary_directory()))
         port, socket = folder / "inverter", folder / "bus"
         bus = f"unix:path={socket}"
         (folder / "bus.conf").write_text(BUS.format(socket=socket))
@@ -190,13 +185,10 @@ async def _running_demo(progress: Progress, speed: float) -> AsyncIterator[Runni
         yield RunningDemo(port, bus, simulator, (broker, simulator, driver), began)
 
 
-def _folder() -> Path:
-    """Return a new folder whose path is short enough for a Unix socket."""
-    folder = Path(tempfile.mkdtemp(prefix="mppdbus-demo-"))
-    if len(str(folder)) <= LONGEST_SOCKET:
-        return folder
-    folder.rmdir()
-    return Path(tempfile.mkdtemp(prefix="mppdbus-demo-", dir="/tmp"))
+def _temporary_directory() -> TemporaryDirectory[str]:
+    if len(gettempdir()) > LONGEST_PLACE:
+        return TemporaryDirectory(prefix="mppdbus-demo-", dir="/tmp")
+    return TemporaryDirectory(prefix="mppdbus-demo-")
 
 
 async def _play_day(simulator: Child, speed: float) -> None:
@@ -220,8 +212,7 @@ async def _first_value(source: BusSource, demo: RunningDemo) -> float:
                 source.changed.clear()
                 await source.changed.wait()
     except TimeoutError as error:
-        driver = demo.children[-1]
-        said = driver.last_words()
+        said = demo.children[-1].last_words()  # of the driver
         raise NoReply(f"no value on the bus within {FIRST_VALUE:g} s{said}") from error
     finally:
         following.cancel()
@@ -235,19 +226,17 @@ def _introduce(
     """Print where everything is, so that other programs can look at it."""
     service = next((name for name in services if ".multi." in name), services[0])
     where = {"bus": demo.bus, "port": str(demo.port), "services": services}
-    item = "com.victronenergy.BusItem"
     tell.record(
         {**where, "first_value_s": round(took, 3)},
         "A simulated inverter, the real driver, and a D-Bus of their own:\n"
         f"  inverter  {demo.port}  (a pty at 2400 baud)\n"
         f"  D-Bus     {demo.bus}\n"
-        "  first live value on the bus "
-        f"{took:.2f} s after the start of the driver\n"
+        f"  first live value on the bus {took:.2f} s after the start of the driver\n"
         "From another terminal, while this runs:\n"
         f"  busctl --address={demo.bus} list\n"
         f"  dbus-send --bus={demo.bus} --print-reply \\\n"
         f"    --dest={service} \\\n"
-        f"    /Dc/0/Voltage {item}.GetText\n"
+        "    /Dc/0/Voltage com.victronenergy.BusItem.GetText\n"
         f"  mppdbus monitor --bus {demo.bus}\n"
         "Ctrl-C ends it all.\n",
     )

@@ -11,7 +11,7 @@ from mppdbus.commands.output import DONE, NO_DEVICE, Output
 from mppdbus.commands.progress import Progress
 from mppdbus.commands.target import port_of
 from mppdbus.config.toml_writer import toml_value
-from mppdbus.errors import OtherProtocol, kind_of
+from mppdbus.errors import OtherProtocol
 from mppdbus.host.ports import Candidate, PortVerdict, candidates
 from mppdbus.inverter.detection import Detection, detect
 from mppdbus.protocol.optional_queries import Outcome
@@ -72,8 +72,8 @@ def report(
     """Print the inverters that were found, the other ports, and what to do next."""
     found = [one for one in results if one.found]
     by_path = {port.path: port for port in ports}
-    for line in inverter_table(found, verbose=verbose):
-        output.line(line)
+    if found:
+        output.line("\n".join(inverter_table(found, verbose=verbose)))
     for one in results:
         telling = verbose or isinstance(one.error, OtherProtocol)
         if found and not one.found and telling:
@@ -87,9 +87,8 @@ def report(
                 text = f"{port.path}: {port.reason}"
                 output.record({"port": port.path} | _verdict_record(port), text)
     if found:
-        output.line("\nFor config.toml:\n")
-        for line in toml_sections(found, by_path):
-            output.line(line)
+        sections = toml_sections(found, by_path)
+        output.line("\n".join(["\nFor config.toml:\n", *sections]))
     else:
         output.line(advice(ports, results))
 
@@ -106,22 +105,17 @@ def inverter_table(found: list[Detection], *, verbose: bool) -> list[str]:
     for one in found:
         dialect = one.identification.dialect.name
         took = f"{(one.answered_after or 0) * 1000:.0f} ms"
-        port = one.port.label
-        rows.append((port, one.model, one.serial or "-", dialect, took))
+        rows.append((one.port.label, one.model, one.serial or "-", dialect, took))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    ]
-    shown = [lines[0].rstrip()] if found else []
-    for one, line in zip(found, lines[1:], strict=True):
-        shown.append(line.rstrip())
-        if verbose:
-            identified = one.identification
+    shown: list[str] = []
+    for row, unit in zip(rows, (None, *found), strict=True):
+        shown.append("  ".join(map(str.ljust, row, widths)).rstrip())
+        if unit is not None and verbose:
+            identified = unit.identification
             sure = f"{identified.confidence:.0%}"
             shown.append(f"  {identified.dialect.name}, {sure}: {identified.family}")
-            shown += [f"  - {reason}" for reason in evidence(one)]
-            shown += [f"  {line}" for line in answers(one)]
+            shown += [f"  - {reason}" for reason in evidence(unit)]
+            shown += [f"  {line}" for line in answers(unit)]
     return shown
 
 
@@ -143,12 +137,11 @@ def answers(found: Detection) -> list[str]:
 
 def record(one: Detection) -> dict[str, Any]:
     """Return a detection for scripts."""
-    port = {"port": str(one.port)}
     if one.error is not None:
-        return {**port, "error": f"{kind_of(one.error)}: {one.error}"}
+        return {"port": str(one.port), "error": f"{one.error.kind}: {one.error}"}
     identified, outcomes = one.identification, one.capabilities.outcomes
     found: dict[str, Any] = {
-        **port,
+        "port": str(one.port),
         "model": one.model,
         "serial": one.serial,
         "dialect": identified.dialect.name,
@@ -190,9 +183,8 @@ def advice(ports: list[Candidate], results: list[Detection]) -> str:
     if results:
         lines = ["No PI30 inverter answers."]
         lines += [f"{one.port.label}: {one.error}" for one in results]
-        if any(
-            one.silent and not isinstance(one.error, OtherProtocol) for one in results
-        ):
+        silent = (one.error for one in results if one.silent)
+        if not all(isinstance(error, OtherProtocol) for error in silent):
             lines.append("Is the inverter switched on, and the cable its own?")
         return "\n".join(lines)
     held = [f"{p.path}: {p.reason}" for p in ports if p.verdict is PortVerdict.HELD]

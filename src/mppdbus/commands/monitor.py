@@ -48,7 +48,12 @@ async def _watch(args: argparse.Namespace) -> int:
     if args.bus is not None:
         if args.port or args.config or args.name:
             raise ConfigError("use either --bus or a port, not both")
-        return await watch_bus(args.bus, shown, service=args.service, once=args.once)
+        watcher = await BusClient.open(args.bus)
+        try:
+            source = BusSource(watcher, args.service)
+            return await follow(source, shown, once=args.once)
+        finally:
+            await watcher.close()
     if args.service is not None:
         raise ConfigError("--service belongs to --bus")
     target = await choose_target(args)
@@ -57,17 +62,6 @@ async def _watch(args: argparse.Namespace) -> int:
     if args.once:
         target = replace(target, poll=None)  # nobody waits longer than needed
     return await follow(LineSource(target, once=args.once), shown, once=args.once)
-
-
-async def watch_bus(
-    setting: str, shown: Display, *, service: str | None = None, once: bool = False
-) -> int:
-    """Show what is on a D-Bus; raises `BusError` when there is none."""
-    watcher = await BusClient.open(setting)
-    try:
-        return await follow(BusSource(watcher, service), shown, once=once)
-    finally:
-        await watcher.close()
 
 
 async def follow(source: Source, shown: Display, *, once: bool = False) -> int:

@@ -65,9 +65,8 @@ async def run(args: argparse.Namespace) -> int:
                 answer = await asker.answer(command)
                 answers.append(answer)
                 progress.clear()
-                output.record(
-                    answer.record(raw=args.raw), "\n".join(answer.lines(raw=args.raw))
-                )
+                text = "\n".join(answer.lines(raw=args.raw))
+                output.record(answer.record(raw=args.raw), text)
                 if isinstance(answer.result.error, PortError):
                     break
     return _exit_code(answers)
@@ -92,32 +91,25 @@ def _exit_code(answers: list[Answer]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The reply to a query, how many s it took, and the bytes sent and received."""
+    """The reply to a query, how many ms it took, and the bytes sent and received."""
 
     result: DecodedReply
-    took: float
+    ms: int
     sent: bytes
     received: bytes
 
-    @property
-    def milliseconds(self) -> int:
-        """How long it took."""
-        return round(self.took * 1000)
-
     def record(self, *, raw: bool) -> dict[str, Any]:
         """Return it for scripts."""
-        record = {**self.result.record(), "ms": self.milliseconds}
+        record = {**self.result.record(), "ms": self.ms}
         if raw:
             record |= {"sent_hex": self.sent.hex(), "response_hex": self.received.hex()}
         return record
 
     def lines(self, *, raw: bool) -> list[str]:
         """Return it for people."""
-        head = f"{self.result.command}  {self.milliseconds} ms"
-        dump = []
-        if raw:
-            dump = [*hex_dump(">", self.sent), *hex_dump("<", self.received)]
-        return [head, *dump, *self.result.lines()]
+        dump = [*hex_dump(">", self.sent), *hex_dump("<", self.received)]
+        head = f"{self.result.command}  {self.ms} ms"
+        return [head, *(dump if raw else ()), *self.result.lines()]
 
 
 def hex_dump(mark: str, data: bytes) -> list[str]:
@@ -159,7 +151,7 @@ class Asker:
             result.warnings.append(f"the reply was: {words}")
         if result.reading is not None:
             await self._explain(result)
-        return Answer(result, took, sent, received)
+        return Answer(result, round(took * 1000), sent, received)
 
     async def _ask(self, command: str, result: DecodedReply) -> None:
         payloads, name = self._interview.answers.payloads, base_command(command)

@@ -6,9 +6,10 @@ import argparse
 import asyncio
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from itertools import chain, count
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -28,9 +29,8 @@ from mppdbus.host.signals import until_signal
 from mppdbus.inverter.timing import PATIENCE_RECORDING
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.identification import Identification
-from mppdbus.recording import Entry, RecordedUnit, entries_of, write
+from mppdbus.recording import Entry, Quality, RecordedUnit, entries_of, write
 from mppdbus.recording.recorder import Recorder
-from mppdbus.recording.recording_link import RecordingLink
 
 CYCLES = 5
 ISSUES = "https://github.com/mppdbus/mppdbus/issues"
@@ -48,8 +48,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--output", type=Path, metavar="FILE", help="default: model and date, here")
     add("--label", metavar="TEXT", help="what stands on the inverter's name plate")
     how_long = parser.add_mutually_exclusive_group()
+    length = partial(seconds, least=0, most=86400)
     how_long.add_argument(
-        "--seconds", type=_seconds, metavar="N", help="of live values at the end"
+        "--seconds", type=length, metavar="N", help="of live values at the end"
     )
     how_long.add_argument(
         "--cycles", type=int, default=CYCLES, metavar="N", help="default: %(default)s"
@@ -57,10 +58,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--raw-all", action="store_true", help="keep repeated attempts and noise, too")
     add("--no-mask", action="store_true", help="leave serial numbers in the file")
     add("--json", action="store_true", help="the summary as one object")
-
-
-def _seconds(text: str) -> float:
-    return seconds(text, 0, 86400)
 
 
 async def run(args: argparse.Namespace) -> int:
@@ -78,19 +75,15 @@ async def _record(args: argparse.Namespace) -> int:
     with Progress() as progress:
         progress.show(f"opening {target.port}")
         async with target.recording_link(patience=patience) as link:
-            recorder = Recorder(link, _telling(progress, link))
+
+            def tell(query: str) -> None:
+                progress.show(f"{len(link.recorded)} exchanges; asking {query}")
+
+            recorder = Recorder(link, tell)
             ended = await _interview(recorder, args, now)
-    done = RecordingRun(target, recorder, link, ended, now)
-    summary = await asyncio.to_thread(_save, done, args)
+    summary = await asyncio.to_thread(_save, args, target, recorder, ended, now)
     output.record(summary.record(), "\n".join(summary.lines()))
     return DONE if ended is None else SAID_NO
-
-
-def _telling(progress: Progress, link: RecordingLink) -> Callable[[str], None]:
-    def tell(query: str) -> None:
-        progress.show(f"{len(link.recorded)} exchanges; asking {query}")
-
-    return tell
 
 
 async def _interview(
@@ -127,55 +120,43 @@ def _check_writable(path: Path) -> None:
         raise ConfigError(f"{path}: you may not write to {path.parent}")
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingRun:
-    """A recording that has ended; `ended` is why it ended early, if it did."""
-
-    target: Target
-    recorder: Recorder
-    link: RecordingLink
-    ended: str | None
-    now: datetime
-
-    def identify(self) -> Identification:
-        """Return the family; one that the user has named is not questioned."""
-        found = self.recorder.answers.identification
-        known = DIALECTS.get(self.target.dialect)
-        return replace(found, dialect=known) if known else found
-
-
-def _save(done: RecordingRun, args: argparse.Namespace) -> RecordingSummary:
-    """Write the file, and return what is in it."""
-    found = done.identify()
-    model = done.recorder.answers.model
+def _save(
+    args: argparse.Namespace,
+    target: Target,
+    recorder: Recorder,
+    ended: str | None,
+    now: datetime,
+) -> RecordingSummary:
+    """Write the file, and return what is in it; `ended` is why it ended early."""
+    model, found = recorder.answers.model, recorder.answers.identification
+    if named := DIALECTS.get(target.dialect):  # a family that the user is sure of
+        found = replace(found, dialect=named)
     origin = RecordedUnit(
         model=f"{args.label} ({model})" if args.label else model,
         variant=found.dialect.name,
-        source=f"mppdbus {__version__} record, {done.now:%Y-%m-%d}",
+        source=f"mppdbus {__version__} record, {now:%Y-%m-%d}",
     )
-    exchanges = done.link.exchanges()
+    exchanges = recorder.link.exchanges()
     if not args.raw_all:
         exchanges = [one for one in exchanges if one.final]
     entries = entries_of(exchanges, origin, mask=not args.no_mask)
     if not any(_outcome(entry) in ANSWERS for entry in entries):
         raise OtherProtocol(
-            f"{done.target.port.label}: nothing but NAK and silence: "
+            f"{target.port.label}: nothing but NAK and silence: "
             "this is no PI30 inverter; nothing was written"
         )
-    path = args.output or _free_path(Path(), model, done.now)
+    path = args.output or _free_path(model, now)
     write(path, entries)
-    return RecordingSummary(path, origin, found, entries, done.ended, not args.no_mask)
+    return RecordingSummary(path, origin, found, entries, ended, not args.no_mask)
 
 
-def _free_path(folder: Path, model: str, now: datetime) -> Path:
+def _free_path(model: str, now: datetime) -> Path:
     """Return a name that is not taken: model, date, and a number if need be."""
     stem = re.sub(r"[^A-Za-z0-9.+-]+", "-", model).strip("-") or "inverter"
     stem = f"{stem}-{now:%Y%m%d}"
-    path, number = folder / f"{stem}.jsonl", 1
-    while path.exists():
-        number += 1
-        path = folder / f"{stem}-{number}.jsonl"
-    return path
+    names = chain([stem], (f"{stem}-{number}" for number in count(2)))
+    paths = (Path(f"{name}.jsonl") for name in names)
+    return next(path for path in paths if not path.exists())
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +180,8 @@ class RecordingSummary:
 
     def strange(self) -> dict[str, str]:
         """Return the notes on intact replies, by command."""
-        return {e.command: e.note for e in self.entries if e.note and not _repeated(e)}
+        judged = (e for e in self.entries if e.quality != Quality.SUPERSEDED)
+        return {entry.command: entry.note for entry in judged if entry.note}
 
     def record(self) -> dict[str, Any]:
         """Return it for scripts."""
@@ -223,12 +205,8 @@ class RecordingSummary:
         for outcome, commands in self.outcomes().items():
             if commands:
                 head = f"{outcome:<14}  {len(commands):>3}  "
-                lines += wrap(
-                    " ".join(commands),
-                    width=79,
-                    initial_indent=head,
-                    subsequent_indent=" " * len(head),
-                )
+                left = " " * len(head)
+                lines += wrap(f"{head}{' '.join(commands)}", 79, subsequent_indent=left)
         lines += [f"  {command}: {note}" for command, note in self.strange().items()]
         if self.ended is not None:
             lines += ["", f"It ended early: {self.ended}. What came is kept."]
@@ -254,7 +232,3 @@ def _outcome(entry: Entry) -> str:
     if entry.quality == "good" and entry.note:
         return "unknown layout"
     return OUTCOMES.get(entry.quality, "damaged")
-
-
-def _repeated(entry: Entry) -> bool:
-    return entry.quality == "superseded"

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from mppdbus.config.models import BAUDS, Config, load
@@ -75,7 +76,8 @@ def add_line_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --baud, --timeout and --dialect: how to talk to it."""
     add = parser.add_argument
     add("--baud", type=int, choices=BAUDS, help=f"default: {BAUD}")
-    add("--timeout", type=_patience, metavar="S", help="an answer may be late by S")
+    patience = partial(seconds, least=0.05, most=60)
+    add("--timeout", type=patience, metavar="S", help="an answer may be late by S")
     add("--dialect", default=None, choices=("auto", *DIALECTS), help="default: auto")
 
 
@@ -88,10 +90,6 @@ def seconds(text: str, least: float, most: float) -> float:
     if not least <= value <= most:
         raise argparse.ArgumentTypeError(f"use {least:g} to {most:g} seconds")
     return value
-
-
-def _patience(text: str) -> float:
-    return seconds(text, 0.05, 60)
 
 
 async def choose_target(args: argparse.Namespace) -> Target:

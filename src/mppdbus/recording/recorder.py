@@ -26,7 +26,7 @@ class Recorder(Interview):
 
     def __init__(self, link: RecordingLink, on_query: Callable[[str], None]) -> None:
         super().__init__(link)
-        self._recorded = link.recorded
+        self.link = link
         self._on_query = on_query
 
     async def ask_all(self, now: datetime) -> None:
@@ -66,11 +66,11 @@ class Recorder(Interview):
         if not is_query(query):
             raise ValueError(f"{query} is no query")
         self._on_query(query)
-        before = len(self._recorded)
+        before = len(self.link.recorded)
         try:
             return await super().read(query, attempts=attempts, patience=patience)
         finally:
-            for attempt in self._recorded[before:-1]:
+            for attempt in self.link.recorded[before:-1]:
                 attempt.final = False
 
 
