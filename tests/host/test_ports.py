@@ -40,7 +40,6 @@ def test_voltronic_usb_port_is_plausible(machine: FakeMachine) -> None:
         usb_id="0665:5161",
         product="Cypress USB to Serial",
         driver="hid-generic",
-        usb_port="1-3",
         by_id=None,
         verdict=PortVerdict.PLAUSIBLE,
         reason="USB port of a Voltronic inverter (some UPS have the same)",
@@ -62,7 +61,6 @@ def test_serial_adapter_is_plausible(machine: FakeMachine) -> None:
         usb_id="1a86:7523",
         product="USB Serial",
         driver="ch341-uart",
-        usb_port="1-1.4",
         by_id="/dev/serial/by-path/platform-usb-0:1.4:1.0-port0",
         verdict=PortVerdict.PLAUSIBLE,
         reason="CH340 serial adapter: may lead to an inverter",
@@ -150,7 +148,7 @@ def test_onboard_port_waits_to_be_named(machine: FakeMachine) -> None:
     port = the_only(machine)
     assert (port.path, port.verdict) == ("/dev/ttyS1", PortVerdict.UNNAMED)
     assert port.reason == "on-board port: tried only if you name it"
-    assert (port.usb_id, port.usb_port, port.by_id) == (None, None, None)
+    assert (port.usb_id, port.by_id) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,6 @@ class Candidate:
     usb_id: str | None  # "1a86:7523"; None: not on USB
     product: str  # manufacturer and product, as the device says
     driver: str | None  # the kernel's, "ch341-uart"
-    usb_port: str | None  # where it is plugged in, "1-1.3"
     by_id: str | None  # a name that survives a restart, in /dev/serial
     verdict: PortVerdict
     reason: str  # for the user, in plain words
@@ -56,8 +55,8 @@ def is_hidraw(path: str, sysfs: Path = Path("/sys")) -> bool:
 def _unless_held(port: Candidate, users: list[Holder]) -> Candidate:
     if port.verdict is PortVerdict.FOREIGN or not users:
         return port
-    names = ", ".join(map(str, users))
-    return replace(port, verdict=PortVerdict.HELD, reason=f"in use by {names}")
+    reason = f"in use by {', '.join(map(str, users))}"
+    return replace(port, verdict=PortVerdict.HELD, reason=reason)
 
 
 def _natural(port: Candidate) -> tuple[bool, str, int]:
@@ -73,7 +72,6 @@ def _hid_ports(root: Path) -> Iterator[Candidate]:
         numbers = uevent.get("HID_ID", "").lower().split(":")  # bus:vendor:product
         usb_id = ":".join(number[-4:] for number in numbers[1:3])
         product = uevent.get("HID_NAME", "")
-        where = _usb_device(device, root)
         verdict, reason = judge_hid(usb_id, product)
         yield Candidate(
             path=f"/dev/{name}",
@@ -81,7 +79,6 @@ def _hid_ports(root: Path) -> Iterator[Candidate]:
             usb_id=usb_id,
             product=product,
             driver=uevent.get("DRIVER"),
-            usb_port=where.name if where else None,
             by_id=None,
             verdict=verdict,
             reason=reason,
@@ -98,10 +95,7 @@ def _serial_ports(root: Path) -> Iterator[Candidate]:
         usb = _usb_device(device, root)
         # Two adapters without serial numbers share one name in by-id.
         stable = (by_id, by_path) if usb and _text(usb / "serial") else (by_path, by_id)
-        usb_id = (
-            f"{_text(usb / 'idVendor')}:{_text(usb / 'idProduct')}" if usb else None
-        )
-        product = _product(usb) if usb else ""
+        usb_id, product = _describe(usb) if usb else (None, "")
         verdict, reason = judge_serial(usb_id, product, _venus_service(tty, root))
         yield Candidate(
             path=f"/dev/{name}",
@@ -109,17 +103,17 @@ def _serial_ports(root: Path) -> Iterator[Candidate]:
             usb_id=usb_id,
             product=product,
             driver=_link_name(device / "driver"),
-            usb_port=usb.name if usb else None,
             by_id=stable[0].get(name) or stable[1].get(name),
             verdict=verdict,
             reason=reason,
         )
 
 
-def _product(usb: Path) -> str:
-    """Return manufacturer and product as one text that names the maker once."""
+def _describe(usb: Path) -> tuple[str, str]:
+    """Return the USB id, and manufacturer and product with the maker named once."""
     maker, product = _text(usb / "manufacturer"), _text(usb / "product")
-    return product if maker in product else f"{maker} {product}".strip()
+    name = product if maker in product else f"{maker} {product}".strip()
+    return f"{_text(usb / 'idVendor')}:{_text(usb / 'idProduct')}", name
 
 
 def _venus_service(tty: Path, root: Path) -> str:
@@ -168,9 +162,6 @@ def _text(file: Path) -> str:
 
 def _properties(file: Path, prefix: str) -> dict[str, str]:
     """Return the NAME=value lines that begin with `prefix`, without it."""
-    lines = (line.removeprefix(prefix) for line in _lines(file, prefix))
-    return {name: value for name, _, value in (line.partition("=") for line in lines)}
-
-
-def _lines(file: Path, prefix: str) -> list[str]:
-    return [line for line in _text(file).splitlines() if line.startswith(prefix)]
+    lines = (line for line in _text(file).splitlines() if line.startswith(prefix))
+    pairs = (line.removeprefix(prefix).partition("=") for line in lines)
+    return {name: value for name, _, value in pairs}

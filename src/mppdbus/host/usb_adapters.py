@@ -20,45 +20,35 @@ class PortVerdict(StrEnum):
     UNNAMED = "unnamed"  # could be anything: only if the user names it
 
 
-# USB ids of plain serial adapters, by the chip's name.
-GENERIC_ADAPTERS = {
-    "1a86:7523": "CH340",
-    "1a86:7522": "CH340",
-    "1a86:5523": "CH341",
-    "4348:5523": "CH341",
-    "1a86:55d3": "CH343",
-    "1a86:55d4": "CH9102",
-    "067b:2303": "PL2303",
-    "067b:2304": "PL2303",
-    "067b:23a3": "PL2303",
-    "067b:23b3": "PL2303",
-    "067b:23c3": "PL2303",
-    "067b:23d3": "PL2303",
-    "067b:23e3": "PL2303",
-    "067b:23f3": "PL2303",
-    "0557:2008": "PL2303",
-    "0403:6001": "FTDI FT232",
-    "0403:6010": "FTDI FT2232",
-    "0403:6011": "FTDI FT4232",
-    "0403:6014": "FTDI FT232H",
-    "0403:6015": "FTDI FT230X",
-    "10c4:ea60": "CP210x",
-    "10c4:ea61": "CP210x",
-    "10c4:ea70": "CP2105",
-    "10c4:ea71": "CP2108",
-    "04b4:0002": "Cypress CY7C652",
-    "04b4:0003": "Cypress CY7C652",
-    "04b4:5500": "Cypress M8",
-    "04e2:1410": "XR21V1410",
-    "04e2:1411": "XR21B1411",
-    "04e2:1412": "XR21V1412",
-    "04e2:1414": "XR21V1414",
-    "04d8:00dd": "MCP2221",
-    "04d8:000a": "Microchip CDC",
-    "110a:1110": "Moxa UPort 1110",
-    "110a:1150": "Moxa UPort 1150",
-    "9710:7840": "MosChip MCS7840",
+# Chips of plain serial adapters → their USB ids.
+_CHIPS = {
+    "CH340": "1a86:7523 1a86:7522",
+    "CH341": "1a86:5523 4348:5523",
+    "CH343": "1a86:55d3",
+    "CH9102": "1a86:55d4",
+    "PL2303": "067b:2303 067b:2304 067b:23a3 067b:23b3 067b:23c3 067b:23d3 067b:23e3 "
+    "067b:23f3 0557:2008",
+    "FTDI FT232": "0403:6001",
+    "FTDI FT2232": "0403:6010",
+    "FTDI FT4232": "0403:6011",
+    "FTDI FT232H": "0403:6014",
+    "FTDI FT230X": "0403:6015",
+    "CP210x": "10c4:ea60 10c4:ea61",
+    "CP2105": "10c4:ea70",
+    "CP2108": "10c4:ea71",
+    "Cypress CY7C652": "04b4:0002 04b4:0003",
+    "Cypress M8": "04b4:5500",
+    "XR21V1410": "04e2:1410",
+    "XR21B1411": "04e2:1411",
+    "XR21V1412": "04e2:1412",
+    "XR21V1414": "04e2:1414",
+    "MCP2221": "04d8:00dd",
+    "Microchip CDC": "04d8:000a",
+    "Moxa UPort 1110": "110a:1110",
+    "Moxa UPort 1150": "110a:1150",
+    "MosChip MCS7840": "9710:7840",
 }
+GENERIC_ADAPTERS = {one: chip for chip, ids in _CHIPS.items() for one in ids.split()}
 
 # Vendors, or single products, that make no plain serial adapters.
 FOREIGN_DEVICES = {

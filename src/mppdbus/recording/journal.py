@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from mppdbus.errors import ConfigError
 from mppdbus.recording.reply_quality import Crc, Quality
+from mppdbus.storage.atomic_file import write_file
 
 _ALWAYS = frozenset(("model", "variant", "source"))  # null says "not known"
 
@@ -59,12 +60,8 @@ class Entry(BaseModel):
 
     def as_line(self) -> str:
         """Return the entry as a line of JSON; most keys that are None are left out."""
-        keys = self.model_dump()
-        shown = {
-            key: value
-            for key, value in keys.items()
-            if value is not None or key in _ALWAYS
-        }
+        keys = self.model_dump().items()
+        shown = {key: x for key, x in keys if x is not None or key in _ALWAYS}
         return json.dumps(shown, ensure_ascii=False)
 
 
@@ -120,10 +117,7 @@ def write(path: Path, entries: Iterable[Entry]) -> None:
     text = "".join(f"{entry.as_line()}\n" for entry in entries)
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+        write_file(aside, text.encode())
         aside.replace(path)
     except OSError as error:
         with suppress(OSError):

@@ -12,12 +12,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
-from mppdbus.errors import (
-    CorruptReply,
-    EchoedRequest,
-    MppdbusError,
-    Truncated,
-)
+from mppdbus.errors import CorruptReply, EchoedRequest, MppdbusError, Truncated
 from mppdbus.protocol.framing import Flaw, Frame, ResponseFramer
 from mppdbus.protocol.other_protocols import foreign
 from mppdbus.protocol.queries import QUERIES, base_command
@@ -27,8 +22,8 @@ _ESCAPE = re.compile(
     r"|<(?:0x)?(?P<angle>[0-9A-Fa-f]{2})>|<(?P<name>crc|cr|lf|nul)>",
     re.IGNORECASE,
 )
-_ONE = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0"}
-_NAME = {"cr": b"\r", "lf": b"\n", "nul": b"\0", "crc": b""}
+_ONE = {"r": "\r", "n": "\n", "t": "\t", "0": "\0"}
+_NAME = {"cr": "\r", "lf": "\n", "nul": "\0", "crc": ""}
 _BETWEEN_HEX = re.compile(r"[\s,:;-]+")
 _HEX = re.compile(r"(?:0[xX])?((?:[0-9A-Fa-f]{2})+)")
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9.]*")
@@ -145,21 +140,15 @@ def _command(before: str) -> str | None:
 
 def _unescape(text: str) -> bytes:
     """Return the bytes of a text, whose unprintable ones are as in `_ESCAPE`."""
-    data, done = b"", 0
-    for match in _ESCAPE.finditer(text):
-        data += _plain(text[done : match.start()])
+
+    def character(match: re.Match[str]) -> str:
         if code := match["hex"] or match["angle"]:
-            data += bytes.fromhex(code)
-        elif one := match["one"]:
-            data += _ONE.get(one, one.encode())
-        else:
-            data += _NAME[match["name"].lower()]
-        done = match.end()
-    return data + _plain(text[done:])
+            return chr(int(code, 16))
+        if one := match["one"]:
+            return _ONE.get(one, one)
+        return _NAME[match["name"].lower()]
 
-
-def _plain(text: str) -> bytes:
-    return text.encode("latin-1", "replace")
+    return _ESCAPE.sub(character, text).encode("latin-1", "replace")
 
 
 def payload_of(reply: PastedReply) -> Payload:
@@ -170,12 +159,10 @@ def payload_of(reply: PastedReply) -> Payload:
     if reply.notation is Notation.TEXT:
         return _payload_of_text(reply.data)
     data = reply.data
-    if reply.notation is Notation.HEX and not data.rstrip(b"\0").endswith(
-        (b"\r", b"\n")
-    ):
-        intact = [frame for frame in _frames(data + b"\r") if frame.intact]
-        if intact:
-            return Payload(intact[0].payload)
+    if reply.notation is Notation.HEX and not _ended(data):
+        for frame in _frames(data + b"\r"):
+            if frame.intact:
+                return Payload(frame.payload)
     return _judge(data, _frames(data))
 
 
@@ -199,6 +186,10 @@ def _frames(data: bytes) -> list[Frame]:
     return ResponseFramer().feed(data)
 
 
+def _ended(data: bytes) -> bool:
+    return data.rstrip(b"\0").endswith((b"\r", b"\n"))
+
+
 def _judge(data: bytes, frames: list[Frame]) -> Payload:
     """Return the first intact frame, else raise what is wrong with the bytes."""
     for frame in frames:
@@ -211,7 +202,7 @@ def _judge(data: bytes, frames: list[Frame]) -> Payload:
         raise Truncated("nothing came")
     if b"(" not in data:
         raise CorruptReply(f"{len(data)} bytes, but no reply among them")
-    if data.rstrip(b"\0").endswith((b"\r", b"\n")):
+    if _ended(data):
         raise CorruptReply("the checksum does not fit")
     raise Truncated(f"no end of the reply within its {len(data)} bytes")
 

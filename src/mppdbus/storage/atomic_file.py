@@ -63,12 +63,7 @@ class AtomicFile:
             names = ", ".join(sorted(map(str, self._unsafe)))
             raise StateError(f"{names} cannot be read nor renamed; move it away")
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _write(self._new, data)
-        except OSError:
-            with suppress(OSError):
-                self._new.unlink()
-            raise
+        write_file(self._new, data)
         with suppress(FileNotFoundError):
             self.path.rename(self.previous)
         self._new.rename(self.path)
@@ -121,16 +116,22 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Write a file and wait until it is on the disk."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+def write_file(path: Path, data: bytes) -> None:
+    """Write a file and wait until it is on the disk; after OSError it is removed."""
     try:
-        rest = memoryview(data)
-        while rest:
-            rest = rest[os.write(handle, rest) :]
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        handle = os.open(path, flags, 0o644)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(handle, rest) :]
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError:
+        with suppress(OSError):
+            path.unlink()
+        raise
 
 
 def _sync(directory: Path) -> None:

@@ -136,10 +136,9 @@ class HidrawTransport:
         # No add_writer: a hidraw node always claims to be writable.
         patience = self._loop.time() + WRITE_PATIENCE
         while self._loop.time() < patience:
+            job = self._loop.run_in_executor(self._worker, os.write, self._fd, report)
             try:
-                await self._loop.run_in_executor(
-                    self._worker, os.write, self._fd, report
-                )
+                await job
             except BlockingIOError:
                 await asyncio.sleep(WRITE_RETRY)
             else:
@@ -168,14 +167,13 @@ def _open(path: str, sysfs: Path, *, exclusive: bool) -> int:
     check_device(path, exclusive=exclusive)
     if not is_hidraw(path, sysfs):
         raise PortError(f"{path} is no hidraw device; for a tty write serial:{path}")
+    fd = None
     try:
         fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise cannot_open(path, error) from error
-    try:
         if exclusive:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        os.close(fd)
+        if fd is not None:
+            os.close(fd)
         raise cannot_open(path, error) from error
     return fd

@@ -17,10 +17,11 @@ _MISSING = {errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.ENODEV}
 _FORBIDDEN = {errno.EACCES, errno.EPERM}
 _BUSY = {errno.EBUSY, errno.EAGAIN}
 _STOP_TTY = "/opt/victronenergy/serial-starter/stop-tty.sh"  # Venus OS
+_RULES = "/etc/udev/rules.d/60-mppdbus.rules"
 _RULE = (
     'SUBSYSTEM=="hidraw", ATTRS{{idVendor}}=="{}", ATTRS{{idProduct}}=="{}", '
     'GROUP="dialout", MODE="0660"'
-)
+).format(*VOLTRONIC_HID.split(":"))
 
 
 def check_device(path: str, *, exclusive: bool) -> None:
@@ -67,34 +68,23 @@ def busy(path: str, others: list[Holder]) -> PortError:
 
 
 def _missing(path: str) -> PortError:
-    present = [
-        port.path
-        for port in candidates()
-        if port.verdict is not PortVerdict.FOREIGN and port.usb_id
-    ]
-    now = ", ".join(present) or "no serial adapter and no inverter on USB"
-    return PortError(
-        f"{path} does not exist; is the cable plugged in? present now: {now}"
-    )
+    ports = [port for port in candidates() if port.verdict is not PortVerdict.FOREIGN]
+    present = ", ".join(port.path for port in ports if port.usb_id)
+    now = present or "no serial adapter and no inverter on USB"
+    advice = f"is the cable plugged in? present now: {now}"
+    return PortError(f"{path} does not exist; {advice}")
 
 
 def _forbidden(path: str) -> PortError:
     status = Path(path).stat()
-    group = _group(status.st_gid)
+    try:
+        group = grp.getgrgid(status.st_gid).gr_name
+    except KeyError:
+        group = str(status.st_gid)
     if status.st_gid and status.st_mode & 0o060 == 0o060:
         advice = f"join its group: sudo usermod -aG {group} $USER, then log in again"
     elif Path(path).resolve().name.startswith("hidraw"):
-        rule = _RULE.format(*VOLTRONIC_HID.split(":"))
-        advice = (
-            f"put this line in /etc/udev/rules.d/60-mppdbus.rules, then replug: {rule}"
-        )
+        advice = f"put this line in {_RULES}, then replug: {_RULE}"
     else:
         advice = "only root may; run as root, or let a udev rule give it to a group"
     return PortError(f"{path} may not be opened by you; {advice}")
-
-
-def _group(number: int) -> str:
-    try:
-        return grp.getgrgid(number).gr_name
-    except KeyError:
-        return str(number)

@@ -62,23 +62,17 @@ def parse_port(text: str, *, resolve: Callable[[str], str] = realpath) -> PortUr
     if _HOST_AND_PORT.fullmatch(text):
         raise ValueError(f'"{text}" is a network address; write "tcp://{text}"')
     scheme, colon, rest = text.partition(":")
-    if colon:
-        return _with_scheme(scheme.lower(), rest, text)
-    raise ValueError(f'"{text}" is no port; use {FORMS}')
-
-
-def _with_scheme(scheme: str, rest: str, text: str) -> PortUrl:
-    match scheme:
-        case "serial":
-            return _device("serial", rest.removeprefix("//"))
-        case "hidraw":
-            return _device("hidraw", rest.removeprefix("//"))
+    if not colon:
+        raise ValueError(f'"{text}" is no port; use {FORMS}')
+    match scheme.lower():
+        case "serial" | "hidraw" as kind:
+            return _device(kind, rest.removeprefix("//"))
         case "tcp":
             return _tcp(rest, text)
         case "socket":
             raise ValueError(f'"{text}": write "tcp:{rest}"')
-        case _:
-            raise ValueError(f'"{text}": unknown kind of port "{scheme}:"; use {FORMS}')
+        case other:
+            raise ValueError(f'"{text}": unknown kind of port "{other}:"; use {FORMS}')
 
 
 def _device(scheme: Literal["serial", "hidraw"], path: str) -> PortUrl:
@@ -110,9 +104,8 @@ def _host(host: str, text: str) -> str:
         except ValueError as error:
             raise ValueError(f'"{text}": "{host}" is no IPv6 address') from error
     if ":" in host:
-        raise ValueError(
-            f'"{text}": put an IPv6 address in brackets: "tcp://[::1]:8899"'
-        )
+        advice = 'put an IPv6 address in brackets: "tcp://[::1]:8899"'
+        raise ValueError(f'"{text}": {advice}')
     if not _HOST_NAME.fullmatch(host):
         raise ValueError(f'"{text}": "{host}" is no host name or address')
     return host.lower()

@@ -36,15 +36,12 @@ async def open_tcp(
         advice = "is the serial server running, and on this port?"
         raise PortError(f"{label} refuses the connection; {advice}") from error
     except TimeoutError as error:
+        what = f"does not answer within {CONNECT_TIMEOUT:.0f} s"
         advice = "is it switched on, and in this network?"
-        raise PortError(
-            f"{label} does not answer within {CONNECT_TIMEOUT:.0f} s; {advice}"
-        ) from error
+        raise PortError(f"{label} {what}; {advice}") from error
     except OSError as error:
-        reason = error.strerror or error
-        raise PortError(
-            f"{label} cannot be reached: {reason}; check the network"
-        ) from error
+        what = f"cannot be reached: {error.strerror or error}"
+        raise PortError(f"{label} {what}; check the network") from error
     return TcpTransport(label, pipe, forwarder)
 
 
