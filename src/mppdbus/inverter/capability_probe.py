@@ -1,7 +1,5 @@
 """Finds out what a unit can answer: asks each query that may be absent once."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 

@@ -1,16 +1,15 @@
 """One inverter on its link: asks it, keeps what it answers, and says what is known."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from typing import Self
 
 from mppdbus.errors import LinkError, PortLost, ProtocolError, Refused, UnknownLayout
 from mppdbus.inverter import timing
 from mppdbus.inverter.identity import DeviceIdentity
-from mppdbus.inverter.link import Link, Priority
+from mppdbus.inverter.link import Link
 from mppdbus.inverter.parallel_set import ParallelSet
 from mppdbus.inverter.readings import OddityLog, Readings, ReplyDecoder
 from mppdbus.model.parallel import phase_of
@@ -53,6 +52,7 @@ class Inverter:
         self._oddities = OddityLog(name)
         self._decoder = ReplyDecoder(self._oddities)
         self.readings = Readings(clock, self._oddities)
+        self._phase: int | None = None
         self._clock = clock
         self._log = logging.getLogger(f"mppdbus.{name}")
 
@@ -62,7 +62,6 @@ class Inverter:
         self,
         query: str,
         *,
-        priority: Priority = Priority.POLL,
         attempts: int | None = None,
         patience: float | None = None,
     ) -> Reading:
@@ -74,7 +73,7 @@ class Inverter:
         decode = partial(self._decoder.decode, self._identity.dialect.queries, query)
         try:
             reading = await self.link.exchange(
-                query, decode, priority=priority, attempts=attempts, patience=patience
+                query, decode, attempts=attempts, patience=patience
             )
         except Refused:
             self.answered.add(query)
@@ -88,6 +87,8 @@ class Inverter:
         if query == "QPIGS2":
             # A third tracker shows by its voltage, and by night it has none.
             self.trackers = max(self.trackers or 0, _trackers(reading))
+        elif query == "QPIRI":
+            self._find_phase()
         return reading
 
     async def read_optional(
@@ -150,11 +151,16 @@ class Inverter:
         """Take the dialect and the names from all that was read so far."""
         identity, readings = self._identity, self.readings
         before, payload = identity.dialect.queries, self._decoder.payloads.get("QPIGS")
-        readings.filter.identification = identity.refine(readings.latest(), payload)
+        readings.filter.identified(identity.refine(readings.latest(), payload))
         readings.read_anew(before, identity.dialect.queries, self._decoder)
         identity.weighed = set(readings.latest())
+        self._find_phase()
 
-    def resume(self, fresh: Inverter) -> Inverter:
+    def _find_phase(self) -> None:
+        output_mode = getattr(self.readings.last("QPIRI"), "output_mode", None)
+        self._phase = phase_of(output_mode, self._identity.dialect)
+
+    def resume(self, fresh: Self) -> Self:
         """Go on at the link of `fresh` if that is the same unit; return who goes on.
 
         Only the serial number shows that it is the same. Where there is none, all is
@@ -175,7 +181,7 @@ class Inverter:
         """
         if not online:
             return self.away()
-        fresh, live = self.readings.fresh(keep), self.readings.kept("QPIGS")
+        fresh, live = self.readings.fresh(keep), self.readings.kept.get("QPIGS")
         status = fresh.get("QPIGS")
         asked = "QPIRI" in self.answered or "QPIRI" in self.unsupported
         if status is not None and not asked and not self._identity.fixed:
@@ -196,13 +202,12 @@ class Inverter:
 
     def away(self) -> Snapshot:
         """Return what stays true while the unit cannot be reached."""
-        stats, live = self.link.stats, self.readings.kept("QPIGS")
+        stats, live = self.link.stats, self.readings.kept.get("QPIGS")
         age = self._clock() - live.time if live else None
-        output_mode = getattr(self.readings.last("QPIRI"), "output_mode", None)
         return Snapshot(
             identity=self._identity.known,
             trackers=self.trackers,
-            phase=phase_of(output_mode, self._identity.dialect),
+            phase=self._phase,
             link=LinkState(stats.quality, stats.last_exchange, stats.failures, age),
         )
 

@@ -1,7 +1,5 @@
 """Reads the inverter's own energy meters, where it has them: QET, and QED by QT."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 

@@ -1,7 +1,5 @@
 """Who a unit is: its numbers and names, and the dialect that its replies show."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ The link knows bytes and frames, not what they mean. While a reply is on its way
 known pace it sleeps instead of being woken for every byte, which is a tenth of the CPU.
 """
 
-from __future__ import annotations
-
 import asyncio
 import heapq
 import itertools

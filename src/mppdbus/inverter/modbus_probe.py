@@ -3,8 +3,6 @@
 Half the makes that sell PI30 inverters also sell look-alikes that speak Modbus RTU.
 """
 
-from __future__ import annotations
-
 import asyncio
 
 from mppdbus.errors import NoReply, OtherProtocol

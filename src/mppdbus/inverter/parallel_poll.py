@@ -1,7 +1,5 @@
 """Asks one unit about all units of its set: QPGSn and QP2GSn, one at a time."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -143,12 +141,12 @@ class ParallelPoll:
         second = await self._read(query)
         fits = isinstance(second, SecondPhaseParallelStatus | SecondTrackersParallel)
         self._second_failures = 0 if fits else self._second_failures + 1
-        kept = self._inverter.readings.kept(query)
+        kept = self._inverter.readings.kept.get(query)
         self._take(half, kept.plausible if kept and fits else None)
 
     def _take(self, half: HalfRead, second: Reading | None) -> None:
         inverter, parallel_set = self._inverter, self._inverter.parallel_set
-        kept = inverter.readings.kept(f"QPGS{half.slot}")
+        kept = inverter.readings.kept.get(f"QPGS{half.slot}")
         plausible = kept.plausible if kept else None
         snapshot = snapshot_of(
             plausible if isinstance(plausible, ParallelStatus) else half.status,

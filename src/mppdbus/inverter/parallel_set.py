@@ -1,7 +1,5 @@
 """Which units a set has, found out and kept by asking one of them. No I/O, no clock."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from mppdbus.model.parallel import away

@@ -4,8 +4,6 @@ At 2400 baud a QPIGS takes half a second, so nearly all of this is about not was
 the line. What is asked when stands in `schedule`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections import Counter

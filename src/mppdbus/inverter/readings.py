@@ -1,7 +1,5 @@
 """The last reading of each query, and how a reply of unknown layout becomes one."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -116,13 +114,13 @@ class KeptReading:
 
 
 class Readings:
-    """The last good reading of each query."""
+    """The last good reading of each query, in `kept`, however old."""
 
     def __init__(self, clock: Callable[[], float], oddities: OddityLog) -> None:
         self.filter = Plausibility()
         self._clock = clock
         self._oddities = oddities
-        self._kept: dict[str, KeptReading] = {}
+        self.kept: dict[str, KeptReading] = {}
 
     def keep(self, query: str, reading: Reading) -> None:
         """Keep a reading beside what of it is plausible; log what is not, once."""
@@ -140,20 +138,16 @@ class Readings:
                 "src/mppdbus/protocol/modes.py"
             )
             self._oddities.log(logging.WARNING, "mode", text)
-        self._kept[query] = KeptReading(reading, plausible, now, fitted)
-
-    def kept(self, query: str) -> KeptReading | None:
-        """Return what is kept of the last `query`, however old."""
-        return self._kept.get(query)
+        self.kept[query] = KeptReading(reading, plausible, now, fitted)
 
     def last(self, query: str) -> Reading | None:
         """Return the last reading of `query` as it came, however old."""
-        kept = self._kept.get(query)
+        kept = self.kept.get(query)
         return kept.reading if kept else None
 
     def latest(self) -> dict[str, Reading]:
         """Return the last reading of every query as it came, however old."""
-        return {query: kept.reading for query, kept in self._kept.items()}
+        return {query: kept.reading for query, kept in self.kept.items()}
 
     def fresh(self, keep: Mapping[str, float]) -> dict[str, Any]:
         """Return what is plausible of each query in `SHOWN` for `keep` s after it came.
@@ -162,7 +156,7 @@ class Readings:
         """
         now, found = self._clock(), {}
         for query, models in SHOWN.items():
-            kept = self._kept.get(query)
+            kept = self.kept.get(query)
             if kept is None or kept.time < now - keep[query]:
                 continue
             if isinstance(kept.plausible, models):
@@ -175,12 +169,12 @@ class Readings:
         QPIGS is left out, as live values come again at once; the others are decoded
         again from their bytes, and are as old as they were.
         """
-        for query, kept in list(self._kept.items()):
+        for query, kept in list(self.kept.items()):
             if after.get(query) == before.get(query):
                 continue
-            del self._kept[query]
+            del self.kept[query]
             if query != "QPIGS" and query in decoder.payloads:
                 with suppress(ProtocolError, CorruptReply):
                     payload = decoder.payloads[query]
                     self.keep(query, decoder.decode(after, query, payload))
-                    self._kept[query] = replace(self._kept[query], time=kept.time)
+                    self.kept[query] = replace(self.kept[query], time=kept.time)

@@ -3,8 +3,6 @@
 At 2400 baud nothing is free: the numbers say what each query costs of the line.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 

@@ -3,8 +3,6 @@
 RS232 plugs are swapped in seconds, and the ports stay.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from mppdbus.errors import LinkError

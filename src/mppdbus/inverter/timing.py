@@ -1,7 +1,5 @@
 """The times of the line: how long to wait, to pause, and to sleep through a reply."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 # -- waiting for a reply -------------------------------------------------------------

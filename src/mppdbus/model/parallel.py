@@ -1,7 +1,5 @@
 """A unit of a parallel set, by what another one reports in QPGSn and QP2GSn. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from mppdbus.model.snapshot import Identity, Second, Snapshot

@@ -7,8 +7,6 @@ show the number. Never use one family's table for another: the same code is "SBU
 and "utility first" there. What one family alone means stands in its file.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import MappingProxyType
 

@@ -1,7 +1,5 @@
 """The description of a family of inverters: its row, its clues, its setters."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """What the replies tell of an inverter whose family is not known yet; pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Self, TypeVar

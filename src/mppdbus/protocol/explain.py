@@ -1,7 +1,5 @@
 """What a reading says in words, in a given dialect; pure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any

@@ -5,8 +5,6 @@ CRC-16/XMODEM over all that precedes it, and a CRC byte that would be mistaken f
 delimiter (``(``, CR, LF) is sent as its successor, in both directions.
 """
 
-from __future__ import annotations
-
 import re
 from enum import StrEnum
 from typing import NamedTuple
@@ -23,6 +21,12 @@ MAX_STARTS = 8  # how many "(" of one chunk are tried as its beginning
 _FOREIGN = re.compile(rb"\^(?:D\d{3}|[01])")
 _crc16 = mkCrcFun(0x11021, initCrc=0, rev=False)
 _RESERVED = frozenset((START, CR, LF))
+_END = re.compile(rb"[\r\n]")
+# The bytes that inverters send for each byte of a checksum: the documents want the
+# successor of a delimiter, some units send it raw, and some send 01 for 00.
+_SENT_FOR = [
+    bytes((n, n + 1)) if n in _RESERVED or n == 0 else bytes((n,)) for n in range(256)
+]
 _NAK_WITHOUT_CRC = b"(NAK"  # seen after a request that an LF had cut in two
 _NAK_WITH_SUM = b"(NAK\x03"  # of the REVO
 
@@ -80,26 +84,9 @@ def encode_reply(payload: str | bytes) -> bytes:
 
 
 def checksum_fits(data: bytes, crc: bytes) -> bool:
-    """Tell whether `crc` (two bytes) belongs to `data` in any form that inverters send.
-
-    Escaped as documented, left raw, or with 00 written as 01.
-    """
+    """Tell whether `crc` (two bytes) belongs to `data` in any form of `_SENT_FOR`."""
     high, low = divmod(_crc16(data), 256)
-    # A raw delimiter cannot be confused here: the reader found the true end.
-    return _stands_for(crc[0], high) and _stands_for(crc[1], low)
-
-
-def _stands_for(got: int, want: int) -> bool:
-    return (
-        got == want
-        or (want in _RESERVED and got == want + 1)
-        or (want == 0 and got == 1)
-    )
-
-
-def sum_fits(data: bytes, check: int) -> bool:
-    """Tell whether `check` is the one-byte sum that the REVO puts behind `data`."""
-    return (sum(data) + 1) & 0xFF == check
+    return crc[0] in _SENT_FOR[high] and crc[1] in _SENT_FOR[low]
 
 
 class ResponseFramer:
@@ -123,19 +110,19 @@ class ResponseFramer:
         buffer = self._buffer
         buffer += data
         frames: list[Frame] = []
-        while (end := self._next_end()) >= 0:
-            chunk = bytes(buffer[:end])
-            if buffer[end] == LF and not _is_reply(chunk):
-                # LF ends a reply on one known unit; elsewhere it is part of the data.
-                self._searched = end + 1
-                continue
-            del buffer[: end + 1]
+        while found := _END.search(buffer, self._searched):
+            end = self._searched = found.end()
+            chunk = bytes(buffer[: end - 1])
+            if (payload := _payload(chunk)) is not None:
+                frames.append(Frame(payload))
+            elif buffer[end - 1] == LF:
+                continue  # LF ends a reply on one known unit; elsewhere it is data
+            elif flawed := _flawed(chunk):
+                frames.append(flawed)
+            del buffer[:end]
             self._searched = 0
-            if (frame := _judge(chunk)) is not None:
-                frames.append(frame)
-        if len(buffer) > MAX_FRAME:
-            del buffer[:-MAX_FRAME]
-            self._searched = min(self._searched, MAX_FRAME)
+        del buffer[:-MAX_FRAME]
+        self._searched = len(buffer)
         return frames
 
     def reset(self) -> None:
@@ -143,20 +130,12 @@ class ResponseFramer:
         self._buffer.clear()
         self._searched = 0
 
-    def _next_end(self) -> int:
-        buffer, start = self._buffer, self._searched
-        carriage = buffer.find(CR, start)
-        line = buffer.find(LF, start, carriage if carriage >= 0 else None)
-        end = line if line >= 0 else carriage
-        if end < 0:
-            self._searched = len(buffer)
-        return end
 
+def _flawed(chunk: bytes) -> Frame | None:
+    """Return the frame that a chunk is whose checksum does not fit; None for padding.
 
-def _judge(chunk: bytes) -> Frame | None:
-    """Return the frame that a whole chunk is; None for padding between frames."""
-    if (payload := _payload(chunk)) is not None:
-        return Frame(payload)
+    A NAK is taken without its checksum. The REVO ends QALL in a sum of one byte.
+    """
     stripped = chunk.strip(b"\x00\n")
     if not stripped:
         return None
@@ -164,7 +143,7 @@ def _judge(chunk: bytes) -> Frame | None:
         return Frame(b"NAK")
     if (start := stripped.rfind(START)) >= 0:
         body = stripped[start:-1]
-        if sum_fits(body, stripped[-1]) and body.isascii():
+        if (sum(body) + 1) & 0xFF == stripped[-1] and body.isascii():
             return Frame(body[1:], Flaw.SUM)
         return Frame(stripped[start + 1 :], Flaw.CHECKSUM)
     if (foreign := _FOREIGN.search(stripped)) is not None:
@@ -172,10 +151,6 @@ def _judge(chunk: bytes) -> Frame | None:
     if len(stripped) > 2 and checksum_fits(stripped[:-2], stripped[-2:]):
         return Frame(stripped[:-2], Flaw.ECHO)
     return Frame(stripped, Flaw.NOISE)
-
-
-def _is_reply(chunk: bytes) -> bool:
-    return _payload(chunk) is not None
 
 
 def _payload(chunk: bytes) -> bytes | None:

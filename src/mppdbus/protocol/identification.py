@@ -6,8 +6,6 @@ name that one family alone has (QMN) decides whatever else speaks, because clone
 the number, the layouts and the firmware of others.
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Mapping

@@ -3,8 +3,6 @@
 Only function 03 (read holding registers) is ever encoded: a question changes nothing.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from crcmod import mkCrcFun

@@ -4,8 +4,6 @@ A letter means the same in all families (documents A to I). A row says all that 
 program has to know of a letter.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum

@@ -5,8 +5,6 @@ refuse it stands in their files in `dialects`; of all others it is not known: as
 and remember.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Recognises replies of other protocols by their frame alone; pure."""
 
-from __future__ import annotations
-
 from mppdbus.errors import OtherProtocol, ProtocolError, UnknownLayout
 from mppdbus.protocol.framing import Flaw, Frame
 

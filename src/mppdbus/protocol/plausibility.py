@@ -4,11 +4,9 @@ An impossible field becomes None, never another value. A battery voltage cannot 
 one that does counts only when the next reading confirms it. Powers may jump.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from mppdbus.protocol.identification import NOMINAL, Identification
 from mppdbus.protocol.plausible_limits import (
@@ -59,9 +57,25 @@ class Plausibility:
 
     def __init__(self, identification: Identification | None = None) -> None:
         self.identification = identification
+        self.nominal_voltage: float | None = None  # V, of the battery
         self._ratings: s.Ratings | s.RatingsRevo | None = None
         self._bounds = dict(MAXIMUM)
         self._batteries: dict[tuple[type[Reading], str | None], _BelievedVoltage] = {}
+        self._find_nominal_voltage()
+
+    def identified(self, found: Identification) -> None:
+        """Take what the unit is known for from now on."""
+        self.identification = found
+        self._find_nominal_voltage()
+
+    def _find_nominal_voltage(self) -> None:
+        """Take it from QPIRI, else from the model."""
+        rated = self._ratings.battery_rating_voltage if self._ratings else None
+        found = self.identification
+        if rated in NOMINAL:
+            self.nominal_voltage = rated
+        else:
+            self.nominal_voltage = found.nominal_voltage if found else None
 
     def check(self, reading: R, now: float) -> tuple[R, list[Remark]]:
         """Return the reading without what is impossible, and why; `now` in seconds."""
@@ -69,15 +83,16 @@ class Plausibility:
             return reading, []  # of an empty slot nothing is measured
         if isinstance(reading, s.Ratings | s.RatingsRevo):
             remarks = list(self._settings(reading))
-            reading = _without(reading, remarks)
-            self._learn(reading)
         else:
-            remarks = list(self._values(reading))
-            remarks += self._battery(reading, now)
+            remarks = [*self._values(reading), *self._battery(reading, now)]
             if isinstance(reading, m.GeneralStatus):
                 remarks += self._unpowered(reading)
                 remarks += self._pv_current(reading)
-            reading = _without(reading, remarks)
+        if remarks:
+            gone = {r.field: None for r in remarks if r.value is not None}
+            reading = reading.model_copy(update=gone)
+        if isinstance(reading, s.Ratings | s.RatingsRevo):
+            self._learn(reading)
         remarks += _not_reported(reading)
         return reading, remarks
 
@@ -99,15 +114,6 @@ class Plausibility:
 
     # -- the battery ---------------------------------------------------------------
 
-    @property
-    def nominal_voltage(self) -> float | None:
-        """The battery's nominal voltage in V, from QPIRI or from the model."""
-        rated = self._ratings.battery_rating_voltage if self._ratings else None
-        if rated in NOMINAL:
-            return rated
-        found = self.identification
-        return None if found is None else found.nominal_voltage
-
     def _battery(self, reading: Reading, now: float) -> list[Remark]:
         voltage = getattr(reading, "battery_voltage", None)
         if voltage is None:
@@ -121,17 +127,12 @@ class Plausibility:
         if not low <= voltage <= high:
             text = f"{voltage:g} V is not between {low:.1f} and {high:.1f} V"
             return _battery_remarks(reading, "battery_voltage", text)
-        return self._jump(reading, voltage, nominal or voltage, now)
-
-    def _jump(
-        self, reading: Reading, voltage: float, nominal: float, now: float
-    ) -> list[Remark]:
         key = (type(reading), getattr(reading, "serial", None))
         before = self._batteries.get(key)
         if before is None or now - before.time > REMEMBERED:
             self._batteries[key] = _BelievedVoltage(voltage, now)
             return []
-        step = JUMP * nominal
+        step = JUMP * (nominal or voltage)
         confirmed = before.held is not None and abs(voltage - before.held) <= step
         if confirmed or abs(voltage - before.voltage) <= step:
             before.voltage, before.time, before.held = voltage, now, None
@@ -150,7 +151,7 @@ class Plausibility:
         grid, battery = reading.grid_voltage, reading.battery_voltage
         if {grid, battery, reading.bus_voltage, reading.pv_input_voltage} != {0}:
             return
-        for name in _measured(type(reading)):
+        for name in reading.units():
             if (value := getattr(reading, name)) is not None:
                 text = f"{name} {value}: mains, battery, bus and PV are all 0 V"
                 yield Remark("all_zero", name, value, text)
@@ -191,6 +192,7 @@ class Plausibility:
 
     def _learn(self, ratings: s.Ratings | s.RatingsRevo) -> None:
         self._ratings = ratings
+        self._find_nominal_voltage()
         apparent = ratings.ac_output_rating_apparent_power or 0
         volts = ratings.ac_output_rating_voltage
         product = (volts or 0) * (ratings.ac_output_rating_current or 0)
@@ -245,15 +247,3 @@ def _not_reported(reading: Reading) -> list[Remark]:
         Remark("not_reported", name, None, f"{name}: the inverter prints a dash")
         for name in missing
     ]
-
-
-def _without(reading: R, remarks: list[Remark]) -> R:
-    if not remarks:
-        return reading
-    gone: dict[str, Any] = {r.field: None for r in remarks if r.value is not None}
-    return reading.model_copy(update=gone)
-
-
-def _measured(model: type[Reading]) -> list[str]:
-    units = model.units()
-    return [name for name in model.wire_names() if name in units]

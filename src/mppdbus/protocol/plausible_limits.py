@@ -1,7 +1,5 @@
 """What an inverter can measure at most, as a table of fields; data only."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 

@@ -3,8 +3,6 @@
 A new layout is a row. What one family alone has is in its file in `dialects`.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 
@@ -171,11 +169,7 @@ def base_command(command: str) -> str:
     return (match[1] or match[3]) if match else command
 
 
-def decode(
-    command: str,
-    payload: bytes,
-    queries: Queries = QUERIES,
-) -> Reading:
+def decode(command: str, payload: bytes, queries: Queries = QUERIES) -> Reading:
     """Return the model of an intact reply to `command`.
 
     Raises `Refused` for NAK, `OtherProtocol` for another family of protocols,
@@ -197,28 +191,24 @@ def decode(
         words = payload.decode("ascii").split()
     except UnicodeDecodeError as error:
         raise CorruptReply(f"{command}: {payload!r} is not ASCII") from error
-    found = next((each for each in layouts if each.fits(words)), None)
-    if found is None:
+    for found in layouts:
+        if found.fits(words):
+            break
+    else:
         raise _no_layout(command, words, layouts)
     try:
         return found.model.from_payload(payload)
     except ValueError as error:
-        raise _unfit(command, found.model, words, error) from error
+        corrupt = CorruptReply(f"{command}: {error}")
+        if rest := salvage([(found.model, frozenset((len(words),)))], words):
+            corrupt.partial, corrupt.report = rest
+        raise corrupt from error
 
 
 def _no_query(command: str) -> UnknownLayout | OtherProtocol:
     if _FOREIGN_COMMAND.fullmatch(command):
         return OtherProtocol(f"{command}: belongs to the H dialect, not to PI30")
     return UnknownLayout(f"{command}: no layout is known for this command")
-
-
-def _unfit(
-    command: str, model: type[Reading], words: list[str], error: ValueError
-) -> CorruptReply:
-    corrupt = CorruptReply(f"{command}: {error}")
-    if rest := salvage(((model, frozenset((len(words),))),), words):
-        corrupt.partial, corrupt.report = rest
-    return corrupt
 
 
 def _no_layout(

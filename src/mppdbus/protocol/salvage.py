@@ -4,8 +4,6 @@ Firmwares add words at the end; the places before them have kept their meaning i
 document. Anchors are words whose look proves that the places are the known ones.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

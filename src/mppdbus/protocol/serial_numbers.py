@@ -1,7 +1,5 @@
 """Which serial numbers tell one inverter from another; pure."""
 
-from __future__ import annotations
-
 MIN_SERIAL = 6  # characters
 PLACEHOLDERS = ("0123456789012345", "1234567890123456", "ABCDEFGHIJKLMNOP")
 

@@ -5,8 +5,6 @@ is a fault; `warnings_of` calls one only what a1 confirms. The table of a family
 in its file, made of these parts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType

@@ -4,8 +4,6 @@ A file holds what differs from the others: the row (`Dialect`), the clues by whi
 family is recognised and its setters, as one `FAMILY`. Its name is that of the dialect.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from importlib import import_module
 from pkgutil import iter_modules

@@ -3,8 +3,6 @@
 Documents A and B. Every inverter without clues to another family is taken for this.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from mppdbus.protocol import codes as c

@@ -1,7 +1,5 @@
 """Clones that call themselves VMII-NXPW (PowMr and others); no document."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

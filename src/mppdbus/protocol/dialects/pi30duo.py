@@ -1,7 +1,5 @@
 """Axpert Plus Duo and Tri, with two or three trackers: document B."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Axpert MAX for 100 to 127 V (LV6548, EG4 6500EX): documents F and G."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from mppdbus.protocol.codes import CHARGER_PRIORITIES_MENU

@@ -3,8 +3,6 @@
 Those for 24 V and those for 120 V have the same layouts: their voltages tell them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Axpert MAX for 24 V: document F. Its voltage tells it from the one for 48 V."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from mppdbus.protocol.dialect import Family

@@ -1,7 +1,5 @@
 """Axpert MKS II and MKS III: documents D and E."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Axpert MS, MSX and MKS for 24 V, built with a transformer: document A."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Axpert VM II and VM III (GK): documents C, D, E. The base of King and MKS II."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

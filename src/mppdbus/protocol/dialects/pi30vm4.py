@@ -1,7 +1,5 @@
 """Axpert VM IV: document G."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

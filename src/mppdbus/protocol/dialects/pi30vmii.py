@@ -3,8 +3,6 @@
 No document; the meaning of its codes is recorded (f0275 and following).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

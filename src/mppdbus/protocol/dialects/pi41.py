@@ -1,7 +1,5 @@
 """LV5048, with two phases, which calls its protocol PI41: document H."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """REVO (SOROTEC): document I. It writes with PSET, another protocol: no setters."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

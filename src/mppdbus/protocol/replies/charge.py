@@ -1,7 +1,5 @@
 """Q1, undocumented: where the charge stands, in five layouts."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from mppdbus.protocol.replies.fields import (

@@ -1,7 +1,5 @@
 """The types of the fields of a reply, with their units, and the base of all models."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Self
@@ -57,36 +55,14 @@ class Reading(BaseModel):
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
         """Return the model of a payload; raises `ValueError` if it does not fit."""
-        words = payload.decode("ascii").split()
-        if cls.alphabet is None or not payload.translate(None, cls.alphabet):
-            return cls.from_words(words)
-        return cls._from_available(words)
-
-    @classmethod
-    def from_words(cls, words: list[str]) -> Self:
-        """Return the model of `words`; raises `ValueError` naming the wrong field."""
-        return cls._validated(dict(zip(cls.wire_names(), words, strict=False)))
-
-    @classmethod
-    def _from_available(cls, words: list[str]) -> Self:
-        """Leave out the words that say "not available"; all others must be numbers."""
-        available: dict[str, str] = {}
-        for place, (name, word) in enumerate(
-            zip(cls.wire_names(), words, strict=False), start=1
-        ):
-            if word in UNKNOWN_WORDS:
-                continue
-            if not is_number(word):
-                raise ValueError(f"field {place} ({name}): {word!r} is not a number")
-            available[name] = word
-        return cls._validated(available)
-
-    @classmethod
-    def _validated(cls, words: dict[str, str]) -> Self:
+        words, names = payload.decode("ascii").split(), cls.wire_names()
+        fields = dict(zip(names, words, strict=False))
+        if cls.alphabet is not None and payload.translate(None, cls.alphabet):
+            fields = _available(fields)
         try:
-            return cls.model_validate(words)
+            return cls.model_validate(fields)
         except ValidationError as error:
-            raise ValueError(describe(error, cls.wire_names())) from None
+            raise ValueError(describe(error, names)) from None
 
     @classmethod
     def wire_names(cls) -> tuple[str, ...]:
@@ -106,6 +82,14 @@ class Reading(BaseModel):
     def derived(self) -> dict[str, Any]:
         """Return names for what the fields hold, for people and scripts."""
         return {}
+
+
+def _available(fields: dict[str, str]) -> dict[str, str]:
+    """Leave out the words that say "not available"; all others must be numbers."""
+    for place, (name, word) in enumerate(fields.items(), start=1):
+        if word not in UNKNOWN_WORDS and not is_number(word):
+            raise ValueError(f"field {place} ({name}): {word!r} is not a number")
+    return {name: word for name, word in fields.items() if word not in UNKNOWN_WORDS}
 
 
 def is_number(word: str) -> bool:

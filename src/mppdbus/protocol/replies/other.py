@@ -1,7 +1,5 @@
 """The remaining replies: BMS, second output, schedules, energy, clock, UPS commands."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, ClassVar, Self
 
@@ -87,8 +85,9 @@ class HourlyPriorities(Reading):
     order: tuple[int, ...] = ()
 
     @classmethod
-    def from_words(cls, words: list[str]) -> Self:
+    def from_payload(cls, payload: bytes) -> Self:
         """Take 24 hours, and the four words of the MAX if they are there."""
+        words = payload.decode("ascii").split()
         if not all(word.isdecimal() for word in words):
             raise ValueError(f"{' '.join(words)!r} is not a list of codes")
         codes = [int(word) for word in words]
@@ -175,9 +174,9 @@ class Words(Reading):
     words: tuple[str, ...]
 
     @classmethod
-    def from_words(cls, words: list[str]) -> Self:
+    def from_payload(cls, payload: bytes) -> Self:
         """Keep the words as they are."""
-        return cls(words=tuple(words))
+        return cls(words=tuple(payload.decode("ascii").split()))
 
 
 class Acknowledgement(Reading):

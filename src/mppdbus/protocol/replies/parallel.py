@@ -1,7 +1,5 @@
 """What a unit says of itself and its parallel set: QPGSn, QP2GSn, Q2PGSn."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
@@ -44,12 +42,13 @@ class _ParallelReply(Reading):
     battery_capacity: Percent = None
 
     @classmethod
-    def from_words(cls, words: list[str]) -> Self:
+    def from_payload(cls, payload: bytes) -> Self:
         """Refuse letters outside the mode, which pydantic would read as exponents."""
+        words = payload.decode("ascii").split()
         for place, word in enumerate(words[3:], start=4):
             if not is_number(word):
                 raise ValueError(f"field {place}: {word!r} is not a number")
-        return super().from_words(words)
+        return super().from_payload(payload)
 
 
 class ParallelStatus(_ParallelReply):

@@ -3,8 +3,6 @@
 Codes stay numbers here: what a code means depends on the family, see `dialects`.
 """
 
-from __future__ import annotations
-
 import re
 from typing import Annotated, Any, ClassVar, Self
 
@@ -191,8 +189,9 @@ class CurrentChoices(Reading):
     amps: Annotated[tuple[int, ...], UnitSymbol("A")]
 
     @classmethod
-    def from_words(cls, words: list[str]) -> Self:
+    def from_payload(cls, payload: bytes) -> Self:
         """Take every word as a whole number of amperes."""
+        words = payload.decode("ascii").split()
         if not words or not all(word.isdecimal() for word in words):
             raise ValueError(f"{' '.join(words)!r} is not a list of whole amperes")
         return cls(amps=tuple(map(int, words)))

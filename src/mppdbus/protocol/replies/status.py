@@ -4,8 +4,6 @@ Field numbers are those of the documents A to I and of the recordings named `fNN
 Every field may be None: not in this layout, or "-".
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any, ClassVar
 
 from pydantic import Field

@@ -9,8 +9,6 @@ battery voltage), ATE (factory test), and PBCCHGC, PBDCHGC, QKPWR, PSAVE, which 
 document has.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import Self

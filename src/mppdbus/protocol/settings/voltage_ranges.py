@@ -1,7 +1,5 @@
 """Which voltages a document allows for a setting; the inverter answers NAK outside."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 
