@@ -75,9 +75,11 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
         units = [ports.unit(port_of(model)) for model in MODELS]
         daemon = Daemon(folder, bus.address, units, battery='soc = "inverter"')
         try:
-            await eventually(lambda: daemon.said.count("connected on") == len(MODELS))
+            # Half a hundred of them take their time on a busy machine.
+            connected = len(MODELS)
+            await eventually(lambda: daemon.said.count("connected on") == connected, 60)
             # QFLAG is the last that is asked once.
-            await eventually(lambda: all(asked(ports, m, "QFLAG") for m in MODELS))
+            await eventually(lambda: all(asked(ports, m, "QFLAG") for m in MODELS), 60)
             shown = {
                 model: await watcher.wait(service_of(model), SETTLED)
                 for model in MODELS

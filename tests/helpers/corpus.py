@@ -50,10 +50,13 @@ FAMILIES = {
     "PI30 (VM IV, 25-field QPIGS)": "pi30vm4",
     "PI30 (VMII-NXPW clone)": "pi30clone",
     "PI30 (clone)": "pi30clone",
+    "PI30 clone": "pi30clone",
     "PI30 (VMII new fw, menu-position enums)": "pi30vmii",
     "PI30MAX": "pi30max",
     "PI30MAX (Phocos)": "pi30max",
+    "PI30MAX 24 fields": "pi30max",
     "PI30MAX (LV)": "pi30lv",
+    "PI30MAX (LV6548 class)": "pi30lv",
     "PI30MAX (LV, QGMN 045)": "pi30lv",
     "PI41/LV5048": "pi41",
 }

@@ -69,14 +69,14 @@ class OwnService:
     """A small localsettings in this process."""
 
     def __init__(self, address: str) -> None:
-        self._address = address
+        self.address = address
         self.newer = False  # sends ItemsChanged
         self._bus: MessageBus | None = None
         self._waiting: list[Message] | None = None  # while frozen
         self.settings: dict[str, Kept] = {}
 
     async def start(self) -> None:
-        self._bus = await MessageBus(bus_address=self._address).connect()
+        self._bus = await MessageBus(bus_address=self.address).connect()
         self._bus.add_message_handler(self._receive)
         await self._bus.request_name(NAME, NameFlag.DO_NOT_QUEUE)
 
@@ -205,7 +205,7 @@ class VictronService:
     """Victron's localsettings."""
 
     def __init__(self, address: str, folder: Path) -> None:
-        self._address = address
+        self.address = address
         self._folder = folder
         self._program: Program | None = None
 
@@ -215,9 +215,9 @@ class VictronService:
         self._program = Program(
             [PYTHON, str(PROGRAM), where, "--no-delay"],
             self._folder / "localsettings.log",
-            env={"DBUS_SESSION_BUS_ADDRESS": self._address, "PYTHONUNBUFFERED": "1"},
+            env={"DBUS_SESSION_BUS_ADDRESS": self.address, "PYTHONUNBUFFERED": "1"},
         )
-        client = await BusItemClient.connect(self._address, NAME)
+        client = await BusItemClient.connect(self.address, NAME)
         said = self._program
         try:
 

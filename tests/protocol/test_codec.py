@@ -51,6 +51,10 @@ UNKNOWABLE = {
     "f0349": "complete as a version, whatever came behind it",
     "f0352": "invented, but well formed",
     "f0418": "invented, but well formed",
+    "n0010": "an intact reply of zeros, while the unit works",
+    "n0011": "invented, but well formed",
+    "n0025": "the shape is a unit's, the values are invented",
+    "n0026": "true, but its battery is none",
 }
 # Not good, and refused by these errors after an intact frame.
 REFUSED_BY_DECODING = {
@@ -64,6 +68,8 @@ REFUSED_BY_DECODING = {
     "f0157": Refused,
     "f0360": CorruptReply,
     "f0422": CorruptReply,
+    "n0008": CorruptReply,
+    "n0052": UnknownLayout,
 }
 BAD = tuple(frame for frame in FRAMES if not frame.is_good)
 

@@ -333,7 +333,7 @@ def test_no_line_ever_shows_a_serial(serial: str, noise: bytes) -> None:
 
 def test_the_corpus_can_be_read_and_written_back(tmp_path: Path) -> None:
     entries = read(CORPUS)
-    assert len(entries) == 273
+    assert len(entries) == 339
     path = tmp_path / "again.jsonl"
     write(path, entries)
     again = [json.loads(line) for line in path.read_text().splitlines()]

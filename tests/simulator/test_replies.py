@@ -220,7 +220,7 @@ def test_every_recorded_personality_has_flags_or_none_are_known() -> None:
 @pytest.mark.parametrize("command", ["HTEMP", "HGEN", "HIMSG1", "HBAT", "HOP"])
 def test_the_h_dialect_is_as_recorded(command: str) -> None:
     rows = [json.loads(line) for line in FRAMES.read_text().splitlines()]
-    (row,) = [r for r in rows if r["command"] == command]
+    row = next(r for r in rows if r["command"] == command)
     response = simulate("vevor-4000").respond(command.encode(), 0.0)
     assert response is not None
     assert response.data == bytes.fromhex(row["response_hex"])

@@ -1,0 +1,371 @@
+"""What people paste into `decode`: logs, source code, monitors of a serial port."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from helpers.commands import FRAMES
+from helpers.field import decoded, decoded_case, text_of
+from helpers.frames import BY_ID
+from mppdbus.protocol.framing import encode_reply, encode_request
+
+NO_CHECKSUM = "no checksum"
+STATUS = (
+    "230.1 49.9 230.0 50.0 0712 0635 014 369 52.90 003 097 0037 06.2 145.1 00.00 00000 "
+    "10010110 00 00 00907 110"
+)
+
+
+def one(text: str | bytes) -> dict[str, Any]:
+    """Decode a text that holds one reply."""
+    (record,) = decoded(text).records
+    return record
+
+
+def by_line(case: str) -> dict[int, dict[str, Any]]:
+    """Decode a case; the records by the number of their line."""
+    records = decoded_case(case).records
+    return {int(record["id"].removeprefix("line ")): record for record in records}
+
+
+def marked(record: dict[str, Any]) -> bool:
+    """Tell whether a record says that there was no checksum."""
+    return NO_CHECKSUM in str(record.get("warnings"))
+
+
+# -- logs of ESPHome -----------------------------------------------------------------
+
+ESPHOME = dict(zip(b'\a\b\t\n\v\f\r\x1b\\"', r"abtnvfre\"", strict=True))
+ESCAPES = "an escape of C is not known"
+LOG = "a log of ESPHome is read line by line, and its >>> lines are no questions"
+
+
+def escaped(data: bytes) -> str:
+    """Return bytes as ESPHome writes them into its log."""
+    shown = (
+        f"\\{ESPHOME[b]}"
+        if b in ESPHOME
+        else chr(b)
+        if 32 <= b < 127
+        else f"\\x{b:02X}"
+        for b in data
+    )
+    return f'"{"".join(shown)}"'
+
+
+def awkward() -> list[tuple[str, bytes]]:
+    """Return recorded replies whose checksum holds a byte with an escape of C."""
+    found: dict[int, tuple[str, bytes]] = {}
+    for line in FRAMES.read_text().splitlines():
+        row = json.loads(line)
+        data = bytes.fromhex(row["response_hex"]).rstrip(b"\0")
+        if row["quality"] == "good" and not data.startswith(b"(NAK"):
+            for byte in {*data[-3:-1]} & ({*ESPHOME} - {*b'\\"\r'}):
+                found.setdefault(byte, (row["command"], data))
+    return list(found.values())
+
+
+AWKWARD = awkward()
+
+
+@pytest.mark.xfail(strict=True, reason=ESCAPES)
+def test_escapes_of_esphome() -> None:
+    done = decoded_case("esphome-escapes")
+    assert done.code == 0
+    mode, *protocols = done.records
+    assert (mode["command"], mode["values"]["mode"]) == ("QMOD", "L")
+    assert [each["values"] for each in protocols] == [{"protocol": "PI30"}] * 4
+    assert not any(map(marked, done.records))
+
+
+def test_there_are_replies_with_many_escapes() -> None:
+    assert len(AWKWARD) >= 4
+
+
+@pytest.mark.parametrize(
+    ("command", "data"),
+    [
+        pytest.param(
+            command,
+            data,
+            id=command,
+            marks=pytest.mark.xfail(strict=True, reason=ESCAPES)
+            if re.search(r"\\[abvfe]", escaped(data))
+            else (),
+        )
+        for command, data in AWKWARD
+    ],
+)
+def test_any_reply_as_esphome_logs_it(command: str, data: bytes) -> None:
+    record = one(f"{command} [14:30:18][D][uart_debug:158]: <<< {escaped(data)}\n")
+    assert "error" not in record
+    assert not marked(record)
+
+
+@pytest.mark.xfail(strict=True, reason=LOG)
+def test_pieces_of_a_reply_are_joined() -> None:
+    records = decoded_case("esphome-pieces").records
+    flags, ratings, *_ = (each for each in records if "values" in each)
+    assert flags["command"] == "QFLAG"
+    assert ratings["command"] == "QPIRI"
+    assert ratings["values"]["ac_output_rating_active_power"] == 6200
+    assert ratings["values"]["battery_rating_voltage"] == 48.0
+    assert not marked(ratings)
+    assert not any(">>>" in str(each) for each in records)
+
+
+@pytest.mark.parametrize("cuts", [(10,), (40, 41), (1, 50, 107)])
+@pytest.mark.xfail(strict=True, reason=LOG)
+def test_a_reply_in_any_pieces(cuts: tuple[int, ...]) -> None:
+    data, at = encode_reply(STATUS), 0
+    lines = [f"[01:09:25][D][uart_debug:158]: >>> {escaped(encode_request('QPIGS'))}"]
+    for end in (*cuts, len(data)):
+        lines.append(f"[01:09:25][D][uart_debug:158]: <<< {escaped(data[at:end])}")
+        lines.append("[01:09:25][D][pipsolar:860]: checking crc on incoming message")
+        at = end
+    record = one("\n".join(lines))
+    assert record["command"] == "QPIGS"
+    assert record["values"]["ac_output_active_power"] == 635
+    assert not marked(record)
+
+
+@pytest.mark.parametrize(
+    ("command", "reply"),
+    [("QMUCHGCR", "002 010 020 030 040 050 060"), ("QVFW3", "VERFW:00001.21")],
+)
+@pytest.mark.xfail(strict=True, reason=LOG)
+def test_what_was_sent_names_the_question(command: str, reply: str) -> None:
+    asked, said = escaped(encode_request(command)), escaped(encode_reply(reply))
+    record = one(f"[I][uart]: >>> {asked}\n[I][uart]: <<< {said}\n")
+    assert record["command"] == command
+    assert "error" not in record
+
+
+@pytest.mark.xfail(strict=True, reason="an echo behind the prefix of a log is noise")
+def test_an_echo_in_a_log() -> None:
+    records = by_line("esphome-echo")
+    assert records[2]["error"].startswith("echo: ")
+    assert "QMOD" in records[2]["error"]
+    assert records[10]["error"].startswith("echo: ")
+    assert "QFLAG" in records[10]["error"]
+
+
+@pytest.mark.xfail(strict=True, reason="an echo in quotes is noise")
+def test_echoes() -> None:
+    errors = [record["error"] for record in decoded_case("echoes").records]
+    assert [error.split(":")[0] for error in errors] == ["echo"] * 4
+    assert [("QMOD" in error, "QPIGS" in error) for error in errors] == [
+        *[(True, False)] * 3,
+        (False, True),
+    ]
+
+
+# -- source code ---------------------------------------------------------------------
+
+QUOTED = "quotes, commas and the like are taken for the checksum"
+
+
+@pytest.mark.parametrize(
+    ("line", "volts", "checked"),
+    [
+        pytest.param(
+            1, 27.0, True, marks=pytest.mark.xfail(strict=True, reason=QUOTED)
+        ),
+        pytest.param(
+            2, 53.2, True, marks=pytest.mark.xfail(strict=True, reason=QUOTED)
+        ),
+        (4, 53.2, True),
+        pytest.param(
+            5, 53.1, False, marks=pytest.mark.xfail(strict=True, reason=QUOTED)
+        ),
+        (7, 54.5, False),
+    ],
+)
+def test_replies_in_source_code(line: int, volts: float, checked: bool) -> None:  # noqa: FBT001
+    record = by_line("source-code")[line]
+    assert record["command"] == "QPIGS"
+    assert record["values"]["battery_voltage"] == volts
+    assert marked(record) is not checked
+
+
+@pytest.mark.xfail(strict=True, reason=QUOTED)
+def test_ratings_in_source_code() -> None:
+    record = by_line("source-code")[6]
+    assert record["command"] == "QPIRI"
+    assert record["values"]["battery_float_voltage"] == 54.8
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r'reply = "(B\xe7\xc9\r";',
+        r"    'QMOD': b'(B\xe7\xc9\r',",
+        r'["(B\xe7\xc9\r"]',
+        pytest.param(
+            r'{"time": "12:00:01", "QMOD": "(B\xe7\xc9\r"}',
+            marks=pytest.mark.xfail(strict=True, reason=QUOTED),
+        ),
+        r'12:00:01,QMOD,"(B\xe7\xc9\r",ok',
+        r'Serial.print("(B\xe7\xc9\r");',
+    ],
+)
+def test_what_stands_around_a_reply(text: str) -> None:
+    record = one(text)
+    assert (record["command"], record["values"]["mode"]) == ("QMOD", "B")
+    assert not marked(record)
+
+
+# -- labels --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "label", ["HEX:", "RX", "RAW:", "DATA:", "Rx:", "recv:", "Received:", "HBYTES:"]
+)
+@pytest.mark.xfail(strict=True, reason="a label is taken for a command")
+def test_a_label_is_no_command(label: str) -> None:
+    record = one(f"{label} 28 42 e7 c9 0d\n")
+    assert (record["command"], record["values"]["mode"]) == ("QMOD", "B")
+
+
+def test_a_command_before_hex_is_one() -> None:
+    reply = encode_reply("002 010 020 030").hex(" ")
+    assert one(f"QMUCHGCR: {reply}\n")["command"] == "QMUCHGCR"
+    assert "H dialect" in one("HGRID: 28 31 0d\n")["error"]
+
+
+# -- replies that have lost their ends -----------------------------------------------
+
+BARE = "a reply without ( is refused"
+
+
+@pytest.mark.xfail(strict=True, reason=BARE)
+def test_ratings_without_a_bracket() -> None:
+    record = one(text_of("ratings-bare"))
+    assert record["command"] == "QPIRI"
+    assert record["values"]["ac_output_rating_active_power"] == 5500
+    assert marked(record)
+
+
+@pytest.mark.xfail(strict=True, reason=BARE)
+def test_a_second_tracker_without_a_bracket() -> None:
+    found = [r for r in decoded_case("second-tracker-bare").records if "values" in r]
+    assert [(r["command"], r["values"]["pv2_power"]) for r in found] == [
+        ("QPIGS2", 222),
+        ("QPIGS2", 274),
+    ]
+    assert all(map(marked, found))
+
+
+@pytest.mark.xfail(strict=True, reason=BARE)
+def test_a_nak_without_a_bracket() -> None:
+    records = by_line("arduino-nak")
+    assert records[2]["values"] == {"acknowledged": False}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"QPIGS {STATUS}",
+        f"QPIGS: [{STATUS}]",
+        f"QPIGS raw: {STATUS}",
+        "QPIGS (" + STATUS.replace("0635", "**0635**"),
+        f"QPIGS ({STATUS}\x12",
+        STATUS,
+    ],
+    ids=["bare", "brackets", "raw", "bold", "one-character", "alone"],
+)
+@pytest.mark.xfail(strict=True, reason=BARE)
+def test_a_status_without_its_ends(text: str) -> None:
+    record = one(text)
+    assert record["command"] == "QPIGS"
+    assert record["values"]["ac_output_active_power"] == 635
+    assert record["values"]["device_status_2"] == "110"
+    assert marked(record)
+
+
+# -- a byte of the checksum is lost ----------------------------------------------------
+
+SHORTENED = "a NUL of the checksum that was lost takes the last digit with it"
+
+
+SHORT = ("00036.25", "00037.12", "00039.09")  # their checksum ends in a NUL
+
+
+@pytest.mark.parametrize(
+    "version",
+    [
+        pytest.param(v, marks=pytest.mark.xfail(strict=True, reason=SHORTENED))
+        for v in SHORT
+    ]
+    + ["00032.17", "00044.13", "00050.15"],
+)
+def test_a_firmware_is_whole_or_its_loss_is_said(version: str) -> None:
+    data = encode_reply(f"VERFW:{version}").rstrip(b"\r")
+    assert 0 in data
+    record = one(b"QVFW " + data.replace(b"\0", b"") + b"\n")
+    whole = record.get("values", {}).get("firmware") == version
+    assert whole or marked(record) or "error" in record
+
+
+@pytest.mark.xfail(strict=True, reason=SHORTENED)
+def test_a_status_is_whole() -> None:
+    records = decoded_case("checksum-nul-lost").records
+    assert [record["values"]["device_status_2"] for record in records] == ["010"] * 3
+    assert [record["values"]["pv_charging_power"] for record in records] == [
+        270, 466, 1171,
+    ]  # fmt: skip
+
+
+# -- codes and values that need a remark ---------------------------------------------
+
+CLONES = ("n0027", "n0068", "n0081")  # QPIRI of three clones
+
+
+def unproven(record: dict[str, Any]) -> bool:
+    """Tell whether names of priorities are left out, or said to be unproven."""
+    named = [key for key in record["values"] if key.endswith("priority_name")]
+    return not named or "proven" in str(record.get("warnings"))
+
+
+@pytest.mark.xfail(strict=True, reason="a clone's codes get the common names")
+def test_the_codes_of_a_clone_are_not_proven() -> None:
+    _, ratings = decoded_case("clone-codes").records
+    assert unproven(ratings)
+
+
+@pytest.mark.parametrize("frame", CLONES)
+@pytest.mark.xfail(strict=True, reason="a clone's codes get the common names")
+def test_the_codes_of_other_clones(frame: str) -> None:
+    assert unproven(one(f"QPIRI {BY_ID[frame].response.hex()}\n"))
+
+
+def test_the_codes_of_a_known_family_are() -> None:
+    (record,) = decoded(f"QPIRI {BY_ID['n0030'].response.hex()}\n").records
+    assert not unproven(record) or "charger_source_priority_name" in record["values"]
+
+
+@pytest.mark.xfail(strict=True, reason="decode says nothing of what the bus hides")
+def test_a_heat_sink_of_498_degrees() -> None:
+    record = by_line("heatsink-498")[2]
+    assert record["values"]["heatsink_temperature"] == 498
+    assert "498" in str(record["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "value"),
+    [
+        ("0037", "0498", "498"),
+        (" 369 ", " 999 ", "999"),
+        ("230.1 49.9", "230.1 99.9", "99.9"),
+        ("52.90", "99.90", "99.9"),
+    ],
+)
+@pytest.mark.xfail(strict=True, reason="decode says nothing of what the bus hides")
+def test_other_values_that_are_not_shown(before: str, after: str, value: str) -> None:
+    reply = encode_reply(STATUS.replace(before, after, 1))
+    record = one(f"QPIGS {reply.hex()}\n")
+    assert value in str(record["warnings"])
