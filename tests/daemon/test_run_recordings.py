@@ -143,7 +143,7 @@ def values(
     mains = None
     if used is not None:
         mains = max(0.0, load + dc_volts * amps - sum(pv)) if used else 0.0
-    return {
+    found = {
         "/Connected": 1,
         "/Ac/Out/L1/V": float(now[2]),
         "/Ac/Out/L1/F": float(now[3]),
@@ -170,6 +170,8 @@ def values(
         **rated(ratings),
         **alarms(warnings),
     }
+    leg = 2 if len(ratings) > 21 and ratings[21] == "7" else 1  # split phase
+    return {path.replace("/L1/", f"/L{leg}/"): value for path, value in found.items()}
 
 
 def rated(ratings: list[str]) -> dict[str, float | None]:
@@ -200,14 +202,20 @@ def state(letter: str | None, now: list[str], ratings: list[str]) -> int | None:
 
 
 def alarms(warnings: list[str]) -> dict[str, int | None]:
-    """Return the levels; none of the recorded units has one of these bits set."""
+    """Return the levels; none of the recorded units has one of these bits set.
+
+    One has a12, battery low, which counts when it has stayed for 10 s.
+    """
     names = ("LowVoltage", "HighVoltage", "HighTemperature", "Overload", "ShortCircuit")
     known = warnings != ["NAK"]
     if known:
-        assert not {4, 6, 7, 8, 9, 11, 12, 14, 16, 29} & {
+        assert not {4, 6, 7, 8, 9, 11, 14, 16, 29} & {
             bit for bit, value in enumerate(warnings[0]) if value == "1"
         }
-    return {f"/Alarms/{name}": 0 if known else None for name in names}
+    levels = {f"/Alarms/{name}": 0 if known else None for name in names}
+    if known and warnings[0][12] == "1":
+        del levels["/Alarms/LowVoltage"]
+    return levels
 
 
 # -- tests ---------------------------------------------------------------------------
@@ -260,7 +268,11 @@ async def test_the_system_adds_them_up(served: Served) -> None:
 
 def some_sums(path: str) -> list[list[float]]:
     """Return the smallest and the largest values that each unit may show, if any."""
-    shown = [[row[path] for row in expected(model)] for model in MODELS]
+    second = path.replace("/L1/", "/L2/")  # of a unit in split phase
+    shown = [
+        [row[path] if path in row else row[second] for row in expected(model)]
+        for model in MODELS
+    ]
     each = [values for values in shown if None not in values]
     return [[min(v) for v in each], [max(v) for v in each]]
 

@@ -98,10 +98,11 @@ async def on_the_bus(
                 units.append("\n".join([own, *more[number : number + 1]]))
             watcher = await stack.enter_async_context(Watcher.on(bus.address))
             with Daemon(folder, bus.address, units, battery=battery) as daemon:
-                for inverter in inverters:  # a busy machine starts slowly
-                    await eventually(
-                        lambda unit=inverter: unit.asked or not daemon.running, 60
-                    )
+                # A busy machine starts slowly.
+                await eventually(
+                    lambda: all(unit.asked for unit in inverters) or not daemon.running,
+                    60,
+                )
                 assert daemon.running, daemon.said
                 yield Field(daemon, watcher)
     finally:
