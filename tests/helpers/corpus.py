@@ -16,8 +16,9 @@ from mppdbus.protocol.identification import DECISIVE, Identification, clues_of, 
 from mppdbus.protocol.queries import base_command, decode
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.serial_numbers import bogus_serial
-from mppdbus.recording import Entry, judge_reply, read
+from mppdbus.recording.journal import Entry, read
 from mppdbus.recording.masking import made_up, serial_in
+from mppdbus.recording.reply_quality import judge_reply
 
 FOLDER = TESTS / "frames"
 MAIN = "frames.jsonl"  # its ids stand alone, those of others behind the file's name

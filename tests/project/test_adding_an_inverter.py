@@ -20,7 +20,9 @@ from helpers.places import ROOT
 from helpers.simulator import inverter_of
 from mppdbus.cli import COMMANDS
 from mppdbus.protocol.framing import encode_reply, encode_request
-from mppdbus.recording import Exchange, RecordedUnit, entries_of, write
+from mppdbus.recording.journal import write
+from mppdbus.recording.journal_entries import RecordedUnit, entries_of
+from mppdbus.recording.reply_quality import Exchange
 from mppdbus.simulator.line.simulator import simulate
 
 GUIDE = (ROOT / "docs" / "adding-an-inverter.md").read_text(encoding="utf-8")
@@ -183,7 +185,8 @@ def test_the_guide_adds_an_inverter(project: Path) -> None:
 
 NOTES = """
 from pathlib import Path
-from mppdbus.recording import judge_reply, read
+from mppdbus.recording.journal import read
+from mppdbus.recording.reply_quality import judge_reply
 entries = read(Path("tests/frames/invented-sun.jsonl"))
 asked = [each for each in entries if each.command == "QPIGS"]
 print([judge_reply(each.command, each.response).note for each in asked])

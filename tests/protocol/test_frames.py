@@ -23,7 +23,9 @@ from mppdbus.protocol import dialects
 from mppdbus.protocol.dialects import DIALECTS, pi30king
 from mppdbus.protocol.framing import encode_reply, encode_request
 from mppdbus.protocol.queries import decode
-from mppdbus.recording import Exchange, RecordedUnit, entries_of, write
+from mppdbus.recording.journal import write
+from mppdbus.recording.journal_entries import RecordedUnit, entries_of
+from mppdbus.recording.reply_quality import Exchange
 from mppdbus.simulator.line.simulator import simulate
 
 FILES = sorted(FOLDER.glob("*.jsonl"))

@@ -19,20 +19,10 @@ from mppdbus.protocol.framing import ResponseFramer, encode_reply, encode_reques
 from mppdbus.protocol.queries import QUERIES, Layout
 from mppdbus.protocol.replies.settings import RatingsRevo
 from mppdbus.protocol.serial_numbers import bogus_serial
-from mppdbus.recording import (
-    Crc,
-    Entry,
-    Exchange,
-    Masker,
-    Quality,
-    RecordedUnit,
-    entries_of,
-    judge_reply,
-    parse,
-    read,
-    write,
-)
-from mppdbus.recording.masking import made_up
+from mppdbus.recording.journal import Entry, parse, read, write
+from mppdbus.recording.journal_entries import RecordedUnit, entries_of
+from mppdbus.recording.masking import Masker, made_up
+from mppdbus.recording.reply_quality import Crc, Exchange, Quality, judge_reply
 
 SERIAL = "92932105100123"
 OTHER = "92932105100456"

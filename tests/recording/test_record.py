@@ -15,7 +15,7 @@ import pytest
 from helpers.commands import HASTE, MPPDBUS, Simulated, command, simulated
 from helpers.frames import known_counts
 from mppdbus.protocol.framing import encode_reply
-from mppdbus.recording import Entry, read
+from mppdbus.recording.journal import Entry, read
 
 Capture = pytest.CaptureFixture[str]
 SERIAL = "92932105100123"  # of the simulated axpert-5000

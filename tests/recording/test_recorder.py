@@ -12,9 +12,9 @@ from mppdbus.errors import EchoedRequest, NoReply, OtherProtocol
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.protocol.optional_queries import CAPABILITIES
 from mppdbus.protocol.queries import base_command
-from mppdbus.recording import Exchange, judge_reply
 from mppdbus.recording.recorder import ALWAYS, Recorder, is_query
 from mppdbus.recording.recording_link import RecordingLink
+from mppdbus.recording.reply_quality import Exchange, judge_reply
 from mppdbus.simulator.line.line import Line
 from mppdbus.simulator.line.simulator import Simulator, simulate
 from mppdbus.simulator.scene.control import Scene

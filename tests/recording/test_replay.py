@@ -20,7 +20,7 @@ from helpers.simulator import ask_once
 from mppdbus.commands.replay import load_replies
 from mppdbus.errors import ConfigError
 from mppdbus.protocol.framing import encode_reply
-from mppdbus.recording import Entry, read
+from mppdbus.recording.journal import Entry, read
 from mppdbus.simulator.line.simulator import Simulator
 from mppdbus.simulator.scene.control import Scene
 

@@ -127,8 +127,9 @@ async def test_closed_tcp_ends_the_connection(
 async def test_tcp_connection_is_kept_alive_and_sends_at_once(bridge: Bridge) -> None:
     transport = await open_transport(bridge.url, Recorder())
     assert isinstance(transport, TcpTransport)
-    assert transport._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
-    assert transport._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    peer: socket.socket = transport._pipe.get_extra_info("socket")
+    assert peer.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert peer.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     await transport.close()
 
 

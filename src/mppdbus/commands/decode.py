@@ -89,12 +89,10 @@ def _parse(data: bytes) -> tuple[list[PastedReply], list[tuple[int, str]]]:
     bad_lines: list[tuple[int, str]] = []
     for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
         try:
-            reply = parse_line(number, _as_text(line))
+            if reply := parse_line(number, _as_text(line)):
+                replies.append(reply)
         except ValueError as error:
             bad_lines.append((number, str(error)))
-        else:
-            if reply is not None:
-                replies.append(reply)
     return replies, bad_lines
 
 
@@ -149,10 +147,8 @@ def _dialect(results: list[DecodedLine]) -> Dialect:
 
 def _foreign(results: list[DecodedLine]) -> OtherProtocol | None:
     """Return the error of QPI: it holds for all replies of the same device."""
-    for result in results:
-        if result.command == "QPI" and isinstance(result.error, OtherProtocol):
-            return result.error
-    return None
+    errors = (one.error for one in results if one.command == "QPI")
+    return next((e for e in errors if isinstance(e, OtherProtocol)), None)
 
 
 def _decode(reply: PastedReply) -> DecodedLine:
@@ -168,14 +164,13 @@ def _decode(reply: PastedReply) -> DecodedLine:
 
 def _foreign_command(command: str | None) -> OtherProtocol | None:
     """Return the error for a command of another dialect, whose checksums differ."""
-    if command is None or base_command(command) in QUERIES:
-        return None
-    try:
-        decode(command, b"")
-    except OtherProtocol as error:
-        return error
-    except MppdbusError:
-        pass
+    if command is not None and base_command(command) not in QUERIES:
+        try:
+            decode(command, b"")
+        except OtherProtocol as error:
+            return error
+        except MppdbusError:
+            pass
     return None
 
 

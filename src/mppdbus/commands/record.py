@@ -29,8 +29,10 @@ from mppdbus.host.signals import until_signal
 from mppdbus.inverter.timing import PATIENCE_RECORDING
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.identification import Identification
-from mppdbus.recording import Entry, Quality, RecordedUnit, entries_of, write
+from mppdbus.recording.journal import Entry, write
+from mppdbus.recording.journal_entries import RecordedUnit, entries_of
 from mppdbus.recording.recorder import Recorder
+from mppdbus.recording.reply_quality import Quality
 
 CYCLES = 5
 ISSUES = "https://github.com/mppdbus/mppdbus/issues"

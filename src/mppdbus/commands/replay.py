@@ -10,7 +10,8 @@ from pathlib import Path
 
 from mppdbus.commands.output import DONE, Output
 from mppdbus.host.signals import until_signal
-from mppdbus.recording import Quality, read
+from mppdbus.recording.journal import read
+from mppdbus.recording.reply_quality import Quality
 from mppdbus.simulator.line.simulator import Simulator
 from mppdbus.simulator.line.speed import Pace
 from mppdbus.simulator.ports.server import serve_pty, serve_tcp

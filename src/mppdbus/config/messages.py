@@ -76,14 +76,9 @@ def bad_value(kind: str, value: object, context: Mapping[str, object]) -> str:
     if kind == "value_error":
         return str(context["error"])
     if wanted := _WANTED.get(kind):
-        return f"{show(value)} is {_type_name(value)}not {wanted}"
+        is_now = {str: "text, ", bool: "a yes or no, "}.get(type(value), "")
+        return f"{show(value)} is {is_now}not {wanted}"
     return f"{show(value)} is not allowed"
-
-
-def _type_name(value: object) -> str:
-    if isinstance(value, str):
-        return "text, "
-    return "a yes or no, " if isinstance(value, bool) else ""
 
 
 def bad_syntax(message: str, text: str) -> str:

@@ -78,13 +78,8 @@ def _read_port(value: object) -> PortUrl:
 
 def _known_dialect(value: object) -> str:
     if value not in DIALECT_NAMES:
-        text = f"{show(value)} is not allowed; use {any_of(DIALECT_NAMES)}"
-        raise ValueError(text)
+        raise ValueError(f"{show(value)} is not allowed; use {any_of(DIALECT_NAMES)}")
     return str(value)
-
-
-def _write_port(port: PortUrl) -> str:
-    return str(port)
 
 
 def _known_baud(value: int, info: ValidationInfo) -> int:
@@ -163,9 +158,9 @@ class InverterConfig(_Table):
         pattern=NAME,
         description="1 to 32 of A-Z a-z 0-9 space _ . -, a letter or digit first",
     )
-    port: Annotated[
-        PortUrl, PlainValidator(_read_port), PlainSerializer(_write_port)
-    ] = Field(description=FORMS)
+    port: Annotated[PortUrl, PlainValidator(_read_port), PlainSerializer(str)] = Field(
+        description=FORMS
+    )
     baud: Annotated[int, AfterValidator(_known_baud)] = Field(
         2400, description=any_of(BAUDS)
     )
@@ -324,9 +319,11 @@ def _one_in_words(loc: tuple[int | str, ...], problem: ErrorDetails) -> str:
 def describe(config: Config) -> list[str]:
     """Say in words what would run, defaults included."""
     bus = config.dbus.bus
-    lines = [f"D-Bus: {bus if ':' in bus else f'the {bus} bus'}"]
-    lines.append(f"log: {config.log.level}")
-    lines.append(f"battery: {_describe_battery(config.battery)}")
+    lines = [
+        f"D-Bus: {bus if ':' in bus else f'the {bus} bus'}",
+        f"log: {config.log.level}",
+        f"battery: {_describe_battery(config.battery)}",
+    ]
     for unit in config.inverter:
         lines.append(f'inverter "{unit.name}"')
         lines += (f"  {key + ':':9}{value}" for key, value in _describe(unit))
@@ -358,8 +355,6 @@ def _describe_battery(battery: BatteryConfig) -> str:
             return "no state of charge"
     kind = "found by asking" if battery.chemistry == "auto" else battery.chemistry
     amp_hours = f"{battery.capacity_ah:g} Ah" if battery.capacity_ah else "guessed"
-    cells = f"{battery.cells}" if battery.cells else "by the voltages"
-    return (
-        f"state of charge estimated; chemistry: {kind}, capacity: {amp_hours}, "
-        f"cells: {cells}"
-    )
+    cells = battery.cells or "by the voltages"
+    known = f"chemistry: {kind}, capacity: {amp_hours}, cells: {cells}"
+    return f"state of charge estimated; {known}"

@@ -58,11 +58,11 @@ def convert(text: str, source: str) -> str:
     for (section, key), value in _read(text, source).items():
         rule = _RULES.get((section, key))
         try:
-            new = {option.key: option for option in rule(value)} if rule else {}
+            new = list(rule(value)) if rule else []
         except ValueError as error:
             problems.append(f"{source}: [{section}] {key}: {error}")
             continue
-        options |= new
+        options |= {option.key: option for option in new}
         if not new:
             why = _DROPPED.get(key, "mppdbus has no such option")
             dropped.append(f"{plain(f'[{section}] {key} = {value}', 100)}: {why}")
@@ -116,33 +116,26 @@ def _baud(value: str) -> Iterator[_Option]:
 
 
 def _protocol(value: str) -> Iterator[_Option]:
-    name = value.upper()
-    if not name.startswith("PI30") and name not in _DIALECTS:
+    name, remark = value.upper(), f"[MPPSOLAR] PROTOCOL = {plain(value.upper())}"
+    if dialect := _DIALECTS.get(name):
+        yield _Option("dialect", dialect, remark)
+    elif name.startswith("PI30"):
+        remark += ". The inverter is asked for its family."
+        yield _Option("dialect", "auto", remark)
+    else:
         what = f"{show(value)} is another protocol, and this daemon speaks PI30 only"
         raise ValueError(f"{what}; if the inverter speaks PI30, write PI30")
-    remark = f"[MPPSOLAR] PROTOCOL = {plain(name)}"
-    dialect = _DIALECTS.get(name, "auto")
-    if dialect == "auto":
-        remark += ". The inverter is asked for its family."
-    yield _Option("dialect", dialect, remark)
 
 
 def _timeout(value: str) -> Iterator[_Option]:
-    seconds = _number(value, "seconds")
-    fitted = min(max(seconds, 0.2), 10)
-    yield _Option(
-        "timeout",
-        fitted,
-        f"[MPPSOLAR] TIMEOUT{_instead_of(seconds, fitted)}. "
-        "Better remove it: then mppdbus waits as long as suits the port.",
-    )
+    seconds, change = _fitted(_number(value, "seconds"), 0.2, 10)
+    advice = "Better remove it: then mppdbus waits as long as suits the port."
+    yield _Option("timeout", seconds, f"[MPPSOLAR] TIMEOUT{change}. {advice}")
 
 
 def _poll(value: str) -> Iterator[_Option]:
-    seconds = _number(value, "milliseconds") / 1000
-    fitted = min(max(seconds, 0.5), 60)
-    remark = "[MPPSOLAR] POLL_INTERVAL, in seconds"
-    yield _Option("poll", fitted, remark + _instead_of(seconds, fitted))
+    seconds, change = _fitted(_number(value, "milliseconds") / 1000, 0.5, 60)
+    yield _Option("poll", seconds, f"[MPPSOLAR] POLL_INTERVAL, in seconds{change}")
 
 
 def _number(value: str, unit: str) -> float:
@@ -155,8 +148,12 @@ def _number(value: str, unit: str) -> float:
     return number
 
 
-def _instead_of(wanted: float, fitted: float) -> str:
-    return "" if wanted == fitted else f", {fitted:g} because {wanted:g} is not allowed"
+def _fitted(wanted: float, least: float, most: float) -> tuple[float, str]:
+    """Return the nearest allowed value, and the remark on a change."""
+    value = min(max(wanted, least), most)
+    return value, (
+        "" if value == wanted else f", {value:g} because {wanted:g} is not allowed"
+    )
 
 
 def _debug(value: str) -> Iterator[_Option]:

@@ -53,12 +53,16 @@ class Transport(Protocol):
 
 
 class Forwarder(asyncio.Protocol):
-    """Forwards bytes to the receiver, and tells it once when a pipe has ended."""
+    """Forwards bytes to the receiver, and tells it once when the pipe has ended.
+
+    It is the base of all transports; `label` is what a person calls the port, and
+    `hint` asks what may have ended it.
+    """
 
     def __init__(self, label: str, receiver: Receiver, hint: str) -> None:
-        self.closing = False  # set by close(): the pipe ends because we want it
-        self.ended = asyncio.Event()
-        self._label = label
+        self.label = label
+        self._closing = False  # set by close(): the pipe ends because we want it
+        self._ended = asyncio.Event()
         self._receiver = receiver
         self._hint = hint
 
@@ -68,14 +72,12 @@ class Forwarder(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the receiver the reason."""
-        self.ended.set()
-        if self.closing:
-            self._receiver.connection_lost(None)
-            return
-        lost = PortLost(
-            f"{self._label} was lost ({exc or 'end of file'}); {self._hint}"
-        )
-        lost.__cause__ = exc
+        self._ended.set()
+        lost = None
+        if not self._closing:
+            reason = exc or "end of file"
+            lost = PortLost(f"{self.label} was lost ({reason}); {self._hint}")
+            lost.__cause__ = exc
         self._receiver.connection_lost(lost)
 
 

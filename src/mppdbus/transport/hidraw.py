@@ -36,17 +36,16 @@ async def open_hidraw(
     return HidrawTransport(fd, path, receiver)
 
 
-class HidrawTransport:
+class HidrawTransport(Forwarder):
     """A HID device at the open, non-blocking `fd`, which it owns from now on."""
 
     byte_time = INVERTER_BYTE_TIME
     sends_zero_as_one = True
 
     def __init__(self, fd: int, label: str, receiver: Receiver) -> None:
-        self.label = label
+        super().__init__(label, receiver, _UNPLUGGED)
         self._fd = fd
         self._loop = asyncio.get_running_loop()
-        self._forwarder = Forwarder(label, receiver, _UNPLUGGED)
         # The kernel blocks a write until the device has taken the report, O_NONBLOCK or
         # not, for up to 5 s. One thread writes and closes, hence in that order.
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="hidraw")
@@ -59,7 +58,7 @@ class HidrawTransport:
 
     def write(self, data: bytes) -> None:
         """Send in pieces of 8 bytes, with a gap between them."""
-        if self._forwarder.ended.is_set():
+        if self._ended.is_set():
             return
         self._unsent.extend(_reports(data))
         if self._sender is None:
@@ -73,18 +72,18 @@ class HidrawTransport:
 
     def resume_reading(self) -> None:
         """Listen again."""
-        if not self._reading and not self._forwarder.ended.is_set():
+        if not self._reading and not self._ended.is_set():
             self._reading = True
             self._loop.add_reader(self._fd, self._on_readable)
 
     def discard_input(self) -> None:
         """Read and forget the reports that wait."""
-        if not self._forwarder.ended.is_set():
+        if not self._ended.is_set():
             self._read_reports()
 
     async def close(self) -> None:
         """Drop what is unsent and close, once the report on its way is written."""
-        self._forwarder.closing = True
+        self._closing = True
         self._end(None)
         if self._released:
             await asyncio.shield(self._released)
@@ -92,7 +91,7 @@ class HidrawTransport:
     def _on_readable(self) -> None:
         data, error = self._read_reports()
         if data:
-            self._forwarder.data_received(data)
+            self.data_received(data)
         if error:
             self._end(error)
 
@@ -154,7 +153,7 @@ class HidrawTransport:
             self._sender.cancel()
         self._released = self._loop.run_in_executor(self._worker, os.close, self._fd)
         self._worker.shutdown(wait=False)
-        self._forwarder.connection_lost(error)
+        self.connection_lost(error)
 
 
 def _reports(data: bytes) -> Iterator[bytes]:

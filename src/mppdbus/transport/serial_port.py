@@ -25,7 +25,7 @@ async def open_serial(
     return SerialTransport(path, port, receiver, baud)
 
 
-class SerialTransport:
+class SerialTransport(Forwarder):
     """A serial port; each wake-up reads all that has arrived."""
 
     sends_zero_as_one = False
@@ -33,11 +33,10 @@ class SerialTransport:
     def __init__(
         self, label: str, port: "_Port", receiver: Receiver, baud: int
     ) -> None:
-        self.label = label
+        super().__init__(label, receiver, _UNPLUGGED)
         self.byte_time = 10 / baud  # 8N1: ten bits
         self._port = port
-        self._forwarder = Forwarder(label, receiver, _UNPLUGGED)
-        self._line = _Line(asyncio.get_running_loop(), self._forwarder, port)
+        self._line = _Line(asyncio.get_running_loop(), self, port)
 
     def write(self, data: bytes) -> None:
         """Queue for sending."""
@@ -54,15 +53,15 @@ class SerialTransport:
 
     def discard_input(self) -> None:
         """Empty the kernel's input buffer."""
-        if not self._forwarder.ended.is_set():
+        if not self._ended.is_set():
             with suppress(termios.error, OSError):  # the reader tells of a lost port
                 self._port.reset_input_buffer()
 
     async def close(self) -> None:
         """Drop what is unsent and close; returns when the port is free again."""
-        self._forwarder.closing = True
+        self._closing = True
         self._line.close()
-        await self._forwarder.ended.wait()
+        await self._ended.wait()
         if self._port.released:
             await asyncio.shield(self._port.released)
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from contextlib import suppress
+from typing import cast
 
 from mppdbus.errors import PortError
 from mppdbus.transport.base import INVERTER_BYTE_TIME, Forwarder, Receiver
@@ -25,10 +26,10 @@ async def open_tcp(
     host: str, port: int, label: str, receiver: Receiver
 ) -> "TcpTransport":
     """Connect within 5 s; `label` is what a person calls the address."""
-    forwarder = Forwarder(label, receiver, "is the serial server switched on?")
+    transport = TcpTransport(label, receiver, "is the serial server switched on?")
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
-            pipe = await _connect(host, port, forwarder)
+            await _connect(host, port, transport)
     except (socket.gaierror, UnicodeError) as error:
         advice = "check the name, or use the address"
         raise PortError(f"{label}: the host {host} is not known; {advice}") from error
@@ -42,22 +43,19 @@ async def open_tcp(
     except OSError as error:
         what = f"cannot be reached: {error.strerror or error}"
         raise PortError(f"{label} {what}; check the network") from error
-    return TcpTransport(label, pipe, forwarder)
+    return transport
 
 
-class TcpTransport:
+class TcpTransport(Forwarder):
     """A connection to a serial server, which has the inverter at 2400 baud."""
 
     byte_time = INVERTER_BYTE_TIME
     sends_zero_as_one = False
+    _pipe: asyncio.Transport
 
-    def __init__(
-        self, label: str, pipe: asyncio.Transport, forwarder: Forwarder
-    ) -> None:
-        self.label = label
-        self._pipe = pipe
-        self._forwarder = forwarder
-        self._socket: socket.socket = pipe.get_extra_info("socket")
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the connection."""
+        self._pipe = cast("asyncio.Transport", transport)
 
     def write(self, data: bytes) -> None:
         """Send at once, or queue."""
@@ -75,18 +73,19 @@ class TcpTransport:
     def discard_input(self) -> None:
         """Read and forget what waits in the socket."""
         if not self._pipe.is_closing():
+            peer: socket.socket = self._pipe.get_extra_info("socket")
             with suppress(OSError):  # nothing more waits, or the reader tells of it
-                while os.read(self._socket.fileno(), 4096):
+                while os.read(peer.fileno(), 4096):
                     pass
 
     async def close(self) -> None:
         """Drop what is unsent and close."""
-        self._forwarder.closing = True
+        self._closing = True
         self._pipe.abort()
-        await self._forwarder.ended.wait()
+        await self._ended.wait()
 
 
-async def _connect(host: str, port: int, forwarder: Forwarder) -> asyncio.Transport:
+async def _connect(host: str, port: int, transport: TcpTransport) -> None:
     """Try each address of the host; raises what the last one gave."""
     loop = asyncio.get_running_loop()
     failure: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
@@ -98,7 +97,7 @@ async def _connect(host: str, port: int, forwarder: Forwarder) -> asyncio.Transp
             await loop.sock_connect(peer, address)
             for option in _KEEPALIVE:
                 peer.setsockopt(*option)
-            pipe, _ = await loop.create_connection(lambda: forwarder, sock=peer)
+            await loop.create_connection(lambda: transport, sock=peer)
         except OSError as error:
             peer.close()
             failure = error
@@ -106,5 +105,5 @@ async def _connect(host: str, port: int, forwarder: Forwarder) -> asyncio.Transp
             peer.close()
             raise
         else:
-            return pipe
+            return
     raise failure
