@@ -64,7 +64,7 @@ class Done:
             await recorder.ask_all(NOW)
             await recorder.ask_live(lambda cycle: cycle >= cycles)
         finally:
-            self.exchanges, self.seconds = link.exchanges(), clock()
+            self.exchanges, self.seconds = link.exchanges, clock()
         return recorder
 
     @property

@@ -208,14 +208,6 @@ async def test_serial_is_locked_while_open(pty: Pty, seen: Recorder) -> None:
     fcntl.flock(pty.slave, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-async def test_serial_may_be_shared_on_request(pty: Pty, seen: Recorder) -> None:
-    first = await open_transport(pty.path, seen, exclusive=False)
-    second = await open_transport(pty.path, seen, exclusive=False)
-    assert not is_exclusive(pty.slave)
-    await first.close()
-    await second.close()
-
-
 @pytest.fixture
 def squatter(pty: Pty) -> Iterator[int]:
     """Another program that has the port open, without any lock."""

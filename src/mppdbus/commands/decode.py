@@ -6,8 +6,6 @@ import argparse
 import asyncio
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from mppdbus.commands.decoded_reply import DecodedReply
@@ -107,23 +105,14 @@ def _as_text(line: bytes) -> str:
 # -- decoding: pure from here on ---------------------------------------------------
 
 
-@dataclass(slots=True)
-class DecodedLine(DecodedReply):
-    """A decoded line of the input; `id` names it in the output."""
-
-    id: str = ""
-
-
-def decode_all(
-    replies: list[PastedReply], dialect: str = "auto"
-) -> Iterator[DecodedLine]:
+def decode_all(replies: list[PastedReply], dialect: str = "auto") -> list[DecodedReply]:
     """Decode all replies; those of one inverter tell its dialect together.
 
     When an inverter of a journal says that it speaks another protocol, then what it
     answers to the other queries is not PI30 either, however it looks.
     """
     results = [_decode(reply) for reply in replies]
-    devices: dict[object, list[DecodedLine]] = defaultdict(list)
+    devices: dict[object, list[DecodedReply]] = defaultdict(list)
     for reply, result in zip(replies, results, strict=True):
         devices[reply.device].append(result)
     for device, own in devices.items():
@@ -133,10 +122,10 @@ def decode_all(
             result.speak(known)
             if foreign is not None and result.error is None:
                 result.error = foreign
-    return iter(results)
+    return results
 
 
-def _dialect(results: list[DecodedLine]) -> Dialect:
+def _dialect(results: list[DecodedReply]) -> Dialect:
     readings = {
         base_command(result.command): result.reading
         for result in results
@@ -145,14 +134,14 @@ def _dialect(results: list[DecodedLine]) -> Dialect:
     return identify(Evidence.gather(readings)).dialect
 
 
-def _foreign(results: list[DecodedLine]) -> OtherProtocol | None:
+def _foreign(results: list[DecodedReply]) -> OtherProtocol | None:
     """Return the error of QPI: it holds for all replies of the same device."""
     errors = (one.error for one in results if one.command == "QPI")
     return next((e for e in errors if isinstance(e, OtherProtocol)), None)
 
 
-def _decode(reply: PastedReply) -> DecodedLine:
-    result = DecodedLine(reply.command, DIALECTS["pi30"], id=reply.id)
+def _decode(reply: PastedReply) -> DecodedReply:
+    result = DecodedReply(reply.command, DIALECTS["pi30"], id=reply.id)
     try:
         payload = payload_of(reply)
         result.payload, result.checked = payload.data, payload.checked
@@ -174,7 +163,7 @@ def _foreign_command(command: str | None) -> OtherProtocol | None:
     return None
 
 
-def _interpret(result: DecodedLine, payload: Payload) -> None:
+def _interpret(result: DecodedReply, payload: Payload) -> None:
     if payload.data in (b"ACK", b"NAK"):
         result.acknowledged = payload.data == b"ACK"
         return

@@ -32,6 +32,7 @@ class DecodedReply:
     mode: str | None = None  # the letter of QMOD, which tells a fault from a warning
     payload: bytes | None = None  # of an intact reply
     checked: bool = True  # by its checksum
+    id: str = ""  # names a line of the input in the output
 
     def speak(self, dialect: Dialect) -> None:
         """Decode the reply again in the layouts of this family, where they differ."""

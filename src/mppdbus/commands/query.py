@@ -135,7 +135,7 @@ class Asker:
         """Ask one query; errors are in the result."""
         loop = asyncio.get_running_loop()
         result = DecodedReply(command, DIALECTS["pi30"])
-        began, before = loop.time(), len(self._link.recorded)
+        began, before = loop.time(), len(self._link.exchanges)
         try:
             await self._ask(command, result)
         except MppdbusError as error:
@@ -143,9 +143,9 @@ class Asker:
         took = self._link.stats.last_exchange
         if result.error is not None or took is None:
             took = loop.time() - began
-        attempts = self._link.recorded[before:]
-        sent = b"".join(attempt.request for attempt in attempts)
-        received = b"".join(attempt.response for attempt in attempts)
+        exchanges = self._link.exchanges[before:]
+        sent = b"".join(one.request for one in exchanges)
+        received = b"".join(one.response for one in exchanges)
         if isinstance(result.error, UnknownLayout):
             words = (result.payload or b"").decode("ascii", "replace")
             result.warnings.append(f"the reply was: {words}")

@@ -79,7 +79,7 @@ async def _record(args: argparse.Namespace) -> int:
         async with target.recording_link(patience=patience) as link:
 
             def tell(query: str) -> None:
-                progress.show(f"{len(link.recorded)} exchanges; asking {query}")
+                progress.show(f"{len(link.exchanges)} exchanges; asking {query}")
 
             recorder = Recorder(link, tell)
             ended = await _interview(recorder, args, now)
@@ -138,7 +138,7 @@ def _save(
         variant=found.dialect.name,
         source=f"mppdbus {__version__} record, {now:%Y-%m-%d}",
     )
-    exchanges = recorder.link.exchanges()
+    exchanges = recorder.link.exchanges
     if not args.raw_all:
         exchanges = [one for one in exchanges if one.final]
     entries = entries_of(exchanges, origin, mask=not args.no_mask)

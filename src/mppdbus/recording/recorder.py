@@ -66,12 +66,12 @@ class Recorder(Interview):
         if not is_query(query):
             raise ValueError(f"{query} is no query")
         self._on_query(query)
-        before = len(self.link.recorded)
+        before = len(self.link.exchanges)
         try:
             return await super().read(query, attempts=attempts, patience=patience)
         finally:
-            for attempt in self.link.recorded[before:-1]:
-                attempt.final = False
+            for repeated in self.link.exchanges[before:-1]:
+                repeated.final = False
 
 
 def is_query(command: str) -> bool:

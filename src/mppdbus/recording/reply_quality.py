@@ -36,7 +36,7 @@ class Crc(StrEnum):
     INVALID = "invalid-as-recorded"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Exchange:
     """One request and every byte that came until it was settled; times in ms.
 

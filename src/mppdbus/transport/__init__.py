@@ -21,22 +21,19 @@ async def open_transport(
     receiver: Receiver,
     *,
     baud: int = 2400,
-    exclusive: bool = True,
     sysfs: Path = Path("/sys"),
 ) -> Transport:
     """Open a port; `PortError` says in one line why it cannot be, and what to do.
 
-    `exclusive` refuses a port that another program has, and locks it (devices only);
-    `baud` is for serial ports. A text that is no port URL raises ValueError.
+    A device that another program has is refused, else locked. `baud` is for serial
+    ports. A text that is no port URL raises ValueError.
     """
     if isinstance(url, str):
         url = await asyncio.to_thread(parse_port, url)
     match url.scheme:
         case "serial":
-            return await open_serial(url.path, receiver, baud=baud, exclusive=exclusive)
+            return await open_serial(url.path, receiver, baud)
         case "hidraw":
-            return await open_hidraw(
-                url.path, receiver, exclusive=exclusive, sysfs=sysfs
-            )
+            return await open_hidraw(url.path, receiver, sysfs)
         case "tcp":
             return await open_tcp(url.host, url.port, url.label, receiver)

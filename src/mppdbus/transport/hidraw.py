@@ -29,10 +29,10 @@ _UNPLUGGED = "is the USB cable still plugged in?"
 
 
 async def open_hidraw(
-    path: str, receiver: Receiver, *, exclusive: bool, sysfs: Path = Path("/sys")
+    path: str, receiver: Receiver, sysfs: Path = Path("/sys")
 ) -> "HidrawTransport":
-    """Open a hidraw node; `exclusive` locks it with flock."""
-    fd = await in_thread(lambda: _open(path, sysfs, exclusive=exclusive), os.close)
+    """Open a hidraw node and lock it with flock."""
+    fd = await in_thread(lambda: _open(path, sysfs), os.close)
     return HidrawTransport(fd, path, receiver)
 
 
@@ -162,15 +162,14 @@ def _reports(data: bytes) -> Iterator[bytes]:
         yield b"\0" + data[start : start + REPORT_SIZE].ljust(REPORT_SIZE, b"\0")
 
 
-def _open(path: str, sysfs: Path, *, exclusive: bool) -> int:
-    check_device(path, exclusive=exclusive)
+def _open(path: str, sysfs: Path) -> int:
+    check_device(path)
     if not is_hidraw(path, sysfs):
         raise PortError(f"{path} is no hidraw device; for a tty write serial:{path}")
     fd = None
     try:
         fd = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-        if exclusive:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         if fd is not None:
             os.close(fd)

@@ -24,7 +24,7 @@ _RULE = (
 ).format(*VOLTRONIC_HID.split(":"))
 
 
-def check_device(path: str, *, exclusive: bool) -> None:
+def check_device(path: str) -> None:
     """Raise `PortError` for what can be told without opening `path`."""
     try:
         mode = Path(path).stat().st_mode
@@ -35,7 +35,7 @@ def check_device(path: str, *, exclusive: bool) -> None:
     if not stat.S_ISCHR(mode):
         raise PortError(f"{path} is no device; name one such as /dev/ttyUSB0")
     # Root is let in by TIOCEXCL, and most programs lock nothing: so look who is there.
-    if exclusive and (others := holders(path)):
+    if others := holders(path):
         raise busy(path, others)
 
 

@@ -17,11 +17,9 @@ from mppdbus.transport.open_errors import cannot_open, check_device
 _UNPLUGGED = "is the cable still plugged in?"
 
 
-async def open_serial(
-    path: str, receiver: Receiver, *, baud: int, exclusive: bool
-) -> "SerialTransport":
-    """Open a serial port, 8N1; `exclusive` locks it with flock and TIOCEXCL."""
-    port = await in_thread(lambda: _open(path, baud, exclusive=exclusive), _Port.close)
+async def open_serial(path: str, receiver: Receiver, baud: int) -> "SerialTransport":
+    """Open a serial port, 8N1, and lock it with flock and TIOCEXCL."""
+    port = await in_thread(lambda: _open(path, baud), _Port.close)
     return SerialTransport(path, port, receiver, baud)
 
 
@@ -130,19 +128,14 @@ class _Line(PySerialTransport):  # type: ignore[misc]
         self._close(exc)
 
 
-def _open(path: str, baud: int, *, exclusive: bool) -> _Port:
-    check_device(path, exclusive=exclusive)
+def _open(path: str, baud: int) -> _Port:
+    check_device(path)
     try:
-        port = _Port(path, baud, exclusive=exclusive or None)
+        port = _Port(path, baud, exclusive=True)
     except serial.SerialException as error:
-        if _is_no_tty(error):
+        cause = error.__context__
+        if isinstance(cause, termios.error) and cause.args[0] in (ENOTTY, EINVAL):
             raise PortError(f"{path} is no serial port; name another device") from error
         raise cannot_open(path, error) from error
-    if exclusive:
-        fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
+    fcntl.ioctl(port.fileno(), termios.TIOCEXCL)
     return port
-
-
-def _is_no_tty(error: serial.SerialException) -> bool:
-    cause = error.__context__
-    return isinstance(cause, termios.error) and cause.args[0] in (ENOTTY, EINVAL)
