@@ -40,8 +40,7 @@ def _convert(ini: Path, output: Path | None) -> None:
             file.write(text)
     except FileExistsError as error:
         raise ConfigError(f"{output}: exists already; name another file") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{error.filename if isinstance(error, OSError) else ini}: "
-            f"{getattr(error, 'strerror', None) or error}"
-        ) from error
+    except OSError as error:
+        raise ConfigError(f"{error.filename}: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{ini}: {error}") from error

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import random
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,14 +67,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(args: argparse.Namespace) -> int:
     """Simulate until a signal or "quit"; 0, or 2 for unusable arguments."""
     if args.list_profiles:
-        for line in profile_lines(PROFILES.values()):
-            print(line)  # noqa: T201 - the answer
+        print("\n".join(map(profile_lines, PROFILES.values())))  # noqa: T201
         return 0
     if args.list_bugs:
         for bug in BUGS.values():
             print(f"{bug.name:<18} {bug.about}\n{'':<18} from {bug.source}")  # noqa: T201
         return 0
     try:
+        _check_place(args)
         if args.set:
             fleet = build_set(args)
             await _serve(args, fleet.name, fleet.simulators, fleet.scene)
@@ -87,21 +87,22 @@ async def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def profile_lines(profiles: Iterable[UnitProfile]) -> list[str]:
-    """Return two lines for each profile: what it is, and its sources."""
-    lines = []
-    for profile in profiles:
-        lines.append(f"{profile.name:<14} {profile.about}")
-        parts = [part.strip() for part in profile.basis.split(";")]
-        if not parts[0].startswith("f"):
-            parts[0] = f"documents {parts[0]}"
-        lines.append(f"{'':<14} from {'; '.join(parts)}")
-    return lines
+def _check_place(args: argparse.Namespace) -> None:
+    if not (args.pty or args.tcp or args.hid):
+        raise ConfigError("say where: --pty PATH, --tcp [HOST:]PORT or --hid PATH")
+
+
+def profile_lines(profile: UnitProfile) -> str:
+    """Return two lines: what a profile is, and its sources."""
+    parts = [part.strip() for part in profile.basis.split(";")]
+    if not parts[0].startswith("f"):
+        parts[0] = f"documents {parts[0]}"
+    sources = f"{'':<14} from {'; '.join(parts)}"
+    return f"{profile.name:<14} {profile.about}\n{sources}"
 
 
 def build_set(args: argparse.Namespace) -> SimulatedSet:
     """Return the set that the arguments describe, or raise `ConfigError`."""
-    _check_place(args)
     if args.recording:
         raise ConfigError("--set belongs to --profile: a recording is one unit")
     labels = parse_set(args.set)
@@ -110,11 +111,6 @@ def build_set(args: argparse.Namespace) -> SimulatedSet:
         member.clock = _clock_now()
     fleet.scene.apply_script(_script(args))
     return fleet
-
-
-def _check_place(args: argparse.Namespace) -> None:
-    if not (args.pty or args.tcp or args.hid):
-        raise ConfigError("say where: --pty PATH, --tcp [HOST:]PORT or --hid PATH")
 
 
 def _clock_now() -> datetime:
@@ -128,7 +124,6 @@ def _script(args: argparse.Namespace) -> str:
 
 def build_simulator(args: argparse.Namespace) -> Simulator:
     """Return the simulator that the arguments describe, or raise `ConfigError`."""
-    _check_place(args)
     pace = _pace(args)
     if args.recording:
         if args.bug:
@@ -177,9 +172,8 @@ async def _serve(
         for place, simulator in enumerate(simulators):
             where += await _open_ports(args, stack, simulator, place)
         if args.control:
-            await stack.enter_async_context(
-                serve_control(scene, args.control, stop.set)
-            )
+            control = serve_control(scene, args.control, stop.set)
+            await stack.enter_async_context(control)
         stack.enter_context(on_signals(stop.set))
         stack.callback(listen_on_stdin(scene, stop.set))
         print(  # noqa: T201 - whoever starts this waits for the line
@@ -205,8 +199,7 @@ async def _open_ports(
         await stack.enter_async_context(serve_pty(simulator, path, hid=True))
     if args.tcp:
         host, port = parse_address(args.tcp)
-        served = await stack.enter_async_context(
-            serve_tcp(simulator, host, port + place if port else 0)
-        )
+        server = serve_tcp(simulator, host, port + place if port else 0)
+        served = await stack.enter_async_context(server)
         where.append(f"tcp://{served.host}:{served.port}")
     return where

@@ -110,9 +110,12 @@ class StateFiles:
                 if document.saved is not None:
                     gone = away(document.saved, self._clock())
                 self._bank = bank = Bank(settings, stored, gone)
-                self._bank_save = PeriodicSave(
-                    document, lambda: _to_store(bank), self._interval
-                )
+
+                def sound() -> SocState | None:
+                    state = bank.state
+                    return state if state is not None and state.sound else None
+
+                self._bank_save = PeriodicSave(document, sound, self._interval)
                 self._saves.append(self._bank_save)
         return self._bank
 
@@ -145,8 +148,3 @@ def away(saved: float, now: float) -> float | None:
     if min(saved, now) < CLOCK_SET or now < saved:
         return None
     return now - saved
-
-
-def _to_store(bank: Bank) -> SocState | None:
-    state = bank.state
-    return state if state is not None and state.sound else None

@@ -39,7 +39,11 @@ def candidates(root: Path = Path("/")) -> list[Candidate]:
     """Return every HID and serial port, judged, in a natural order. Never raises."""
     found = sorted((*_hid_ports(root), *_serial_ports(root)), key=_natural)
     users = all_holders((port.path for port in found), root)
-    return [_unless_held(port, users[port.path]) for port in found]
+    for place, port in enumerate(found):
+        if users[port.path] and port.verdict is not PortVerdict.FOREIGN:
+            reason = f"in use by {', '.join(map(str, users[port.path]))}"
+            found[place] = replace(port, verdict=PortVerdict.HELD, reason=reason)
+    return found
 
 
 def is_hidraw(path: str, sysfs: Path = Path("/sys")) -> bool:
@@ -50,13 +54,6 @@ def is_hidraw(path: str, sysfs: Path = Path("/sys")) -> bool:
         return (entry / "subsystem").readlink().name == "hidraw"
     except OSError:
         return False
-
-
-def _unless_held(port: Candidate, users: list[Holder]) -> Candidate:
-    if port.verdict is PortVerdict.FOREIGN or not users:
-        return port
-    reason = f"in use by {', '.join(map(str, users))}"
-    return replace(port, verdict=PortVerdict.HELD, reason=reason)
 
 
 def _natural(port: Candidate) -> tuple[bool, str, int]:
@@ -96,7 +93,10 @@ def _serial_ports(root: Path) -> Iterator[Candidate]:
         # Two adapters without serial numbers share one name in by-id.
         stable = (by_id, by_path) if usb and _text(usb / "serial") else (by_path, by_id)
         usb_id, product = _describe(usb) if usb else (None, "")
-        verdict, reason = judge_serial(usb_id, product, _venus_service(tty, root))
+        # Venus OS says in VE_SERVICE to which of its programs it gives the port.
+        udev = _properties(root / f"run/udev/data/c{_text(tty / 'dev')}", "E:")
+        service = udev.get("VE_SERVICE", "")
+        verdict, reason = judge_serial(usb_id, product, service)
         yield Candidate(
             path=f"/dev/{name}",
             kind="serial",
@@ -114,12 +114,6 @@ def _describe(usb: Path) -> tuple[str, str]:
     maker, product = _text(usb / "manufacturer"), _text(usb / "product")
     name = product if maker in product else f"{maker} {product}".strip()
     return f"{_text(usb / 'idVendor')}:{_text(usb / 'idProduct')}", name
-
-
-def _venus_service(tty: Path, root: Path) -> str:
-    """Return the program that Venus OS gives the port to: VE_SERVICE of udev."""
-    database = root / "run/udev/data" / f"c{_text(tty / 'dev')}"
-    return _properties(database, "E:").get("VE_SERVICE", "")
 
 
 def _usb_device(device: Path, root: Path) -> Path | None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from mppdbus.errors import ConfigError
@@ -19,12 +19,11 @@ from mppdbus.storage.atomic_file import write_file
 _ALWAYS = frozenset(("model", "variant", "source"))  # null says "not known"
 
 
-def _hexadecimal(value: object) -> object:
-    if isinstance(value, str):
-        try:
-            bytes.fromhex(value)
-        except ValueError:
-            raise ValueError("is not hexadecimal") from None
+def _hexadecimal(value: str) -> str:
+    try:
+        bytes.fromhex(value)
+    except ValueError:
+        raise ValueError("is not hexadecimal") from None
     return value
 
 
@@ -41,7 +40,7 @@ class Entry(BaseModel):
     model: str | None = None
     variant: str | None = None
     command: Annotated[str, Field(min_length=1)]
-    response_hex: Annotated[str, BeforeValidator(_hexadecimal)]
+    response_hex: Annotated[str, AfterValidator(_hexadecimal)]
     crc: str = Crc.RECORDED.value
     source: str | None = None
     quality: str = Quality.GOOD.value

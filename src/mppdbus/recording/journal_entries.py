@@ -47,16 +47,8 @@ def entries_of(
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
-    """A response in three parts around its intact frame; empty if there is none."""
-
-    before: bytes
-    frame: bytes
-    after: bytes
-
-    def __bytes__(self) -> bytes:
-        return self.before + self.frame + self.after
+# A response: what came before its intact frame, the frame, what came after it.
+_Parts = tuple[bytes, bytes, bytes]
 
 
 def _entry(
@@ -67,19 +59,19 @@ def _entry(
     masker: Masker | None,
 ) -> Entry:
     parts, payload, crc = _cut(one, verdict.payload), verdict.payload, verdict.crc
-    quality, note, as_came = verdict.quality, verdict.note, bytes(parts)
-    masked = False
+    quality, note, masked = verdict.quality, verdict.note, False
     if masker is not None:
+        as_came = parts
         parts, payload = _masked(one.command, parts, payload, masker)
         if payload != verdict.payload:
             crc = Crc.COMPUTED
             # The note may quote the reply.
-            note = judge_reply(one.command, parts.frame, unit.variant).note
+            note = judge_reply(one.command, parts[1], unit.variant).note
         # A recording that is played back has masked numbers from the beginning.
-        masked = bytes(parts) != as_came or made_up(one.command, payload or b"")
+        masked = parts != as_came or made_up(one.command, payload or b"")
     if not one.final and payload is not None:
         quality = Quality.SUPERSEDED
-    response, usual = bytes(parts), encode_request(one.command)
+    response, usual = b"".join(parts), encode_request(one.command)
     return Entry(
         id=f"{name}-{one.command.strip(':').lower()}-{unit.variant}",
         model=unit.model,
@@ -103,12 +95,12 @@ def _cut(one: Exchange, payload: bytes | None) -> _Parts:
     """Cut out the frame of `payload`; behind it only the padding of HID is kept."""
     data = one.response
     if payload is None:
-        return _Parts(data, b"", b"")
+        return data, b"", b""
     start, end = _span(data, payload)
     frame, after = data[start:end], data[end:]
     if not one.final:
-        return _Parts(data[:start], frame, after)
-    return _Parts(b"", frame, after[: len(after) - len(after.lstrip(b"\0"))])
+        return data[:start], frame, after
+    return b"", frame, after[: len(after) - len(after.lstrip(b"\0"))]
 
 
 def _span(data: bytes, payload: bytes) -> tuple[int, int]:
@@ -126,14 +118,14 @@ def _span(data: bytes, payload: bytes) -> tuple[int, int]:
 def _masked(
     command: str, parts: _Parts, payload: bytes | None, masker: Masker
 ) -> tuple[_Parts, bytes | None]:
-    hidden, frame = payload, parts.frame
+    before, frame, after = parts
+    hidden = payload
     if payload is not None:
         hidden = masker.payload(command, payload)
         if hidden != payload:
             frame = encode_reply(hidden)[:-1] + frame[-1:]
     damaged = command if payload is None else ""
-    before, after = masker.rest(damaged, parts.before), masker.rest("", parts.after)
-    return _Parts(before, frame, after), hidden
+    return (masker.rest(damaged, before), frame, masker.rest("", after)), hidden
 
 
 _ESCAPES = {0x0D: "\\r", 0x0A: "\\n", 0x5C: "\\\\"}

@@ -76,9 +76,10 @@ def judge_reply(
     for frame in frames:
         if frame.intact:
             return _intact(command, frame.payload, response, dialect)
-    damage = _damage(response, {frame.flaw for frame in frames})
-    crc = Crc.RECORDED if damage is Quality.ECHO else Crc.INVALID
-    return JudgedReply(damage, crc)
+    flaws = {frame.flaw for frame in frames}
+    nothing = Quality.TRUNCATED if response.strip(b"\0") else Quality.SILENT
+    damage = next((worst for flaw, worst in _DAMAGES if flaw in flaws), nothing)
+    return JudgedReply(damage, Crc.RECORDED if damage is Quality.ECHO else Crc.INVALID)
 
 
 _DAMAGES = (
@@ -88,13 +89,6 @@ _DAMAGES = (
     (Flaw.ECHO, Quality.ECHO),
     (Flaw.NOISE, Quality.CORRUPT),
 )
-
-
-def _damage(response: bytes, flaws: set[Flaw | None]) -> Quality:
-    for flaw, quality in _DAMAGES:
-        if flaw in flaws:
-            return quality
-    return Quality.TRUNCATED if response.strip(b"\0") else Quality.SILENT
 
 
 def _intact(

@@ -28,6 +28,7 @@ from mppdbus.storage.atomic_file import AtomicFile
 
 T = TypeVar("T")
 Migration = Callable[[Any], Any]
+_NO_SENSE = (ValueError, LookupError, TypeError, AttributeError, OverflowError)
 log = logging.getLogger("mppdbus.state")
 
 
@@ -98,19 +99,15 @@ class DocumentFormat(Generic[T]):
         if not isinstance(version, int) or version < 1:
             raise StateError("damaged: no version in it")
         if version > self.version:
-            raise StateError(
-                f"written by a newer mppdbus (version {version}, this one reads "
-                f"{self.version})"
-            )
+            versions = f"version {version}, this one reads {self.version}"
+            raise StateError(f"written by a newer mppdbus ({versions})")
         try:
             state = content["state"]
             for each in range(version, self.version):
                 state = self.migrations[each](state)
             saved = datetime.fromisoformat(content["saved"]).timestamp()
             return self.load(state), saved
-        except (
-            *(ValueError, LookupError, TypeError, AttributeError, OverflowError),
-        ) as error:
+        except _NO_SENSE as error:
             raise StateError(f"damaged: {_short(error)}") from error
 
 
@@ -179,7 +176,6 @@ class PeriodicSave(Generic[T]):
     ) -> None:
         self._document, self._value, self._interval = document, value, interval
         self._wanted = asyncio.Event()
-        self._closing = False
         name = f"save {document.path.name}"
         self._task = asyncio.create_task(self._run(), name=name)
 
@@ -197,13 +193,12 @@ class PeriodicSave(Generic[T]):
 
     async def close(self) -> None:
         """Save what has changed, and end."""
-        self._closing = True
-        self._wanted.set()
-        await self._task
+        self._task.cancel()  # a save that has begun goes on, and ours waits for it
+        await asyncio.wait([self._task])
         await self.save()
 
     async def _run(self) -> None:
-        while not self._closing:
+        while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._interval):
                     await self._wanted.wait()
