@@ -201,7 +201,7 @@ def _guessed(payload: Payload) -> str:
         fits = guess_query(payload.data[:-2])
     if len(fits) == 1:
         return fits[0]
-    if not fits:
-        shape = f"{len(payload.data.split())} fields of no known reply"
-        raise UnknownLayout(f"{shape}; put the command before it: QPIGS: (…")
-    raise UnknownLayout(f"fits {', '.join(fits)}; put the command before it")
+    if fits:
+        raise UnknownLayout(f"fits {', '.join(fits)}; put the command before it")
+    shape = f"{len(payload.data.split())} fields of no known reply"
+    raise UnknownLayout(f"{shape}; put the command before it: QPIGS: (…")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -78,9 +79,7 @@ def report(
         telling = verbose or isinstance(one.error, OtherProtocol)
         if found and not one.found and telling:
             output.line(f"{one.port.label}: {one.error}")
-        if output.as_json:
-            candidate = by_path.get(one.port.path)
-            output.record(_verdict_record(candidate) | record(one))
+        output.record(_verdict_record(by_path.get(one.port.path)) | record(one))
     if verbose:
         for port in ports:
             if port.verdict is not PortVerdict.PLAUSIBLE:
@@ -94,9 +93,7 @@ def report(
 
 
 def _verdict_record(port: Candidate | None) -> dict[str, str]:
-    if port is None:
-        return {}
-    return {"verdict": port.verdict.value, "reason": port.reason}
+    return {"verdict": port.verdict.value, "reason": port.reason} if port else {}
 
 
 def inverter_table(found: list[Detection], *, verbose: bool) -> list[str]:
@@ -129,9 +126,9 @@ def evidence(found: Detection) -> Iterator[str]:
 
 def answers(found: Detection) -> list[str]:
     """Return lines with the optional queries of each outcome."""
-    by: dict[Outcome, list[str]] = {}
+    by: dict[Outcome, list[str]] = defaultdict(list)
     for query, what in found.capabilities.outcomes.items():
-        by.setdefault(what, []).append(query)
+        by[what].append(query)
     return [f"{what}: {' '.join(queries)}" for what, queries in by.items()]
 
 
@@ -159,14 +156,14 @@ def toml_sections(found: list[Detection], ports: dict[str, Candidate]) -> list[s
     """Return the sections of config.toml for what was found."""
     lines: list[str] = []
     for number, one in enumerate(found, 1):
-        lines += ["", "[[inverter]]"] if lines else ["[[inverter]]"]
+        lines += ["", "[[inverter]]"]
         if len(found) > 1:
             lines.append(f"name = {toml_value(f'inverter {number}')}")
         candidate = ports.get(one.port.path)
         lines.append(f"port = {toml_value(_stable(one.port, candidate))}")
         if one.serial:
             lines.append(f"serial = {toml_value(one.serial)}")
-    return lines
+    return lines[1:]
 
 
 def _stable(port: PortUrl, candidate: Candidate | None) -> str:

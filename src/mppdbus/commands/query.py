@@ -175,11 +175,8 @@ class Asker:
         if self._fixed is None and command in FAMILY_MATTERS and not self._named:
             self._named = True
             with suppress(PortLost):  # what was asked for has been answered
-                await self._ask_names()
+                for query in ALWAYS_NAMING:
+                    if query not in answers.readings:
+                        await self._interview.try_read(query, attempts=2)
+                await self._interview.ask_until_sure(MORE_NAMING)
         result.speak(self._fixed or answers.identification.dialect)
-
-    async def _ask_names(self) -> None:
-        for query in ALWAYS_NAMING:
-            if query not in self._interview.answers.readings:
-                await self._interview.try_read(query, attempts=2)
-        await self._interview.ask_until_sure(MORE_NAMING)

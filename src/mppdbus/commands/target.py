@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from mppdbus.config.models import BAUDS, Config, load
+from mppdbus.config.models import BAUDS, load
 from mppdbus.errors import ConfigError
 from mppdbus.host.ports import PortVerdict, candidates
 from mppdbus.inverter.detection import BAUD, connected, name_of
@@ -117,8 +117,7 @@ def _find(args: argparse.Namespace) -> Target:
         port = port_of(args.port)
         return Target(port, name_of(port))
     if args.config or args.name or DEFAULT_CONFIG.is_file():
-        path = args.config or DEFAULT_CONFIG
-        return _of_config(load(path), path, args.name)
+        return _of_config(args.config or DEFAULT_CONFIG, args.name)
     return _only_port()
 
 
@@ -130,12 +129,11 @@ def port_of(text: str) -> PortUrl:
         raise ConfigError(f"--port: {error}") from error
 
 
-def _of_config(config: Config, path: Path, name: str | None) -> Target:
-    units = config.inverter
-    if name is not None:
-        units = tuple(unit for unit in units if unit.name == name)
+def _of_config(path: Path, name: str | None) -> Target:
+    known = load(path).inverter
+    units = [unit for unit in known if name in (None, unit.name)]
     if len(units) != 1:
-        names = ", ".join(f'"{unit.name}"' for unit in config.inverter)
+        names = ", ".join(f'"{unit.name}"' for unit in known)
         what = "has several inverters" if name is None else f'has no "{name}"'
         raise ConfigError(f"{path} {what}; say --name with one of {names}")
     unit = units[0]
@@ -155,7 +153,7 @@ def _only_port() -> Target:
     if len(likely) == 1:
         port = parse_port(f"{likely[0].kind}:{likely[0].path}")
         return Target(port, name_of(port))
-    usable = [port for port in ports if port.verdict is not PortVerdict.FOREIGN]
+    usable = (port for port in ports if port.verdict is not PortVerdict.FOREIGN)
     choices = "; ".join(f"{port.path} ({port.reason})" for port in usable)
     what = "several ports may have" if likely else "no port is known to have"
     raise ConfigError(
