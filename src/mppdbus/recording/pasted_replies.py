@@ -156,55 +156,41 @@ def payload_of(reply: PastedReply) -> Payload:
 
     Raises `CorruptReply`, `Truncated`, `EchoedRequest` or what `foreign` returns.
     """
-    if reply.notation is Notation.TEXT:
-        return _payload_of_text(reply.data)
-    data = reply.data
-    if reply.notation is Notation.HEX and not _ended(data):
-        for frame in _frames(data + b"\r"):
+    body, tries = reply.data, [reply.data]
+    if reply.notation is Notation.HEX and not _ended(body):
+        tries.append(body + b"\r")
+    elif reply.notation is Notation.TEXT:
+        body = body.rstrip(b"\r\n")
+        # The checksum of ACK ends in a blank, which an editor may have cut off.
+        tries = [body + b"\r", body + b" \r"]
+    for data in tries:
+        for frame in ResponseFramer().feed(data):
             if frame.intact:
                 return Payload(frame.payload)
-    return _judge(data, _frames(data))
-
-
-def _payload_of_text(data: bytes) -> Payload:
-    body = data.rstrip(b"\r\n")
-    # The checksum of ACK ends in a blank, which an editor may have cut off.
-    for ending in (b"\r", b" \r"):
-        frames = _frames(body + ending)
-        if any(frame.intact for frame in frames):
-            return _judge(body, frames)
-    ended = _frames(body + b"\r")
-    if any(foreign(frame) for frame in ended):
-        return _judge(body + b"\r", ended)
-    text = body.removeprefix(b"(").strip(b" ")
-    if body.startswith(b"(") and text.isascii() and text.decode().isprintable():
-        return Payload(text, checked=False)
-    return _judge(body + b"\r", ended)
-
-
-def _frames(data: bytes) -> list[Frame]:
-    return ResponseFramer().feed(data)
+    frames = ResponseFramer().feed(tries[0])
+    if reply.notation is Notation.TEXT and not any(map(foreign, frames)):
+        text = body.removeprefix(b"(").strip(b" ")
+        if body.startswith(b"(") and text.isascii() and text.decode().isprintable():
+            return Payload(text, checked=False)
+    raise _problem(tries[0], frames)
 
 
 def _ended(data: bytes) -> bool:
     return data.rstrip(b"\0").endswith((b"\r", b"\n"))
 
 
-def _judge(data: bytes, frames: list[Frame]) -> Payload:
-    """Return the first intact frame, else raise what is wrong with the bytes."""
-    for frame in frames:
-        if frame.intact:
-            return Payload(frame.payload)
+def _problem(data: bytes, frames: list[Frame]) -> MppdbusError:
+    """Return what is wrong with bytes that hold no intact frame."""
     for frame in frames:
         if error := foreign(frame) or _error_of(frame):
-            raise error
+            return error
     if not data:
-        raise Truncated("nothing came")
+        return Truncated("nothing came")
     if b"(" not in data:
-        raise CorruptReply(f"{len(data)} bytes, but no reply among them")
+        return CorruptReply(f"{len(data)} bytes, but no reply among them")
     if _ended(data):
-        raise CorruptReply("the checksum does not fit")
-    raise Truncated(f"no end of the reply within its {len(data)} bytes")
+        return CorruptReply("the checksum does not fit")
+    return Truncated(f"no end of the reply within its {len(data)} bytes")
 
 
 def _error_of(frame: Frame) -> MppdbusError | None:
