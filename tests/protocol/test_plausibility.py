@@ -23,7 +23,7 @@ BATTERY = {
 
 
 def unit(dialect: str, nominal: int | None = 48) -> Identification:
-    return Identification(DIALECTS[dialect], 1.0, (), "", nominal, 1, 1)
+    return Identification(DIALECTS[dialect], 1.0, (), "", nominal)
 
 
 def status(frame: str = "f0448", **changes: object) -> GeneralStatus:

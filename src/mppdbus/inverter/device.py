@@ -11,7 +11,7 @@ from mppdbus.inverter import timing
 from mppdbus.inverter.identity import DeviceIdentity
 from mppdbus.inverter.link import Link
 from mppdbus.inverter.parallel_set import ParallelSet
-from mppdbus.inverter.readings import OddityLog, Readings, ReplyDecoder
+from mppdbus.inverter.readings import Readings
 from mppdbus.model.parallel import phase_of
 from mppdbus.model.snapshot import Identity, LinkState, Snapshot
 from mppdbus.protocol.dialect import Dialect
@@ -49,9 +49,7 @@ class Inverter:
         self.trackers: int | None = None
         self.parallel_set = ParallelSet()
         self._identity = DeviceIdentity(dialect)
-        self._oddities = OddityLog(name)
-        self._decoder = ReplyDecoder(self._oddities)
-        self.readings = Readings(clock, self._oddities)
+        self.readings = Readings(name, clock)
         self._phase: int | None = None
         self._clock = clock
         self._log = logging.getLogger(f"mppdbus.{name}")
@@ -70,7 +68,8 @@ class Inverter:
         `attempts` and `patience` (s) replace those of the link. An unknown layout
         raises `UnknownLayout` only if nothing of it can be read.
         """
-        decode = partial(self._decoder.decode, self._identity.dialect.queries, query)
+        readings = self.readings
+        decode = partial(readings.decode, self._identity.dialect.queries, query)
         try:
             reading = await self.link.exchange(
                 query, decode, attempts=attempts, patience=patience
@@ -81,9 +80,9 @@ class Inverter:
             raise
         except UnknownLayout as error:
             self.answered.add(query)
-            reading = self._decoder.accept(query, error)
+            reading = readings.accept(query, error)
         self.answered.add(query)
-        self.readings.keep(query, reading)
+        readings.keep(query, reading)
         if query == "QPIGS2":
             # A third tracker shows by its voltage, and by night it has none.
             self.trackers = max(self.trackers or 0, _trackers(reading))
@@ -100,7 +99,7 @@ class Inverter:
         except Refused:
             return None
         except UnknownLayout as error:
-            self._decoder.complain(query, error)
+            self.readings.complain(query, error)
             return None
 
     async def try_read(
@@ -150,9 +149,9 @@ class Inverter:
     def refine(self) -> None:
         """Take the dialect and the names from all that was read so far."""
         identity, readings = self._identity, self.readings
-        before, payload = identity.dialect.queries, self._decoder.payloads.get("QPIGS")
+        before, payload = identity.dialect.queries, readings.payloads.get("QPIGS")
         readings.filter.identified(identity.refine(readings.latest(), payload))
-        readings.read_anew(before, identity.dialect.queries, self._decoder)
+        readings.read_anew(before, identity.dialect.queries)
         identity.weighed = set(readings.latest())
         self._find_phase()
 

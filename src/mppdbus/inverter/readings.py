@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from mppdbus.errors import CorruptReply, ProtocolError, UnknownLayout
 from mppdbus.protocol.plausibility import Plausibility
-from mppdbus.protocol.queries import Layout, decode
+from mppdbus.protocol.queries import Queries, decode
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.settings import Flags, Ratings, RatingsRevo
 from mppdbus.protocol.replies.status import (
@@ -19,8 +19,6 @@ from mppdbus.protocol.replies.status import (
     SecondTrackerDuo,
     Warnings,
 )
-
-Layouts = dict[str, tuple[Layout, ...]]
 
 NEVER_FITS = 4  # replies in a row with the same wrong words: no damage any more
 # The queries that a snapshot shows, and what their readings may be.
@@ -34,34 +32,37 @@ SHOWN: Mapping[str, tuple[type[Reading], ...]] = {
 }
 
 
-class OddityLog:
-    """Logs each oddity of a unit once."""
+@dataclass(frozen=True, slots=True)
+class KeptReading:
+    """A reading as it came, what of it is plausible, and when it came."""
 
-    def __init__(self, name: str) -> None:
-        self._log = logging.getLogger(f"mppdbus.{name}")
-        self._said: set[str] = set()
-
-    def log(self, level: int, key: str, text: str) -> None:
-        """Log a text, unless one of the same `key` was logged before."""
-        if key not in self._said:
-            self._said.add(key)
-            self._log.log(level, "%s", text)
+    reading: Reading
+    plausible: Reading
+    time: float  # s of the caller's clock
+    battery_fitted: bool  # False: it shows 0 to 3 V where a battery goes
 
 
-class ReplyDecoder:
-    """Decodes the replies of one unit, also those that fit no known layout.
+class Readings:
+    """Decodes the replies of one unit; `kept` is the last good reading of each query.
 
-    Such a reply may be damaged, or belong to another request. One that comes again in
-    the same shape is the way this unit answers.
+    A reply that fits no known layout may be damaged, or belong to another request. One
+    that comes again in the same shape is the way this unit answers. `payloads` are the
+    last bytes of each query. Each oddity is logged once.
     """
 
-    def __init__(self, oddities: OddityLog) -> None:
-        self.payloads: dict[str, bytes] = {}  # the last of each query
-        self._oddities = oddities
+    def __init__(self, name: str, clock: Callable[[], float]) -> None:
+        self.filter = Plausibility()
+        self.kept: dict[str, KeptReading] = {}
+        self.payloads: dict[str, bytes] = {}
+        self._clock = clock
         self._accepted: set[str] = set()  # queries whose unknown layout came twice
         self._unfit: dict[str, tuple[tuple[str, ...], int]] = {}
+        self._log = logging.getLogger(f"mppdbus.{name}")
+        self._logged: set[str] = set()
 
-    def decode(self, layouts: Layouts, query: str, payload: bytes) -> Reading:
+    # -- decoding -------------------------------------------------------------------
+
+    def decode(self, layouts: Queries, query: str, payload: bytes) -> Reading:
         """Return the reading of a reply; raises as `protocol.queries.decode` does."""
         self.payloads[query] = payload
         try:
@@ -87,7 +88,7 @@ class ReplyDecoder:
     def complain(self, query: str, error: UnknownLayout) -> None:
         """Log an unknown layout, once, with the words of the reply."""
         words = self.payloads[query].decode("ascii", "backslashreplace")
-        self._oddities.log(logging.WARNING, query, f"{error}: {words}")
+        self._log_once(logging.WARNING, query, f"{error}: {words}")
 
     def _repeated(self, query: str, error: CorruptReply) -> Reading:
         """Return the rest of a reply whose same words never fit; else raise `error`."""
@@ -99,45 +100,31 @@ class ReplyDecoder:
         self._unfit[query] = unfit, times
         if times < NEVER_FITS:
             raise error
-        self._oddities.log(logging.WARNING, f"{query} {unfit}", str(error))
+        self._log_once(logging.WARNING, f"{query} {unfit}", str(error))
         return cast("Reading", error.partial)
 
+    def _log_once(self, level: int, key: str, text: str) -> None:
+        if key not in self._logged:
+            self._logged.add(key)
+            self._log.log(level, "%s", text)
 
-@dataclass(frozen=True, slots=True)
-class KeptReading:
-    """A reading as it came, what of it is plausible, and when it came."""
-
-    reading: Reading
-    plausible: Reading
-    time: float  # s of the caller's clock
-    battery_fitted: bool  # False: it shows 0 to 3 V where a battery goes
-
-
-class Readings:
-    """The last good reading of each query, in `kept`, however old."""
-
-    def __init__(self, clock: Callable[[], float], oddities: OddityLog) -> None:
-        self.filter = Plausibility()
-        self._clock = clock
-        self._oddities = oddities
-        self.kept: dict[str, KeptReading] = {}
+    # -- keeping --------------------------------------------------------------------
 
     def keep(self, query: str, reading: Reading) -> None:
         """Keep a reading beside what of it is plausible; log what is not, once."""
         now = self._clock()
         plausible, remarks = self.filter.check(reading, now)
-        fitted = True
         for remark in remarks:
-            fitted &= remark.code != "no_battery"
             key, text = f"{remark.code} {remark.field}", f"{query}: {remark.text}"
-            self._oddities.log(logging.INFO, key, text)
+            self._log_once(logging.INFO, key, text)
         if isinstance(reading, DeviceMode) and not reading.known:
             text = (
                 f"QMOD: no document explains mode {reading.mode!r}; the state is "
                 "unknown. Please send a recording; its place is one row of "
                 "src/mppdbus/protocol/modes.py"
             )
-            self._oddities.log(logging.WARNING, "mode", text)
+            self._log_once(logging.WARNING, "mode", text)
+        fitted = all(remark.code != "no_battery" for remark in remarks)
         self.kept[query] = KeptReading(reading, plausible, now, fitted)
 
     def last(self, query: str) -> Reading | None:
@@ -163,7 +150,7 @@ class Readings:
                 found[query] = kept.plausible
         return found
 
-    def read_anew(self, before: Layouts, after: Layouts, decoder: ReplyDecoder) -> None:
+    def read_anew(self, before: Queries, after: Queries) -> None:
         """Replace what was read in layouts of a dialect that it does not speak.
 
         QPIGS is left out, as live values come again at once; the others are decoded
@@ -173,8 +160,7 @@ class Readings:
             if after.get(query) == before.get(query):
                 continue
             del self.kept[query]
-            if query != "QPIGS" and query in decoder.payloads:
+            if query != "QPIGS" and query in self.payloads:
                 with suppress(ProtocolError, CorruptReply):
-                    payload = decoder.payloads[query]
-                    self.keep(query, decoder.decode(after, query, payload))
+                    self.keep(query, self.decode(after, query, self.payloads[query]))
                     self.kept[query] = replace(self.kept[query], time=kept.time)

@@ -1,6 +1,6 @@
 """What the replies tell of an inverter whose family is not known yet; pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Self, TypeVar
 
@@ -16,6 +16,9 @@ class Clue(NamedTuple):
 
     weight: float
     reason: str
+
+
+Clues = Iterator[Clue]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from mppdbus.protocol.dialect import Dialect
 from mppdbus.protocol.dialects import FAMILIES, MODEL_NUMBERS
 from mppdbus.protocol.evidence import Clue, Evidence
-from mppdbus.protocol.replies.fields import Reading
-from mppdbus.protocol.replies.status import SecondPhase, SecondTracker, SecondTrackerDuo
 
 NOMINAL = (12, 24, 36, 48)  # V; the batteries that PI30 inverters are made for
 DECISIVE = 0.97  # of a name in QMN; from here on no other evidence counts against it
@@ -27,7 +25,7 @@ GUESSED = 0.25  # a clue of this weight is a reason only where there is no other
 class Identification:
     """What `identify` concludes; `reasons` are plain sentences, the strongest first.
 
-    `confidence` is 0 to 1. `trackers` is None until QPIGS2 has been answered.
+    `confidence` is 0 to 1, `nominal_voltage` that of the battery in V.
     """
 
     dialect: Dialect
@@ -35,8 +33,6 @@ class Identification:
     reasons: tuple[str, ...]
     family: str
     nominal_voltage: int | None
-    trackers: int | None
-    phases: int
 
 
 def identify(evidence: Evidence) -> Identification:
@@ -52,15 +48,12 @@ def identify(evidence: Evidence) -> Identification:
     reasons = [c.reason for c in own if len(own) == 1 or c.weight > GUESSED]
     name, *why = FAMILIES[best].variant(evidence) or (best,)
     confidence = (1.0 - doubt[best]) * (1.0 - (1.0 - rival) / 3)
-    dialect = FAMILIES[name].dialect
     return Identification(
-        dialect=dialect,
+        dialect=FAMILIES[name].dialect,
         confidence=min(round(confidence, 2), SUREST),
         reasons=(*reasons, *why),
         family=_title(evidence, best, name),
         nominal_voltage=_nominal(evidence),
-        trackers=_trackers(evidence.second_tracker),
-        phases=dialect.phases,
     )
 
 
@@ -119,13 +112,3 @@ def _nominal(evidence: Evidence) -> int | None:
         return int(rated)
     model = MODEL_NUMBERS.get(evidence.model_number or "")
     return model.voltage if model else None
-
-
-def _trackers(second: Reading | None) -> int | None:
-    match second:
-        case SecondTrackerDuo():
-            return 3 if second.pv3_voltage else 2
-        case SecondTracker() | SecondPhase():
-            return 2
-        case _:
-            return None

@@ -3,12 +3,10 @@
 Documents A and B. Every inverter without clues to another family is taken for this.
 """
 
-from collections.abc import Iterator
-
 from mppdbus.protocol import codes as c
 from mppdbus.protocol import warning_bits as w
 from mppdbus.protocol.dialect import Dialect, Family, Model
-from mppdbus.protocol.evidence import Clue, Evidence
+from mppdbus.protocol.evidence import Clue, Clues, Evidence
 from mppdbus.protocol.queries import QUERIES
 from mppdbus.protocol.settings import setters
 from mppdbus.protocol.settings.voltage_ranges import Range
@@ -33,7 +31,7 @@ PI30 = Dialect(
 )
 
 
-def _clues(_: Evidence) -> Iterator[Clue]:
+def _clues(_: Evidence) -> Clues:
     yield Clue(0.25, "nothing shows more than the first generation")
 
 

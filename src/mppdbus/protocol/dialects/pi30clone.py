@@ -1,18 +1,16 @@
 """Clones that call themselves VMII-NXPW (PowMr and others); no document."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from mppdbus.protocol.dialect import RESERVED_BIT, Family
 from mppdbus.protocol.dialects.pi30 import PI30
-from mppdbus.protocol.evidence import Clue, Evidence
-from mppdbus.protocol.replies.charge import ChargeStateClone
-from mppdbus.protocol.replies.settings import RatingsClone
+from mppdbus.protocol.evidence import Clue, Clues, Evidence
+from mppdbus.protocol.replies import charge, settings
 from mppdbus.protocol.settings import setters
 
 
-def _clues(seen: Evidence) -> Iterator[Clue]:
-    if isinstance(seen.ratings, RatingsClone):
+def _clues(seen: Evidence) -> Clues:
+    if isinstance(seen.ratings, settings.RatingsClone):
         yield Clue(0.9, "QPIRI ends in two voltages of its own: a clone")
     if seen.decimal_pv_current:
         yield Clue(0.3, "QPIGS: PV current with one decimal")
@@ -20,7 +18,7 @@ def _clues(seen: Evidence) -> Iterator[Clue]:
         yield Clue(0.6, "QPIWS of 31 characters")
     if seen.knows_flag("g"):
         yield Clue(0.7, "QFLAG knows g, as NXPW clones do")
-    if seen.other(ChargeStateClone):
+    if seen.other(charge.ChargeStateClone):
         yield Clue(0.8, "Q1 of 13 fields")
 
 

@@ -1,16 +1,13 @@
 """Axpert Plus Duo and Tri, with two or three trackers: document B."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from mppdbus.protocol import warning_bits as w
 from mppdbus.protocol.codes import MACHINE_TYPES
 from mppdbus.protocol.dialect import Family, Model
 from mppdbus.protocol.dialects.pi30 import FIRST_SETTERS, PI30, VOLTAGE_RANGES
-from mppdbus.protocol.evidence import Clue, Evidence
-from mppdbus.protocol.replies.parallel import SecondTrackersParallel
-from mppdbus.protocol.replies.settings import FactoryDefaultsDuo
-from mppdbus.protocol.replies.status import SecondTrackerDuo
+from mppdbus.protocol.evidence import Clue, Clues, Evidence
+from mppdbus.protocol.replies import parallel, settings, status
 from mppdbus.protocol.settings import setters
 
 WARNINGS = w.table(
@@ -18,14 +15,14 @@ WARNINGS = w.table(
 )  # 38
 
 
-def _clues(seen: Evidence) -> Iterator[Clue]:
+def _clues(seen: Evidence) -> Clues:
     if seen.warning_count == 38:
         yield Clue(0.6, "QPIWS of 38 characters")
-    if isinstance(seen.second_tracker, SecondTrackerDuo):
+    if isinstance(seen.second_tracker, status.SecondTrackerDuo):
         yield Clue(0.9, "QPIGS2 of 12 fields")
-    if seen.other(SecondTrackersParallel):
+    if seen.other(parallel.SecondTrackersParallel):
         yield Clue(0.9, "QP2GS shows trackers 2 and 3")
-    if seen.other(FactoryDefaultsDuo):
+    if seen.other(settings.FactoryDefaultsDuo):
         yield Clue(0.4, "QDI of 29 fields")
 
 

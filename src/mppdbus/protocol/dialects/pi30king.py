@@ -1,15 +1,13 @@
 """Axpert King: documents C (MK), D and E."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from mppdbus.protocol import warning_bits as w
 from mppdbus.protocol.codes import Names
 from mppdbus.protocol.dialect import Family, Model
 from mppdbus.protocol.dialects.pi30vm3 import VM3
-from mppdbus.protocol.evidence import Clue, Evidence, words_of
-from mppdbus.protocol.replies.other import BatteryManagement
-from mppdbus.protocol.replies.settings import FactoryDefaults
+from mppdbus.protocol.evidence import Clue, Clues, Evidence, words_of
+from mppdbus.protocol.replies import other, settings
 from mppdbus.protocol.settings import setters
 from mppdbus.protocol.settings.voltage_ranges import Range
 
@@ -35,16 +33,16 @@ WARNINGS = w.table(  # 36 characters
 )
 
 
-def _clues(seen: Evidence) -> Iterator[Clue]:
+def _clues(seen: Evidence) -> Clues:
     if seen.ratings_words == 27:
         yield Clue(0.8, "QPIRI of 27 fields: King")
     if seen.warning_count == 36:
         yield Clue(0.3, "QPIWS of 36 characters")
     if seen.knows_flag("c", "m"):
         yield Clue(0.5, "QFLAG knows c or m")
-    if seen.other(BatteryManagement):
+    if seen.other(other.BatteryManagement):
         yield Clue(0.3, "QBMS of 10 fields")
-    defaults = seen.other(FactoryDefaults)
+    defaults = seen.other(settings.FactoryDefaults)
     if defaults and words_of(defaults) == 27:
         yield Clue(0.4, "QDI of 27 fields")
 

@@ -3,18 +3,14 @@
 Those for 24 V and those for 120 V have the same layouts: their voltages tell them.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from mppdbus.protocol import warning_bits as w
 from mppdbus.protocol.codes import BATTERIES_BMS, FAULTS_COMMON, OUTPUT_MODES, Names
 from mppdbus.protocol.dialect import Family, Model
 from mppdbus.protocol.dialects.pi30 import PI30
-from mppdbus.protocol.evidence import Clue, Evidence, words_of
-from mppdbus.protocol.replies.charge import ChargeStateEqualization
-from mppdbus.protocol.replies.parallel import ParallelStatus
-from mppdbus.protocol.replies.settings import FactoryDefaults
-from mppdbus.protocol.replies.status import SecondTracker
+from mppdbus.protocol.evidence import Clue, Clues, Evidence, words_of
+from mppdbus.protocol.replies import charge, parallel, settings, status
 from mppdbus.protocol.settings import setters
 
 LOW_VOLTAGE = 140.0  # V of AC; below it is a 100 to 127 V unit
@@ -59,7 +55,7 @@ MAX = replace(
 )
 
 
-def _clues(seen: Evidence) -> Iterator[Clue]:
+def _clues(seen: Evidence) -> Clues:
     if seen.ratings_words >= 28:
         words = seen.ratings_words
         yield Clue(0.85, f"QPIRI of {words} fields, with discharge limit")
@@ -69,18 +65,19 @@ def _clues(seen: Evidence) -> Iterator[Clue]:
         bits = seen.warnings
         if bits and bits.is_set(31) and not bits.is_set(1):
             yield Clue(0.5, "QPIWS a31 set without a fault: battery weak")
-    if isinstance(seen.second_tracker, SecondTracker):
+    if isinstance(seen.second_tracker, status.SecondTracker):
         yield Clue(0.6, "QPIGS2 of 3 fields")
-    if seen.other(ChargeStateEqualization):
+    if seen.other(charge.ChargeStateEqualization):
         yield Clue(0.35, "Q1 of 27 fields")
-    defaults, member = seen.other(FactoryDefaults), seen.other(ParallelStatus)
+    defaults = seen.other(settings.FactoryDefaults)
     if defaults and defaults.battery_under_voltage == 44.0:
         yield Clue(0.5, "QDI: cut-off at 44 V")
+    member = seen.other(parallel.ParallelStatus)
     if member and words_of(member) == 29:
         yield Clue(0.6, "QPGS of 29 fields")
 
 
-def _of_status(seen: Evidence) -> Iterator[Clue]:
+def _of_status(seen: Evidence) -> Clues:
     if (getattr(seen.status, "ac_output_apparent_power", None) or 0) > 9999:
         yield Clue(0.6, "QPIGS: power above 9999 VA")
     if seen.status_count == 24:

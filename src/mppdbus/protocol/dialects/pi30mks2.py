@@ -1,14 +1,13 @@
 """Axpert MKS II and MKS III: documents D and E."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from mppdbus.protocol import warning_bits as w
 from mppdbus.protocol.dialect import Family, Model
 from mppdbus.protocol.dialects.pi30king import KING_SETTERS, VOLTAGE_RANGES
 from mppdbus.protocol.dialects.pi30vm3 import VM3
-from mppdbus.protocol.evidence import Clue, Evidence
-from mppdbus.protocol.replies.parallel import FeedInParallel
+from mppdbus.protocol.evidence import Clue, Clues, Evidence
+from mppdbus.protocol.replies import parallel
 from mppdbus.protocol.settings import setters
 
 WARNINGS = w.table(  # D (MKS III), E (MKS II)
@@ -21,8 +20,8 @@ WARNINGS = w.table(  # D (MKS III), E (MKS II)
 )
 
 
-def _clues(seen: Evidence) -> Iterator[Clue]:
-    if seen.other(FeedInParallel):
+def _clues(seen: Evidence) -> Clues:
+    if seen.other(parallel.FeedInParallel):
         yield Clue(0.8, "Q2PGS shows feed-in")
 
 

@@ -1,15 +1,14 @@
 """Axpert MS, MSX and MKS for 24 V, built with a transformer: document A."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from mppdbus.protocol.dialect import Family
 from mppdbus.protocol.dialects.pi30 import FIRST_SETTERS, PI30, VOLTAGE_RANGES
-from mppdbus.protocol.evidence import Clue, Evidence
+from mppdbus.protocol.evidence import Clue, Clues, Evidence
 from mppdbus.protocol.settings import setters
 
 
-def _clues(seen: Evidence) -> Iterator[Clue]:
+def _clues(seen: Evidence) -> Clues:
     if (ratings := seen.common_ratings) is not None:
         if ratings.topology == 1:
             yield Clue(0.3, "QPIRI: built with a transformer")

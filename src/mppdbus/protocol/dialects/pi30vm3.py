@@ -1,6 +1,5 @@
 """Axpert VM II and VM III (GK): documents C, D, E. The base of King and MKS II."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from mppdbus.protocol import warning_bits as w
@@ -8,8 +7,8 @@ from mppdbus.protocol.codes import BATTERIES_BMS, FAULTS_COMMON, Names
 from mppdbus.protocol.dialect import FEEDS_LOAD, RESERVED_BIT, Family, Model
 from mppdbus.protocol.dialects.pi30 import PI30
 from mppdbus.protocol.dialects.pi30 import VOLTAGE_RANGES as FIRST_RANGES
-from mppdbus.protocol.evidence import Clue, Evidence
-from mppdbus.protocol.replies.other import SecondOutput
+from mppdbus.protocol.evidence import Clue, Clues, Evidence
+from mppdbus.protocol.replies import other
 from mppdbus.protocol.settings import setters
 from mppdbus.protocol.settings.voltage_ranges import Range
 
@@ -45,7 +44,7 @@ VM3 = replace(
 )
 
 
-def _clues(seen: Evidence) -> Iterator[Clue]:
+def _clues(seen: Evidence) -> Clues:
     firmware = seen.firmware or ""
     if firmware.startswith("00041."):
         yield Clue(0.6, f"firmware {firmware}, as the VM III has")
@@ -55,7 +54,7 @@ def _clues(seen: Evidence) -> Iterator[Clue]:
         yield Clue(0.2, "QPIGS of 24 fields")
     if seen.warning_count == 36:
         yield Clue(0.3, "QPIWS of 36 characters")
-    if seen.other(SecondOutput):
+    if seen.other(other.SecondOutput):
         yield Clue(0.4, "QDOP: a second output")
 
 

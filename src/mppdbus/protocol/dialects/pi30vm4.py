@@ -1,13 +1,12 @@
 """Axpert VM IV: document G."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from mppdbus.protocol import warning_bits as w
 from mppdbus.protocol.dialect import Family
 from mppdbus.protocol.dialects.pi30max import MAX
 from mppdbus.protocol.dialects.pi30vm3 import GK_SETTERS
-from mppdbus.protocol.evidence import Clue, Evidence
+from mppdbus.protocol.evidence import Clue, Clues, Evidence
 
 WARNINGS = w.table(  # G: VM IV, and F at 24 V: 36
     {0: w.PV_LOSS},
@@ -19,7 +18,7 @@ WARNINGS = w.table(  # G: VM IV, and F at 24 V: 36
 )
 
 
-def _clues(seen: Evidence) -> Iterator[Clue]:
+def _clues(seen: Evidence) -> Clues:
     if seen.status_count == 25:
         yield Clue(0.8, "QPIGS of 25 fields")
 

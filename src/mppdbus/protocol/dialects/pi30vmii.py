@@ -3,26 +3,25 @@
 No document; the meaning of its codes is recorded (f0275 and following).
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from mppdbus.protocol.codes import CHARGER_PRIORITIES_MENU, Names
 from mppdbus.protocol.dialect import RESERVED_BIT, Family
 from mppdbus.protocol.dialects.pi30 import PI30
 from mppdbus.protocol.dialects.pi30clone import CLONE_SETTERS
-from mppdbus.protocol.evidence import Clue, Evidence
-from mppdbus.protocol.replies.charge import ChargeStateVmii
+from mppdbus.protocol.evidence import Clue, Clues, Evidence
+from mppdbus.protocol.replies import charge
 from mppdbus.protocol.settings import setters
 
 BATTERIES: Names = {0: "AGM", 1: "Flooded", 2: "User", 3: "LIA", 4: "Pylontech"}
 OUTPUT_PRIORITIES: Names = {0: "Solar first", 1: "SBU", 2: "Utility first"}
 
 
-def _clues(seen: Evidence) -> Iterator[Clue]:
+def _clues(seen: Evidence) -> Clues:
     firmware = seen.firmware or ""
     if firmware.startswith("00040."):
         yield Clue(0.9, f"firmware {firmware}: counts as its menu does")
-    if seen.other(ChargeStateVmii):
+    if seen.other(charge.ChargeStateVmii):
         yield Clue(0.9, "Q1 of 18 fields")
 
 

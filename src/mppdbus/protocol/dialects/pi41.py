@@ -1,6 +1,5 @@
 """LV5048, with two phases, which calls its protocol PI41: document H."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 from mppdbus.protocol import warning_bits as w
@@ -8,9 +7,9 @@ from mppdbus.protocol.codes import Names
 from mppdbus.protocol.dialect import Family
 from mppdbus.protocol.dialects.pi30 import FIRST_SETTERS, PI30
 from mppdbus.protocol.dialects.pi30 import VOLTAGE_RANGES as FIRST_RANGES
-from mppdbus.protocol.evidence import Clue, Evidence
+from mppdbus.protocol.evidence import Clue, Clues, Evidence
 from mppdbus.protocol.queries import layout, with_own
-from mppdbus.protocol.replies.parallel import SecondPhaseParallelStatus
+from mppdbus.protocol.replies import parallel
 from mppdbus.protocol.replies.status import GeneralStatusSplitPhase, SecondPhase
 from mppdbus.protocol.settings import setters
 from mppdbus.protocol.settings.voltage_ranges import Range
@@ -33,12 +32,12 @@ WARNINGS = w.table(  # 32 characters
 )
 
 
-def _clues(seen: Evidence) -> Iterator[Clue]:
+def _clues(seen: Evidence) -> Clues:
     if seen.protocol == "PI41":
         yield Clue(0.99, "QPI PI41: split phase")
     if isinstance(seen.second_tracker, SecondPhase):
         yield Clue(0.9, "QPIGS2 of 11 fields: a second phase")
-    if seen.other(SecondPhaseParallelStatus):
+    if seen.other(parallel.SecondPhaseParallelStatus):
         yield Clue(0.8, "QP2GS shows a second phase")
 
 

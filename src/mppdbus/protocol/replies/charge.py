@@ -2,20 +2,8 @@
 
 from typing import Any
 
-from mppdbus.protocol.replies.fields import (
-    Amps,
-    Celsius,
-    Code,
-    Hertz,
-    Minutes,
-    Percent,
-    Reading,
-    Seconds,
-    Text,
-    Volts,
-    Watts,
-    WholeAmps,
-)
+from mppdbus.protocol.replies import fields as f
+from mppdbus.protocol.replies.fields import Reading
 
 CHARGE_STATES = {10: "idle", 11: "bulk", 12: "absorption", 13: "float"}
 
@@ -23,23 +11,23 @@ CHARGE_STATES = {10: "idle", 11: "bulk", 12: "absorption", 13: "float"}
 class ChargeState(Reading):
     """Q1, undocumented: 17 words (MKS, SP, SMH, EG4)."""
 
-    absorption_remaining: Seconds = None
-    float_remaining: Seconds = None
-    scc_ok: Code = None
-    scc_allowed: Code = None
-    scc_average_current: Amps = None
-    scc_temperature: Celsius = None
-    inverter_temperature: Celsius = None
-    battery_side_temperature: Celsius = None
-    transformer_temperature: Celsius = None
-    parallel_role: Code = None
-    fan_lock: Code = None
-    unused: Code = None
-    fan_speed: Percent = None
-    scc_charging_power: Watts = None
-    parallel_warning: Code = None
-    sync_frequency: Hertz = None
-    charge_state: Code = None
+    absorption_remaining: f.Seconds = None
+    float_remaining: f.Seconds = None
+    scc_ok: f.Code = None
+    scc_allowed: f.Code = None
+    scc_average_current: f.Amps = None
+    scc_temperature: f.Celsius = None
+    inverter_temperature: f.Celsius = None
+    battery_side_temperature: f.Celsius = None
+    transformer_temperature: f.Celsius = None
+    parallel_role: f.Code = None
+    fan_lock: f.Code = None
+    unused: f.Code = None
+    fan_speed: f.Percent = None
+    scc_charging_power: f.Watts = None
+    parallel_warning: f.Code = None
+    sync_frequency: f.Hertz = None
+    charge_state: f.Code = None
 
     def derived(self) -> dict[str, Any]:
         """Return the name of the charge state."""
@@ -51,26 +39,26 @@ class ChargeState(Reading):
 class ChargeStateEqualization(ChargeState):
     """Q1 of 27 words: as 17, then the ten of QBEQI (f0065)."""
 
-    enabled: Code = None
-    time: Minutes = None
-    period: Code = None
-    max_current: WholeAmps = None
-    reserved_5: Code = None
-    voltage: Volts = None
-    reserved_7: Code = None
-    over_time: Minutes = None
-    active: Code = None
-    elapsed: Code = None
+    enabled: f.Code = None
+    time: f.Minutes = None
+    period: f.Code = None
+    max_current: f.WholeAmps = None
+    reserved_5: f.Code = None
+    voltage: f.Volts = None
+    reserved_7: f.Code = None
+    over_time: f.Minutes = None
+    active: f.Code = None
+    elapsed: f.Code = None
 
 
 class ChargeStateUnknownTail(ChargeState):
     """Q1 of 22 words: as 17, then five that nobody has explained."""
 
-    unknown_18: Text = None
-    unknown_19: Text = None
-    unknown_20: Text = None
-    unknown_21: Text = None
-    unknown_22: Text = None
+    unknown_18: f.Text = None
+    unknown_19: f.Text = None
+    unknown_20: f.Text = None
+    unknown_21: f.Text = None
+    unknown_22: f.Text = None
 
 
 class ChargeStateClone(ChargeState):
@@ -99,24 +87,24 @@ class ChargeStateClone(ChargeState):
 class ChargeStateVmii(Reading):
     """Q1 of 18 words on VMII firmware 40.09 (f0280): 65535 stands for unknown."""
 
-    unknown_1: Text = None
-    unknown_2: Text = None
-    unknown_3: Text = None
-    unknown_4: Text = None
-    unknown_5: Text = None
-    unknown_6: Text = None
-    unknown_7: Text = None
-    unknown_8: Text = None
-    inverter_temperature: Celsius = None
-    boost_temperature: Celsius = None
-    transformer_temperature: Celsius = None
-    pv_temperature: Celsius = None
-    unknown_13: Text = None
-    unknown_14: Text = None
-    unknown_15: Text = None
-    unknown_16: Text = None
-    unknown_17: Text = None
-    charge_state: Code = None
+    unknown_1: f.Text = None
+    unknown_2: f.Text = None
+    unknown_3: f.Text = None
+    unknown_4: f.Text = None
+    unknown_5: f.Text = None
+    unknown_6: f.Text = None
+    unknown_7: f.Text = None
+    unknown_8: f.Text = None
+    inverter_temperature: f.Celsius = None
+    boost_temperature: f.Celsius = None
+    transformer_temperature: f.Celsius = None
+    pv_temperature: f.Celsius = None
+    unknown_13: f.Text = None
+    unknown_14: f.Text = None
+    unknown_15: f.Text = None
+    unknown_16: f.Text = None
+    unknown_17: f.Text = None
+    charge_state: f.Code = None
 
     def derived(self) -> dict[str, Any]:
         """Return the name of the charge state."""

@@ -5,73 +5,59 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, field_serializer
 
-from mppdbus.protocol.replies.fields import (
-    Amps,
-    Bool,
-    Code,
-    Hours,
-    Minutes,
-    Percent,
-    Reading,
-    TenthVolts,
-    Text,
-    UnitSymbol,
-    Volts,
-    WattHours,
-    WholeAmps,
-    one_word,
-)
+from mppdbus.protocol.replies import fields as f
+from mppdbus.protocol.replies.fields import Reading, one_word
 
 
 class BatteryManagement(Reading):
     """QBMS of King and Pylontech: 10 words (document D, f0256); connect 0 = yes."""
 
-    not_connected: Code = None
-    state_of_charge: Percent = None
-    force_ac_charge: Bool = None
-    stop_discharge: Bool = None
-    stop_charge: Bool = None
-    constant_voltage: TenthVolts = None
-    float_voltage: TenthVolts = None
-    cut_off_voltage: TenthVolts = None
-    max_charging_current: WholeAmps = None
-    max_discharge_current: WholeAmps = None
+    not_connected: f.Code = None
+    state_of_charge: f.Percent = None
+    force_ac_charge: f.Bool = None
+    stop_discharge: f.Bool = None
+    stop_charge: f.Bool = None
+    constant_voltage: f.TenthVolts = None
+    float_voltage: f.TenthVolts = None
+    cut_off_voltage: f.TenthVolts = None
+    max_charging_current: f.WholeAmps = None
+    max_discharge_current: f.WholeAmps = None
 
 
 class LithiumBattery(Reading):
     """QLITH0 of the REVO: what its BMS says, 12 words (f0410)."""
 
-    battery_voltage: Volts = None
-    battery_charging_current: Amps = None
-    battery_discharge_current: Amps = None
-    temperature: Annotated[int | None, UnitSymbol("×0.1 °C")] = None
-    state_of_charge: Percent = None
-    wear: Percent = None
-    max_charging_current: Amps = None
-    max_discharge_current: Amps = None
-    max_charging_voltage: Volts = None
-    min_discharge_voltage: Volts = None
-    fault_code: Code = None
-    warning_code: Code = None
+    battery_voltage: f.Volts = None
+    battery_charging_current: f.Amps = None
+    battery_discharge_current: f.Amps = None
+    temperature: Annotated[int | None, f.UnitSymbol("×0.1 °C")] = None
+    state_of_charge: f.Percent = None
+    wear: f.Percent = None
+    max_charging_current: f.Amps = None
+    max_discharge_current: f.Amps = None
+    max_charging_voltage: f.Volts = None
+    min_discharge_voltage: f.Volts = None
+    fault_code: f.Code = None
+    warning_code: f.Code = None
 
 
 class SecondOutput(Reading):
     """QDOP: the second output relay, 14 words (document D)."""
 
-    relay_on: Bool = None
-    relay_intent: Code = None
-    link_state: Code = None
-    over_current: Code = None
-    current: Amps = None
-    turn_off_voltage: Volts = None
-    turn_off_time: Minutes = None
-    current_limit: WholeAmps = None
-    recharge_capacity: Percent = None
-    redischarge_capacity: Percent = None
-    cut_off_capacity: Percent = None
-    turn_off_capacity: Percent = None
-    on_hour: Hours = None
-    off_hour: Hours = None
+    relay_on: f.Bool = None
+    relay_intent: f.Code = None
+    link_state: f.Code = None
+    over_current: f.Code = None
+    current: f.Amps = None
+    turn_off_voltage: f.Volts = None
+    turn_off_time: f.Minutes = None
+    current_limit: f.WholeAmps = None
+    recharge_capacity: f.Percent = None
+    redischarge_capacity: f.Percent = None
+    cut_off_capacity: f.Percent = None
+    turn_off_capacity: f.Percent = None
+    on_hour: f.Hours = None
+    off_hour: f.Hours = None
 
 
 class HourlyPriorities(Reading):
@@ -81,7 +67,7 @@ class HourlyPriorities(Reading):
     """
 
     hours: tuple[int, ...]
-    current: Code = None
+    current: f.Code = None
     order: tuple[int, ...] = ()
 
     @classmethod
@@ -117,7 +103,7 @@ class BatteryControl(Reading):
 class Energy(Reading):
     """QET, QEY, QEM, QED and QLT, QLY, QLM, QLD: PV or load energy."""
 
-    energy: WattHours = None
+    energy: f.WattHours = None
 
 
 class Clock(Reading):
@@ -140,31 +126,31 @@ class Clock(Reading):
 class BatteryVoltage(Reading):
     """QBV, a UPS command that VMII answers: battery voltage and percent (f0283)."""
 
-    battery_voltage: Volts = None
-    battery_capacity: Percent = None
+    battery_voltage: f.Volts = None
+    battery_capacity: f.Percent = None
 
 
 class UpsCharge(Reading):
     """QCHGS, a UPS command: charge current and limits (f0188)."""
 
-    battery_charging_current: Amps = None
-    battery_float_voltage: Volts = None
-    max_charging_current: Amps = None
-    battery_bulk_voltage: Volts = None
+    battery_charging_current: f.Amps = None
+    battery_float_voltage: f.Volts = None
+    max_charging_current: f.Amps = None
+    battery_bulk_voltage: f.Volts = None
 
 
 class UpsModel(Reading):
     """QMD, a UPS command that VMII answers, with wrong ratings (f0281)."""
 
     alphabet: ClassVar[bytes | None] = None
-    model: Text = None
-    rating_apparent_power: Text = None
-    power_factor: Percent = None
-    phases: Text = None
-    input_rating_voltage: Volts = None
-    output_rating_voltage: Volts = None
-    battery_count: Code = None
-    battery_voltage: Volts = None
+    model: f.Text = None
+    rating_apparent_power: f.Text = None
+    power_factor: f.Percent = None
+    phases: f.Text = None
+    input_rating_voltage: f.Volts = None
+    output_rating_voltage: f.Volts = None
+    battery_count: f.Code = None
+    battery_voltage: f.Volts = None
 
 
 class Words(Reading):

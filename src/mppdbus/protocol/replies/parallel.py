@@ -4,20 +4,8 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
-from mppdbus.protocol.replies.fields import (
-    Amps,
-    Bool,
-    Code,
-    Hertz,
-    Percent,
-    Reading,
-    Text,
-    VoltAmps,
-    Volts,
-    Watts,
-    WholeAmps,
-    is_number,
-)
+from mppdbus.protocol.replies import fields as f
+from mppdbus.protocol.replies.fields import Reading, is_number
 from mppdbus.protocol.replies.status import Status8
 
 
@@ -26,20 +14,20 @@ class _ParallelReply(Reading):
 
     alphabet: ClassVar[bytes | None] = None
 
-    exists: Bool = None
-    serial: Text = None
+    exists: f.Bool = None
+    serial: f.Text = None
     mode: Annotated[str, Field(pattern=r"^[A-Z]$")] | None = None
-    fault_code: Code = None
-    grid_voltage: Volts = None
-    grid_frequency: Hertz = None
-    ac_output_voltage: Volts = None
-    ac_output_frequency: Hertz = None
-    ac_output_apparent_power: VoltAmps = None
-    ac_output_active_power: Watts = None
-    load_percent: Percent = None
-    battery_voltage: Volts = None
-    battery_charging_current: WholeAmps = None
-    battery_capacity: Percent = None
+    fault_code: f.Code = None
+    grid_voltage: f.Volts = None
+    grid_frequency: f.Hertz = None
+    ac_output_voltage: f.Volts = None
+    ac_output_frequency: f.Hertz = None
+    ac_output_apparent_power: f.VoltAmps = None
+    ac_output_active_power: f.Watts = None
+    load_percent: f.Percent = None
+    battery_voltage: f.Volts = None
+    battery_charging_current: f.WholeAmps = None
+    battery_capacity: f.Percent = None
 
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
@@ -57,50 +45,50 @@ class ParallelStatus(_ParallelReply):
     An empty slot says so in `exists`, with mode P, but fills the totals (f0129).
     """
 
-    pv_input_voltage: Volts = None
-    total_charging_current: WholeAmps = None
-    total_ac_output_apparent_power: VoltAmps = None
-    total_ac_output_active_power: Watts = None
-    total_load_percent: Percent = None
+    pv_input_voltage: f.Volts = None
+    total_charging_current: f.WholeAmps = None
+    total_ac_output_apparent_power: f.VoltAmps = None
+    total_ac_output_active_power: f.Watts = None
+    total_load_percent: f.Percent = None
     status: Status8 = None
-    output_mode: Code = None
-    charger_source_priority: Code = None
-    max_charging_current: WholeAmps = None
-    max_charging_range: WholeAmps = None
-    max_ac_charging_current: WholeAmps = None
-    pv_input_current: Amps = None
-    battery_discharge_current: WholeAmps = None
-    pv2_voltage: Volts = None
-    pv2_current: Amps = None
+    output_mode: f.Code = None
+    charger_source_priority: f.Code = None
+    max_charging_current: f.WholeAmps = None
+    max_charging_range: f.WholeAmps = None
+    max_ac_charging_current: f.WholeAmps = None
+    pv_input_current: f.Amps = None
+    battery_discharge_current: f.WholeAmps = None
+    pv2_voltage: f.Volts = None
+    pv2_current: f.Amps = None
 
 
 class SecondPhaseParallelStatus(_ParallelReply):
     """QP2GSn of PI41: the second phase of a unit, 17 words (f0252)."""
 
-    exists: Code = None  # type: ignore[assignment]
-    pv2_voltage: Volts = None
-    pv2_current: Amps = None
+    exists: f.Code = None  # type: ignore[assignment]
+    pv2_voltage: f.Volts = None
+    pv2_current: f.Amps = None
     status: Status8 = None
 
 
 class SecondTrackersParallel(Reading):
     """QP2GSn of Plus Duo and Tri: trackers 2 and 3 of a unit, 9 words (document B)."""
 
-    exists: Bool = None
-    pv_power: Watts = None
-    pv2_voltage: Volts = None
-    pv2_current: Amps = None
-    pv2_power: Watts = None
-    pv3_voltage: Volts = None
-    pv3_current: Amps = None
-    pv3_power: Watts = None
+    exists: f.Bool = None
+    pv_power: f.Watts = None
+    pv2_voltage: f.Volts = None
+    pv2_current: f.Amps = None
+    pv2_power: f.Watts = None
+    pv3_voltage: f.Volts = None
+    pv3_current: f.Amps = None
+    pv3_power: f.Watts = None
     scc_status: Annotated[str, Field(pattern=r"^[01]{4}$")] | None = None
 
 
 class FeedInParallel(Reading):
     """Q2PGSn of QGMN 025: feed-in of a unit, 4 words (document E)."""
 
-    exists: Bool = None
-    pv_power: Watts = None
-    solar_feed_to_grid: Code = None
-    solar_feed_to_grid_power: Watts = None
+    exists: f.Bool = None
+    pv_power: f.Watts = None
+    solar_feed_to_grid: f.Code = None
+    solar_feed_to_grid_power: f.Watts = None

@@ -8,47 +8,34 @@ from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import Field
 
-from mppdbus.protocol.replies.fields import (
-    Amps,
-    Code,
-    Days,
-    Hertz,
-    Hours,
-    Minutes,
-    Reading,
-    UnitSymbol,
-    VoltAmps,
-    Volts,
-    Watts,
-    WholeAmps,
-    one_word,
-)
+from mppdbus.protocol.replies import fields as f
+from mppdbus.protocol.replies.fields import Reading, one_word
 
 
 class _FirstRatings(Reading):
     """What every QPIRI begins with."""
 
-    grid_rating_voltage: Volts = None
-    grid_rating_current: Amps = None
-    ac_output_rating_voltage: Volts = None
-    ac_output_rating_frequency: Hertz = None
-    ac_output_rating_current: Amps = None
-    ac_output_rating_apparent_power: VoltAmps = None
-    ac_output_rating_active_power: Watts = None
-    battery_rating_voltage: Volts = None
-    battery_recharge_voltage: Volts = None
-    battery_under_voltage: Volts = None
-    battery_bulk_voltage: Volts = None
-    battery_float_voltage: Volts = None
-    battery_type: Code = None
-    max_ac_charging_current: WholeAmps = None
-    max_charging_current: WholeAmps = None
-    input_voltage_range: Code = None
-    output_source_priority: Code = None
-    charger_source_priority: Code = None
-    max_parallel_units: Code = None
-    machine_type: Code = None
-    topology: Code = None
+    grid_rating_voltage: f.Volts = None
+    grid_rating_current: f.Amps = None
+    ac_output_rating_voltage: f.Volts = None
+    ac_output_rating_frequency: f.Hertz = None
+    ac_output_rating_current: f.Amps = None
+    ac_output_rating_apparent_power: f.VoltAmps = None
+    ac_output_rating_active_power: f.Watts = None
+    battery_rating_voltage: f.Volts = None
+    battery_recharge_voltage: f.Volts = None
+    battery_under_voltage: f.Volts = None
+    battery_bulk_voltage: f.Volts = None
+    battery_float_voltage: f.Volts = None
+    battery_type: f.Code = None
+    max_ac_charging_current: f.WholeAmps = None
+    max_charging_current: f.WholeAmps = None
+    input_voltage_range: f.Code = None
+    output_source_priority: f.Code = None
+    charger_source_priority: f.Code = None
+    max_parallel_units: f.Code = None
+    machine_type: f.Code = None
+    topology: f.Code = None
 
 
 class Ratings(_FirstRatings):
@@ -58,22 +45,22 @@ class Ratings(_FirstRatings):
     (King), 28 the discharge limit (MAX), 29 a voltage that only the Phocos prints.
     """
 
-    output_mode: Code = None
-    battery_redischarge_voltage: Volts = None
-    pv_ok_condition: Code = None
-    pv_power_balance: Code = None
-    max_constant_voltage_time: Minutes = None
-    operation_logic: Code = None
-    max_discharge_current: WholeAmps = None
-    unknown_voltage: Volts = None
+    output_mode: f.Code = None
+    battery_redischarge_voltage: f.Volts = None
+    pv_ok_condition: f.Code = None
+    pv_power_balance: f.Code = None
+    max_constant_voltage_time: f.Minutes = None
+    operation_logic: f.Code = None
+    max_discharge_current: f.WholeAmps = None
+    unknown_voltage: f.Volts = None
 
 
 class RatingsClone(Ratings):
     """QPIRI of NXPW clones: 28 words whose last three are `V n V`, meaning unknown."""
 
-    unknown_voltage_1: Volts = None
-    unknown_count: Code = None
-    unknown_voltage_2: Volts = None
+    unknown_voltage_1: f.Volts = None
+    unknown_count: f.Code = None
+    unknown_voltage_2: f.Volts = None
 
     @classmethod
     def wire_names(cls) -> tuple[str, ...]:
@@ -139,41 +126,41 @@ class Flags(Reading):
 class FactoryDefaults(Reading):
     """QDI: factory settings, 25 to 27 words. A buzzer of 0 is one that is enabled."""
 
-    ac_output_voltage: Volts = None
-    ac_output_frequency: Hertz = None
-    max_ac_charging_current: WholeAmps = None
-    battery_under_voltage: Volts = None
-    battery_float_voltage: Volts = None
-    battery_bulk_voltage: Volts = None
-    battery_recharge_voltage: Volts = None
-    max_charging_current: WholeAmps = None
-    input_voltage_range: Code = None
-    output_source_priority: Code = None
-    charger_source_priority: Code = None
-    battery_type: Code = None
-    buzzer: Code = None
-    power_saving: Code = None
-    overload_restart: Code = None
-    over_temperature_restart: Code = None
-    lcd_backlight: Code = None
-    alarm_on_source_loss: Code = None
-    fault_code_record: Code = None
-    overload_bypass: Code = None
-    lcd_return_to_default_page: Code = None
-    output_mode: Code = None
-    battery_redischarge_voltage: Volts = None
-    pv_ok_condition: Code = None
-    pv_power_balance: Code = None
-    max_constant_voltage_time: Minutes = None
-    operation_logic_or_discharge_limit: Code = None
+    ac_output_voltage: f.Volts = None
+    ac_output_frequency: f.Hertz = None
+    max_ac_charging_current: f.WholeAmps = None
+    battery_under_voltage: f.Volts = None
+    battery_float_voltage: f.Volts = None
+    battery_bulk_voltage: f.Volts = None
+    battery_recharge_voltage: f.Volts = None
+    max_charging_current: f.WholeAmps = None
+    input_voltage_range: f.Code = None
+    output_source_priority: f.Code = None
+    charger_source_priority: f.Code = None
+    battery_type: f.Code = None
+    buzzer: f.Code = None
+    power_saving: f.Code = None
+    overload_restart: f.Code = None
+    over_temperature_restart: f.Code = None
+    lcd_backlight: f.Code = None
+    alarm_on_source_loss: f.Code = None
+    fault_code_record: f.Code = None
+    overload_bypass: f.Code = None
+    lcd_return_to_default_page: f.Code = None
+    output_mode: f.Code = None
+    battery_redischarge_voltage: f.Volts = None
+    pv_ok_condition: f.Code = None
+    pv_power_balance: f.Code = None
+    max_constant_voltage_time: f.Minutes = None
+    operation_logic_or_discharge_limit: f.Code = None
 
 
 class FactoryDefaultsDuo(FactoryDefaults):
     """QDI of Plus Duo and Tri: 29 words (document B, f0138)."""
 
-    charging_stage: Code = None
-    data_log_pop_up: Code = None
-    max_solar_charging_current: WholeAmps = None
+    charging_stage: f.Code = None
+    data_log_pop_up: f.Code = None
+    max_solar_charging_current: f.WholeAmps = None
 
     @classmethod
     def wire_names(cls) -> tuple[str, ...]:
@@ -186,7 +173,7 @@ class FactoryDefaultsDuo(FactoryDefaults):
 class CurrentChoices(Reading):
     """QMCHGCR, QMUCHGCR, QMSCHGCR: the legal values of a charge current in A."""
 
-    amps: Annotated[tuple[int, ...], UnitSymbol("A")]
+    amps: Annotated[tuple[int, ...], f.UnitSymbol("A")]
 
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
@@ -200,16 +187,16 @@ class CurrentChoices(Reading):
 class Equalization(Reading):
     """QBEQI: equalization, 10 words, all families."""
 
-    enabled: Code = None
-    time: Minutes = None
-    period: Days = None
-    max_current: WholeAmps = None
-    reserved_5: Code = None
-    voltage: Volts = None
-    reserved_7: Code = None
-    over_time: Minutes = None
-    active: Code = None
-    elapsed: Hours = None
+    enabled: f.Code = None
+    time: f.Minutes = None
+    period: f.Days = None
+    max_current: f.WholeAmps = None
+    reserved_5: f.Code = None
+    voltage: f.Volts = None
+    reserved_7: f.Code = None
+    over_time: f.Minutes = None
+    active: f.Code = None
+    elapsed: f.Hours = None
 
 
 class ProtocolId(Reading):

@@ -9,20 +9,8 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from mppdbus.protocol.modes import MODE_NAMES
-from mppdbus.protocol.replies.fields import (
-    Amps,
-    Celsius,
-    Code,
-    Hertz,
-    Percent,
-    Reading,
-    TenMillivolts,
-    VoltAmps,
-    Volts,
-    WattHours,
-    Watts,
-    WholeAmps,
-)
+from mppdbus.protocol.replies import fields as f
+from mppdbus.protocol.replies.fields import Reading
 
 Bits8 = Annotated[str, Field(pattern=r"^[01]{8}$")] | None
 Bits3 = Annotated[str, Field(pattern=r"^[01]{3}$")] | None
@@ -38,31 +26,31 @@ def _bit(bits: str | None, number: int) -> bool | None:
 class GeneralStatus(Reading):
     """QPIGS: live values. 17 words (document A), 21, 24 or 25 (document G)."""
 
-    grid_voltage: Volts = None
-    grid_frequency: Hertz = None
-    ac_output_voltage: Volts = None
-    ac_output_frequency: Hertz = None
-    ac_output_apparent_power: VoltAmps = None
-    ac_output_active_power: Watts = None
-    load_percent: Percent = None
-    bus_voltage: Volts = None
-    battery_voltage: Volts = None
-    battery_charging_current: WholeAmps = None
-    battery_capacity: Percent = None
-    heatsink_temperature: Celsius = None
-    pv_input_current: Amps = None
-    pv_input_voltage: Volts = None
-    scc_battery_voltage: Volts = None
-    battery_discharge_current: WholeAmps = None
+    grid_voltage: f.Volts = None
+    grid_frequency: f.Hertz = None
+    ac_output_voltage: f.Volts = None
+    ac_output_frequency: f.Hertz = None
+    ac_output_apparent_power: f.VoltAmps = None
+    ac_output_active_power: f.Watts = None
+    load_percent: f.Percent = None
+    bus_voltage: f.Volts = None
+    battery_voltage: f.Volts = None
+    battery_charging_current: f.WholeAmps = None
+    battery_capacity: f.Percent = None
+    heatsink_temperature: f.Celsius = None
+    pv_input_current: f.Amps = None
+    pv_input_voltage: f.Volts = None
+    scc_battery_voltage: f.Volts = None
+    battery_discharge_current: f.WholeAmps = None
     device_status: Bits8 = None
-    fan_on_voltage_offset: TenMillivolts = None
-    eeprom_version: Code = None
-    pv_charging_power: Watts = None
+    fan_on_voltage_offset: f.TenMillivolts = None
+    eeprom_version: f.Code = None
+    pv_charging_power: f.Watts = None
     device_status_2: Bits3 = None
-    solar_feed_to_grid: Code = None
-    country: Code = None
-    solar_feed_to_grid_power: Watts = None
-    grid_input_current: Amps = None
+    solar_feed_to_grid: f.Code = None
+    country: f.Code = None
+    solar_feed_to_grid_power: f.Watts = None
+    grid_input_current: f.Amps = None
 
     def status_bit(self, number: int) -> bool | None:
         """Return a bit of `device_status`, b7 to b0; None if it is not there."""
@@ -106,7 +94,9 @@ class GeneralStatus(Reading):
     def derived(self) -> dict[str, Any]:
         """Return the names of the set bits."""
         flags = ("load_on", "charging", "scc_charging", "ac_charging")
-        result: dict[str, Any] = {"flags": [f for f in flags if getattr(self, f)]}
+        result: dict[str, Any] = {
+            "flags": [name for name in flags if getattr(self, name)]
+        }
         if self.device_status_2 is not None:
             result["switched_on"] = self.switched_on
             result["charging_to_float"] = self.charging_to_float
@@ -152,10 +142,10 @@ class GeneralStatusRevo(GeneralStatus):
     5 and 12 are reserved, 13 is PV power as 20 is, 16 the PV energy of the day.
     """
 
-    reserved_5: Code = None
-    reserved_12: Code = None
-    pv_power_13: Watts = None
-    pv_energy_today: WattHours = None
+    reserved_5: f.Code = None
+    reserved_12: f.Code = None
+    pv_power_13: f.Watts = None
+    pv_energy_today: f.WattHours = None
 
     @classmethod
     def wire_names(cls) -> tuple[str, ...]:
@@ -172,41 +162,41 @@ class GeneralStatusRevo(GeneralStatus):
 class SecondTracker(Reading):
     """QPIGS2 of the MAX, MAX II and MKS II: 3 words and a blank (documents F, G)."""
 
-    pv2_current: Amps = None
-    pv2_voltage: Volts = None
-    pv2_power: Watts = None
+    pv2_current: f.Amps = None
+    pv2_voltage: f.Volts = None
+    pv2_power: f.Watts = None
 
 
 class SecondTrackerDuo(Reading):
     """QPIGS2 of Plus Duo and Tri: 12 words (document B)."""
 
-    pv2_current: Amps = None
-    pv2_voltage: Volts = None
-    scc2_battery_voltage: Volts = None
-    pv2_power: Watts = None
+    pv2_current: f.Amps = None
+    pv2_voltage: f.Volts = None
+    scc2_battery_voltage: f.Volts = None
+    pv2_power: f.Watts = None
     device_status: Bits8 = None
-    ac_charging_current: Amps = None
-    ac_charging_power: Watts = None
-    pv3_current: Amps = None
-    pv3_voltage: Volts = None
-    scc3_battery_voltage: Volts = None
-    pv3_power: Watts = None
-    pv_total_power: Watts = None
+    ac_charging_current: f.Amps = None
+    ac_charging_power: f.Watts = None
+    pv3_current: f.Amps = None
+    pv3_voltage: f.Volts = None
+    scc3_battery_voltage: f.Volts = None
+    pv3_power: f.Watts = None
+    pv_total_power: f.Watts = None
 
 
 class SecondPhase(Reading):
     """QPIGS2 of PI41, the split-phase LV5048: 11 words (document H)."""
 
-    grid_voltage: Volts = None
-    grid_frequency: Hertz = None
-    ac_output_voltage: Volts = None
-    ac_output_frequency: Hertz = None
-    ac_output_apparent_power: VoltAmps = None
-    ac_output_active_power: Watts = None
-    load_percent: Percent = None
-    pv2_current: Amps = None
-    pv2_voltage: Volts = None
-    battery_voltage: Volts = None
+    grid_voltage: f.Volts = None
+    grid_frequency: f.Hertz = None
+    ac_output_voltage: f.Volts = None
+    ac_output_frequency: f.Hertz = None
+    ac_output_apparent_power: f.VoltAmps = None
+    ac_output_active_power: f.Watts = None
+    load_percent: f.Percent = None
+    pv2_current: f.Amps = None
+    pv2_voltage: f.Volts = None
+    battery_voltage: f.Volts = None
     device_status: Bits8 = None
 
 
