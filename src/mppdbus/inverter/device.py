@@ -85,7 +85,8 @@ class Inverter:
         readings.keep(query, reading)
         if query == "QPIGS2":
             # A third tracker shows by its voltage, and by night it has none.
-            self.trackers = max(self.trackers or 0, _trackers(reading))
+            three = isinstance(reading, SecondTrackerDuo) and reading.pv3_voltage
+            self.trackers = max(self.trackers or 0, 3 if three else 2)
         elif query == "QPIRI":
             self._find_phase()
         return reading
@@ -209,8 +210,3 @@ class Inverter:
             phase=self._phase,
             link=LinkState(stats.quality, stats.last_exchange, stats.failures, age),
         )
-
-
-def _trackers(second: Reading) -> int:
-    three = isinstance(second, SecondTrackerDuo) and second.pv3_voltage
-    return 3 if three else 2

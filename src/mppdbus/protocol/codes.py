@@ -13,8 +13,8 @@ from types import MappingProxyType
 Names = Mapping[int, str]
 
 
-def _names(*names: str, start: int = 0) -> Names:
-    return MappingProxyType(dict(enumerate(names, start)))
+def _names(*names: str) -> Names:
+    return MappingProxyType(dict(enumerate(names)))
 
 
 # QPIRI 13, set by PBT. Above User the inverter expects a BMS.
@@ -36,9 +36,7 @@ CHARGER_PRIORITIES_MENU = _names(  # LV6548 when set, and VMII fw 40.0x
 )
 
 # QPIRI 20, decoration: a 5.6 kW off-grid unit says grid tie.
-MACHINE_TYPES: Names = MappingProxyType(
-    {0: "grid tie", 1: "off grid", 10: "hybrid"}
-)  # fmt: skip
+MACHINE_TYPES: Names = MappingProxyType({0: "grid tie", 1: "off grid", 10: "hybrid"})
 
 # QPIRI 21.
 TOPOLOGIES = _names("transformerless", "transformer")

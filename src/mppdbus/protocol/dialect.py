@@ -7,7 +7,7 @@ from mppdbus.protocol.codes import Names
 from mppdbus.protocol.evidence import Clue, Evidence
 from mppdbus.protocol.queries import Queries
 from mppdbus.protocol.settings.setters import Setter
-from mppdbus.protocol.settings.voltage_ranges import Range, Ranges
+from mppdbus.protocol.settings.voltage_ranges import Ranges
 from mppdbus.protocol.warning_bits import WarningBits
 
 SBU_VERSION = "sbu_priority_version_added"  # A, B, F, G
@@ -61,14 +61,6 @@ class Model:
     voltage: int | None = None
 
 
-def _no_clues(_: Evidence) -> Iterable[Clue]:
-    return ()
-
-
-def _no_variant(_: Evidence) -> tuple[str, str] | None:
-    return None
-
-
 @dataclass(frozen=True, slots=True)
 class Family:
     """All that is known of one family; nothing of it is taken over from another.
@@ -87,18 +79,7 @@ class Family:
     numbers: Mapping[str, Model] = field(default_factory=dict)
     answers: str = ""
     refuses: str = ""
-    clues: Callable[[Evidence], Iterable[Clue]] = _no_clues
-    variant: Callable[[Evidence], tuple[str, str] | None] = _no_variant
+    clues: Callable[[Evidence], Iterable[Clue]] = lambda _: ()
+    variant: Callable[[Evidence], tuple[str, str] | None] = lambda _: None
     setters: tuple[Setter, ...] = ()
     voltage_ranges: Mapping[str, Ranges] = field(default_factory=dict)
-
-    def setter(self, name: str) -> Setter | None:
-        """Return the setter of this name; None if the family has none."""
-        return next((each for each in self.setters if each.name == name), None)
-
-    def voltage_range(self, setting: str, nominal: int) -> Range | None:
-        """Return the documented range of a setting; None where no document has one.
-
-        `nominal` is the voltage of the battery in V.
-        """
-        return self.voltage_ranges.get(setting, {}).get(nominal)

@@ -1,7 +1,6 @@
 """What a reading says in words, in a given dialect; pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from mppdbus.protocol.codes import (
@@ -66,7 +65,7 @@ def explain(
     if isinstance(reading, p.ParallelStatus | p.SecondPhaseParallelStatus):
         result |= _parallel(reading, dialect)
     if bits := _STATUS_BITS.get(type(reading)):
-        result["flags"] = bits.names(reading)
+        result["flags"] = _bit_names(getattr(reading, bits[0]) or "", *bits[1:])
     return result
 
 
@@ -108,10 +107,7 @@ def _warnings(
 
 
 _FLAGS = (
-    "load_on",
-    "charging",
-    "scc_charging",
-    "ac_charging",
+    *("load_on", "charging", "scc_charging", "ac_charging"),
     "configuration_changed",
 )
 
@@ -124,22 +120,16 @@ def _flags(reading: m.GeneralStatus, dialect: Dialect) -> list[str]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class _StatusBits:
-    """What the characters of a status mean, from the left; "" has no known meaning."""
-
-    field: str
-    meanings: tuple[str, ...]
-    battery_at: int | None = None  # of the two characters of the battery's state
-
-    def names(self, reading: Reading) -> list[str]:
-        status = getattr(reading, self.field) or ""
-        pairs = zip(status, self.meanings, strict=False)
-        names = [name for character, name in pairs if name and character == "1"]
-        if self.battery_at is not None:
-            state = status[self.battery_at : self.battery_at + 2]
-            names += [_BATTERY_STATES[state]] if state in _BATTERY_STATES else []
-        return names
+def _bit_names(
+    status: str, meanings: tuple[str, ...], battery_at: int | None
+) -> list[str]:
+    """Name the set bits; `battery_at`: the place of the battery's two characters."""
+    pairs = zip(status, meanings, strict=False)
+    names = [name for character, name in pairs if name and character == "1"]
+    if battery_at is not None:
+        state = status[battery_at : battery_at + 2]
+        names += [_BATTERY_STATES[state]] if state in _BATTERY_STATES else []
+    return names
 
 
 # One digit, as two bits or padded to two characters (f0338).
@@ -153,15 +143,16 @@ _PHASE_2 = (
     *("line_loss", "load_on", ""),
 )
 _TRACKERS = ("scc2_ok", "scc2_charging", "scc3_ok", "scc3_charging")
-_STATUS_BITS: dict[type[Reading], _StatusBits] = {
-    m.GeneralStatusSplitPhase: _StatusBits("device_status", _PARALLEL, 3),
-    m.SecondPhase: _StatusBits("device_status", _PHASE_2),
-    m.SecondTrackerDuo: _StatusBits(
-        "device_status", ("scc2_charging", "scc3_charging")
-    ),
-    p.ParallelStatus: _StatusBits("status", _PARALLEL, 3),
-    p.SecondPhaseParallelStatus: _StatusBits("status", _PHASE_2),
-    p.SecondTrackersParallel: _StatusBits("scc_status", _TRACKERS),
+_TRACKERS_CHARGE = ("scc2_charging", "scc3_charging")
+# The field of a status, what its characters mean, from the left ("" has no known
+# meaning), and where those of the battery are.
+_STATUS_BITS: dict[type[Reading], tuple[str, tuple[str, ...], int | None]] = {
+    m.GeneralStatusSplitPhase: ("device_status", _PARALLEL, 3),
+    m.SecondPhase: ("device_status", _PHASE_2, None),
+    m.SecondTrackerDuo: ("device_status", _TRACKERS_CHARGE, None),
+    p.ParallelStatus: ("status", _PARALLEL, 3),
+    p.SecondPhaseParallelStatus: ("status", _PHASE_2, None),
+    p.SecondTrackersParallel: ("scc_status", _TRACKERS, None),
 }
 
 

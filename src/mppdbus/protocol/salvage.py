@@ -83,17 +83,14 @@ def salvage(
     known = [(n, model) for model, lengths in shapes for n in lengths]
     known = [shape for shape in known if shape[0] <= len(words)]
     for length, model in sorted(known, key=lambda shape: -shape[0]):
-        if _anchored(_anchors_of(model), length, words):
+        if _anchored(model, length, words):
             return _read(model, length, words)
     return None
 
 
-def _anchors_of(model: type[Reading]) -> Anchors | None:
-    """Return the anchors of a model, else those of the one that it extends."""
-    return next((ANCHORS[kind] for kind in model.__mro__ if kind in ANCHORS), None)
-
-
-def _anchored(anchors: Anchors | None, length: int, words: list[str]) -> bool:
+def _anchored(model: type[Reading], length: int, words: list[str]) -> bool:
+    """Compare with the anchors of the model, or of the one that it extends."""
+    anchors = next((ANCHORS[kind] for kind in model.__mro__ if kind in ANCHORS), None)
     return anchors is not None and all(
         place > length or pattern.fullmatch(words[place - 1])
         for place, pattern in anchors.items()

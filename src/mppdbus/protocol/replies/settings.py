@@ -207,7 +207,7 @@ class ProtocolId(Reading):
 
 
 class SerialNumber(Reading):
-    """QID, QSID: the serial number; may be bogus, see `dialects.bogus_serial`."""
+    """QID, QSID: the serial number; may be bogus, see `bogus_serial`."""
 
     alphabet: ClassVar[bytes | None] = None
     serial: str
@@ -249,11 +249,6 @@ class Firmware(Reading):
             "a firmware version",
         )
         return cls(firmware=word)
-
-    @property
-    def present(self) -> bool:
-        """False for 00000.00: that processor is not there or did not report."""
-        return self.firmware != "00000.00"
 
 
 class ModelName(Reading):

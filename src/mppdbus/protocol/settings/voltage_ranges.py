@@ -17,14 +17,5 @@ class Range:
     values: tuple[float, ...] = ()
     zero: bool = False
 
-    def allows(self, volts: float) -> bool:
-        """Tell whether the documents allow this voltage."""
-        if volts == 0:
-            return self.zero
-        if self.values:
-            return volts in self.values
-        steps = (volts - self.least) / self.step
-        return self.least <= volts <= self.most and abs(steps - round(steps)) < 1e-6
-
 
 Ranges = Mapping[int, Range]  # by the nominal voltage of the battery in V
