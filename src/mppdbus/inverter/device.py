@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import Self
 
@@ -177,36 +176,31 @@ class Inverter:
     def snapshot(self, *, online: bool, keep: Mapping[str, float]) -> Snapshot:
         """Return what is known; `keep` says for how many s a query's reading holds.
 
-        Offline, nothing but the identity is known.
+        Offline, nothing but what stays true is known.
         """
-        if not online:
-            return self.away()
-        fresh, live = self.readings.fresh(keep), self.readings.kept.get("QPIGS")
-        status = fresh.get("QPIGS")
+        stats, live = self.link.stats, self.readings.kept.get("QPIGS")
+        age = self._clock() - live.time if live else None
+        fresh = self.readings.fresh(keep) if online else {}
+        status, mode = fresh.get("QPIGS"), fresh.get("QMOD")
         asked = "QPIRI" in self.answered or "QPIRI" in self.unsupported
         if status is not None and not asked and not self._identity.fixed:
             status = status.model_copy(update=dict.fromkeys(AMBIGUOUS))
-        mode = fresh.get("QMOD")
-        return replace(
-            self.away(),
-            online=True,
+        return Snapshot(
+            online=online,
+            identity=self._identity.known,
             status=status,
-            battery_fitted=live is None or live.battery_fitted,
+            battery_fitted=not online or live is None or live.battery_fitted,
             second=fresh.get("QPIGS2"),
+            trackers=self.trackers,
             mode=mode.mode if mode else None,
             warnings=fresh.get("QPIWS"),
             ratings=fresh.get("QPIRI"),
             flags=fresh.get("QFLAG"),
-            fault_code=self.parallel_set.fault_code,
+            link=LinkState(stats.quality, stats.last_exchange, stats.failures, age),
+            phase=self._phase,
+            fault_code=self.parallel_set.fault_code if online else None,
         )
 
     def away(self) -> Snapshot:
         """Return what stays true while the unit cannot be reached."""
-        stats, live = self.link.stats, self.readings.kept.get("QPIGS")
-        age = self._clock() - live.time if live else None
-        return Snapshot(
-            identity=self._identity.known,
-            trackers=self.trackers,
-            phase=self._phase,
-            link=LinkState(stats.quality, stats.last_exchange, stats.failures, age),
-        )
+        return self.snapshot(online=False, keep={})

@@ -8,8 +8,8 @@ the number, the layouts and the firmware of others.
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 from mppdbus.protocol.dialect import Dialect
 from mppdbus.protocol.dialects import FAMILIES, MODEL_NUMBERS
@@ -38,10 +38,13 @@ class Identification:
 def identify(evidence: Evidence) -> Identification:
     """Weigh all clues; without any it is plain PI30, and hardly certain."""
     clues = clues_of(evidence)
-    doubt = {name: _doubt(own) for name, own in clues.items()}
+    # How likely all clues of a family are wrong.
+    doubt = {name: prod(1.0 - c.weight for c in own) for name, own in clues.items()}
     named = _name_clue(evidence)
     decided = named is not None and named[1].weight >= DECISIVE
-    best = named[0] if named and decided else _likeliest(doubt)
+    # Of equals, the family with more models is the likelier one.
+    likeliest = min(doubt, key=lambda name: (doubt[name], -len(FAMILIES[name].numbers)))
+    best = named[0] if named and decided else likeliest
     rivals = () if decided else (doubt[name] for name in doubt if name != best)
     rival = min(rivals, default=1.0)
     own = sorted(clues[best], key=lambda clue: -clue.weight)
@@ -57,11 +60,6 @@ def identify(evidence: Evidence) -> Identification:
     )
 
 
-def _likeliest(doubt: Mapping[str, float]) -> str:
-    """Return the family with the least doubt; of equals that with more models."""
-    return min(doubt, key=lambda name: (doubt[name], -len(FAMILIES[name].numbers)))
-
-
 def clues_of(evidence: Evidence) -> dict[str, list[Clue]]:
     """Return the clues of each family that has any; its number and name come first."""
     found: dict[str, list[Clue]] = defaultdict(list)
@@ -75,14 +73,6 @@ def clues_of(evidence: Evidence) -> dict[str, list[Clue]]:
         if clues := [*family.clues(evidence)]:
             found[name] += clues
     return dict(found)
-
-
-def _doubt(clues: list[Clue]) -> float:
-    """Return how likely all clues of a family are wrong."""
-    doubt = 1.0
-    for clue in clues:
-        doubt *= 1.0 - clue.weight
-    return doubt
 
 
 def _name_clue(evidence: Evidence) -> tuple[str, Clue] | None:
