@@ -19,6 +19,7 @@ import tomli
 
 from helpers.commands import HASTE, MPPDBUS, Simulated, cli, command, simulated
 from mppdbus.commands import detect
+from mppdbus.commands.target import likely_ports
 from mppdbus.config.models import parse
 from mppdbus.host.ports import Candidate, PortVerdict
 from mppdbus.inverter.detection import detect as detect_at
@@ -98,8 +99,8 @@ def test_nothing_but_plausible_ports_gets_a_byte(inverter: Simulated) -> None:
         port(PortVerdict.FOREIGN, "u-blox GPS receiver"),
         port(PortVerdict.UNNAMED, "on-board port: tried only if you name it"),
     ]
-    assert detect.ports_to_ask(others) == []
-    likely = detect.ports_to_ask([*others, port(PortVerdict.PLAUSIBLE, "CH340")])
+    assert likely_ports(others) == []
+    likely = likely_ports([*others, port(PortVerdict.PLAUSIBLE, "CH340")])
     assert [port.label for port in likely] == [inverter.path]
     assert "in use by pid 7" in detect.advice(others, [])
     assert f"--port {inverter.path}" in detect.advice(others, [])

@@ -102,9 +102,8 @@ class RunningDemo:
 
 
 async def _demo(args: argparse.Namespace) -> int:
-    progress = Progress()
     async with AsyncExitStack() as stack:
-        stack.callback(progress.clear)
+        progress = stack.enter_context(Progress())
         demo = await stack.enter_async_context(_running_demo(progress, args.speed))
         progress.show("waiting for the first value on the bus")
         watcher = await BusClient.open(demo.bus)
@@ -127,9 +126,7 @@ async def _until_death(
 ) -> int:
     """Return what `watching` returns; raises `ChildDied` if a program dies before."""
     watch = asyncio.create_task(watching)
-    death: asyncio.Future[Any] = asyncio.gather(
-        *(child.watch() for child in demo.children)
-    )
+    death: asyncio.Future[Any] = asyncio.gather(*(c.watch() for c in demo.children))
     scene = asyncio.create_task(_play_day(demo.simulator, speed))
     try:
         await asyncio.wait([watch, death], return_when=asyncio.FIRST_COMPLETED)
@@ -164,24 +161,19 @@ async def _running_demo(progress: Progress, speed: float) -> AsyncIterator[Runni
             child = running(name, log, *command, **environment)
             return await stack.enter_async_context(child)
 
-        async def start_mppdbus(command: str, *words: str, **environment: str) -> Child:
-            argv = (sys.executable, "-m", "mppdbus", command, *words)
-            return await start(f"mppdbus {command}", *argv, **environment)
-
         progress.show("starting a D-Bus and a simulated inverter")
         options = (f"--config-file={folder / 'bus.conf'}", "--nofork", "--nopidfile")
         broker = await start("dbus-daemon", dbus_daemon, *options)
+        mppdbus = (sys.executable, "-m", "mppdbus")
+        words = ("simulate", "--pty", str(port), "--profile", PROFILE)
         scene = ("--scene", BEGIN, "--speed", f"{PLANT_SPEED * speed:g}")
-        simulator = await start_mppdbus(
-            "simulate", "--pty", str(port), "--profile", PROFILE, *scene
-        )
+        simulator = await start("mppdbus simulate", *mppdbus, *words, *scene)
         await broker.makes(socket, READY)
         await simulator.makes(port, READY)
         began = asyncio.get_running_loop().time()
-        driver = await start_mppdbus(
-            *("run", "--config", str(folder / "config.toml"), "--log-level", "INFO"),
-            MPPDBUS_STATE=str(folder / "state"),
-        )
+        state = str(folder / "state")
+        words = ("run", "--config", str(folder / "config.toml"), "--log-level", "INFO")
+        driver = await start("mppdbus run", *mppdbus, *words, MPPDBUS_STATE=state)
         yield RunningDemo(port, bus, simulator, (broker, simulator, driver), began)
 
 

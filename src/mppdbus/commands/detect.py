@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from mppdbus.commands.output import DONE, NO_DEVICE, Output
 from mppdbus.commands.progress import Progress
-from mppdbus.commands.target import port_of
+from mppdbus.commands.target import likely_ports, port_of
 from mppdbus.config.toml_writer import toml_value
 from mppdbus.errors import OtherProtocol
 from mppdbus.host.ports import Candidate, PortVerdict, candidates
@@ -45,22 +45,13 @@ async def run(args: argparse.Namespace) -> int:
         else:
             progress.show("looking at the ports")
             ports = await asyncio.to_thread(candidates)
-            urls = ports_to_ask(ports)
+            urls = likely_ports(ports)
         if urls:
             progress.show(f"asking at {', '.join(url.label for url in urls)}")
         asking = (detect(url, thorough=args.verbose) for url in urls)
         results = await asyncio.gather(*asking)
     report(output, ports, results, verbose=args.verbose)
     return DONE if any(one.found for one in results) else NO_DEVICE
-
-
-def ports_to_ask(ports: Iterable[Candidate]) -> list[PortUrl]:
-    """Return the ports that are asked though their user has named none."""
-    return [
-        parse_port(f"{port.kind}:{port.path}")
-        for port in ports
-        if port.verdict is PortVerdict.PLAUSIBLE
-    ]
 
 
 def report(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Iterable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from mppdbus.config.models import BAUDS, load
 from mppdbus.errors import ConfigError
-from mppdbus.host.ports import PortVerdict, candidates
+from mppdbus.host.ports import Candidate, PortVerdict, candidates
 from mppdbus.inverter.detection import BAUD, connected, name_of
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.timing import PATIENCE
@@ -147,12 +148,17 @@ def _of_config(path: Path, name: str | None) -> Target:
     )
 
 
+def likely_ports(ports: Iterable[Candidate]) -> list[PortUrl]:
+    """Return the ports that are asked though their user has named none."""
+    likely = (port for port in ports if port.verdict is PortVerdict.PLAUSIBLE)
+    return [parse_port(f"{port.kind}:{port.path}") for port in likely]
+
+
 def _only_port() -> Target:
     ports = candidates()
-    likely = [port for port in ports if port.verdict is PortVerdict.PLAUSIBLE]
+    likely = likely_ports(ports)
     if len(likely) == 1:
-        port = parse_port(f"{likely[0].kind}:{likely[0].path}")
-        return Target(port, name_of(port))
+        return Target(likely[0], name_of(likely[0]))
     usable = (port for port in ports if port.verdict is not PortVerdict.FOREIGN)
     choices = "; ".join(f"{port.path} ({port.reason})" for port in usable)
     what = "several ports may have" if likely else "no port is known to have"

@@ -40,7 +40,7 @@ def all_holders(
     pids: dict[str, set[int]] = {
         device: set(_lockers(device, root)) for device in real.values()
     }
-    for pid in _processes(root):
+    for pid in _other_processes(root):
         process = f"{root}/proc/{pid}"
         for device in _open_devices(process, pids.keys()):
             if not _serves(process, device):
@@ -64,7 +64,7 @@ def _resolve(path: str, root: Path) -> str:
     return "/" + os.path.relpath(real, os.path.realpath(root))
 
 
-def _processes(root: Path) -> Iterator[int]:
+def _other_processes(root: Path) -> Iterator[int]:
     with suppress(OSError):
         for name in os.listdir(root / "proc"):
             if name.isdigit() and int(name) != os.getpid():

@@ -84,11 +84,8 @@ def _likeness(layout: Layout, payload: bytes, words: list[str]) -> int:
         alike = sorted(set(words)) == words and {len(word) for word in words} == {3}
         return len(words) + 1 if alike else 0
     names = model.wire_names()
-    looks = [
-        _looks_like(word, model.model_fields[name].annotation)
-        for name, word in zip(names, words, strict=False)
-    ]
-    return 1 + sum(looks)
+    kinds = (model.model_fields[name].annotation for name in names)
+    return 1 + sum(map(_looks_like, words, kinds))
 
 
 def _looks_like(word: str, kind: object) -> bool:

@@ -204,14 +204,13 @@ def _arrow(power: float | None, style: Style) -> str:
 
 def _inverter(picture: Picture, height: int) -> list[str]:
     width = MIDDLE - 2 * ARROW - 4
-    mode = (picture.mode or UNKNOWN).split()
-    words = [centre(paint(word, Style.BOLD), width) for word in mode]
+    words = [paint(word, Style.BOLD) for word in (picture.mode or UNKNOWN).split()]
     if picture.stage:
-        words.append(centre(picture.stage, width))
+        words.append(picture.stage)
     if picture.temperature is not None:
-        words += ["", centre(number(picture.temperature, "°C"), width)]
-    above = max((height - len(words)) // 2, 0)
-    return ([""] * above + words)[:height]
+        words += ["", number(picture.temperature, "°C")]
+    above = [""] * ((height - len(words)) // 2)
+    return [centre(word, width) for word in above + words][:height]
 
 
 def _share(power: float | None, picture: Picture) -> float | None:
