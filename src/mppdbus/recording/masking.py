@@ -44,10 +44,13 @@ class Masker:
         """
         own = serial_in(command, payload)
         if own is not None and not bogus_serial(own):
-            if base_command(command) == "QSID":
-                return self._long(payload, own)
             old, new = own.encode("latin-1"), self.number(own).encode()
-            return payload.replace(old, new, 1)
+            if base_command(command) != "QSID":
+                return payload.replace(old, new, 1)
+            padding = payload[2 + len(own) :]  # often the serial once more
+            if len(set(padding)) > 1:
+                padding = b"0" * len(padding)
+            return payload[:2] + new + padding
         for serial in self._units:
             if len(serial) >= SHORTEST_WORD:
                 new = self.number(serial).encode()
@@ -63,20 +66,12 @@ class Masker:
             return _DIGIT.sub(b"0", data)
         return data
 
-    def _long(self, payload: bytes, serial: str) -> bytes:
-        """Mask QSID, also its padding, which is often the serial once more."""
-        padding = payload[2 + len(serial) :]
-        hidden = self.number(serial).encode()
-        if len(set(padding)) > 1:
-            padding = b"0" * len(padding)
-        return payload[:2] + hidden + padding
-
     def _unit(self, serial: str) -> int:
         """Return the index of a unit; QSID may be QID with more characters."""
         for number, known in enumerate(self._units):
-            shorter = min(len(known), len(serial))
-            if known == serial or (
-                shorter >= SHORTEST_WORD and known[:shorter] == serial[:shorter]
+            short, long = sorted((known, serial), key=len)
+            if short == long or (
+                len(short) >= SHORTEST_WORD and long.startswith(short)
             ):
                 return number
         self._units.append(serial)

@@ -190,7 +190,7 @@ ALARM_WORDS = {
     "Overload": "overload",
     "ShortCircuit": "output short-circuited",
 }
-LEVELS = {1: "warning", 2: "alarm"}
+LEVELS: dict[float | None, str] = {1: "warning", 2: "alarm"}
 PHASES = ("L1", "L2", "L3")
 
 
@@ -280,10 +280,7 @@ class _Items:
 
     def alarms(self) -> tuple[str, ...] | None:
         levels = {name: self.number(f"/Alarms/{name}") for name in ALARM_WORDS}
-        if all(level is None for level in levels.values()):
+        if set(levels.values()) == {None}:
             return None
-        return tuple(
-            f"{ALARM_WORDS[name]} ({LEVELS[int(level)]})"
-            for name, level in levels.items()
-            if level in LEVELS and level is not None
-        )
+        raised = ((name, LEVELS.get(level)) for name, level in levels.items())
+        return tuple(f"{ALARM_WORDS[name]} ({word})" for name, word in raised if word)

@@ -89,8 +89,7 @@ class Screen(Display):
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
-        self._rows = 0
-        self._size = shutil.get_terminal_size()
+        self._rows, self._size = 0, shutil.get_terminal_size()
 
     def __enter__(self) -> Self:
         self._out.write(HIDE)
