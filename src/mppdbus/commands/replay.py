@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import tempfile
 from contextlib import AsyncExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from mppdbus.commands.output import DONE, Output
 from mppdbus.host.signals import until_signal
@@ -59,7 +59,7 @@ async def _serve(simulator: Simulator, args: argparse.Namespace) -> None:
         else:
             path = args.pty
             if path is None:
-                folder = stack.enter_context(tempfile.TemporaryDirectory("-mppdbus"))
+                folder = stack.enter_context(TemporaryDirectory("-mppdbus"))
                 path = Path(folder) / "inverter"
             await stack.enter_async_context(serve_pty(simulator, path))
             where = f"serial:{path}"

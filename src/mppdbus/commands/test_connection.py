@@ -60,5 +60,4 @@ async def _ask(target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _say(*lines: str) -> None:
-    for line in lines:
-        print(line, flush=True)  # noqa: T201 - the command line speaks
+    print(*lines, sep="\n", flush=True)  # noqa: T201 - the command line speaks

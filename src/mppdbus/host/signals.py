@@ -33,7 +33,7 @@ async def until_signal(work: Coroutine[Any, Any, T]) -> T | None:
 
     The first signal cancels; another one does not disturb the clearing up.
     """
-    task = asyncio.get_running_loop().create_task(work)
+    task = asyncio.create_task(work)
     ended = asyncio.Event()
 
     def end() -> None:

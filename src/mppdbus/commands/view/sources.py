@@ -63,10 +63,9 @@ class LineSource:
         while True:
             try:
                 await self._session()
-            except OtherProtocol:
-                raise
             except MppdbusError as error:
-                if self._once or not self._polls:
+                hopeless = isinstance(error, OtherProtocol)
+                if hopeless or self._once or not self._polls:
                     raise
                 self._complain(error)
             self._take(Snapshot(identity=self._snapshot.identity))
