@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 
 from mppdbus.commands.output import DONE
@@ -89,12 +90,10 @@ async def follow(source: Source, shown: Display, *, once: bool = False) -> int:
 
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:
-    try:
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
-    except TimeoutError:
-        return False
-    return True
+    return event.is_set()
 
 
 async def _completed(source: Source, task: asyncio.Task[None]) -> None:

@@ -101,14 +101,10 @@ async def _interview(
             await recorder.ask_live(lambda cycle: cycle >= cycles)
         else:
             await recorder.ask_live(lambda _: clock() >= end)
-    except PortLost as error:
+    except (PortLost, asyncio.CancelledError) as error:
         if not recorder.answers.readings:
             raise
-        return str(error)
-    except asyncio.CancelledError:
-        if not recorder.answers.readings:
-            raise
-        return "it was told to end"
+        return str(error) if isinstance(error, PortLost) else "it was told to end"
     return None
 
 
