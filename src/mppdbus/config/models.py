@@ -109,6 +109,12 @@ def _name_on_bus(value: str, info: ValidationInfo) -> str:
     return value
 
 
+def _at_least_one(units: tuple[object, ...]) -> tuple[object, ...]:
+    if not units:
+        raise ValueError(_NO_INVERTER)
+    return units
+
+
 class DbusConfig(_Table):
     """[dbus]"""
 
@@ -188,9 +194,9 @@ class Config(_Table):
     dbus: DbusConfig = Field(DbusConfig(), description="[dbus]")
     log: LogConfig = Field(LogConfig(), description="[log]")
     battery: BatteryConfig = Field(BatteryConfig(), description="[battery]")
-    inverter: Annotated[tuple[InverterConfig, ...], Field(strict=False)] = Field(
-        min_length=1, description="[[inverter]], with double brackets"
-    )
+    inverter: Annotated[
+        tuple[InverterConfig, ...], Field(strict=False), AfterValidator(_at_least_one)
+    ] = Field(description="[[inverter]], with double brackets")
 
 
 _TABLES: dict[str, type[_Table]] = {
@@ -299,7 +305,7 @@ def _one_in_words(loc: tuple[int | str, ...], problem: ErrorDetails) -> str:
     if kind == "extra_forbidden":
         inside = f"{place(loc[:-1])}: " if len(loc) > 1 else ""
         return inside + unknown_key(key, table.model_fields)
-    if kind in ("missing", "too_short"):
+    if kind == "missing":
         what = f"is missing; use {FORMS}" if key == "port" else _NO_INVERTER
         return f"{place(loc)}: {what}"
     text = bad_value(kind, problem["input"], problem.get("ctx", {}))
