@@ -129,7 +129,7 @@ async def test_the_process_serves_and_ends_cleanly(
 
 async def test_the_process_plays_a_recording(tmp_path: Path) -> None:
     path = tmp_path / "tty"
-    words = ("--pty", str(path), "--recording", str(FRAMES), "--model", "EG4")
+    words = ("--pty", str(path), "--recording", str(FRAMES), "--model", "EG4 6500EX-48")
     async with process(*words, "--unpaced") as simulator:
         ready = await first_line(simulator.stderr)
         assert ready.startswith("simulating recording of EG4 6500EX-48 on ")
