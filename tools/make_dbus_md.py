@@ -16,15 +16,10 @@ from mppdbus.venus.tables.cards import (
     SWITCHES,
     switch_id,
 )
-from mppdbus.venus.tables.row import INT, SELF_EVIDENT, TEXT
-from mppdbus.venus.tables.services import (
-    HISTORY,
-    INVERTER,
-    MULTI,
-    SYSTEM,
-    SYSTEM_PHASE,
-    Row,
-)
+from mppdbus.venus.tables.energy import HISTORY
+from mppdbus.venus.tables.row import INT, SELF_EVIDENT, TEXT, Row
+from mppdbus.venus.tables.system import SYSTEM, SYSTEM_PHASE
+from mppdbus.venus.unit_service import INVERTER, MULTI
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests"))

@@ -20,7 +20,8 @@ from helpers.commands import MPPDBUS, cli, command
 from mppdbus.commands.view.sources import BusSource
 from mppdbus.errors import BusError
 from mppdbus.venus.dbus.client import BusClient, Change
-from mppdbus.venus.dbus.service import Item, ItemType, Service, Value
+from mppdbus.venus.dbus.items import Item, ItemType, Value
+from mppdbus.venus.dbus.service import Service
 
 MULTI = "com.victronenergy.multi.x"
 ITEMS = [

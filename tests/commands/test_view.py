@@ -28,8 +28,8 @@ from mppdbus.commands.view.widgets import (
 )
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Unit, UnitView
-from mppdbus.venus.publisher import values_of
-from mppdbus.venus.tables.services import INVERTER, MULTI
+from mppdbus.venus.tables.row import values_of
+from mppdbus.venus.unit_service import INVERTER, MULTI
 
 UNIT = Unit("garage", "/dev/ttyUSB0", 288)
 SUNNY = online(

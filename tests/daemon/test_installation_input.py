@@ -26,7 +26,7 @@ from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.simulator.line.simulator import simulate
 from mppdbus.simulator.line.speed import Pace
-from mppdbus.venus.dbus.service import Item, ItemType
+from mppdbus.venus.dbus.items import Item, ItemType
 from mppdbus.venus.notifications import INJECT, PLATFORM
 
 TYPE, INPUTS = "/Ac/In/1/Type", "/Ac/NumberOfAcInputs"

@@ -100,7 +100,7 @@ async def test_an_introduction_that_is_cut_short_leaves_nothing_behind(
         others.show({B: said(B, load=700)})
         await asyncio.sleep(0)
         await others.close()
-        assert f"mppdbus_{B}" not in home.installation.site
+        assert f"mppdbus_{B}" not in home.installation.site.views
         values = await watcher.values(SYSTEM)
         assert values[LOAD] == 500.0
         await shown(others, watcher, **{LOAD: 1200.0})
@@ -169,7 +169,7 @@ async def test_who_has_left_the_set_is_forgotten(
         await asyncio.sleep(0.01)
         others.show({B: away(B)})
         await names_become(watcher, FIRST, SYSTEM)
-        units = [view.unit.uid for view in home.installation.site.views]
+        units = [view.unit.uid for view in home.installation.site.views.values()]
         assert units == [f"mppdbus_{A}"]
 
 

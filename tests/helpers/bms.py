@@ -11,7 +11,8 @@ from typing import Self
 
 SCRIPT = """
 import asyncio, json, sys
-from mppdbus.venus.dbus.service import Item, ItemType, Service
+from mppdbus.venus.dbus.items import Item, ItemType
+from mppdbus.venus.dbus.service import Service
 
 async def main(name, address, values):
     items = [

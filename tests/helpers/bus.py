@@ -22,7 +22,8 @@ from dbus_fast import Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import DBusError
 
-from mppdbus.venus.dbus.service import Item, Service
+from mppdbus.venus.dbus.items import Item
+from mppdbus.venus.dbus.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator

@@ -32,6 +32,7 @@ class Brief:
     """The part of QPIGS that counting looks at, rounded as the reply rounds it."""
 
     grid_voltage: float
+    grid_frequency = 50.0
     ac_output_active_power: int
     battery_voltage: float
     battery_charging_current: int

@@ -86,7 +86,7 @@ class Home:
 
     def serial(self, index: int) -> str | None:
         """Return the serial number of the unit at port `index`."""
-        view = self.installation.site.view(self.uids[index])
+        view = self.installation.site.views[self.uids[index]]
         return view.snapshot.identity.serial
 
     def unplug(self, index: int, serial: str | None) -> None:

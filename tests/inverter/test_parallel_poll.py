@@ -11,8 +11,7 @@ import pytest
 from helpers.set import SetWatched, fleet_of, watching
 from helpers.simulator import warped
 from mppdbus.inverter.parallel_set import ROUNDS
-from mppdbus.model.phases import legs
-from mppdbus.model.power import Flow, Origin, flow
+from mppdbus.model.power import Flow, Origin, flow, legs
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.line.simulator import Simulator, simulate

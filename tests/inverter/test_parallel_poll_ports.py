@@ -12,8 +12,7 @@ import pytest
 from helpers.set import SetWatched, fleet_of, watching
 from helpers.transport import until
 from mppdbus.inverter.link import Link
-from mppdbus.model.phases import legs
-from mppdbus.model.power import flow
+from mppdbus.model.power import flow, legs
 from mppdbus.simulator.line.speed import Pace
 from mppdbus.simulator.ports.server import serve_pty
 from mppdbus.transport import open_transport

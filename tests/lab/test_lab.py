@@ -12,7 +12,8 @@ import pytest
 from helpers.processes import FAST, Wanted, running, until
 from lab.scenes import SCENES, WATTS
 from lab.stack import LAB, Stack
-from mppdbus.venus.dbus.service import Item, ItemType, Service
+from mppdbus.venus.dbus.items import Item, ItemType
+from mppdbus.venus.dbus.service import Service
 
 OURS = "com.victronenergy.acsystem.mppdbus"
 MEASURED = ("/Ac/In/1/L1/", "/Ac/Out/L1/P", "/Dc/0/", "/Yield/Power", "/Soc", "/State")

@@ -6,8 +6,7 @@ import pytest
 
 from helpers.frames import BY_ID
 from mppdbus.model.parallel import at_the_battery, away, in_a_set, phase_of, snapshot_of
-from mppdbus.model.phases import Leg, legs
-from mppdbus.model.power import Origin, flow
+from mppdbus.model.power import Leg, Origin, flow, legs
 from mppdbus.model.snapshot import Identity, Snapshot
 from mppdbus.model.victron_codes import State, state
 from mppdbus.protocol.dialects import DIALECTS

@@ -32,8 +32,9 @@ from mppdbus.protocol.replies.status import (
     SecondTrackerDuo,
     Warnings,
 )
-from mppdbus.venus.publisher import values_of
-from mppdbus.venus.tables.services import INVERTER, MULTI, SYSTEM, SYSTEM_PHASE
+from mppdbus.venus.tables.row import values_of
+from mppdbus.venus.tables.system import SYSTEM, SYSTEM_PHASE
+from mppdbus.venus.unit_service import INVERTER, MULTI
 
 EXAMPLES = int(os.environ.get("MPPDBUS_EXAMPLES", "1500"))
 SHOWN = ("QPIGS", "QPIGS2", "QMOD", "QPIWS", "QPIRI")

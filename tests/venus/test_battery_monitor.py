@@ -12,7 +12,8 @@ from helpers.bms import NAME, Bms
 from helpers.bus import PrivateBus
 from mppdbus.errors import BusError
 from mppdbus.venus.battery_monitor import BatteryMonitor
-from mppdbus.venus.dbus.service import Item, ItemType, Service
+from mppdbus.venus.dbus.items import Item, ItemType
+from mppdbus.venus.dbus.service import Service
 from mppdbus.venus.dbus.watcher import Watcher
 
 OURS = "com.victronenergy.battery.mppdbus"

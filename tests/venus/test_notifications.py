@@ -12,9 +12,10 @@ from helpers.bus import PrivateBus, soon
 from mppdbus.errors import BusError
 from mppdbus.model.alarms.levels import Notice, NoticeKind
 from mppdbus.venus import notifications as notices
-from mppdbus.venus.dbus.items import ItemType, Value
-from mppdbus.venus.dbus.service import ACCEPTED, Item, Service
+from mppdbus.venus.dbus.items import Item, ItemType, Value
+from mppdbus.venus.dbus.service import Service
 from mppdbus.venus.dbus.watcher import Watcher
+from mppdbus.venus.dbus.writes import ACCEPTED
 from mppdbus.venus.notifications import INJECT, PLATFORM, Notifier
 
 pytestmark = pytest.mark.usefixtures("never_blocking")

@@ -22,9 +22,10 @@ from mppdbus.model.views import Unit, UnitView
 from mppdbus.venus.battery_monitor import BatteryMonitor
 from mppdbus.venus.dbus.watcher import Watcher
 from mppdbus.venus.notifications import Notifier
-from mppdbus.venus.publisher import BATTERY_NAME, Publisher
+from mppdbus.venus.publisher import Publisher
 from mppdbus.venus.settings.setting import Setting
 from mppdbus.venus.settings.store import LocalSettings
+from mppdbus.venus.tables.battery import BATTERY_NAME
 
 AC_INPUT = "/Settings/SystemSetup/AcInput1"  # what the GX's own menu edits
 TWIN_WAIT = 10.0  # s at most, to see who of two with one number is still there
@@ -122,11 +123,11 @@ class Installation:
             await self._wait_for_twins(unit, serial, patience)
         async with self._introducing:
             uid = await self._choose_uid(unit, serial, place)
-            for view in self.site.views:
+            for view in tuple(self.site.views.values()):
                 if view.unit.connection == unit.connection and view.unit.uid != uid:
                     log.info("%s: another inverter now: %s", view.unit.uid, uid)
                     await self._leave(view.unit.uid)
-            new = uid not in self.site
+            new = uid not in self.site.views
             try:
                 await self._enter(replace(unit, uid=uid), snapshot, interval)
             except BaseException:
@@ -143,22 +144,22 @@ class Installation:
         unit = await self._publisher.prepare(unit)
         longest = max(LONGEST, POLLS_APART * interval)
         ledger = await self._state.ledger(uid, longest=longest)
-        if uid not in site:
+        if uid not in site.views:
             site.join(unit, ledger)
         else:
-            before = site.view(uid).unit
+            before = site.views[uid].unit
             if before.connection != unit.connection:
                 log.info("%s is at %s now", uid, unit.connection)
             phase = before.phase if unit.phase_follows else unit.phase
             site.change(replace(unit, phase=phase))
         self.show(uid, unit.connection, snapshot)
-        await self._publisher.enter(site.view(uid), site.system())
+        await self._publisher.enter(site.views[uid], site.system())
 
     def _twins(self, unit: Unit, serial: str | None) -> list[UnitView]:
         """Return the units of this serial number at other ports."""
         return [
             view
-            for view in self.site.views
+            for view in self.site.views.values()
             if serial is not None
             and view.snapshot.identity.serial == serial
             and view.unit.connection != unit.connection
@@ -199,7 +200,7 @@ class Installation:
         }
         elsewhere = {
             view.unit.uid
-            for view in self.site.views
+            for view in self.site.views.values()
             if view.unit.connection != unit.connection
         }
         names = candidates(serial, place)
@@ -217,7 +218,8 @@ class Installation:
 
     async def remove(self, uid: str, connection: str) -> None:
         """Take a unit off the bus for good, unless it is at another port by now."""
-        if uid not in self.site or self.site.view(uid).unit.connection == connection:
+        view = self.site.views.get(uid)
+        if view is None or view.unit.connection == connection:
             await self._leave(uid)
             self.render_system()
 
@@ -234,7 +236,8 @@ class Installation:
         last one.
         """
         site = self.site
-        if uid not in site or site.view(uid).unit.connection != connection:
+        last = site.views.get(uid)
+        if last is None or last.unit.connection != connection:
             return False
         now, today = self._clock(), local_today()
         view = site.update(uid, snapshot, now, today)
@@ -255,7 +258,7 @@ class Installation:
 
     def meter(self, uid: str, day: date | None, wh: float) -> None:
         """Take what an inverter's own meter says: Wh of PV of a day, or of its life."""
-        if uid in self.site:
+        if uid in self.site.views:
             self.site.read_meter(uid, day, wh)
 
     def _notify(self, view: UnitView) -> None:
@@ -271,13 +274,12 @@ class Installation:
 
     def rename(self, uid: str, name: str) -> None:
         """Take the name that the user has given a unit; "" takes it back."""
-        view = self.site.view(uid)
-        view = self.site.change(replace(view.unit, given=name))
+        view = self.site.change(replace(self.site.views[uid].unit, given=name))
         self._publisher.show_names(view, self.site.system())
 
     def renumber(self, uid: str, instance: int) -> None:
         """Take another DeviceInstance of a unit."""
-        self._change(replace(self.site.view(uid).unit, instance=instance))
+        self._change(replace(self.site.views[uid].unit, instance=instance))
 
     def correct_charge(self, percent: float, *, shared: bool) -> bool:
         """Take what the user says of the state of charge; false if that cannot be.
@@ -305,7 +307,7 @@ class Installation:
         log.info(said)
         self._monitor = self._publisher.monitor = name
         self.site.step_back(name)
-        for view in self.site.views:
+        for view in self.site.views.values():
             self._publisher.show(view)
         self.render_system()
 
@@ -323,6 +325,6 @@ class Installation:
         return AcInput.GRID if value is None else AcInput(int(value))
 
     def _follow(self) -> None:
-        for view in self.site.views:
+        for view in self.site.views.values():
             if view.unit.ac_input_follows:
                 self._change(replace(view.unit, ac_input=self._input()))

@@ -13,7 +13,7 @@ from mppdbus.daemon.session import Session, unit_of
 from mppdbus.host.platform import on_venus, state_directory
 from mppdbus.host.signals import on_signals
 from mppdbus.model.battery.bank import BankSettings
-from mppdbus.venus.dbus.service import bus_address
+from mppdbus.venus.dbus.connection import bus_address
 
 PATIENCE_SETTINGS = 10.0  # s that localsettings may take to appear on Venus OS
 

@@ -1,55 +1,58 @@
-"""The phases of one unit's output: one, or the two that a PI41 makes. Pure."""
+"""What is on each phase of a house: units, or the legs of one that feeds two. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
-from mppdbus.model.snapshot import Snapshot
-from mppdbus.protocol.dialects import DIALECTS
-from mppdbus.protocol.replies.status import GeneralStatus, SecondPhase
+from mppdbus.model.power import Flow, Leg, Origin, legs
+from mppdbus.model.views import SystemView, UnitView
 
-
-@dataclass(frozen=True, slots=True)
-class Leg:
-    """One phase of a unit's output: V, A, W, Hz, VA; None = unknown."""
-
-    voltage: float | None = None
-    current: float | None = None
-    power: float | None = None
-    frequency: float | None = None
-    apparent: float | None = None
+PHASES = 3
 
 
-def legs(snapshot: Snapshot) -> tuple[Leg, ...]:
-    """Return L1 of a unit's output, and L2 where one unit makes both (PI41).
+def on_phases(view: UnitView) -> dict[int, UnitView]:
+    """Return the view of each leg of a unit's output by its phase; L1 follows L3.
 
-    As long as L2 of such a unit is not known, it is a leg of None.
+    What is taken from the mains is known as a whole only, and stands on the first leg;
+    nothing is nothing on each.
     """
-    first = _leg(snapshot.status)
-    if isinstance(snapshot.second, SecondPhase):
-        return first, _leg(snapshot.second)
-    return (first, *[Leg()] * (leg_count(snapshot) - 1))
+    first = view.unit.phase
+    if view.legs == 1:
+        return {first: view}
+    leg, *others = legs(view.snapshot)
+    views = [replace(view, flow=replace(view.flow, load=leg.power))]
+    views += [_of_leg(view, leg) for leg in others]
+    return {(first - 1 + n) % PHASES + 1: each for n, each in enumerate(views)}
 
 
-def leg_count(snapshot: Snapshot) -> int:
-    """Return how many legs a unit's output has."""
-    if isinstance(snapshot.second, SecondPhase):
-        return 2
-    dialect = DIALECTS.get(snapshot.identity.dialect or "")
-    return dialect.phases if dialect else 1
-
-
-def _leg(output: GeneralStatus | SecondPhase | None) -> Leg:
-    if output is None:
-        return Leg()
-    volts, apparent = output.ac_output_voltage, output.ac_output_apparent_power
-    current = None
-    if volts is not None and apparent is not None:
-        current = apparent / volts if volts else 0.0
-    return Leg(
-        volts,
-        current,
-        output.ac_output_active_power,
-        output.ac_output_frequency,
-        apparent,
+def _of_leg(view: UnitView, leg: Leg) -> UnitView:
+    status = view.snapshot.status
+    if status is not None:
+        status = status.model_copy(
+            update={
+                "ac_output_voltage": leg.voltage,
+                "ac_output_frequency": leg.frequency,
+                "ac_output_active_power": leg.power,
+                "ac_output_apparent_power": leg.apparent,
+            }
+        )
+    nothing = None if view.flow.mains_used is not False else 0.0
+    flow = Flow(
+        load=leg.power,
+        load_origin=Origin.UNKNOWN if leg.power is None else Origin.MEASURED,
+        mains_power=nothing,
+        mains_current=nothing,
     )
+    snapshot = replace(view.snapshot, status=status, ratings=None)
+    return replace(view, snapshot=snapshot, flow=flow)
+
+
+def by_phase(system: SystemView) -> dict[int, SystemView]:
+    """Return what of the system is on each phase: units, or the legs of units."""
+    if len(system.units) == 1 and system.units[0].legs == 1:
+        return {system.units[0].unit.phase: system}
+    parts: dict[int, list[UnitView]] = {}
+    for view in system.units:
+        for phase, leg in on_phases(view).items():
+            parts.setdefault(phase, []).append(leg)
+    return {phase: replace(system, units=tuple(of)) for phase, of in parts.items()}

@@ -8,11 +8,12 @@ soon as `losses` has learned them, without until then. What was measured stays a
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from mppdbus.model.phases import leg_count, legs
 from mppdbus.model.snapshot import Snapshot
+from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.modes import MODES, Supply, letters
 from mppdbus.protocol.replies.status import (
     GeneralStatus,
@@ -52,12 +53,6 @@ class Losses:
     hidden_a: float = 0.0
     own_sigma: float | None = None  # W: standard deviation of `own_w`; None: unknown
 
-    def battery(self, power: float, current: float, voltage: float) -> float:
-        """Return the likeliest W into the battery for those of the meter."""
-        if current == 0:
-            return power
-        return power + math.copysign(self.hidden_a * voltage, current)
-
     def to_dc(self, power: float) -> float:
         """Return the W on the AC side for W needed on the DC side; < 0: given."""
         return power / self.efficiency if power > 0 else power * self.efficiency
@@ -84,6 +79,8 @@ class Flow:
     battery_power: float | None = None
     mains_present: bool | None = None
     mains_used: bool | None = None  # the unit is connected to the mains
+    mains_voltage: float | None = None  # V and Hz, None where none is present
+    mains_frequency: float | None = None
     mains_power: float | None = None
     mains_current: float | None = None
     mains_origin: Origin = Origin.UNKNOWN
@@ -102,41 +99,53 @@ def flow(
     status = snapshot.status
     if status is None:
         return Flow()
-    current = _difference(
-        status.battery_charging_current, status.battery_discharge_current
+    charge, discharge = (
+        status.battery_charging_current,
+        status.battery_discharge_current,
     )
-    pv, origin = _pv(snapshot)
+    current = None
+    if charge is not None and discharge is not None:
+        current = float(charge - discharge)
+    pv, origin = _pv(status, snapshot)
     total = _sum(pv) if snapshot.trackers is not None else None
-    load = _load(snapshot, status)
-    battery = _product(status.battery_voltage, current)
-    found = Flow(
+    load: float | None = status.ac_output_active_power
+    if leg_count(snapshot) > 1:
+        load = _sum([leg.power for leg in legs(snapshot)])
+    present = mains_present(snapshot)
+    measured = Flow(
         load=load,
-        load_origin=_origin(load),
+        load_origin=Origin.UNKNOWN if load is None else Origin.MEASURED,
         pv=pv,
         pv_total=total,
-        pv_origin=_origin(total, origin),
+        pv_origin=Origin.UNKNOWN if total is None else origin,
         battery_voltage=status.battery_voltage,
         battery_current=current,
-        battery_power=battery,
-        mains_present=mains_present(snapshot),
+        battery_power=_product(status.battery_voltage, current),
+        mains_present=present,
         mains_used=mains_used(snapshot),
+        mains_voltage=status.grid_voltage if present else None,
+        mains_frequency=status.grid_frequency if present else None,
     )
-    known = losses if losses and losses.known else None
-    return _derive(found, snapshot, known, min(trickle, UNSHOWN))
+    known = losses if losses and losses.known else LOSSLESS
+    return _derive(measured, status, snapshot, known, min(trickle, UNSHOWN))
 
 
 def _derive(
-    found: Flow, snapshot: Snapshot, losses: Losses | None, trickle: float
+    found: Flow,
+    status: GeneralStatus,
+    snapshot: Snapshot,
+    losses: Losses,
+    trickle: float,
 ) -> Flow:
     """Add what follows from the measured values; those stay as they are."""
-    status = snapshot.status
-    dc_side = _dc_side(found, snapshot, losses or LOSSLESS, trickle)
-    mains, origin = _mains(found, dc_side, losses or LOSSLESS)
-    current, measured = _quotient(mains, found, status), origin
-    if status is not None and status.grid_input_current is not None:
-        current, measured = status.grid_input_current, Origin.MEASURED
+    dc_side = _dc_side(found, snapshot, losses, trickle)
+    mains, origin = _mains(found, dc_side, losses)
+    current, current_origin = status.grid_input_current, Origin.MEASURED
+    if current is None and mains is not None and status.grid_voltage is not None:
+        current = mains / status.grid_voltage if found.mains_present else 0.0
+        current_origin = origin
     lost = hidden = None
-    if losses is not None and dc_side is not None and found.load is not None:
+    if losses.known and dc_side is not None and found.load is not None:
         lost = _lost(found, dc_side, losses)
         hidden = _hidden_load(found, snapshot, dc_side, losses)
     return replace(
@@ -144,7 +153,7 @@ def _derive(
         mains_power=mains,
         mains_origin=origin,
         mains_current=current,
-        mains_current_origin=_origin(current, measured),
+        mains_current_origin=Origin.UNKNOWN if current is None else current_origin,
         losses=lost,
         hidden_load=hidden,
     )
@@ -186,9 +195,9 @@ def _dc_side(
     )
     if power is None or current is None or volts is None:
         return None
-    if current == 0 and found.mains_used:
-        return trickle * volts - sun
-    return losses.battery(power, current, volts) - sun
+    if current:  # the meter shows less than there is, either way
+        return power + math.copysign(losses.hidden_a * volts, current) - sun
+    return (trickle * volts if found.mains_used else power) - sun
 
 
 def _mains(
@@ -234,61 +243,79 @@ def _hidden_load(
     return max(0.0, -dc_side - losses.own_w) * losses.efficiency
 
 
-def _pv(snapshot: Snapshot) -> tuple[tuple[float | None, ...], Origin]:
+def _pv(
+    status: GeneralStatus, snapshot: Snapshot
+) -> tuple[tuple[float | None, ...], Origin]:
     """Return the power of each tracker: field 20, and QPIGS2 for the others."""
-    status, second = snapshot.status, snapshot.second
-    if status is None:
-        return (), Origin.UNKNOWN
-    first, origin = _float(status.pv_charging_power), Origin.MEASURED
+    first: float | None = status.pv_charging_power
+    origin = Origin.MEASURED
     if first is None:
         # The layout of 17 words has no PV power; its PV current is battery-side.
         first = _product(status.scc_battery_voltage, status.pv_input_current)
         origin = Origin.ESTIMATED
-    if (snapshot.trackers or 1) < 2:
+    trackers = snapshot.trackers or 1
+    if trackers == 1:
         return (first,), origin
-    match second:
-        case SecondTrackerDuo():
-            rest = (_float(second.pv2_power), _float(second.pv3_power))
-            return (first, *rest[: (snapshot.trackers or 2) - 1]), origin
-        case SecondTracker():
-            return (first, _float(second.pv2_power)), origin
-        case SecondPhase():
+    match snapshot.second:
+        case SecondTrackerDuo() as second:
+            return (first, second.pv2_power, second.pv3_power)[:trackers], origin
+        case SecondTracker() as second:
+            return (first, second.pv2_power), origin
+        case SecondPhase() as second:
             power = _product(second.pv2_voltage, second.pv2_current)
             return (first, power), Origin.ESTIMATED
     return (first, None), origin
-
-
-def _float(value: float | None) -> float | None:
-    return None if value is None else float(value)
-
-
-def _load(snapshot: Snapshot, status: GeneralStatus) -> float | None:
-    """Return what the output gives, on both legs where there are two."""
-    if leg_count(snapshot) == 1:
-        return _float(status.ac_output_active_power)
-    return _sum(tuple(_float(leg.power) for leg in legs(snapshot)))
-
-
-def _difference(plus: float | None, minus: float | None) -> float | None:
-    return None if plus is None or minus is None else float(plus - minus)
 
 
 def _product(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one * other
 
 
-def _quotient(
-    power: float | None, found: Flow, status: GeneralStatus | None
-) -> float | None:
-    if power is None or status is None or status.grid_voltage is None:
-        return None
-    return power / status.grid_voltage if found.mains_present else 0.0
-
-
-def _origin(value: float | None, origin: Origin = Origin.MEASURED) -> Origin:
-    return Origin.UNKNOWN if value is None else origin
-
-
-def _sum(values: tuple[float | None, ...]) -> float | None:
+def _sum(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return sum(known) if len(known) == len(values) and known else None
+
+
+# -- the phases of the output: one, or the two that a PI41 makes --------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One phase of a unit's output: V, A, W, Hz, VA; None = unknown."""
+
+    voltage: float | None = None
+    current: float | None = None
+    power: float | None = None
+    frequency: float | None = None
+    apparent: float | None = None
+
+    @classmethod
+    def of(cls, output: GeneralStatus | SecondPhase | None) -> Leg:
+        """Return what a reply says of the phase; A is VA / V, none without voltage."""
+        if output is None:
+            return cls()
+        volts, apparent = output.ac_output_voltage, output.ac_output_apparent_power
+        current = None
+        if volts is not None and apparent is not None:
+            current = apparent / volts if volts else 0.0
+        power, frequency = output.ac_output_active_power, output.ac_output_frequency
+        return cls(volts, current, power, frequency, apparent)
+
+
+def legs(snapshot: Snapshot) -> tuple[Leg, ...]:
+    """Return L1 of a unit's output, and L2 where one unit makes both (PI41).
+
+    As long as L2 of such a unit is not known, it is a leg of None.
+    """
+    first = Leg.of(snapshot.status)
+    if isinstance(snapshot.second, SecondPhase):
+        return first, Leg.of(snapshot.second)
+    return (first, *[Leg()] * (leg_count(snapshot) - 1))
+
+
+def leg_count(snapshot: Snapshot) -> int:
+    """Return how many legs a unit's output has."""
+    if isinstance(snapshot.second, SecondPhase):
+        return 2
+    dialect = DIALECTS.get(snapshot.identity.dialect or "")
+    return dialect.phases if dialect else 1

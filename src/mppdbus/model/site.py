@@ -23,9 +23,8 @@ SHARED = Charge(origin="unknown: see the battery that all inverters share")
 
 @dataclass(slots=True)
 class _Member:
-    """One inverter: its last view, and what is kept of it between two snapshots."""
+    """What is kept of one inverter between two snapshots."""
 
-    view: UnitView
     alarms: AlarmWatch
     ledger: Ledger
     learner: LossLearner
@@ -36,10 +35,11 @@ class _Member:
 
 
 class Site:
-    """The inverters by uid, in the order in which they came.
+    """The inverters of an installation, by uid.
 
-    `expected` is the number of units that will come at least; with more than one the
-    battery is that of a service of its own, and no single unit has its charge.
+    `views` has the last view of each, in the order in which they came. `expected` is
+    the number of units that will come at least; with more than one the battery is that
+    of a service of its own, and no single unit has its charge.
     """
 
     def __init__(self, bank: Bank, *, expected: int = 1) -> None:
@@ -48,48 +48,33 @@ class Site:
         self._trickle = bank.trickle  # A, see `flow`; likewise
         self._expected = expected
         self._members: dict[str, _Member] = {}
+        self.views: dict[str, UnitView] = {}
+        self.several = expected > 1  # units share the battery
 
     # -- who is there -------------------------------------------------------------
 
     def join(self, unit: Unit, ledger: Ledger) -> None:
         """Take a unit in; nothing is known of it yet. Its energy counts in `ledger`."""
-        view = UnitView.of(unit, Snapshot(), charge=SHARED)
         learner = LossLearner(ledger.books.losses)
         alarms = AlarmWatch(unit.profile)
-        self._members[unit.uid] = _Member(
-            view, alarms, ledger, learner, ledger.counters
-        )
+        self._members[unit.uid] = _Member(alarms, ledger, learner, ledger.counters)
+        self.views[unit.uid] = UnitView.of(unit, Snapshot(), charge=SHARED)
+        self.several = max(len(self.views), self._expected) > 1
 
     def change(self, unit: Unit) -> UnitView:
         """Give a unit another name, port, instance, phase or input; its values stay."""
-        member = self._members[unit.uid]
-        member.view = replace(member.view, unit=unit)
-        return member.view
+        view = self.views[unit.uid] = replace(self.views[unit.uid], unit=unit)
+        return view
 
     def leave(self, uid: str) -> None:
         """Forget a unit."""
         self._members.pop(uid, None)
-
-    def __contains__(self, uid: str) -> bool:
-        return uid in self._members
-
-    @property
-    def views(self) -> list[UnitView]:
-        """The last view of each unit, the first one first."""
-        return [member.view for member in self._members.values()]
-
-    def view(self, uid: str) -> UnitView:
-        """Return the last view of a unit."""
-        return self._members[uid].view
+        self.views.pop(uid, None)
+        self.several = max(len(self.views), self._expected) > 1
 
     def heard(self, uid: str) -> float:
         """Return when the last new QPIGS of a unit came, by the time of `update`."""
         return self._members[uid].heard
-
-    @property
-    def several(self) -> bool:
-        """Whether units share the battery."""
-        return max(len(self._members), self._expected) > 1
 
     # -- what they show -------------------------------------------------------------
 
@@ -100,31 +85,45 @@ class Site:
         view can be shown at once: call `count` after that. Where values, a battery or a
         day come or go the snapshot is counted here, lest something old is shown.
         """
-        member = self._members[uid]
-        before, unit = member.view.snapshot, member.view.unit
-        phase = _phase(snapshot)
-        if unit.phase_follows and phase not in (None, unit.phase):
+        member, last = self._members[uid], self.views[uid]
+        unit, before = last.unit, last.snapshot
+        if unit.phase_follows and (phase := _phase(snapshot)) not in (None, unit.phase):
             unit = replace(unit, phase=phase)
         if snapshot.status is not None and snapshot.status is not before.status:
             member.heard = now
-        member.view = UnitView.of(
+        code = snapshot.fault_code
+        view = UnitView.of(
             unit,
             snapshot,
             power=flow(snapshot, member.learner.losses, trickle=self._trickle),
-            alarms=member.alarms.feed(snapshot, now, fault_code=_code(snapshot)),
+            alarms=member.alarms.feed(
+                snapshot,
+                now,
+                fault_code=int(code) if code and code.isdecimal() else None,
+            ),
             charge=SHARED if self.several else self.charge,
             counters=member.counters,
             history=member.ledger.books.history,
         )
+        self.views[uid] = view
         member.counted = False
-        if not _goes_on(before, snapshot, member.ledger, today):
+        # The snapshot is counted later while values go on, with the same battery, on
+        # the same day.
+        if (
+            before.status is None
+            or snapshot.status is None
+            or before.battery_fitted != snapshot.battery_fitted
+            or member.ledger.books.history.today.when != today
+        ):
             self.count(uid, now, today)
             charge = SHARED if self.several else self.charge
-            member.view = replace(member.view, charge=charge, counters=member.counters)
+            view = replace(view, charge=charge, counters=member.counters)
         if self.several and unit.profile == "hybrid":
+            self.views[uid] = view
             of_all = self.system().of_profile("hybrid").active_input
-            member.view = replace(member.view, active_input=of_all)
-        return member.view
+            view = replace(view, active_input=of_all)
+        self.views[uid] = view
+        return view
 
     def count(self, uid: str, now: float, today: date) -> None:
         """Count the snapshot of the last `update`, once; `now` and `today` as there."""
@@ -132,11 +131,8 @@ class Site:
         if member.counted:
             return
         member.counted = True
-        snapshot, power, learner = (
-            member.view.snapshot,
-            member.view.flow,
-            member.learner,
-        )
+        view, learner = self.views[uid], member.learner
+        snapshot, power = view.snapshot, view.flow
         learner.feed(snapshot, power, now)
         member.ledger.feed(Sample.of(snapshot, power), now, today)
         if member.learned is not learner.losses:
@@ -156,7 +152,7 @@ class Site:
 
     def system(self) -> SystemView:
         """Return all units as one system; the first is that of the lowest instance."""
-        views = sorted(self.views, key=lambda view: view.unit.instance)
+        views = sorted(self.views.values(), key=lambda view: view.unit.instance)
         battery = self.several and self.bank.wanted
         return SystemView(tuple(views), self.charge, battery)
 
@@ -165,8 +161,8 @@ class Site:
         self.bank.step_back(monitor)
         self.charge = self.bank.charge
         if not self.several:
-            for member in self._members.values():
-                member.view = replace(member.view, charge=self.charge)
+            for uid, view in self.views.items():
+                self.views[uid] = replace(view, charge=self.charge)
 
     def correct_charge(self, percent: float) -> bool:
         """Take what the user says of the state of charge; false if that cannot be."""
@@ -176,18 +172,12 @@ class Site:
 
     def _feed_bank(self, uid: str, now: float) -> None:
         """Feed the bank once a round: when the first unit that answers is counted."""
-        online = [view.unit.uid for view in self.views if view.snapshot.online]
+        views = self.views.values()
+        online = [view.unit.uid for view in views if view.snapshot.online]
         if not online or online[0] == uid:
             losses = [member.learner.losses for member in self._members.values()]
-            self.bank.feed([(v.snapshot, v.flow) for v in self.views], now, losses)
+            self.bank.feed([(v.snapshot, v.flow) for v in views], now, losses)
             self.charge, self._trickle = self.bank.charge, self.bank.trickle
-
-
-def _goes_on(before: Snapshot, now: Snapshot, ledger: Ledger, today: date) -> bool:
-    """Tell whether there were live values, with the same battery, on the same day."""
-    both_live = before.status is not None and now.status is not None
-    same_battery = before.battery_fitted == now.battery_fitted
-    return both_live and same_battery and ledger.books.history.today.when == today
 
 
 def _phase(snapshot: Snapshot) -> int | None:
@@ -197,9 +187,3 @@ def _phase(snapshot: Snapshot) -> int | None:
     """
     set_up = getattr(snapshot.ratings, "output_mode", None) is not None
     return 1 if snapshot.phase is None and set_up else snapshot.phase
-
-
-def _code(snapshot: Snapshot) -> int | None:
-    """Return the fault code that QPGS tells; None if it tells none."""
-    code = snapshot.fault_code
-    return int(code) if code is not None and code.isdecimal() else None

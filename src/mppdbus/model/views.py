@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from mppdbus.model.alarms.levels import AlarmState, momentary
 from mppdbus.model.battery.state_of_charge import Charge, own_charge
 from mppdbus.model.energy.history import History
 from mppdbus.model.energy.ledger import Counters
-from mppdbus.model.phases import leg_count
-from mppdbus.model.power import Flow, flow
+from mppdbus.model.power import Flow, flow, leg_count
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import (
     DISCONNECTED,
@@ -22,10 +20,6 @@ from mppdbus.model.victron_codes import (
     mode,
     state,
 )
-
-T = TypeVar("T")
-
-__all__ = ["Charge", "SystemView", "Unit", "UnitView", "own_charge"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +96,6 @@ class UnitView:
             active_input=own_input,
         )
 
-    @property
-    def alarms(self) -> dict[str, int | None]:
-        """The level of each alarm path."""
-        return self.alarm_state.levels
-
-    @property
-    def soc(self) -> float | None:
-        """The state of charge in %."""
-        return self.charge.percent
-
 
 @dataclass(frozen=True, slots=True)
 class SystemView:
@@ -136,8 +120,6 @@ class SystemView:
     def lead(self) -> UnitView | None:
         """The unit with the lowest instance that answers; systemcalc follows it too."""
         units = self.live or self.online
-        if len(units) == 1:
-            return units[0]
         return min(units, key=lambda view: view.unit.instance, default=None)
 
     def of_profile(self, profile: str) -> SystemView:
@@ -160,14 +142,19 @@ class SystemView:
 
         Who has just become mute is as good as away: the sums of the others stay.
         """
-        return joined(self.live, value, _sum)
+        values = [value(view) for view in self.live]
+        known = [value for value in values if value is not None]
+        return sum(known) if known and len(known) == len(values) else None
 
     def mean(self, value: Callable[[UnitView], float | None]) -> float | None:
         """Average a value that all units share, such as a voltage.
 
         A unit whose output is off has none of it, as long as another one has.
         """
-        return joined(self.online, value, _mean)
+        values = [value(view) for view in self.online]
+        known = [value for value in values if value is not None]
+        some = [value for value in known if value] or known
+        return sum(some) / len(some) if some else None
 
     @property
     def active_input(self) -> int | None:
@@ -193,27 +180,5 @@ class SystemView:
 
     def alarm(self, name: str) -> int | None:
         """Return the highest level of an alarm."""
-        known = [x for v in self.online if (x := v.alarms.get(name)) is not None]
-        return max(known, default=None)
-
-
-def joined(
-    views: Sequence[UnitView],
-    read: Callable[[UnitView], T],
-    join: Callable[[list[T]], T],
-) -> T:
-    """Make one of what each unit says; what the only one says is what all say."""
-    if len(views) == 1:
-        return read(views[0])
-    return join([read(view) for view in views])
-
-
-def _sum(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known and len(known) == len(values) else None
-
-
-def _mean(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    some = [value for value in known if value] or known
-    return sum(some) / len(some) if some else None
+        levels = [view.alarm_state.levels.get(name) for view in self.online]
+        return max((level for level in levels if level is not None), default=None)

@@ -14,17 +14,18 @@ from mppdbus.errors import BusError
 from mppdbus.model.alarms.effects import ALARM_LEVELS
 from mppdbus.model.views import SystemView, Unit, UnitView
 from mppdbus.venus.dbus.bus_name import check_free
-from mppdbus.venus.dbus.service import REFUSED, Value
+from mppdbus.venus.dbus.items import Value
+from mppdbus.venus.dbus.writes import REFUSED
+from mppdbus.venus.settings.service_settings import NAME
 from mppdbus.venus.settings.store import LocalSettings
-from mppdbus.venus.system_service import SYSTEM_NAME, BatteryService, SystemService
-from mppdbus.venus.table_service import SiteControl, Surroundings
-from mppdbus.venus.tables.battery import BATTERY_NAME
-from mppdbus.venus.tables.services import values_of
+from mppdbus.venus.system_service import SYSTEM_NAME, SystemService
+from mppdbus.venus.table_service import SiteControl, Surroundings, TableService
+from mppdbus.venus.tables.battery import BATTERY, BATTERY_NAME
 from mppdbus.venus.unit_service import UnitService, service_name
 
-__all__ = ["BATTERY_NAME", "SYSTEM_NAME", "Publisher", "values_of"]
-
 ACTIVE_INPUT = "/Ac/ActiveIn/ActiveInput"
+SYSTEM_INSTANCE = 0  # Victron's programs look at this one only
+BATTERY_UID, BATTERY_INSTANCE = "mppdbus_bat", 288
 
 log = logging.getLogger("mppdbus.bus")
 
@@ -44,7 +45,7 @@ class Publisher:
         self._around = Surroundings(address, settings, site)
         self._units: dict[str, UnitService] = {}  # by uid
         self._system: SystemService | None = None
-        self._battery: BatteryService | None = None
+        self._battery: TableService[SystemView] | None = None
         self._making: asyncio.Task[None] | None = None  # the battery
         self.monitor: str | None = None
 
@@ -63,9 +64,8 @@ class Publisher:
         if self._making is not None:
             self._making.cancel()
             await asyncio.gather(self._making, return_exceptions=True)
-        shared = [each for each in (self._system, self._battery) if each is not None]
-        services = (*self._units.values(), *shared)
-        await asyncio.gather(*(service.close() for service in services))
+        services = (*self._units.values(), self._system, self._battery)
+        await asyncio.gather(*(service.close() for service in services if service))
 
     # -- units ------------------------------------------------------------------------
 
@@ -81,7 +81,7 @@ class Publisher:
         if service is None:
             service = UnitService(unit, self._around, self._list_units)
             self._units[unit.uid] = service
-            await service.load(service.profile.device_class, unit.instance)
+            await service.load(service.device_class, unit.instance)
         return service.named(unit)
 
     async def enter(self, view: UnitView, system: SystemView) -> None:
@@ -91,7 +91,8 @@ class Publisher:
         if service.hybrid:
             if self._system is None:
                 acsystem = SystemService(self._around, self._keep_in_units)
-                await acsystem.open(system.of_profile("hybrid"))
+                whole = system.of_profile("hybrid")
+                await acsystem.open("acsystem", SYSTEM_INSTANCE, whole)
                 self._system = acsystem
             self._list_units()
             await self._system.service.start()
@@ -138,12 +139,14 @@ class Publisher:
         """Show the new name of a unit where others show it; it is about to do so."""
         self._units[view.unit.uid].view = view
         if self._system is not None:
-            self._system.show_name(system.of_profile("hybrid"))
+            self._system.show_setting(NAME, system.of_profile("hybrid"))
 
     async def _make_battery(self, system: SystemView) -> None:
-        battery = BatteryService(self._around)
+        battery = TableService(
+            BATTERY_NAME, BATTERY_UID, BATTERY, self._around, shared=True
+        )
         try:
-            await battery.open(system)
+            await battery.open("battery", BATTERY_INSTANCE, system)
         except BusError as error:
             log.warning("%s", error)
         else:

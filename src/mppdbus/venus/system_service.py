@@ -1,28 +1,18 @@
-"""The services over all units: the acsystem, and the battery where units share it."""
+"""The acsystem: all inverters of the hybrid profile as one device."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 
 from mppdbus.model.alarms.levels import grid_lost
-from mppdbus.model.phase_views import by_phase
+from mppdbus.model.phases import by_phase
 from mppdbus.model.views import SystemView
-from mppdbus.venus.dbus.service import Item, ItemType, Value
-from mppdbus.venus.settings.service_settings import NAME
+from mppdbus.venus.dbus.items import Item, ItemType, Value
 from mppdbus.venus.table_service import Surroundings, TableService
-from mppdbus.venus.tables.battery import BATTERY, BATTERY_NAME
-from mppdbus.venus.tables.services import (
-    SYSTEM,
-    SYSTEM_PHASE,
-    ChangedRows,
-    live,
-    values_of,
-)
+from mppdbus.venus.tables.row import values_of
+from mppdbus.venus.tables.system import SYSTEM, SYSTEM_PHASE
 
 SYSTEM_NAME = "com.victronenergy.acsystem.mppdbus"
-SYSTEM_UID, BATTERY_UID = "mppdbus_sys", "mppdbus_bat"
-SYSTEM_INSTANCE = 0  # Victron's programs look at this one only
-BATTERY_INSTANCE = 288
 GRID_LOST = "GridLost"
 
 Devices = Mapping[str, tuple[str, int]]
@@ -40,23 +30,15 @@ class SystemService(TableService[SystemView]):
         around: Surroundings,
         keep_in_units: Callable[[str, Value], Awaitable[int]],
     ) -> None:
-        super().__init__(SYSTEM_NAME, SYSTEM_UID, SYSTEM, around)
+        super().__init__(SYSTEM_NAME, "mppdbus_sys", SYSTEM, around)
         self._keep_in_units = keep_in_units
-        self._view: SystemView | None = None
         self._phases: set[int] = set()
         self._ports: list[str] = []  # in the order of /Devices
-        self._changed_rows = ChangedRows(live(SYSTEM))
-
-    async def open(self, view: SystemView) -> None:
-        """Learn what is kept, and show all that never changes."""
-        await self.load("acsystem", SYSTEM_INSTANCE)
-        self.service.update(values_of(SYSTEM, view) | self.setting_values(view))
-        self.show(view)
 
     def show(self, view: SystemView) -> None:
         """Show all units as they are now."""
-        self._view = view
-        values = self._changed_rows.values(view)
+        self.view = view
+        values = self.changed_rows.values(view)
         parts, nobody = by_phase(view), SystemView(())
         for phase in self._phases | parts.keys():
             if phase not in self._phases:
@@ -70,10 +52,6 @@ class SystemService(TableService[SystemView]):
         if name := self.kept.custom_name:
             values["/CustomName"] = name
         self.service.update(values)
-
-    def show_name(self, view: SystemView) -> None:
-        """Show the name of the only unit, or what the user has set."""
-        self.service.update(self.setting_value(NAME, view))
 
     def show_devices(self, devices: Devices, levels: Mapping[str, Value]) -> None:
         """Show which service each unit has, and the alarm levels of all of them."""
@@ -93,11 +71,10 @@ class SystemService(TableService[SystemView]):
 
     def setting_changed(self, name: str) -> None:
         """Show a setting that somebody has changed."""
-        if self._view is not None:
-            self.service.update(self.setting_value(name, self._view))
-            self.around.site.render_system()  # what alarms are let through
+        super().setting_changed(name)
+        self.around.site.render_system()  # what alarms are let through
 
-    def keep_for_all(self, name: str, value: Value) -> Awaitable[int]:
+    def keep_in_units(self, name: str, value: Value) -> Awaitable[int]:
         """Keep a setting of each unit."""
         return self._keep_in_units(name, value)
 
@@ -106,30 +83,3 @@ class SystemService(TableService[SystemView]):
         self._phases.add(phase)
         self.service.add(row.item(phase) for row in SYSTEM_PHASE)
         self.service.restart()
-
-
-class BatteryService(TableService[SystemView]):
-    """The battery that several units share; systemcalc knows no other way."""
-
-    of_all_units = True
-
-    def __init__(self, around: Surroundings) -> None:
-        super().__init__(BATTERY_NAME, BATTERY_UID, BATTERY, around)
-        self._view: SystemView | None = None
-        self._changed_rows = ChangedRows(live(BATTERY))
-
-    async def open(self, view: SystemView) -> None:
-        """Learn what is kept, and show all that never changes."""
-        await self.load("battery", BATTERY_INSTANCE)
-        self.service.update(values_of(BATTERY, view) | self.setting_values(view))
-        self.show(view)
-
-    def show(self, view: SystemView) -> None:
-        """Show it as it is now."""
-        self._view = view
-        self.service.update(self._changed_rows.values(view))
-
-    def setting_changed(self, name: str) -> None:
-        """Show a setting that somebody has changed."""
-        if self._view is not None:
-            self.service.update(self.setting_value(name, self._view))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Generic, Protocol
 
-from mppdbus.venus.dbus.service import ACCEPTED, INSTANCE, REFUSED, Service, Value
+from mppdbus.venus.dbus.items import Value
+from mppdbus.venus.dbus.service import INSTANCE, Service
+from mppdbus.venus.dbus.writes import ACCEPTED, REFUSED
 from mppdbus.venus.settings import service_settings as settings
 from mppdbus.venus.settings.service_settings import ServiceSettings
 from mppdbus.venus.settings.setting import DEVICES, Setting
 from mppdbus.venus.settings.store import LocalSettings
-from mppdbus.venus.tables.row import Row, ToSetting, V, Verdict
+from mppdbus.venus.tables.row import ChangedRows, Row, ToSetting, V, live, values_of
 
 
 class SiteControl(Protocol):
@@ -40,27 +42,44 @@ class Surroundings:
 
 
 class TableService(Generic[V]):
-    """The rows of a table on the bus; `uid` is what their settings are kept under."""
+    """The rows of a table on the bus; `uid` is what their settings are kept under.
 
-    of_all_units = False
+    `shared`: it is the service of the battery that all units share.
+    """
 
     def __init__(
         self,
         name: str,
         uid: str,
-        rows: Sequence[Row[V]],
+        rows: tuple[Row[V], ...],
         around: Surroundings,
         *,
         phase: int = 1,
+        shared: bool = False,
     ) -> None:
         self.around = around
+        self.rows = rows
+        self.view: V | None = None  # the last one shown
+        self.changed_rows = ChangedRows(live(rows))
         self.kept = ServiceSettings(around.store, uid, self.setting_changed)
-        self._writers = {row.path_on(phase): row.write for row in rows if row.write}
+        self._shared = shared
+        self._writes = {row.path_on(phase): row.write for row in rows if row.write}
         self._settings = {
             row.write.name: row for row in rows if isinstance(row.write, ToSetting)
         }
         items = [row.item(phase) for row in rows]
         self.service = Service(name, items, address=around.address, writer=self._write)
+
+    async def open(self, device_class: str, instance: int, view: V) -> None:
+        """Learn what is kept, and show all that never changes."""
+        await self.load(device_class, instance)
+        self.service.update(values_of(self.rows, view) | self.setting_values(view))
+        self.show(view)
+
+    def show(self, view: V) -> None:
+        """Show a view; only what changed is sent."""
+        self.view = view
+        self.service.update(self.changed_rows.values(view))
 
     async def load(self, device_class: str, wanted: int) -> None:
         """Learn what is kept; `wanted` is the DeviceInstance if there is none yet."""
@@ -92,9 +111,14 @@ class TableService(Generic[V]):
         value = self.kept.value(name)
         return {row.path: row.value(view) if value in (None, "") else value}
 
+    def show_setting(self, name: str, view: V) -> None:
+        """Show what one setting is."""
+        self.service.update(self.setting_value(name, view))
+
     def setting_changed(self, name: str) -> None:
         """Show a setting that somebody has changed."""
-        raise NotImplementedError
+        if self.view is not None:
+            self.show_setting(name, self.view)
 
     def keep_on_bus(self, wanted: bool) -> None:  # noqa: FBT001 - a state
         """Have the service on the bus, or take it off, in the background."""
@@ -108,26 +132,22 @@ class TableService(Generic[V]):
         self.kept.close()
         await self.service.close()
 
-    # -- what rows write to -----------------------------------------------------------
-
-    def _write(self, path: str, value: Value) -> Verdict:
-        return self._writers[path](self, value)
-
     def has_setting(self, name: str) -> bool:
         """Tell whether a row keeps this setting."""
         return name in self._settings
 
-    def keep(self, name: str, value: Value) -> Verdict:
-        """Keep a setting of this device."""
-        return self.kept.set(name, value)
-
-    def keep_for_all(self, _name: str, _value: Value) -> Verdict:
+    def keep_in_units(self, name: str, value: Value) -> Awaitable[int]:
         """Keep a setting of each unit, where the service is that of all of them."""
-        return REFUSED
+        raise NotImplementedError
 
-    def correct_charge(self, percent: Value) -> Verdict:
-        """Take what the user says of the state of charge."""
-        taken = isinstance(percent, float) and self.around.site.correct_charge(
-            percent, shared=self.of_all_units
+    def _write(self, path: str, value: Value) -> int | Awaitable[int]:
+        """Take what a client writes to where the row says; return the verdict."""
+        match self._writes[path]:
+            case ToSetting(name, of_units=True):
+                return self.keep_in_units(name, value)
+            case ToSetting(name):
+                return self.kept.set(name, value)
+        taken = isinstance(value, float) and self.around.site.correct_charge(
+            value, shared=self._shared
         )
         return ACCEPTED if taken else REFUSED

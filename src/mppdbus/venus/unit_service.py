@@ -5,25 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
-from mppdbus.model.phase_views import legs_on_phases
+from mppdbus.model.phases import on_phases
 from mppdbus.model.views import Unit, UnitView
-from mppdbus.venus.dbus.service import Value
+from mppdbus.venus.dbus.items import Value
 from mppdbus.venus.settings.service_settings import INSTANCE, NAME
 from mppdbus.venus.table_service import Surroundings, TableService
-from mppdbus.venus.tables.services import (
-    INVERTER,
-    MULTI,
-    ChangedRows,
-    Row,
+from mppdbus.venus.tables.cards import EXTRAS
+from mppdbus.venus.tables.diagnostics import OWN
+from mppdbus.venus.tables.energy import (
+    ENERGY,
+    ENERGY_INVERTER,
     history_items,
     history_values,
-    live,
-    phased,
-    values_of,
 )
+from mppdbus.venus.tables.row import Row, phased, values_of
+from mppdbus.venus.tables.unit import AC_INPUT, STATUS, UNIT
 
 PREFIX = "com.victronenergy"
 AWAY = 300.0  # s offline after which a name is released
@@ -33,30 +32,15 @@ FIRST_RECORDS = 5.0  # s, instead, until there are any
 log = logging.getLogger("mppdbus.bus")
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """What a profile publishes of a unit, in which class of services."""
-
-    device_class: str
-    rows: tuple[Row[UnitView], ...]
-    live: tuple[Row[UnitView], ...]
-    phased: tuple[Row[UnitView], ...]
-
-    @classmethod
-    def of(cls, device_class: str, rows: tuple[Row[UnitView], ...]) -> Profile:
-        """Return the profile of a table."""
-        return cls(device_class, rows, live(rows), phased(rows))
-
-
-PROFILES = {
-    "hybrid": Profile.of("multi", MULTI),
-    "inverter": Profile.of("inverter", INVERTER),
-}
+MULTI: tuple[Row[UnitView], ...] = (*UNIT, *AC_INPUT, *ENERGY, *EXTRAS, *OWN)
+INVERTER: tuple[Row[UnitView], ...] = (*UNIT, *STATUS, *ENERGY_INVERTER, *EXTRAS, *OWN)
+PROFILES = {"hybrid": ("multi", MULTI), "inverter": ("inverter", INVERTER)}
+"""By the profile of a unit: the class of its service, and the rows of that."""
 
 
 def service_name(unit: Unit) -> str:
     """Return the name of a unit's service on the bus."""
-    device_class = PROFILES[unit.profile].device_class
+    device_class, _ = PROFILES[unit.profile]
     return unit.bus_name or f"{PREFIX}.{device_class}.{unit.uid}"
 
 
@@ -66,12 +50,11 @@ class UnitService(TableService[UnitView]):
     def __init__(
         self, unit: Unit, around: Surroundings, listed: Callable[[], None]
     ) -> None:
-        self.profile = PROFILES[unit.profile]
-        rows, name = self.profile.rows, service_name(unit)
-        super().__init__(name, unit.uid, rows, around, phase=unit.phase)
-        self.view: UnitView | None = None  # the last one shown
+        self.device_class, rows = PROFILES[unit.profile]
+        self.hybrid = unit.profile == "hybrid"  # part of the acsystem
+        super().__init__(service_name(unit), unit.uid, rows, around, phase=unit.phase)
         self._listed = listed
-        self._changed_rows = ChangedRows(self.profile.live)
+        self._phased = phased(rows)
         self._phases = [unit.phase]
         self._trackers: int | None = None
         self._history_at = float("-inf")
@@ -81,11 +64,6 @@ class UnitService(TableService[UnitView]):
         self.released = False  # the name, of a unit that stayed away
         self._charged: bool | None = None  # its charge is known; None: unit is away
 
-    @property
-    def hybrid(self) -> bool:
-        """Whether it is part of the acsystem."""
-        return self.profile.device_class == "multi"
-
     def named(self, unit: Unit) -> Unit:
         """Return a unit with the instance and the name that are kept for it."""
         return replace(unit, instance=self.kept.instance, given=self.kept.custom_name)
@@ -93,10 +71,8 @@ class UnitService(TableService[UnitView]):
     async def enter(self, view: UnitView) -> None:
         """Have the service on the bus, with all values known before its name."""
         self.show(view)
-        phase, first = legs_on_phases(view)[0]
-        fixed = tuple(row for row in self.profile.rows if row.fixed)
-        values = values_of(fixed, first, phase) | self.setting_values(view)
-        self.service.update(values)
+        fixed = values_of((row for row in self.rows if row.fixed), view)
+        self.service.update(fixed | self.setting_values(view))
         new, self.released = not self.service.claimed, False
         await self.service.start()
         if new:
@@ -105,13 +81,14 @@ class UnitService(TableService[UnitView]):
     def show(self, view: UnitView) -> None:
         """Show a view; only what changed is sent."""
         self.view = view
-        first, *others = legs_on_phases(view)
-        phases = [phase for phase, _ in (first, *others)]
+        legs = on_phases(view)
+        phases = list(legs)
         if self._phases != phases:
             self._move(phases)
-        values = self._changed_rows.values(first[1], first[0])
+        (first, leg), *others = legs.items()
+        values = self.changed_rows.values(leg, first)
         for phase, leg in others:
-            values |= values_of(self.profile.phased, leg, phase)
+            values |= values_of(self._phased, leg, phase)
         self.service.update(values | self._history(view))
         self._watch_absence(online=view.snapshot.online)
         self._watch_charge(view)
@@ -123,7 +100,7 @@ class UnitService(TableService[UnitView]):
         uid, site = self.kept.uid, self.around.site
         if name == NAME:
             site.rename(uid, self.kept.custom_name)
-        self.service.update(self.setting_value(name, self.view))
+        self.show_setting(name, self.view)
         if name == INSTANCE:
             site.renumber(uid, self.kept.instance)
         if name != NAME:
@@ -137,13 +114,13 @@ class UnitService(TableService[UnitView]):
 
     def _move(self, phases: list[int]) -> None:
         """Move the AC paths to the phases that the unit turns out to be on."""
-        rows = self.profile.phased
+        rows = self._phased
         before = {row.path_on(phase): None for phase in self._phases for row in rows}
         self.service.update(before)
         for phase in phases:
             self.service.add(row.item(phase) for row in rows)
         self._phases = phases
-        self._changed_rows = ChangedRows(self.profile.live)
+        self.changed_rows.forget()
         self.service.restart()
 
     def _history(self, view: UnitView) -> dict[str, Value]:
@@ -183,6 +160,8 @@ class UnitService(TableService[UnitView]):
     def _watch_charge(self, view: UnitView) -> None:
         """Restart when the charge is known: systemcalc looks for it only then."""
         before = self._charged
-        self._charged = view.soc is not None if view.snapshot.online else None
+        self._charged = (
+            view.charge.percent is not None if view.snapshot.online else None
+        )
         if self._charged and before is False:
             self.service.restart()

@@ -15,7 +15,8 @@ from dbus_fast import Message
 from helpers.bus import ITEM, BusItemClient, PrivateBus, serving, soon
 from mppdbus.errors import BusError
 from mppdbus.venus.dbus import connection, signals
-from mppdbus.venus.dbus.service import Item, ItemType, Service, Value
+from mppdbus.venus.dbus.items import Item, ItemType, Value
+from mppdbus.venus.dbus.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -13,12 +13,9 @@ from dbus_fast.errors import DBusError
 from helpers.bus import BusItemClient, PrivateBus, serving, soon
 from mppdbus.errors import BusError
 from mppdbus.venus.dbus.bus_name import check_free
-from mppdbus.venus.dbus.service import (
-    Item,
-    ItemType,
-    Service,
-    bus_address,
-)
+from mppdbus.venus.dbus.connection import bus_address
+from mppdbus.venus.dbus.items import Item, ItemType
+from mppdbus.venus.dbus.service import Service
 
 pytestmark = pytest.mark.usefixtures("never_blocking")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mppdbus.venus.dbus.service import Item, ItemType
+from mppdbus.venus.dbus.items import Item, ItemType
 from mppdbus.venus.dbus.tree import Tree, introspection_xml
 
 

@@ -13,7 +13,8 @@ from dbus_fast import Message, MessageFlag
 from dbus_fast.errors import DBusError
 
 from helpers.bus import ITEM, BusItemClient, serving
-from mppdbus.venus.dbus.service import Item, ItemType, Service, Value
+from mppdbus.venus.dbus.items import Item, ItemType, Value
+from mppdbus.venus.dbus.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Iterable
 import pytest
 
 from helpers.bus import BusItemClient, PrivateBus, soon
-from mppdbus.venus.dbus.service import Item, ItemType, Service
+from mppdbus.venus.dbus.items import Item, ItemType
+from mppdbus.venus.dbus.service import Service
 from mppdbus.venus.dbus.tasks import ended
 from mppdbus.venus.dbus.watcher import Watcher
 

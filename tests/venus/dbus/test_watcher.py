@@ -11,7 +11,7 @@ from dbus_fast import Message
 from helpers.bus import BusItemClient, PrivateBus, serving, soon
 from mppdbus.errors import BusError
 from mppdbus.venus.dbus.connection import CallError, Request, to_bus
-from mppdbus.venus.dbus.service import Item, ItemType
+from mppdbus.venus.dbus.items import Item, ItemType
 from mppdbus.venus.dbus.watcher import BusListener, Rows, Watcher
 
 pytestmark = pytest.mark.usefixtures("never_blocking")

@@ -13,15 +13,9 @@ from dbus_fast import Variant
 
 from helpers.bus import BusItemClient, serving
 from mppdbus.errors import Refused
-from mppdbus.venus.dbus.service import (
-    ACCEPTED,
-    NOT_WRITABLE,
-    REFUSED,
-    Item,
-    ItemType,
-    Service,
-    Value,
-)
+from mppdbus.venus.dbus.items import Item, ItemType, Value
+from mppdbus.venus.dbus.service import Service
+from mppdbus.venus.dbus.writes import ACCEPTED, NOT_WRITABLE, REFUSED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -9,9 +9,10 @@ from dataclasses import replace
 from helpers.bus import serving
 from helpers.places import TESTS
 from helpers.snapshots import online, qpigs
+from mppdbus.model.battery.state_of_charge import Charge
 from mppdbus.model.snapshot import Snapshot
-from mppdbus.model.views import Charge, SystemView, Unit, UnitView
-from mppdbus.venus.dbus.service import ItemType, Value
+from mppdbus.model.views import SystemView, Unit, UnitView
+from mppdbus.venus.dbus.items import ItemType, Value
 from mppdbus.venus.tables.battery import BATTERY, BATTERY_NAME, PRODUCT_NAME
 from mppdbus.venus.tables.cards import CHARGE_CONTROL, CORRECTION
 from mppdbus.venus.tables.row import values_of

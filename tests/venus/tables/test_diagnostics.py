@@ -17,7 +17,9 @@ from mppdbus.protocol.replies.settings import Flags
 from mppdbus.venus.dbus.items import Value
 from mppdbus.venus.tables.cards import CORRECTION, SWITCHES, switch_id
 from mppdbus.venus.tables.diagnostics import QUANTITIES, age
-from mppdbus.venus.tables.services import MULTI, SYSTEM, values_of
+from mppdbus.venus.tables.row import values_of
+from mppdbus.venus.tables.system import SYSTEM
+from mppdbus.venus.unit_service import MULTI
 
 UNIT = Unit("garage", "/dev/ttyUSB0", 288)
 ORIGIN = "/Mppdbus/Origin/"

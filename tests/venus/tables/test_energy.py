@@ -15,13 +15,9 @@ from mppdbus.model.power import flow
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Unit, UnitView
 from mppdbus.venus.dbus.items import CHECKS, Value
-from mppdbus.venus.tables.services import (
-    INVERTER,
-    MULTI,
-    history_items,
-    history_values,
-    values_of,
-)
+from mppdbus.venus.tables.energy import history_items, history_values
+from mppdbus.venus.tables.row import values_of
+from mppdbus.venus.unit_service import INVERTER, MULTI
 
 UNIT = Unit("garage", "/dev/ttyUSB0", 288)
 TODAY = date(2026, 6, 21)

@@ -15,6 +15,7 @@ from helpers.places import ROOT
 from helpers.snapshots import online, qpigs
 from mppdbus.model.battery.state_of_charge import Charge
 from mppdbus.model.energy.ledger import Books, Ledger
+from mppdbus.model.phases import by_phase, on_phases
 from mppdbus.model.snapshot import Identity, Snapshot
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.model.views import SystemView, Unit, UnitView
@@ -23,21 +24,11 @@ from mppdbus.protocol.replies.settings import Flags
 from mppdbus.protocol.replies.status import SecondPhase
 from mppdbus.venus.dbus.items import Item, ItemType
 from mppdbus.venus.tables.battery import BATTERY
-from mppdbus.venus.tables.services import (
-    HISTORY,
-    INVERTER,
-    MULTI,
-    SYSTEM,
-    SYSTEM_PHASE,
-    ChangedRows,
-    Row,
-    by_phase,
-    live,
-    on_legs,
-    phased,
-    product_name,
-    values_of,
-)
+from mppdbus.venus.tables.energy import HISTORY
+from mppdbus.venus.tables.row import ChangedRows, Row, live, phased, values_of
+from mppdbus.venus.tables.system import SYSTEM, SYSTEM_PHASE
+from mppdbus.venus.tables.unit import product_name
+from mppdbus.venus.unit_service import INVERTER, MULTI
 
 UNIT = Unit("garage", "/dev/ttyUSB0", 288)
 TABLES: dict[str, tuple[Row[Any], ...]] = {
@@ -282,7 +273,7 @@ PI41_SECOND = SecondPhase(
 def test_each_leg_of_a_unit_stands_on_its_own_phase() -> None:
     two = replace(online(qpigs(load=500), "L"), second=PI41_SECOND)
     view = UnitView.of(UNIT, two)
-    first, second = on_legs(view)
+    first, second = on_phases(view).values()
     assert values_of(MULTI, first)["/Ac/Out/L1/P"] == 500.0
     assert values_of(MULTI, first)["/Ac/NumberOfPhases"] == 2
     values = values_of(phased(MULTI), second, 2)
@@ -295,7 +286,7 @@ def test_each_leg_of_a_unit_stands_on_its_own_phase() -> None:
 
 def test_off_the_mains_no_leg_takes_anything_from_it() -> None:
     two = replace(online(qpigs(grid=0, load=500), "B"), second=PI41_SECOND)
-    for phase, leg in enumerate(on_legs(UnitView.of(UNIT, two)), 1):
+    for phase, leg in on_phases(UnitView.of(UNIT, two)).items():
         values = values_of(phased(MULTI), leg, phase)
         assert values[f"/Ac/In/1/L{phase}/P"] == 0
         assert values[f"/Ac/In/1/L{phase}/I"] == 0
@@ -321,7 +312,7 @@ def test_a_system_has_what_each_leg_does_on_its_phase() -> None:
 
 
 def test_a_unit_with_one_leg_is_its_only_one() -> None:
-    assert on_legs(VIEWS["line"]) == (VIEWS["line"],)
+    assert on_phases(VIEWS["line"]) == {1: VIEWS["line"]}
     assert values_of(MULTI, VIEWS["line"])["/Ac/NumberOfPhases"] == 1
 
 

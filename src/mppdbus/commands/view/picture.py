@@ -17,7 +17,7 @@ from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.explain import explain, warnings_of
 from mppdbus.protocol.modes import MODE_NAMES
 from mppdbus.venus.dbus.items import Value
-from mppdbus.venus.tables.services import STATE_NAMES
+from mppdbus.venus.tables.row import STATE_NAMES
 
 STAGES = {State.BULK, State.ABSORPTION, State.FLOAT}
 
@@ -128,7 +128,7 @@ def of_unit(view: UnitView, *, age: float | None) -> Picture:
         battery_voltage=flow.battery_voltage,
         battery_current=flow.battery_current,
         battery_power=flow.battery_power,
-        soc=view.soc,
+        soc=view.charge.percent,
         temperature=_temperature(view),
         rated_power=ratings.ac_output_rating_active_power if ratings else None,
         alarms=_warnings(view),

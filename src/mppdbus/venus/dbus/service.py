@@ -12,24 +12,12 @@ from dbus_fast.validators import is_bus_name_valid
 from mppdbus.errors import BusAway, BusError
 from mppdbus.venus.dbus.bus_name import claim_name
 from mppdbus.venus.dbus.connection import Connection, bus_address, to_bus
-from mppdbus.venus.dbus.items import Item, ItemType, Value
+from mppdbus.venus.dbus.items import Item, Value
 from mppdbus.venus.dbus.methods import Methods
 from mppdbus.venus.dbus.signals import ChangeSignals
 from mppdbus.venus.dbus.tasks import ended
 from mppdbus.venus.dbus.tree import Tree
-from mppdbus.venus.dbus.writes import ACCEPTED, NOT_WRITABLE, REFUSED, Writer, Writes
-
-__all__ = [
-    "ACCEPTED",
-    "NOT_WRITABLE",
-    "REFUSED",
-    "Item",
-    "ItemType",
-    "Service",
-    "Value",
-    "Writer",
-    "bus_address",
-]
+from mppdbus.venus.dbus.writes import Writer, Writes
 
 INSTANCE = "/DeviceInstance"  # clients read it only when the name appears
 

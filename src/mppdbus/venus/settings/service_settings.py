@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from mppdbus.venus.dbus.service import ACCEPTED, REFUSED, Value
+from mppdbus.venus.dbus.items import Value
+from mppdbus.venus.dbus.writes import ACCEPTED, REFUSED
 from mppdbus.venus.settings.setting import DEVICES, Setting, SettingValue
 from mppdbus.venus.settings.store import LocalSettings
 

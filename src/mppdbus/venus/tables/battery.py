@@ -20,10 +20,10 @@ from mppdbus.venus.tables.row import (
     TEXT,
     WATT,
     Row,
+    ToCharge,
+    ToSetting,
     fixed,
     hexadecimal,
-    to_charge,
-    to_setting,
 )
 from mppdbus.venus.tables.unit import CHARGE_OF, PRODUCT_ID
 
@@ -69,7 +69,7 @@ BATTERY: tuple[Row[SystemView], ...] = (
         lambda _: PRODUCT_NAME,
         about="what the user has written",
         fixed=True,
-        write=to_setting("CustomName"),
+        write=ToSetting("CustomName"),
     ),
     fixed("/FirmwareVersion", TEXT, __version__, "", "version of mppdbus"),
     fixed("/HardwareVersion", TEXT, None, "", "unknown: there is no such device"),
@@ -107,7 +107,7 @@ BATTERY: tuple[Row[SystemView], ...] = (
         "as `/Mppdbus/Origin/Soc` says; what is written corrects the estimate",
         CHARGE_OF,
         digits=1,
-        write=to_charge,
+        write=ToCharge(),
         confirmable=True,
         minimum=0.0,
         maximum=100.0,

@@ -24,9 +24,9 @@ from mppdbus.venus.tables.row import (
     VOLT,
     Row,
     Text,
+    ToCharge,
     fixed,
     on_off_text,
-    to_charge,
 )
 from mppdbus.venus.tables.unit import CHARGE_OF, QPIGS
 
@@ -58,25 +58,20 @@ READINGS = (
 )
 
 
-def _known(field: str, value: int) -> Callable[[Any], int | None]:
-    """Return a source that is `value` while a field is known."""
-    read = attrgetter(field)
-    return lambda part: None if read(part) is None else value
-
-
 def _card(card: ReadingCard) -> tuple[Row[UnitView], ...]:
     base, field = f"/GenericInput/{card.id}", card.field
     unit = "/Temperature" if card.type == TEMPERATURE else card.unit
     return (
         Row(f"{base}/Value", NUM, field, card.text, f"QPIGS `{field}`", QPIGS),
-        Row(f"{base}/Status", INT, _known(field, 0), "", "0 while it is known", QPIGS),
+        Row(f"{base}/Status", INT, field, "", "0 while it is known", QPIGS, known=0),
         Row(
             f"{base}/Settings/ShowUIInput",
             INT,
-            _known(field, SHOWN),
+            field,
             "",
             "1 while it is known: the GUI shows the unknown as 0",
             QPIGS,
+            known=SHOWN,
             unknown=HIDDEN,
         ),
         fixed(f"{base}/Name", TEXT, card.name),
@@ -120,19 +115,17 @@ def _switch(letter: str, name: str) -> tuple[Row[UnitView], ...]:
     def state(flags: Flags) -> bool | None:
         return flags.state(letter)
 
-    def status(flags: Flags) -> int | None:
-        return None if flags.state(letter) is None else DISABLED
-
     base = f"/SwitchableOutput/{switch_id(letter)}"
     return (
         Row(f"{base}/State", INT, state, on_off_text, f"QFLAG `{letter}`", _FLAGS),
         Row(
             f"{base}/Status",
             INT,
-            status,
+            state,
             lambda _: "Disabled",
             "locked: shown, not switched",
             _FLAGS,
+            known=DISABLED,
         ),
         fixed(f"{base}/Name", TEXT, name),
         fixed(f"{base}/Settings/Type", INT, TOGGLE),
@@ -155,10 +148,6 @@ def _estimate(charge: Charge) -> float | None:
     return charge.percent if charge.margin is not None else None
 
 
-def _status(charge: Charge) -> int | None:
-    return None if _estimate(charge) is None else READY
-
-
 CHARGE_CONTROL: tuple[Row[Any], ...] = (
     Row(
         CORRECTION,
@@ -168,13 +157,19 @@ CHARGE_CONTROL: tuple[Row[Any], ...] = (
         "`/Soc` where it is our estimate; what is written corrects it",
         CHARGE_OF,
         digits=0,
-        write=to_charge,
+        write=ToCharge(),
         confirmable=True,
         minimum=0.0,
         maximum=100.0,
     ),
     Row(
-        f"{_CHARGE}/Status", INT, _status, "", "9 while it can be corrected", CHARGE_OF
+        f"{_CHARGE}/Status",
+        INT,
+        _estimate,
+        "",
+        "9 while it can be corrected",
+        CHARGE_OF,
+        known=READY,
     ),
     fixed(f"{_CHARGE}/Name", TEXT, "State of charge"),
     fixed(f"{_CHARGE}/Settings/Type", INT, NUMERIC),

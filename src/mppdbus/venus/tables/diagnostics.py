@@ -13,9 +13,7 @@ from typing import Any
 
 from mppdbus.model.alarms.levels import AlarmState
 from mppdbus.model.power import Origin
-from mppdbus.model.snapshot import LinkState
-from mppdbus.model.views import SystemView, UnitView, joined
-from mppdbus.protocol.replies.status import GeneralStatus
+from mppdbus.model.views import SystemView, UnitView
 from mppdbus.venus.dbus.items import Value
 from mppdbus.venus.tables.row import (
     FINE_PERCENT,
@@ -33,7 +31,6 @@ from mppdbus.venus.tables.unit import (
     FLOW,
     IDENTITY,
     QPIGS,
-    mains,
     output_current,
 )
 
@@ -42,12 +39,16 @@ from mppdbus.venus.tables.unit import (
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What has an origin: the field, or a function of `of`, that tells it."""
+    """What has an origin: the field, or a function of `of`, that tells it.
+
+    With `known` the field is the quantity itself, which has that origin while known.
+    """
 
     name: str
-    source: Callable[[Any], Origin | None] | str
-    of: Callable[[UnitView], Any] | None
     about: str  # the paths that it is about
+    of: Callable[[UnitView], Any] | None
+    source: Callable[[Any], Any] | str
+    known: Origin | None = None
 
     def row(self) -> Row[UnitView]:
         """Return the row of a unit."""
@@ -55,9 +56,9 @@ class Quantity:
             f"/Mppdbus/Origin/{self.name}",
             TEXT,
             self.source,
-            "",
-            f"of {self.about}",
-            self.of,
+            about=f"of {self.about}",
+            of=self.of,
+            known=self.known and self.known.value,
             unknown=Origin.UNKNOWN.value,
         )
 
@@ -67,18 +68,9 @@ class Quantity:
         return Row(
             f"/Mppdbus/Origin/{self.name}",
             TEXT,
-            lambda system: joined(system.online, read, _least_certain),
+            lambda system: _least_certain([read(view) for view in system.online]),
             about=f"of {self.about}: the least certain of the units",
         )
-
-
-def _if_known(field: str, origin: Origin) -> Callable[[Any], Origin | None]:
-    read = attrgetter(field)
-    return lambda part: None if read(part) is None else origin
-
-
-def _output_current(status: GeneralStatus) -> Origin | None:
-    return None if output_current(status) is None else Origin.DERIVED
 
 
 def _energy(view: UnitView) -> Origin | None:
@@ -90,36 +82,24 @@ def _energy(view: UnitView) -> Origin | None:
 
 
 _MEASURED, _DERIVED = Origin.MEASURED, Origin.DERIVED
+_COUNTED = "/Energy/*, /Yield/User and System, /History/*"
 QUANTITIES: tuple[Quantity, ...] = (
-    Quantity("AcIn", "mains_origin", FLOW, "/Ac/In/1/*/P"),
-    Quantity("AcInCurrent", "mains_current_origin", FLOW, "/Ac/In/1/*/I"),
+    Quantity("AcIn", "/Ac/In/1/*/P", FLOW, "mains_origin"),
+    Quantity("AcInCurrent", "/Ac/In/1/*/I", FLOW, "mains_current_origin"),
+    Quantity("AcInVoltage", "/Ac/In/1/*/V and F", FLOW, "mains_voltage", _MEASURED),
+    Quantity("Load", "/Ac/Out/*/P", FLOW, "load_origin"),
     Quantity(
-        "AcInVoltage", _if_known("grid_voltage", _MEASURED), mains, "/Ac/In/1/*/V and F"
+        "AcOutVoltage", "/Ac/Out/*/V, F and S", QPIGS, "ac_output_voltage", _MEASURED
     ),
-    Quantity("Load", "load_origin", FLOW, "/Ac/Out/*/P"),
+    Quantity("AcOutCurrent", "/Ac/Out/*/I", QPIGS, output_current, _DERIVED),
     Quantity(
-        "AcOutVoltage",
-        _if_known("ac_output_voltage", _MEASURED),
-        QPIGS,
-        "/Ac/Out/*/V, F and S",
+        "Battery", "/Dc/0/Voltage and Current", FLOW, "battery_voltage", _MEASURED
     ),
-    Quantity("AcOutCurrent", _output_current, QPIGS, "/Ac/Out/*/I"),
-    Quantity(
-        "Battery",
-        _if_known("battery_voltage", _MEASURED),
-        FLOW,
-        "/Dc/0/Voltage and Current",
-    ),
-    Quantity("BatteryPower", _if_known("battery_power", _DERIVED), FLOW, "/Dc/0/Power"),
-    Quantity("Yield", "pv_origin", FLOW, "/Yield/Power and /Pv/*/P"),
-    Quantity(
-        "PvVoltage",
-        _if_known("pv_input_voltage", _MEASURED),
-        QPIGS,
-        "/Pv/V and /Pv/*/V",
-    ),
-    Quantity("Energy", _energy, None, "/Energy/*, /Yield/User and System, /History/*"),
-    Quantity("State", _if_known("state", _DERIVED), None, "/State and /Mode"),
+    Quantity("BatteryPower", "/Dc/0/Power", FLOW, "battery_power", _DERIVED),
+    Quantity("Yield", "/Yield/Power and /Pv/*/P", FLOW, "pv_origin"),
+    Quantity("PvVoltage", "/Pv/V and /Pv/*/V", QPIGS, "pv_input_voltage", _MEASURED),
+    Quantity("Energy", _COUNTED, None, _energy),
+    Quantity("State", "/State and /Mode", None, "state", _DERIVED),
 )
 _ORDER = (Origin.MEASURED, Origin.DERIVED, Origin.ESTIMATED, Origin.UNKNOWN)
 _RANK: dict[Value, int] = {origin.value: rank for rank, origin in enumerate(_ORDER)}
@@ -168,36 +148,20 @@ def age(seconds: float | None) -> float | None:
     return step * math.ceil(max(seconds, 0.1) / step)
 
 
-def _age(link: LinkState) -> float | None:
-    return age(link.age)
-
-
 _LINK: Callable[[UnitView], Any] = attrgetter("snapshot.link")
+_AGE: Callable[[UnitView], Any] = attrgetter("snapshot.link.age")
+_QUALITY = "good replies of all attempts"
+_FAILURES = "attempts without a good reply"
 LINK: tuple[Row[UnitView], ...] = (
-    Row(
-        "/Mppdbus/Link/Quality",
-        NUM,
-        "quality",
-        FINE_PERCENT,
-        "good replies of all attempts",
-        _LINK,
-        digits=1,
-    ),
-    Row(
-        "/Mppdbus/Link/Failures",
-        INT,
-        "failures",
-        "",
-        "attempts without a good reply",
-        _LINK,
-    ),
+    Row("/Mppdbus/Link/Quality", NUM, "quality", FINE_PERCENT, _QUALITY, _LINK, 1),
+    Row("/Mppdbus/Link/Failures", INT, "failures", "", _FAILURES, _LINK),
     Row(
         "/Mppdbus/Link/Age",
         NUM,
-        _age,
+        age,
         SECONDS,
         "the last QPIGS is at most as old; 5 s is the finest step",
-        _LINK,
+        _AGE,
     ),
 )
 

@@ -6,57 +6,31 @@ a word about it for docs/dbus.md.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from mppdbus.model.victron_codes import State
 from mppdbus.venus.dbus.items import Item, ItemType, Value
 
 V = TypeVar("V", contravariant=True)  # noqa: PLC0105 - a row of all fits any view
-Verdict = int | Awaitable[int]  # 0 accepted, else refused
 Text = str | Callable[[object], str]
 SELF_EVIDENT = "a constant"  # the path says it all
 _UNSEEN = object()
 INT, NUM, TEXT = ItemType.INT, ItemType.DOUBLE, ItemType.TEXT
 
 
-class Writable(Protocol):
-    """What the rows of a service can write to."""
-
-    def keep(self, name: str, value: Value) -> Verdict:
-        """Keep a setting of this device."""
-
-    def keep_for_all(self, name: str, value: Value) -> Verdict:
-        """Keep a setting of each unit."""
-
-    def correct_charge(self, percent: Value) -> Verdict:
-        """Take what the user says of the state of charge."""
-
-
 @dataclass(frozen=True, slots=True)
 class ToSetting:
-    """Writes to a setting of the device: /Settings/Devices/<uid>/<name>."""
+    """Writes go to /Settings/Devices/<uid>/<name>: of the device, or of every unit."""
 
     name: str
-
-    def __call__(self, service: Writable, value: Value) -> Verdict:
-        """Write; return the verdict."""
-        return service.keep(self.name, value)
+    of_units: bool = False
 
 
-def to_setting_of_units(name: str) -> Callable[[Writable, Value], Verdict]:
-    """Return a writer to a setting of every unit."""
-    return lambda service, value: service.keep_for_all(name, value)
-
-
-def to_charge(service: Writable, value: Value) -> Verdict:
-    """Write to the estimate of the state of charge."""
-    return service.correct_charge(value)
-
-
-to_setting = ToSetting
+class ToCharge:
+    """Writes correct the estimate of the state of charge."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +40,12 @@ class Row(Generic[V]):
     `of` returns the part of a view that the row looks at, without it the view itself.
     `source` is the name of a field of that, or a cheap, pure function of it. Numbers
     are rounded to `digits`. Where the part or its field is None the row shows
-    `unknown`, and None is invalid on the bus.
+    `unknown`, and None is invalid on the bus. A row with `known` shows only that the
+    field is known, by that value.
 
     `about` says where the value comes from. A `fixed` value stays as long as its
-    service is on the bus, so that nobody need look at it again. `write` takes what a
-    client writes, within the bounds; without it nothing can be written.
+    service is on the bus, so that nobody need look at it again. `write` says where
+    goes what a client writes within the bounds; without it nothing can be written.
     """
 
     path: str
@@ -80,9 +55,10 @@ class Row(Generic[V]):
     about: str = ""
     of: Callable[[V], Any] | None = None
     digits: int = 3
+    known: Value = None
     unknown: Value = None
     fixed: bool = False
-    write: Callable[[Writable, Value], Verdict] | None = None
+    write: ToSetting | ToCharge | None = None
     minimum: float | None = None
     maximum: float | None = None
     default: float | str | None = None
@@ -165,6 +141,10 @@ class ChangedRows(Generic[V]):
         self._groups = [(of, rows) for of, rows in groups.items() if of is not None]
         self._seen: dict[Callable[[V], Any], object] = {}
 
+    def forget(self) -> None:
+        """Evaluate all rows next time."""
+        self._seen.clear()
+
     def values(self, view: V, phase: int = 1) -> dict[str, Value]:
         """Return the values by their paths."""
         values = _read(self._always, view, phase - 1)
@@ -183,6 +163,8 @@ def _read(rows: Sequence[Row[V]], part: Any, place: int) -> dict[str, Value]:  #
         value = None if part is None else row.get(part)
         if value is None:
             value = row.unknown
+        elif row.known is not None:
+            value = row.known
         elif row.kind is NUM:
             value = round(float(value), row.digits)
         elif row.kind is INT:

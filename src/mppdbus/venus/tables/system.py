@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from mppdbus.model.alarms.effects import ALARM_LEVELS
-from mppdbus.model.alarms.levels import AlarmState
-from mppdbus.model.phase_views import by_phase
+from mppdbus.model.phases import by_phase
 from mppdbus.model.snapshot import Identity
 from mppdbus.model.views import SystemView, Unit
 from mppdbus.protocol.replies.settings import Ratings, RatingsRevo
+from mppdbus.venus.tables.diagnostics import SYSTEM_OWN
 from mppdbus.venus.tables.row import (
     AMP,
     INT,
@@ -17,11 +17,11 @@ from mppdbus.venus.tables.row import (
     PERCENT,
     TEXT,
     Row,
+    ToSetting,
     firmware_text,
     fixed,
     level_text,
     state_text,
-    to_setting,
 )
 from mppdbus.venus.tables.unit import (
     AC_INPUT,
@@ -49,10 +49,6 @@ def first_identity(system: SystemView) -> Identity:
 
 def _units(system: SystemView) -> list[Unit]:
     return [view.unit for view in system.units]
-
-
-def _alarms(system: SystemView) -> list[AlarmState]:
-    return [view.alarm_state for view in system.online]
 
 
 def _rated(system: SystemView) -> list[tuple[Unit, Ratings | RatingsRevo | None]]:
@@ -85,38 +81,26 @@ def _limit_of_phase(
 
 _FIRST = "the first unit's"
 _LEAD = "of the unit with the lowest instance that answers"
-_ALL = "sum of all units"
-_EACH = "mean of all units"
 _OF_UNIT = {row.path: row for row in (*UNIT, *AC_INPUT)}
 
 
 def _sum(path: str, of: str = "") -> Row[SystemView]:
     """Return the row of the sum of what a row of each unit shows."""
     row = _OF_UNIT[of or path]
-    read, text, digits = row.raw, row.text, row.digits
-    return Row(path, NUM, lambda s: s.total(read), text, _ALL, digits=digits)
+    source = lambda system: system.total(row.raw)  # noqa: E731
+    return Row(path, NUM, source, row.text, "sum of all units", digits=row.digits)
 
 
 def _mean(path: str) -> Row[SystemView]:
     """Return the row of the mean of what a row of each unit shows."""
     row = _OF_UNIT[path]
-    read, text, digits = row.raw, row.text, row.digits
-    return Row(path, NUM, lambda s: s.mean(read), text, _EACH, digits=digits)
+    source = lambda system: system.mean(row.raw)  # noqa: E731
+    return Row(path, NUM, source, row.text, "mean of all units", digits=row.digits)
 
 
 def _alarm(name: str) -> Row[SystemView]:
-    def highest(states: Sequence[AlarmState]) -> int | None:
-        levels = [state.levels.get(name) for state in states]
-        return max((level for level in levels if level is not None), default=None)
-
-    return Row(
-        f"/Alarms/{name}",
-        INT,
-        highest,
-        level_text,
-        "the highest level of all units",
-        _alarms,
-    )
+    path, about = f"/Alarms/{name}", "the highest level of all units"
+    return Row(path, INT, lambda system: system.alarm(name), level_text, about)
 
 
 # -- tables --------------------------------------------------------------------------
@@ -133,7 +117,7 @@ SYSTEM: tuple[Row[SystemView], ...] = (
         "",
         "the name of the only unit, or what the user has written",
         _units,
-        write=to_setting("CustomName"),
+        write=ToSetting("CustomName"),
     ),
     Row("/FirmwareVersion", INT, firmware, firmware_text, _FIRST, first_identity),
     Row("/Serial", TEXT, "serial", "", _FIRST, first_identity),
@@ -183,6 +167,7 @@ SYSTEM: tuple[Row[SystemView], ...] = (
     ),
     *(alarm_level(name) for name in ALARM_LEVELS["acsystem"]),
     *(alarm_level(name, of_units=True) for name in ALARM_LEVELS["multi"]),
+    *SYSTEM_OWN,
 )
 
 SYSTEM_PHASE: tuple[Row[SystemView], ...] = (

@@ -34,15 +34,14 @@ from mppdbus.venus.tables.row import (
     WATT,
     Row,
     Text,
+    ToCharge,
+    ToSetting,
     alarm_level_text,
     firmware_text,
     fixed,
     hexadecimal,
     level_text,
     state_text,
-    to_charge,
-    to_setting,
-    to_setting_of_units,
 )
 
 PRODUCT_ID = 0xBA44  # free of Victron's own ranges
@@ -57,11 +56,6 @@ FLOW: Callable[[UnitView], Any] = attrgetter("flow")
 ALARMS: Callable[[UnitView], Any] = attrgetter("alarm_state")
 RATINGS: Callable[[UnitView], Any] = attrgetter("snapshot.ratings")
 CHARGE_OF: Callable[[Any], Any] = attrgetter("charge")
-
-
-def mains(view: UnitView) -> GeneralStatus | None:
-    """Return QPIGS where there is mains voltage."""
-    return view.snapshot.status if view.flow.mains_present else None
 
 
 def only_tracker(view: UnitView) -> GeneralStatus | None:
@@ -144,7 +138,7 @@ def alarm_level(name: str, *, of_units: bool = False) -> Row[object]:
     It must always be valid: venus-platform takes an invalid one for "none". One
     `of_units` is set for every unit.
     """
-    level, setting = DEFAULT_LEVELS[name], f"AlarmLevel/{name}"
+    level = DEFAULT_LEVELS[name]
     return Row(
         f"/Settings/AlarmLevel/{name}",
         INT,
@@ -152,7 +146,7 @@ def alarm_level(name: str, *, of_units: bool = False) -> Row[object]:
         alarm_level_text,
         f"the user's choice, {level} until then",
         fixed=True,
-        write=to_setting_of_units(setting) if of_units else to_setting(setting),
+        write=ToSetting(f"AlarmLevel/{name}", of_units),
         confirmable=True,
         minimum=SHOW_NONE,
         maximum=SHOW_ALL,
@@ -164,6 +158,7 @@ def alarm_level(name: str, *, of_units: bool = False) -> Row[object]:
 
 _QMOD = "QMOD, with the charging bits of QPIGS"
 _INPUT = "the config, else the setting of the GX"
+_MAINS = "QPIGS `grid_{}`; unknown below 30 V"
 _BALANCE = "derived from load, battery and PV: PI30 does not measure it"
 
 PROCESS: tuple[Row[object], ...] = (
@@ -185,7 +180,7 @@ WHO: tuple[Row[UnitView], ...] = (
         "",
         "the name in the config, or what the user has written",
         UNIT_OF,
-        write=to_setting("CustomName"),
+        write=ToSetting("CustomName"),
     ),
     Row(
         "/FirmwareVersion",
@@ -247,7 +242,7 @@ LIVE: tuple[Row[UnitView], ...] = (
         "as `/Mppdbus/Origin/Soc` says; what is written corrects the estimate",
         CHARGE_OF,
         digits=1,
-        write=to_charge,
+        write=ToCharge(),
         confirmable=True,
         minimum=0.0,
         maximum=100.0,
@@ -316,21 +311,9 @@ _MORE_ALARMS = [
     name for name in ALARM_LEVELS["multi"] if name not in ALARM_LEVELS["inverter"]
 ]
 AC_INPUT: tuple[Row[UnitView], ...] = (
-    Row(
-        "/Ac/In/1/{phase}/V",
-        NUM,
-        "grid_voltage",
-        VOLT,
-        "QPIGS `grid_voltage`; unknown below 30 V",
-        mains,
-    ),
-    Row(
-        "/Ac/In/1/{phase}/F",
-        NUM,
-        "grid_frequency",
-        HERTZ,
-        "QPIGS `grid_frequency`; unknown below 30 V",
-        mains,
+    _flow("/Ac/In/1/{phase}/V", "mains_voltage", VOLT, _MAINS.format("voltage"), 3),
+    _flow(
+        "/Ac/In/1/{phase}/F", "mains_frequency", HERTZ, _MAINS.format("frequency"), 3
     ),
     _flow("/Ac/In/1/{phase}/P", "mains_power", WATT, _BALANCE),
     _flow(
