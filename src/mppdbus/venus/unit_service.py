@@ -33,7 +33,7 @@ log = logging.getLogger("mppdbus.bus")
 
 
 MULTI: tuple[Row[UnitView], ...] = (*UNIT, *AC_INPUT, *ENERGY, *EXTRAS, *OWN)
-INVERTER: tuple[Row[UnitView], ...] = (*UNIT, *STATUS, *ENERGY_INVERTER, *EXTRAS, *OWN)
+INVERTER: tuple[Row[UnitView], ...] = (*UNIT, STATUS, *ENERGY_INVERTER, *EXTRAS, *OWN)
 PROFILES = {"hybrid": ("multi", MULTI), "inverter": ("inverter", INVERTER)}
 """By the profile of a unit: the class of its service, and the rows of that."""
 

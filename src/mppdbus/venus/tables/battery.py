@@ -6,6 +6,8 @@ the inverters would show twice. No /Dc/0/Temperature: nobody measures it.
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 from mppdbus import __version__
 from mppdbus.model.battery.state_of_charge import Charge
 from mppdbus.model.views import SystemView, UnitView
@@ -16,32 +18,33 @@ from mppdbus.venus.tables.row import (
     DC_VOLT,
     INT,
     NUM,
-    PERCENT,
     TEXT,
     WATT,
     Row,
-    ToCharge,
     ToSetting,
     fixed,
     hexadecimal,
 )
-from mppdbus.venus.tables.unit import CHARGE_OF, PRODUCT_ID
+from mppdbus.venus.tables.unit import CHARGE_OF, PRODUCT_ID, SOC
 
 BATTERY_NAME = "com.victronenergy.battery.mppdbus"
 PRODUCT_NAME = "Battery (mppdbus)"
 AMP_HOURS = "{:.1f} Ah"
 
 
+def _sum(path: str, field: str, text: str) -> Row[SystemView]:
+    """Return the row of the sum over all units; one without a battery adds nothing."""
+    read = attrgetter(field)
+
+    def of_unit(view: UnitView) -> float | None:
+        return read(view.flow) if view.snapshot.battery_fitted else 0.0
+
+    about = "sum of all units; positive while charging"
+    return Row(path, NUM, lambda s: s.total(of_unit), text, about, digits=1)
+
+
 def _voltage(view: UnitView) -> float | None:
     return view.flow.battery_voltage if view.snapshot.battery_fitted else None
-
-
-def _current(view: UnitView) -> float | None:
-    return view.flow.battery_current if view.snapshot.battery_fitted else 0.0
-
-
-def _power(view: UnitView) -> float | None:
-    return view.flow.battery_power if view.snapshot.battery_fitted else 0.0
 
 
 def _connection(system: SystemView) -> str:
@@ -83,35 +86,9 @@ BATTERY: tuple[Row[SystemView], ...] = (
         "mean of all units that see a battery",
         digits=2,
     ),
-    Row(
-        "/Dc/0/Current",
-        NUM,
-        lambda s: s.total(_current),
-        AMP,
-        "sum of all units; positive while charging",
-        digits=1,
-    ),
-    Row(
-        "/Dc/0/Power",
-        NUM,
-        lambda s: s.total(_power),
-        WATT,
-        "sum of all units; positive while charging",
-        digits=1,
-    ),
-    Row(
-        "/Soc",
-        NUM,
-        "percent",
-        PERCENT,
-        "as `/Mppdbus/Origin/Soc` says; what is written corrects the estimate",
-        CHARGE_OF,
-        digits=1,
-        write=ToCharge(),
-        confirmable=True,
-        minimum=0.0,
-        maximum=100.0,
-    ),
+    _sum("/Dc/0/Current", "battery_current", AMP),
+    _sum("/Dc/0/Power", "battery_power", WATT),
+    SOC,
     Row(
         "/Capacity",
         NUM,

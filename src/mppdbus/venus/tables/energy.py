@@ -41,13 +41,12 @@ def _yield(name: str, field: str, about: str) -> Row[UnitView]:
     return Row(f"/Yield/{name}", NUM, field, KWH, about, _COUNTERS, digits=2)
 
 
+_NONE = "0: PI30 tells of no source at the output"
 _SHARE = "counted by us from load, PV and AC input: "
 
 ENERGY_INVERTER: tuple[Row[UnitView], ...] = (
     _way("InverterToAcOut", "inverter_to_ac_out", _SHARE + "battery to load"),
-    _way(
-        "OutToInverter", "out_to_inverter", "0: PI30 tells of no source at the output"
-    ),
+    _way("OutToInverter", "out_to_inverter", _NONE),
     _way("SolarToAcOut", "solar_to_ac_out", _SHARE + "PV to load"),
     _way("SolarToBattery", "solar_to_battery", _SHARE + "PV to battery"),
     _yield("User", "yield_user", "PV since the first start; follows QET where it is"),
@@ -57,97 +56,45 @@ ENERGY: tuple[Row[UnitView], ...] = (
     _way("AcIn1ToAcOut", "ac_in1_to_ac_out", _SHARE + "mains to load"),
     _way("AcIn1ToInverter", "ac_in1_to_inverter", _SHARE + "mains to battery"),
     _way("InverterToAcIn1", "inverter_to_ac_in1", _SHARE + "battery to mains"),
-    _way(
-        "AcOutToAcIn1", "ac_out_to_ac_in1", "0: PI30 tells of no source at the output"
-    ),
+    _way("AcOutToAcIn1", "ac_out_to_ac_in1", _NONE),
     _way("SolarToAcIn1", "solar_to_ac_in1", _SHARE + "PV to mains"),
     *ENERGY_INVERTER,
 )
 
 # -- history -------------------------------------------------------------------------
 
+_HIGHEST = "highest ever, of two readings in a row"
+_LOWEST = "lowest ever, of two readings in a row"
+_BATTERY = "QPIGS `battery_voltage`"
 DAYS_AVAILABLE: Row[History] = Row(
     "/History/Overall/DaysAvailable",
     INT,
     "available",
     about="days from the oldest one until today, at most 31",
 )
-OVERALL: tuple[Row[Overall], ...] = (
-    Row(
-        "/History/Overall/MaxPvVoltage",
-        NUM,
-        "max_pv_voltage",
-        VOLT,
-        "highest ever, of two readings in a row",
-        digits=1,
-    ),
-    Row(
-        "/History/Overall/MaxBatteryVoltage",
-        NUM,
-        "max_battery_voltage",
-        DC_VOLT,
-        "highest ever, of two readings in a row",
-        digits=2,
-    ),
-    Row(
-        "/History/Overall/MinBatteryVoltage",
-        NUM,
-        "min_battery_voltage",
-        DC_VOLT,
-        "lowest ever, of two readings in a row",
-        digits=2,
-    ),
+OVERALL: tuple[Row[Overall], ...] = tuple(
+    Row(f"/History/Overall/{name}", NUM, field, text, about, digits=digits)
+    for name, field, text, about, digits in (
+        ("MaxPvVoltage", "max_pv_voltage", VOLT, _HIGHEST, 1),
+        ("MaxBatteryVoltage", "max_battery_voltage", DC_VOLT, _HIGHEST, 2),
+        ("MinBatteryVoltage", "min_battery_voltage", DC_VOLT, _LOWEST, 2),
+    )
 )
-_DAY = "/History/Daily/{day}"
-DAILY: tuple[Row[Day], ...] = (
-    Row(
-        f"{_DAY}/Yield",
-        NUM,
-        "pv.count",
-        KWH,
-        "PV of the day; follows QED where it is",
-        digits=2,
-    ),
-    Row(f"{_DAY}/MaxPower", NUM, "max_power", WATT, "PV, all trackers", digits=0),
-    Row(f"{_DAY}/MaxPvVoltage", NUM, "max_pv_voltage", VOLT, "any tracker", digits=1),
-    Row(
-        f"{_DAY}/MaxBatteryVoltage",
-        NUM,
-        "max_battery_voltage",
-        DC_VOLT,
-        "QPIGS `battery_voltage`",
-        digits=2,
-    ),
-    Row(
-        f"{_DAY}/MinBatteryVoltage",
-        NUM,
-        "min_battery_voltage",
-        DC_VOLT,
-        "QPIGS `battery_voltage`",
-        digits=2,
-    ),
-    Row(
-        f"{_DAY}/MaxBatteryCurrent",
-        NUM,
-        "max_battery_current",
-        AMP,
-        "charging",
-        digits=1,
-    ),
-    Row(
-        f"{_DAY}/TimeInBulk", NUM, "minutes_in_bulk", MINUTES, "QPIGS, QPIRI", digits=0
-    ),
-    Row(
-        f"{_DAY}/TimeInAbsorption",
-        NUM,
-        "minutes_in_absorption",
-        MINUTES,
-        "QPIGS, QPIRI",
-        digits=0,
-    ),
-    Row(f"{_DAY}/TimeInFloat", NUM, "minutes_in_float", MINUTES, "QPIGS", digits=0),
+DAILY: tuple[Row[Day], ...] = tuple(
+    Row(f"/History/Daily/{{day}}/{name}", NUM, field, text, about, digits=digits)
+    for name, field, text, about, digits in (
+        ("Yield", "pv.count", KWH, "PV of the day; follows QED where it is", 2),
+        ("MaxPower", "max_power", WATT, "PV, all trackers", 0),
+        ("MaxPvVoltage", "max_pv_voltage", VOLT, "any tracker", 1),
+        ("MaxBatteryVoltage", "max_battery_voltage", DC_VOLT, _BATTERY, 2),
+        ("MinBatteryVoltage", "min_battery_voltage", DC_VOLT, _BATTERY, 2),
+        ("MaxBatteryCurrent", "max_battery_current", AMP, "charging", 1),
+        ("TimeInBulk", "minutes_in_bulk", MINUTES, "QPIGS, QPIRI", 0),
+        ("TimeInAbsorption", "minutes_in_absorption", MINUTES, "QPIGS, QPIRI", 0),
+        ("TimeInFloat", "minutes_in_float", MINUTES, "QPIGS", 0),
+    )
 )
-_TRACKER = f"{_DAY}/Pv/{{tracker}}"
+_TRACKER = "/History/Daily/{day}/Pv/{tracker}"
 TRACKER: tuple[Row[TrackerDay], ...] = (
     Row(f"{_TRACKER}/Yield", NUM, "count", KWH, "counted by us, per tracker", digits=2),
     Row(f"{_TRACKER}/MaxPower", NUM, "max_power", WATT, "per tracker", digits=0),
@@ -163,15 +110,12 @@ HISTORY: tuple[Row[History] | Row[Overall] | Row[Day] | Row[TrackerDay], ...] = 
 
 @cache
 def _daily(age: int) -> tuple[tuple[str, Row[Day]], ...]:
-    return tuple((row.path.replace("{day}", str(age)), row) for row in DAILY)
+    return tuple((row.path.format(day=age), row) for row in DAILY)
 
 
 @cache
 def _of_tracker(age: int, tracker: int) -> tuple[tuple[str, Row[TrackerDay]], ...]:
-    def path(row: Row[TrackerDay]) -> str:
-        return row.path.format(day=age, tracker=tracker)
-
-    return tuple((path(row), row) for row in TRACKER)
+    return tuple((row.path.format(day=age, tracker=tracker), row) for row in TRACKER)
 
 
 def _shown(trackers: int | None) -> range:
@@ -191,19 +135,19 @@ def history_items(trackers: int | None) -> list[Item]:
 
 def history_values(view: UnitView, trackers: int | None) -> dict[str, Value]:
     """Return a value for each of `history_items(trackers)`; None without history."""
+    leaves = [item.path for item in history_items(trackers)]
     history = view.history
-    values: dict[str, Value] = {
-        row.path: None if history is None else row.value(history.overall)
-        for row in OVERALL
-    }
-    values[DAYS_AVAILABLE.path] = None if history is None else history.available
+    values: dict[str, Value] = dict.fromkeys(leaves)
+    if history is None:
+        return values
+    values[DAYS_AVAILABLE.path] = history.available
+    values |= {row.path: row.value(history.overall) for row in OVERALL}
     for age in range(DAYS):
-        day = None if history is None else history.day(age)
-        for path, row in _daily(age):
-            values[path] = None if day is None else row.value(day)
-        kept = [] if day is None else day.trackers
-        for index in _shown(trackers):
-            for path, column in _of_tracker(age, index):
-                known = index < len(kept)
-                values[path] = column.value(kept[index]) if known else None
+        if (day := history.day(age)) is None:
+            continue
+        values |= {path: row.value(day) for path, row in _daily(age)}
+        for index in _shown(trackers)[: len(day.trackers)]:
+            tracker = day.trackers[index]
+            of_tracker = _of_tracker(age, index)
+            values |= {path: row.value(tracker) for path, row in of_tracker}
     return values

@@ -18,7 +18,7 @@ from mppdbus.model.alarms.effects import (
 )
 from mppdbus.model.snapshot import Identity, Snapshot
 from mppdbus.model.victron_codes import AcInput, firmware_number
-from mppdbus.model.views import Unit, UnitView
+from mppdbus.model.views import SystemView, Unit, UnitView
 from mppdbus.protocol.dialects import MODEL_NUMBERS
 from mppdbus.protocol.replies.status import GeneralStatus
 from mppdbus.venus.tables.row import (
@@ -159,6 +159,8 @@ def alarm_level(name: str, *, of_units: bool = False) -> Row[object]:
 _QMOD = "QMOD, with the charging bits of QPIGS"
 _INPUT = "the config, else the setting of the GX"
 _MAINS = "QPIGS `grid_{}`; unknown below 30 V"
+_RATED = "QPIRI `ac_output_rating_active_power`"
+_ONLY, _FIRST = "QPIGS, of the only tracker", "QPIGS, of the first of several"
 _BALANCE = "derived from load, battery and PV: PI30 does not measure it"
 
 PROCESS: tuple[Row[object], ...] = (
@@ -167,6 +169,19 @@ PROCESS: tuple[Row[object], ...] = (
     fixed("/ProductId", INT, PRODUCT_ID, hexadecimal),
     fixed("/HardwareVersion", TEXT, None, "", "unknown: no query tells it"),
     fixed("/ModeIsAdjustable", INT, 0, "", "PI30 has no such switch"),
+)
+SOC: Row[UnitView | SystemView] = Row(
+    "/Soc",
+    NUM,
+    "percent",
+    PERCENT,
+    "as `/Mppdbus/Origin/Soc` says; what is written corrects the estimate",
+    CHARGE_OF,
+    digits=1,
+    write=ToCharge(),
+    confirmable=True,
+    minimum=0.0,
+    maximum=100.0,
 )
 WHO: tuple[Row[UnitView], ...] = (
     *PROCESS,
@@ -234,19 +249,7 @@ LIVE: tuple[Row[UnitView], ...] = (
         "QPIGS: charging less discharging current, whole amperes",
     ),
     _flow("/Dc/0/Power", "battery_power", WATT, "derived: V × A"),
-    Row(
-        "/Soc",
-        NUM,
-        "percent",
-        PERCENT,
-        "as `/Mppdbus/Origin/Soc` says; what is written corrects the estimate",
-        CHARGE_OF,
-        digits=1,
-        write=ToCharge(),
-        confirmable=True,
-        minimum=0.0,
-        maximum=100.0,
-    ),
+    SOC,
     Row("/NrOfTrackers", INT, "snapshot.trackers", "", "QPIGS2: asked once"),
     _flow(
         "/Yield/Power",
@@ -254,31 +257,9 @@ LIVE: tuple[Row[UnitView], ...] = (
         WATT,
         "QPIGS `pv_charging_power`, and QPIGS2; else estimated",
     ),
-    Row(
-        "/Pv/V",
-        NUM,
-        "pv_input_voltage",
-        VOLT,
-        "QPIGS, of the only tracker",
-        only_tracker,
-    ),
-    Row(
-        "/Pv/0/V",
-        NUM,
-        "status.pv_input_voltage",
-        VOLT,
-        "QPIGS, of the first of several",
-        several_trackers,
-    ),
-    Row(
-        "/Pv/0/P",
-        NUM,
-        itemgetter(0),
-        WATT,
-        "QPIGS, of the first of several",
-        several_powers,
-        digits=1,
-    ),
+    Row("/Pv/V", NUM, "pv_input_voltage", VOLT, _ONLY, only_tracker),
+    Row("/Pv/0/V", NUM, "status.pv_input_voltage", VOLT, _FIRST, several_trackers),
+    Row("/Pv/0/P", NUM, itemgetter(0), WATT, _FIRST, several_powers, digits=1),
     Row(
         "/Pv/1/V", NUM, _second_voltage, VOLT, "QPIGS2 `pv2_voltage`", several_trackers
     ),
@@ -345,18 +326,16 @@ AC_INPUT: tuple[Row[UnitView], ...] = (
         NUM,
         "ac_output_rating_active_power",
         WATT,
-        "QPIRI `ac_output_rating_active_power`",
+        _RATED,
         RATINGS,
     ),
     *(_alarm(name) for name in _MORE_ALARMS),
     *(alarm_level(name) for name in _MORE_ALARMS),
 )
-STATUS: tuple[Row[UnitView], ...] = (
-    Row(
-        "/Status",
-        INT,
-        "snapshot.online",
-        lambda x: "Running" if x else "Offline",
-        "1 while it answers",
-    ),
+STATUS: Row[UnitView] = Row(
+    "/Status",
+    INT,
+    "snapshot.online",
+    lambda x: "Running" if x else "Offline",
+    "1 while it answers",
 )
