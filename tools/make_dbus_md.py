@@ -162,7 +162,7 @@ def _about(row: Row[Any]) -> str:
     value = row.get(None)
     if value is None or row.path == "/Mgmt/ProcessVersion":
         return row.about
-    said = value if isinstance(row.text, str) else row.text(value)
+    said = value if isinstance(row.text, str) else row.item(1).formatter()(value)
     return f"`{said}`: {row.about}" if row.about != SELF_EVIDENT else f"`{said}`"
 
 

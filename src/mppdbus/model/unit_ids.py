@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
-from itertools import count
+from collections.abc import Container
+from itertools import chain, count
 
 PREFIX = "mppdbus"
 
@@ -22,7 +22,8 @@ def choose_uid(
     names = candidates(serial, place)
     if len(names) > 1 and names[1] in kept:
         names.reverse()
-    return next(name for name in _endless(names) if name not in taken)
+    numbered = (f"{names[-1]}_{number}" for number in count(2))
+    return next(name for name in chain(names, numbered) if name not in taken)
 
 
 def candidates(serial: str | None, place: str) -> list[str]:
@@ -37,9 +38,3 @@ def candidates(serial: str | None, place: str) -> list[str]:
 def uid_part(text: str) -> str:
     """Return `text` with everything but A-Z, a-z and 0-9 made "_"."""
     return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
-
-
-def _endless(names: list[str]) -> Iterator[str]:
-    yield from names
-    for number in count(2):
-        yield f"{names[-1]}_{number}"

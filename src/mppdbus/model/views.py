@@ -124,14 +124,10 @@ class SystemView:
 
     def of_profile(self, profile: str) -> SystemView:
         """Return the units of one profile."""
-        return self._part(lambda unit: unit.profile == profile)
+        return self.part(lambda unit: unit.profile == profile)
 
-    @property
-    def with_input(self) -> SystemView:
-        """The part of the system that has an AC input, which alone can fail."""
-        return self._part(lambda unit: unit.ac_input != AcInput.NONE)
-
-    def _part(self, belongs: Callable[[Unit], bool]) -> SystemView:
+    def part(self, belongs: Callable[[Unit], bool]) -> SystemView:
+        """Return the units that belong to a part of the system."""
         units = tuple(view for view in self.units if belongs(view.unit))
         if len(units) == len(self.units):
             return self

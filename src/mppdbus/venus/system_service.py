@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from mppdbus.model.alarms.levels import grid_lost
 from mppdbus.model.phases import by_phase
+from mppdbus.model.victron_codes import AcInput
 from mppdbus.model.views import SystemView
 from mppdbus.venus.dbus.items import Item, ItemType, Value
 from mppdbus.venus.table_service import Surroundings, TableService
@@ -13,7 +14,7 @@ from mppdbus.venus.tables.row import values_of
 from mppdbus.venus.tables.system import SYSTEM, SYSTEM_PHASE
 
 SYSTEM_NAME = "com.victronenergy.acsystem.mppdbus"
-GRID_LOST = "GridLost"
+GRID_LOST, GRID_LOST_LEVEL = "GridLost", "AlarmLevel/GridLost"
 
 Devices = Mapping[str, tuple[str, int]]
 """By the port of a unit: the name of its service and its DeviceInstance."""
@@ -44,11 +45,10 @@ class SystemService(TableService[SystemView]):
             if phase not in self._phases:
                 self._grow(phase)
             values |= values_of(SYSTEM_PHASE, parts.get(phase, nobody), phase)
-        level = self.kept.value(f"AlarmLevel/{GRID_LOST}")
-        lost = view.with_input.alarm(GRID_LOST)
-        values[f"/Alarms/{GRID_LOST}"] = grid_lost(
-            lost, level if isinstance(level, int) else None
-        )
+        with_input = view.part(lambda unit: unit.ac_input != AcInput.NONE)
+        lost, level = with_input.alarm(GRID_LOST), self.kept.value(GRID_LOST_LEVEL)
+        shown = grid_lost(lost, level if isinstance(level, int) else None)
+        values[f"/Alarms/{GRID_LOST}"] = shown
         if name := self.kept.custom_name:
             values["/CustomName"] = name
         self.service.update(values)

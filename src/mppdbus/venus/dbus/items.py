@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 Value = int | float | str | list[str] | list[int] | None
 """A value on the bus; None is unknown, which the bus shows as invalid."""
 
+Text = str | Mapping[Any, str] | Callable[[Any], str]
 UNKNOWN_TEXT = "---"
 
 _PATH = re.compile(r"(/[A-Za-z0-9_]+)+")
@@ -104,7 +105,8 @@ def _plain(value: Any) -> str:  # noqa: ANN401 - any kind of value
 class Item:
     """One leaf of a service.
 
-    `text` is a format string ("{:.0f} W") or a function of the value; unknown is "---".
+    `text` is a format string ("{:.0f} W"), the names of values, or a function of the
+    value; unknown is "---".
     Clients can read `minimum`, `maximum` and `default` where they are not None, and
     cannot write a value out of bounds. The writer of a `confirmable` item also gets a
     value that is shown already: "yes, it is full" is news too.
@@ -113,7 +115,7 @@ class Item:
 
     path: str
     kind: ItemType
-    text: Callable[[Any], str] | str = ""
+    text: Text = ""
     writable: bool = False
     minimum: Value = None
     maximum: Value = None
@@ -162,6 +164,9 @@ class Item:
 
     def formatter(self) -> Callable[[Any], str]:
         """Return what turns a known value of this item into its text."""
-        if callable(self.text):
-            return self.text
-        return self.text.format if self.text else _plain
+        text = self.text
+        if isinstance(text, str):
+            return text.format if text else _plain
+        if isinstance(text, Mapping):
+            return lambda value: text.get(value, str(value))
+        return text

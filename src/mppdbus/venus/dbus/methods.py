@@ -45,7 +45,8 @@ class Methods:
         elif (
             method is None
             or message.interface not in (None, method.interface)
-            or not method.exists(path, leaf)
+            or (method.on == "leaf" and leaf is None)
+            or (method.on == "root" and path != "/")
         ):
             where = f"{message.interface or ITEM} at {path}"
             text = f"{member} is no method of {where}"
@@ -131,25 +132,13 @@ class Call:
         self.connection.reply(self.message, "i", [verdict])
 
 
-def _anywhere(_path: str, _leaf: Leaf | None) -> bool:
-    return True
-
-
-def _on_leaf(_path: str, leaf: Leaf | None) -> bool:
-    return leaf is not None
-
-
-def _on_root(path: str, _leaf: Leaf | None) -> bool:
-    return path == "/"
-
-
 @dataclass(frozen=True, slots=True)
 class Method:
     """A method: its interface, the signatures it takes, and on which objects it is."""
 
     interface: str
     answer: Callable[[Methods, Call], None]
-    exists: Callable[[str, Leaf | None], bool] = _anywhere
+    on: str = "any object"  # or "leaf", "root"
     takes: tuple[str, ...] = ("",)
 
 
@@ -157,11 +146,11 @@ _METHODS = {
     "GetValue": Method(ITEM, Methods.get_value),
     "GetText": Method(ITEM, Methods.get_text),
     "SetValue": Method(ITEM, Methods.set_value, takes=("v", "ai")),
-    "GetMin": Method(ITEM, Methods.get_bound, _on_leaf),
-    "GetMax": Method(ITEM, Methods.get_bound, _on_leaf),
-    "GetDefault": Method(ITEM, Methods.get_bound, _on_leaf),
-    "SetDefault": Method(ITEM, Methods.set_default, _on_leaf),
-    "GetItems": Method(ITEM, Methods.get_items, _on_root),
+    "GetMin": Method(ITEM, Methods.get_bound, "leaf"),
+    "GetMax": Method(ITEM, Methods.get_bound, "leaf"),
+    "GetDefault": Method(ITEM, Methods.get_bound, "leaf"),
+    "SetDefault": Method(ITEM, Methods.set_default, "leaf"),
+    "GetItems": Method(ITEM, Methods.get_items, "root"),
     "Introspect": Method(INTROSPECTABLE, Methods.introspect),
     "Ping": Method(PEER, Methods.ping),
 }

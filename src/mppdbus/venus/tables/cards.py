@@ -15,18 +15,18 @@ from typing import Any
 from mppdbus.model.battery.state_of_charge import Charge
 from mppdbus.model.views import UnitView
 from mppdbus.protocol.replies.settings import FLAGS, Flags
+from mppdbus.venus.dbus.items import Text
 from mppdbus.venus.tables.row import (
     CELSIUS,
     INT,
     NUM,
+    ON_OFF,
     PERCENT,
     TEXT,
     VOLT,
     Row,
-    Text,
     ToCharge,
     fixed,
-    on_off_text,
 )
 from mppdbus.venus.tables.unit import CHARGE_OF, QPIGS
 
@@ -117,12 +117,12 @@ def _switch(letter: str, name: str) -> tuple[Row[UnitView], ...]:
 
     base = f"/SwitchableOutput/{switch_id(letter)}"
     return (
-        Row(f"{base}/State", INT, state, on_off_text, f"QFLAG `{letter}`", _FLAGS),
+        Row(f"{base}/State", INT, state, ON_OFF, f"QFLAG `{letter}`", _FLAGS),
         Row(
             f"{base}/Status",
             INT,
             state,
-            lambda _: "Disabled",
+            {DISABLED: "Disabled"},
             "locked: shown, not switched",
             _FLAGS,
             known=DISABLED,

@@ -12,10 +12,9 @@ from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from mppdbus.model.victron_codes import State
-from mppdbus.venus.dbus.items import Item, ItemType, Value
+from mppdbus.venus.dbus.items import Item, ItemType, Text, Value
 
 V = TypeVar("V", contravariant=True)  # noqa: PLC0105 - a row of all fits any view
-Text = str | Callable[[object], str]
 SELF_EVIDENT = "a constant"  # the path says it all
 _UNSEEN = object()
 INT, NUM, TEXT = ItemType.INT, ItemType.DOUBLE, ItemType.TEXT
@@ -189,8 +188,9 @@ KWH = "{:.2f} kWh"
 MINUTES = "{:.0f} min"
 SECONDS = "{:.0f} s"
 CELSIUS = "{:.0f} °C"
-LEVELS = ("OK", "Warning", "Alarm")
-ALARM_LEVELS = ("Disabled", "Alarms only", "Alarms and warnings")
+LEVELS = {0: "OK", 1: "Warning", 2: "Alarm"}
+SHOWN_LEVELS = {0: "Disabled", 1: "Alarms only", 2: "Alarms and warnings"}
+ON_OFF = {0: "Off", 1: "On"}
 STATE_NAMES: dict[object, str] = {
     State.OFF: "Off",
     State.LOW_POWER: "Low power",
@@ -212,29 +212,3 @@ def firmware_text(value: object) -> str:
     """Return 0x7270 as v72.70."""
     digits = f"{value:04X}" if isinstance(value, int) else ""
     return f"v{digits[:-2]}.{digits[-2:]}" if digits else "---"
-
-
-def state_text(value: object) -> str:
-    """Return the name of a state."""
-    return STATE_NAMES.get(value, str(value))
-
-
-def level_text(value: object) -> str:
-    """Return the name of an alarm level."""
-    return _nth(LEVELS, value)
-
-
-def alarm_level_text(value: object) -> str:
-    """Return what a setting of an alarm lets through."""
-    return _nth(ALARM_LEVELS, value)
-
-
-def on_off_text(value: object) -> str:
-    """Return On or Off."""
-    return "On" if value else "Off"
-
-
-def _nth(words: tuple[str, ...], value: object) -> str:
-    if isinstance(value, int) and 0 <= value < len(words):
-        return words[value]
-    return str(value)

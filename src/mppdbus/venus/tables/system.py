@@ -6,22 +6,20 @@ from collections.abc import Sequence
 
 from mppdbus.model.alarms.effects import ALARM_LEVELS
 from mppdbus.model.phases import by_phase
-from mppdbus.model.snapshot import Identity
 from mppdbus.model.views import SystemView, Unit
 from mppdbus.protocol.replies.settings import Ratings, RatingsRevo
 from mppdbus.venus.tables.diagnostics import SYSTEM_OWN
 from mppdbus.venus.tables.row import (
     AMP,
     INT,
+    LEVELS,
     NUM,
     PERCENT,
+    STATE_NAMES,
     TEXT,
     Row,
     ToSetting,
-    firmware_text,
     fixed,
-    level_text,
-    state_text,
 )
 from mppdbus.venus.tables.unit import (
     AC_INPUT,
@@ -29,22 +27,9 @@ from mppdbus.venus.tables.unit import (
     PROCESS,
     UNIT,
     alarm_level,
-    firmware,
-    input_count,
-    product_name,
 )
 
 # -- the parts of a system that rows look at -------------------------------------------
-
-
-def first_unit(system: SystemView) -> Unit:
-    """Return the unit with the lowest instance."""
-    return system.units[0].unit
-
-
-def first_identity(system: SystemView) -> Identity:
-    """Return who that is."""
-    return system.units[0].snapshot.identity
 
 
 def _units(system: SystemView) -> list[Unit]:
@@ -79,9 +64,15 @@ def _limit_of_phase(
 
 # -- rows of a kind ------------------------------------------------------------------
 
-_FIRST = "the first unit's"
 _LEAD = "of the unit with the lowest instance that answers"
 _OF_UNIT = {row.path: row for row in (*UNIT, *AC_INPUT)}
+
+
+def _first(path: str) -> Row[SystemView]:
+    """Return the row of what the unit with the lowest instance shows."""
+    row = _OF_UNIT[path]
+    source = lambda system: row.raw(system.units[0])  # noqa: E731
+    return Row(path, row.kind, source, row.text, "the first unit's")
 
 
 def _sum(path: str, of: str = "") -> Row[SystemView]:
@@ -100,16 +91,16 @@ def _mean(path: str) -> Row[SystemView]:
 
 def _alarm(name: str) -> Row[SystemView]:
     path, about = f"/Alarms/{name}", "the highest level of all units"
-    return Row(path, INT, lambda system: system.alarm(name), level_text, about)
+    return Row(path, INT, lambda system: system.alarm(name), LEVELS, about)
 
 
 # -- tables --------------------------------------------------------------------------
 
 SYSTEM: tuple[Row[SystemView], ...] = (
     *PROCESS,
-    Row("/Mgmt/Connection", TEXT, "connection", "", _FIRST, first_unit),
+    _first("/Mgmt/Connection"),
     fixed("/DeviceInstance", INT, 0, "", "generator start/stop looks there"),
-    Row("/ProductName", TEXT, product_name, "", _FIRST, first_identity),
+    _first("/ProductName"),
     Row(
         "/CustomName",
         TEXT,
@@ -119,21 +110,21 @@ SYSTEM: tuple[Row[SystemView], ...] = (
         _units,
         write=ToSetting("CustomName"),
     ),
-    Row("/FirmwareVersion", INT, firmware, firmware_text, _FIRST, first_identity),
-    Row("/Serial", TEXT, "serial", "", _FIRST, first_identity),
+    _first("/FirmwareVersion"),
+    _first("/Serial"),
     Row("/Connected", INT, lambda s: bool(s.online), "", "1 while any answers"),
     Row("/Mode", INT, "mode", "", _LEAD),
-    Row("/State", INT, "state", state_text, f"2 if any has a fault; {_LEAD}"),
+    Row("/State", INT, "state", STATE_NAMES, f"2 if any has a fault; {_LEAD}"),
     fixed("/Capabilities/HasAcPassthroughSupport", INT, 0),
     fixed("/Capabilities/HasDynamicEssSupport", INT, 0),
-    Row("/Ac/NumberOfAcInputs", INT, input_count, "", _FIRST, first_unit),
+    _first("/Ac/NumberOfAcInputs"),
     Row(
         "/Ac/NumberOfPhases",
         INT,
         lambda s: len(by_phase(s)),
         about="how many phases have a unit, or a leg of one",
     ),
-    Row("/Ac/In/1/Type", INT, "ac_input", "", _FIRST, first_unit),
+    _first("/Ac/In/1/Type"),
     _sum("/Ac/In/1/P", "/Ac/In/1/{phase}/P"),
     Row(
         "/Ac/In/1/CurrentLimit",
@@ -162,7 +153,7 @@ SYSTEM: tuple[Row[SystemView], ...] = (
         "/Alarms/GridLost",
         INT,
         lambda _: None,
-        level_text,
+        LEVELS,
         "QPIWS `line_fail` of any unit, if /Settings/AlarmLevel/GridLost lets it",
     ),
     *(alarm_level(name) for name in ALARM_LEVELS["acsystem"]),

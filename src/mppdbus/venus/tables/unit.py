@@ -21,27 +21,27 @@ from mppdbus.model.victron_codes import AcInput, firmware_number
 from mppdbus.model.views import SystemView, Unit, UnitView
 from mppdbus.protocol.dialects import MODEL_NUMBERS
 from mppdbus.protocol.replies.status import GeneralStatus
+from mppdbus.venus.dbus.items import Text
 from mppdbus.venus.tables.row import (
     AMP,
     DC_VOLT,
     HERTZ,
     INT,
+    LEVELS,
     NUM,
     PERCENT,
+    SHOWN_LEVELS,
+    STATE_NAMES,
     TEXT,
     VA,
     VOLT,
     WATT,
     Row,
-    Text,
     ToCharge,
     ToSetting,
-    alarm_level_text,
     firmware_text,
     fixed,
     hexadecimal,
-    level_text,
-    state_text,
 )
 
 PRODUCT_ID = 0xBA44  # free of Victron's own ranges
@@ -93,11 +93,6 @@ def product_name(who: Identity) -> str:
     return who.model or (model.name if model else FALLBACK_PRODUCT)
 
 
-def firmware(who: Identity) -> int | None:
-    """Return `00072.70` as 0x7270."""
-    return firmware_number(who.firmware)
-
-
 def input_count(unit: Unit) -> int:
     """Return how many AC inputs a unit has."""
     return int(unit.ac_input != AcInput.NONE)
@@ -126,7 +121,7 @@ def _alarm(name: str) -> Row[UnitView]:
         f"/Alarms/{name}",
         INT,
         lambda alarms: alarms.levels.get(name),
-        level_text,
+        LEVELS,
         "QPIWS, the fault code and QMOD, held for a moment",
         ALARMS,
     )
@@ -143,7 +138,7 @@ def alarm_level(name: str, *, of_units: bool = False) -> Row[object]:
         f"/Settings/AlarmLevel/{name}",
         INT,
         lambda _: level,
-        alarm_level_text,
+        SHOWN_LEVELS,
         f"the user's choice, {level} until then",
         fixed=True,
         write=ToSetting(f"AlarmLevel/{name}", of_units),
@@ -200,10 +195,10 @@ WHO: tuple[Row[UnitView], ...] = (
     Row(
         "/FirmwareVersion",
         INT,
-        firmware,
+        firmware_number,
         firmware_text,
         "QVFW; 0x7270 stands for 72.70",
-        IDENTITY,
+        attrgetter("snapshot.identity.firmware"),
     ),
     Row("/Serial", TEXT, "serial", "", "QID", IDENTITY),
     Row("/Connected", INT, "snapshot.online", "", "1 while it answers"),
@@ -211,7 +206,7 @@ WHO: tuple[Row[UnitView], ...] = (
 )
 LIVE: tuple[Row[UnitView], ...] = (
     Row("/Mode", INT, "mode", "", _QMOD),
-    Row("/State", INT, "state", state_text, _QMOD),
+    Row("/State", INT, "state", STATE_NAMES, _QMOD),
     Row(
         "/Ac/NumberOfPhases",
         INT,
@@ -336,6 +331,6 @@ STATUS: Row[UnitView] = Row(
     "/Status",
     INT,
     "snapshot.online",
-    lambda x: "Running" if x else "Offline",
+    {0: "Offline", 1: "Running"},
     "1 while it answers",
 )
