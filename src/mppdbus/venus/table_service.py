@@ -65,7 +65,9 @@ class TableService(Generic[V]):
         self._shared = shared
         self._writes = {row.path_on(phase): row.write for row in rows if row.write}
         self._settings = {
-            row.write.name: row for row in rows if isinstance(row.write, ToSetting)
+            row.write.name: row
+            for row in rows
+            if isinstance(row.write, ToSetting) and not row.write.of_units
         }
         items = [row.item(phase) for row in rows]
         self.service = Service(name, items, address=around.address, writer=self._write)
