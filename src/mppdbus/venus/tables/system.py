@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from mppdbus.model.alarms.effects import ALARM_LEVELS
 from mppdbus.model.phases import by_phase
-from mppdbus.model.views import SystemView, Unit
-from mppdbus.protocol.replies.settings import Ratings, RatingsRevo
+from mppdbus.model.views import SystemView
 from mppdbus.venus.tables.diagnostics import SYSTEM_OWN
 from mppdbus.venus.tables.row import (
     AMP,
@@ -29,37 +26,21 @@ from mppdbus.venus.tables.unit import (
     alarm_level,
 )
 
-# -- the parts of a system that rows look at -------------------------------------------
-
-
-def _units(system: SystemView) -> list[Unit]:
-    return [view.unit for view in system.units]
-
-
-def _rated(system: SystemView) -> list[tuple[Unit, Ratings | RatingsRevo | None]]:
-    return [(view.unit, view.snapshot.ratings) for view in system.live]
-
-
 # -- where values come from ----------------------------------------------------------
 
 
-def system_name(units: Sequence[Unit]) -> str:
+def _name(system: SystemView) -> str:
     """Name the system after its only unit, or after what it is."""
-    return units[0].called if len(units) == 1 else f"{len(units)} inverters"
+    units = system.units
+    return units[0].unit.called if len(units) == 1 else f"{len(units)} inverters"
 
 
-def _limit_of_phase(
-    rated: Sequence[tuple[Unit, Ratings | RatingsRevo | None]],
-) -> float | None:
+def _limit_of_phase(system: SystemView) -> float | None:
     """Add up the ratings of the units on one phase, which the GUI shows for each."""
-    lead = min((unit for unit, _ in rated), key=lambda u: u.instance, default=None)
-    limits = [
-        ratings.grid_rating_current if ratings is not None else None
-        for unit, ratings in rated
-        if lead is not None and unit.phase == lead.phase
-    ]
-    known = [limit for limit in limits if limit is not None]
-    return sum(known) if known and len(known) == len(limits) else None
+    if (lead := system.lead) is None:
+        return None
+    on_phase = system.part(lambda unit: unit.phase == lead.unit.phase)
+    return on_phase.total(_OF_UNIT["/Ac/In/1/CurrentLimit"].raw)
 
 
 # -- rows of a kind ------------------------------------------------------------------
@@ -104,10 +85,9 @@ SYSTEM: tuple[Row[SystemView], ...] = (
     Row(
         "/CustomName",
         TEXT,
-        system_name,
+        _name,
         "",
         "the name of the only unit, or what the user has written",
-        _units,
         write=ToSetting("CustomName"),
     ),
     _first("/FirmwareVersion"),
@@ -132,7 +112,6 @@ SYSTEM: tuple[Row[SystemView], ...] = (
         _limit_of_phase,
         AMP,
         "sum of the units on one phase",
-        _rated,
         digits=1,
     ),
     fixed("/Ac/In/1/CurrentLimitIsAdjustable", INT, 0),

@@ -178,7 +178,7 @@ SOC: Row[UnitView | SystemView] = Row(
     minimum=0.0,
     maximum=100.0,
 )
-WHO: tuple[Row[UnitView], ...] = (
+UNIT: tuple[Row[UnitView], ...] = (
     *PROCESS,
     Row("/Mgmt/Connection", TEXT, "connection", "", "the port", UNIT_OF),
     Row("/DeviceInstance", INT, "instance", "", "localsettings", UNIT_OF),
@@ -203,8 +203,6 @@ WHO: tuple[Row[UnitView], ...] = (
     Row("/Serial", TEXT, "serial", "", "QID", IDENTITY),
     Row("/Connected", INT, "snapshot.online", "", "1 while it answers"),
     fixed("/IsInverterCharger", INT, 1),
-)
-LIVE: tuple[Row[UnitView], ...] = (
     Row("/Mode", INT, "mode", "", _QMOD),
     Row("/State", INT, "state", STATE_NAMES, _QMOD),
     Row(
@@ -275,10 +273,6 @@ LIVE: tuple[Row[UnitView], ...] = (
         "the nearest of Victron's charger errors to a fault; 0 is none",
         ALARMS,
     ),
-)
-UNIT: tuple[Row[UnitView], ...] = (
-    *WHO,
-    *LIVE,
     *(_alarm(name) for name in ALARM_LEVELS["inverter"]),
     *(alarm_level(name) for name in ALARM_LEVELS["inverter"]),
 )
