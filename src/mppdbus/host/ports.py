@@ -89,7 +89,7 @@ def _serial_ports(root: Path) -> Iterator[Candidate]:
         device = tty / "device"
         if not device.exists() or _text(tty / "type") == _NO_8250:
             continue  # a console, a pseudo-terminal, or a socket without a chip
-        usb = _usb_device(device, root)
+        usb = _usb_device(device)
         # Two adapters without serial numbers share one name in by-id.
         stable = (by_id, by_path) if usb and _text(usb / "serial") else (by_path, by_id)
         usb_id, product = _describe(usb) if usb else (None, "")
@@ -116,15 +116,11 @@ def _describe(usb: Path) -> tuple[str, str]:
     return f"{_text(usb / 'idVendor')}:{_text(usb / 'idProduct')}", name
 
 
-def _usb_device(device: Path, root: Path) -> Path | None:
+def _usb_device(device: Path) -> Path | None:
     """Return the folder of the USB device that a class device belongs to."""
     real = device.resolve()
-    for folder in (real, *real.parents):
-        if folder == root.resolve():
-            break
-        if (folder / "idVendor").exists():
-            return folder
-    return None
+    folders = (real, *real.parents)
+    return next((one for one in folders if (one / "idVendor").exists()), None)
 
 
 def _links(root: Path, folder: str) -> dict[str, str]:
