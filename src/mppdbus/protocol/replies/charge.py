@@ -67,21 +67,7 @@ class ChargeStateClone(ChargeState):
     @classmethod
     def wire_names(cls) -> tuple[str, ...]:
         """Return the names of the words that are there."""
-        return (
-            "scc_ok",
-            "scc_allowed",
-            "scc_average_current",
-            "scc_temperature",
-            "inverter_temperature",
-            "battery_side_temperature",
-            "transformer_temperature",
-            "parallel_role",
-            "fan_lock",
-            "unused",
-            "fan_speed",
-            "scc_charging_power",
-            "charge_state",
-        )
+        return (*ChargeState.wire_names()[2:14], "charge_state")
 
 
 class ChargeStateVmii(Reading):

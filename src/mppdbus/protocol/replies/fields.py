@@ -42,22 +42,22 @@ Text = str | None
 class Reading(BaseModel):
     """A decoded reply; its fields stand in wire order.
 
-    `alphabet` lists the bytes that the payload may hold: pydantic alone would take
-    "1e5", "+5" or "1_0" for numbers, none of which an inverter ever sends.
+    Its words are `numbers`, or say "not available": pydantic alone would take "1e5",
+    "+5" or "1_0" for numbers, none of which an inverter ever sends.
     """
 
     # Built when first used: most queries are never asked, and the start is faster.
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True
     )
-    alphabet: ClassVar[bytes | None] = NUMERIC
+    numbers: ClassVar[bool] = True
 
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
         """Return the model of a payload; raises `ValueError` if it does not fit."""
         words, names = payload.decode("ascii").split(), cls.wire_names()
         fields = dict(zip(names, words, strict=False))
-        if cls.alphabet is not None and payload.translate(None, cls.alphabet):
+        if cls.numbers and payload.translate(None, NUMERIC):
             fields = _available(fields)
         try:
             return cls.model_validate(fields)
@@ -82,6 +82,12 @@ class Reading(BaseModel):
     def derived(self) -> dict[str, Any]:
         """Return names for what the fields hold, for people and scripts."""
         return {}
+
+
+class TextReading(Reading):
+    """A reply whose words are not all numbers; its fields say what each may be."""
+
+    numbers: ClassVar[bool] = False
 
 
 def _available(fields: dict[str, str]) -> dict[str, str]:

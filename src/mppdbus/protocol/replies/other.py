@@ -1,12 +1,12 @@
 """The remaining replies: BMS, second output, schedules, energy, clock, UPS commands."""
 
 from datetime import datetime
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 from pydantic import Field, field_serializer
 
 from mppdbus.protocol.replies import fields as f
-from mppdbus.protocol.replies.fields import Reading, one_word
+from mppdbus.protocol.replies.fields import Reading, TextReading, one_word
 
 
 class BatteryManagement(Reading):
@@ -93,10 +93,9 @@ class Bootloader(Reading):
     present: bool
 
 
-class BatteryControl(Reading):
+class BatteryControl(TextReading):
     """QBATCD: three digits, as PBATCD sets them (document E)."""
 
-    alphabet: ClassVar[bytes | None] = None
     code: Annotated[str, Field(pattern=r"^[01]{3}$")]
 
 
@@ -106,10 +105,9 @@ class Energy(Reading):
     energy: f.WattHours = None
 
 
-class Clock(Reading):
+class Clock(TextReading):
     """QT: the inverter's clock, local time of wherever it was set."""
 
-    alphabet: ClassVar[bytes | None] = None
     time: datetime
 
     @classmethod
@@ -139,10 +137,9 @@ class UpsCharge(Reading):
     battery_bulk_voltage: f.Volts = None
 
 
-class UpsModel(Reading):
+class UpsModel(TextReading):
     """QMD, a UPS command that VMII answers, with wrong ratings (f0281)."""
 
-    alphabet: ClassVar[bytes | None] = None
     model: f.Text = None
     rating_apparent_power: f.Text = None
     power_factor: f.Percent = None
@@ -153,10 +150,9 @@ class UpsModel(Reading):
     battery_voltage: f.Volts = None
 
 
-class Words(Reading):
+class Words(TextReading):
     """A reply whose words nobody can explain."""
 
-    alphabet: ClassVar[bytes | None] = None
     words: tuple[str, ...]
 
     @classmethod
@@ -165,8 +161,7 @@ class Words(Reading):
         return cls(words=tuple(payload.decode("ascii").split()))
 
 
-class Acknowledgement(Reading):
+class Acknowledgement(TextReading):
     """ACK: a setter was understood, which is no proof that it took effect."""
 
-    alphabet: ClassVar[bytes | None] = None
     acknowledged: bool = True

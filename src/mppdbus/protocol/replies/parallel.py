@@ -1,18 +1,16 @@
 """What a unit says of itself and its parallel set: QPGSn, QP2GSn, Q2PGSn."""
 
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
 from mppdbus.protocol.replies import fields as f
-from mppdbus.protocol.replies.fields import Reading, is_number
+from mppdbus.protocol.replies.fields import Reading, TextReading, is_number
 from mppdbus.protocol.replies.status import Status8
 
 
-class _ParallelReply(Reading):
+class _ParallelReply(TextReading):
     """The first words of QPGS and QP2GS; from the fourth on all are numbers."""
-
-    alphabet: ClassVar[bytes | None] = None
 
     exists: f.Bool = None
     serial: f.Text = None

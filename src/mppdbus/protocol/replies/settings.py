@@ -4,12 +4,12 @@ Codes stay numbers here: what a code means depends on the family, see `dialects`
 """
 
 import re
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field
 
 from mppdbus.protocol.replies import fields as f
-from mppdbus.protocol.replies.fields import Reading, one_word
+from mppdbus.protocol.replies.fields import Reading, TextReading, one_word
 
 
 class _FirstRatings(Reading):
@@ -90,13 +90,12 @@ FLAGS = {
 }
 
 
-class Flags(Reading):
+class Flags(TextReading):
     """QFLAG: `E` and the letters that are enabled, `D` and those disabled.
 
     Case matters: `E` and `D` are markers, `d` is a flag.
     """
 
-    alphabet: ClassVar[bytes | None] = None
     enabled: tuple[str, ...]
     disabled: tuple[str, ...]
 
@@ -199,17 +198,15 @@ class Equalization(Reading):
     elapsed: f.Hours = None
 
 
-class ProtocolId(Reading):
+class ProtocolId(TextReading):
     """QPI: the protocol that the unit claims to speak."""
 
-    alphabet: ClassVar[bytes | None] = None
     protocol: Annotated[str, Field(pattern=r"^PI[0-9]{2}$")]
 
 
-class SerialNumber(Reading):
+class SerialNumber(TextReading):
     """QID, QSID: the serial number; may be bogus, see `bogus_serial`."""
 
-    alphabet: ClassVar[bytes | None] = None
     serial: str
 
     @classmethod
@@ -231,10 +228,9 @@ class LongSerialNumber(SerialNumber):
         return cls(serial=word[2 : 2 + length])
 
 
-class Firmware(Reading):
+class Firmware(TextReading):
     """QVFW, QVFW2, QVFW3, VERFW: the first group names the firmware family."""
 
-    alphabet: ClassVar[bytes | None] = None
     firmware: str
 
     @classmethod
@@ -251,10 +247,9 @@ class Firmware(Reading):
         return cls(firmware=word)
 
 
-class ModelName(Reading):
+class ModelName(TextReading):
     """QMN: `MMMMM-NNNN`. Clones of any size answer VMII-NXPW5KW."""
 
-    alphabet: ClassVar[bytes | None] = None
     model: str
 
     @classmethod
@@ -263,10 +258,9 @@ class ModelName(Reading):
         return cls(model=one_word(r"([A-Za-z0-9+_. -]{2,24})", payload, "a model"))
 
 
-class ModelNumber(Reading):
+class ModelNumber(TextReading):
     """QGMN: three digits, the table of document E."""
 
-    alphabet: ClassVar[bytes | None] = None
     number: str
 
     @classmethod

@@ -4,13 +4,13 @@ Field numbers are those of the documents A to I and of the recordings named `fNN
 Every field may be None: not in this layout, or "-".
 """
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from mppdbus.protocol.modes import MODE_NAMES
 from mppdbus.protocol.replies import fields as f
-from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.fields import Reading, TextReading
 
 Bits8 = Annotated[str, Field(pattern=r"^[01]{8}$")] | None
 Bits3 = Annotated[str, Field(pattern=r"^[01]{3}$")] | None
@@ -200,10 +200,9 @@ class SecondPhase(Reading):
     device_status: Bits8 = None
 
 
-class DeviceMode(Reading):
+class DeviceMode(TextReading):
     """QMOD: one letter; a letter that no document has is kept as it is."""
 
-    alphabet: ClassVar[bytes | None] = None
     mode: Annotated[str, Field(pattern=r"^[A-Z]$")]
 
     @property
@@ -216,10 +215,9 @@ class DeviceMode(Reading):
         return {"mode_name": MODE_NAMES.get(self.mode, "unknown")}
 
 
-class Warnings(Reading):
+class Warnings(TextReading):
     """QPIWS: 31 to 40 characters, a0 first; some of a31 to a33 are digits of a code."""
 
-    alphabet: ClassVar[bytes | None] = None
     bits: Annotated[str, Field(pattern=r"^[01]{31}([0-9]{0,3}[01]{0,6})$")]
 
     def is_set(self, position: int) -> bool:
