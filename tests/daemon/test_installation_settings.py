@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -185,6 +186,12 @@ async def test_the_page_of_the_system_shows_the_least_level_and_sets_all(
         assert await write(watcher, SYSTEM, path, "i", 0) == 0  # what it shows
         for service in (FIRST, SECOND, SYSTEM):
             assert (await watcher.values(service))[path] == 0
+    kept = json.loads((state / "settings.json").read_text("utf-8"))["state"]
+    levels = {each for each in kept if each.endswith("AlarmLevel/LowVoltage")}
+    assert levels == {
+        "/Settings/Devices/mppdbus_1111111/AlarmLevel/LowVoltage",
+        "/Settings/Devices/mppdbus_2222222/AlarmLevel/LowVoltage",
+    }
 
 
 async def test_the_only_unit_gives_the_system_its_name(

@@ -44,14 +44,19 @@ class ReadingCard:
     name: str
     field: str
     type: int
-    unit: str
+    unit: str  # behind the number, or the path of a setting of the GX
     text: Text
     most: float = 100.0
 
 
 READINGS = (
     ReadingCard(
-        "HeatSink", "Heat sink", "heatsink_temperature", TEMPERATURE, "", CELSIUS
+        "HeatSink",
+        "Heat sink",
+        "heatsink_temperature",
+        TEMPERATURE,
+        "/Temperature",
+        CELSIUS,
     ),
     ReadingCard("Load", "Load", "load_percent", RANGED, "%", PERCENT),
     ReadingCard("BusVoltage", "DC bus", "bus_voltage", PLAIN, "V", VOLT, 600.0),
@@ -60,7 +65,6 @@ READINGS = (
 
 def _card(card: ReadingCard) -> tuple[Row[UnitView], ...]:
     base, field = f"/GenericInput/{card.id}", card.field
-    unit = "/Temperature" if card.type == TEMPERATURE else card.unit
     return (
         Row(f"{base}/Value", NUM, field, card.text, f"QPIGS `{field}`", QPIGS),
         Row(f"{base}/Status", INT, field, "", "0 while it is known", QPIGS, known=0),
@@ -80,7 +84,7 @@ def _card(card: ReadingCard) -> tuple[Row[UnitView], ...]:
         fixed(f"{base}/Settings/PrimaryLabel", TEXT, card.name),
         fixed(f"{base}/Settings/RangeMin", NUM, 0.0),
         fixed(f"{base}/Settings/RangeMax", NUM, card.most),
-        fixed(f"{base}/Settings/Unit", TEXT, unit),
+        fixed(f"{base}/Settings/Unit", TEXT, card.unit),
         fixed(f"{base}/Settings/Decimals", INT, 0),
     )
 
@@ -108,6 +112,17 @@ def switch_id(letter: str) -> str:
     return "".join(word.capitalize() for word in FLAGS[letter].split("_"))
 
 
+def _output(base: str, name: str, kind: int) -> tuple[Row[object], ...]:
+    """Return what every SwitchableOutput says of itself."""
+    return (
+        fixed(f"{base}/Name", TEXT, name),
+        fixed(f"{base}/Settings/Type", INT, kind),
+        fixed(f"{base}/Settings/ValidTypes", INT, 1 << kind),
+        fixed(f"{base}/Settings/Function", INT, MANUAL),
+        fixed(f"{base}/Settings/ValidFunctions", INT, 1 << MANUAL),
+    )
+
+
 _FLAGS: Callable[[UnitView], Any] = attrgetter("snapshot.flags")
 
 
@@ -127,11 +142,7 @@ def _switch(letter: str, name: str) -> tuple[Row[UnitView], ...]:
             _FLAGS,
             known=DISABLED,
         ),
-        fixed(f"{base}/Name", TEXT, name),
-        fixed(f"{base}/Settings/Type", INT, TOGGLE),
-        fixed(f"{base}/Settings/ValidTypes", INT, 1 << TOGGLE),
-        fixed(f"{base}/Settings/Function", INT, MANUAL),
-        fixed(f"{base}/Settings/ValidFunctions", INT, 1 << MANUAL),
+        *_output(base, name, TOGGLE),
     )
 
 
@@ -171,11 +182,7 @@ CHARGE_CONTROL: tuple[Row[Any], ...] = (
         CHARGE_OF,
         known=READY,
     ),
-    fixed(f"{_CHARGE}/Name", TEXT, "State of charge"),
-    fixed(f"{_CHARGE}/Settings/Type", INT, NUMERIC),
-    fixed(f"{_CHARGE}/Settings/ValidTypes", INT, 1 << NUMERIC),
-    fixed(f"{_CHARGE}/Settings/Function", INT, MANUAL),
-    fixed(f"{_CHARGE}/Settings/ValidFunctions", INT, 1 << MANUAL),
+    *_output(_CHARGE, "State of charge", NUMERIC),
     fixed(f"{_CHARGE}/Settings/DimmingMin", NUM, 0.0),
     fixed(f"{_CHARGE}/Settings/DimmingMax", NUM, 100.0),
     fixed(f"{_CHARGE}/Settings/StepSize", NUM, 1.0),

@@ -31,6 +31,7 @@ from mppdbus.venus.tables.unit import (
     FLOW,
     IDENTITY,
     QPIGS,
+    flow_row,
     output_current,
 )
 
@@ -183,6 +184,8 @@ def _nothing(alarms: AlarmState) -> str | None:
 
 # -- tables --------------------------------------------------------------------------
 
+_LOSSES = "estimated: own consumption and conversion, once learned"
+_HIDDEN = "estimated: what the output takes while its load reads 0"
 OWN: tuple[Row[UnitView], ...] = (
     Row("/Mppdbus/Dialect", TEXT, "dialect", "", "family", IDENTITY),
     Row("/Mppdbus/Mode", TEXT, "snapshot.mode", "", "QMOD, the letter"),
@@ -198,24 +201,8 @@ OWN: tuple[Row[UnitView], ...] = (
     Row(
         "/Mppdbus/Warnings", TEXT, _warnings, "", "QPIWS, in words; empty: none", ALARMS
     ),
-    Row(
-        "/Mppdbus/Losses",
-        NUM,
-        "losses",
-        WATT,
-        "estimated: own consumption and conversion, once learned",
-        FLOW,
-        digits=0,
-    ),
-    Row(
-        "/Mppdbus/HiddenLoad",
-        NUM,
-        "hidden_load",
-        WATT,
-        "estimated: what the output takes while its load reads 0",
-        FLOW,
-        digits=0,
-    ),
+    flow_row("/Mppdbus/Losses", "losses", WATT, _LOSSES, 0),
+    flow_row("/Mppdbus/HiddenLoad", "hidden_load", WATT, _HIDDEN, 0),
     *LINK,
     *CHARGE,
     *(quantity.row() for quantity in QUANTITIES),

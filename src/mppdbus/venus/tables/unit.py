@@ -110,9 +110,10 @@ def _qpigs(path: str, name: str, text: Text) -> Row[UnitView]:
     return Row(path, NUM, name, text, f"QPIGS `{name}`", QPIGS)
 
 
-def _flow(
+def flow_row(
     path: str, name: str, text: Text, about: str, digits: int = 1
 ) -> Row[UnitView]:
+    """Return the row of a field of the power flow."""
     return Row(path, NUM, name, text, about, FLOW, digits=digits)
 
 
@@ -221,7 +222,7 @@ UNIT: tuple[Row[UnitView], ...] = (
         QPIGS,
         digits=2,
     ),
-    _flow("/Ac/Out/{phase}/P", "load", WATT, "QPIGS `ac_output_active_power`"),
+    flow_row("/Ac/Out/{phase}/P", "load", WATT, "QPIGS `ac_output_active_power`"),
     _qpigs("/Ac/Out/{phase}/S", "ac_output_apparent_power", VA),
     _qpigs("/Ac/Out/{phase}/F", "ac_output_frequency", HERTZ),
     Row(
@@ -232,19 +233,19 @@ UNIT: tuple[Row[UnitView], ...] = (
         "the config, else what the unit says of itself (QPIRI, QPGS)",
         UNIT_OF,
     ),
-    _flow(
+    flow_row(
         "/Dc/0/Voltage", "battery_voltage", DC_VOLT, "QPIGS `battery_voltage`", digits=2
     ),
-    _flow(
+    flow_row(
         "/Dc/0/Current",
         "battery_current",
         AMP,
         "QPIGS: charging less discharging current, whole amperes",
     ),
-    _flow("/Dc/0/Power", "battery_power", WATT, "derived: V × A"),
+    flow_row("/Dc/0/Power", "battery_power", WATT, "derived: V × A"),
     SOC,
     Row("/NrOfTrackers", INT, "snapshot.trackers", "", "QPIGS2: asked once"),
-    _flow(
+    flow_row(
         "/Yield/Power",
         "pv_total",
         WATT,
@@ -281,12 +282,12 @@ _MORE_ALARMS = [
     name for name in ALARM_LEVELS["multi"] if name not in ALARM_LEVELS["inverter"]
 ]
 AC_INPUT: tuple[Row[UnitView], ...] = (
-    _flow("/Ac/In/1/{phase}/V", "mains_voltage", VOLT, _MAINS.format("voltage"), 3),
-    _flow(
+    flow_row("/Ac/In/1/{phase}/V", "mains_voltage", VOLT, _MAINS.format("voltage"), 3),
+    flow_row(
         "/Ac/In/1/{phase}/F", "mains_frequency", HERTZ, _MAINS.format("frequency"), 3
     ),
-    _flow("/Ac/In/1/{phase}/P", "mains_power", WATT, _BALANCE),
-    _flow(
+    flow_row("/Ac/In/1/{phase}/P", "mains_power", WATT, _BALANCE),
+    flow_row(
         "/Ac/In/1/{phase}/I",
         "mains_current",
         AMP,
