@@ -51,25 +51,13 @@ VARIANTS = {
 OTHERWISE = {
     "EASUN 5.5kW 1-phase": "pi30vm3",  # PV current with one decimal: C and later
     "Voltronic Axpert King II": "pi30",  # one QMOD and one QPIGS in standby
+    "Conversol 5K III": "pi30vm3",  # PV current with one decimal
     "PIP 5048MGX": "pi30vm3",  # PV current with one decimal
 }
 SEVERAL = {name: frames for name, frames in devices().items() if len(frames) > 1}
 
-WRONG = {
-    "Conversol 5K III": "Q1 of 13 words is taken for a clone's alone",
-}
-RECOGNISED = [
-    pytest.param(
-        name,
-        marks=pytest.mark.xfail(strict=True, reason=WRONG[name])
-        if name in WRONG
-        else (),
-    )
-    for name in SEVERAL
-]
 
-
-@pytest.mark.parametrize("name", RECOGNISED)
+@pytest.mark.parametrize("name", SEVERAL)
 def test_a_recorded_unit_is_recognised(name: str) -> None:
     frames = SEVERAL[name]
     wanted = OTHERWISE.get(name) or VARIANTS[frames[0].variant]

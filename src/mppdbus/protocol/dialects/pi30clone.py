@@ -19,7 +19,7 @@ def _clues(seen: Evidence) -> Clues:
     if seen.knows_flag("g"):
         yield Clue(0.7, "QFLAG knows g, as NXPW clones do")
     if seen.other(charge.ChargeStateClone):
-        yield Clue(0.8, "Q1 of 13 fields")
+        yield Clue(0.4, "Q1 of 13 fields")
 
 
 CLONE_SETTERS = (

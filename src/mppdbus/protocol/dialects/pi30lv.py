@@ -17,7 +17,7 @@ FAMILY = Family(
     ),
     names={r"MKS2-(6500)": 0.85, r"MAX.*LV|LV\d{4}": 0.9},
     numbers={"045": Model("MAX 5K LV")},
-    answers="QMN QGMN Q1 QPGS0",
+    answers="QMN QGMN Q1 QPGS0 QPIGS2",
     setters=(
         *MAX_SETTERS,
         setters.OUTPUT_MODE.of(*range(8)),
