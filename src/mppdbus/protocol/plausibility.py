@@ -86,7 +86,8 @@ class Plausibility:
         else:
             remarks = [*self._values(reading), *self._battery(reading, now)]
             if isinstance(reading, m.GeneralStatus):
-                remarks += self._unpowered(reading)
+                if reading.battery_voltage == 0:
+                    remarks += self._unpowered(reading)
                 remarks += self._pv_current(reading)
         if remarks:
             gone = {r.field: None for r in remarks if r.value is not None}
