@@ -169,6 +169,15 @@ def test_own_consumption_that_is_not_typical_is_an_offset_of_the_meter() -> None
         assert bench.soc.offset == pytest.approx(amps, abs=0.35)
 
 
+def test_while_no_losses_are_learned_the_balance_still_shows_a_large_offset() -> None:
+    for amps in (1.0, -1.0):
+        bench = Bench(soc=30.0)
+        shown = round((1000 - 43 - 25) / 53 + amps)  # own consumption, hidden load
+        bench.hold(53.0, shown, HOUR, load=0.0, pv=1000.0, mode="B")
+        assert abs(bench.soc.offset) > 0.25
+        assert bench.soc.offset * amps > 0
+
+
 def test_the_losses_of_units_add_up_once_all_are_learned() -> None:
     one, other = Losses(40.0, 0.9, own_sigma=5.0), Losses(60.0, 0.94, own_sigma=7.0)
     both = total_losses([one, other])

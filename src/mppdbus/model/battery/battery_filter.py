@@ -30,7 +30,6 @@ CHARGE, OFFSET, EFFICIENCY, HIDDEN, SHIFT = Unknown
 SIZE = len(Unknown)
 CHARGE_ROW: Row = (1.0, 0.0, 0.0, 0.0, 0.0)
 OFFSET_ROW: Row = (0.0, 1.0, 0.0, 0.0, 0.0)
-HIDDEN_ROW: Row = (0.0, 0.0, 0.0, 1.0, 0.0)
 
 # Before anything is known: typical values and standard deviations, of one unit.
 START_SOC, START_SIGMA = 50.0, 30.0  # %

@@ -11,12 +11,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from mppdbus.model.battery.battery_filter import HIDDEN_ROW, OFFSET_ROW, BatteryFilter
+from mppdbus.model.battery.battery_filter import OFFSET_ROW, BatteryFilter
 from mppdbus.model.battery.battery_model import BatteryModel
 from mppdbus.model.battery.current_meter import BatteryReading, typical_losses
 
 WINDOW_S = 600.0
-HIDDEN_BLUR = 0.3  # A, besides the errors of the powers
+BALANCE_BLUR = 0.3  # A, besides the errors of the powers
 FLOAT_BLUR = 0.3  # A
 SURE_A = 0.2  # of a unit: own consumption known so well tells the offset
 FLOAT_BLUR_W = 12.0
@@ -57,13 +57,13 @@ class MeterLearner:
     ) -> None:
         self.battery, self._filter = battery, taught
         self.ohms = ohms or battery.ohms
-        self._hidden, self._float_a, self._float_w = (WindowMean() for _ in range(3))
+        self._balance, self._float_a, self._float_w = (WindowMean() for _ in range(3))
         self._before: BatteryReading | None = None
 
     def forget(self) -> None:
         """Start the averages anew, after a time that nobody saw."""
         self._before = None
-        for mean in (self._hidden, self._float_a, self._float_w):
+        for mean in (self._balance, self._float_a, self._float_w):
             mean.clear()
 
     def feed(self, at: BatteryReading, seconds: float, *, floating: bool) -> None:
@@ -73,8 +73,8 @@ class MeterLearner:
         sigma = at.losses.own_sigma or 0.0
         if at.losses.known and sigma <= SURE_A * self.battery.units * at.volts:
             self._learn_from_losses(at)
-        if at.losses.known and at.hidden and self._clear(at):
-            self._learn_hidden_load(at, seconds)
+        if at.surplus_w is not None and self._clear(at):
+            self._learn_from_balance(at, seconds)
         if floating:
             self._learn_from_float(at, seconds)
         else:
@@ -91,13 +91,22 @@ class MeterLearner:
         offset = (typical.own_w - own.own_w) / at.volts
         self._filter.update_if_better(OFFSET_ROW, offset, sigma / at.volts)
 
-    def _learn_hidden_load(self, at: BatteryReading, seconds: float) -> None:
+    def _learn_from_balance(self, at: BatteryReading, seconds: float) -> None:
+        """Take what is left over for the hidden load, less the meter's offset.
+
+        Losses that are learned contain the offset already; typical ones do not.
+        """
+        typical = 0.0 if at.losses.known else 1.0
         left = (at.surplus_w or 0.0) - at.amps * at.volts
-        means = self._hidden.feed(seconds, left, at.surplus_sigma_w)
-        if means is not None:
-            rounding = HIDDEN_BLUR * self.battery.units * at.volts
-            sigma = math.hypot(rounding, means[1])
-            self._filter.update_if_better(HIDDEN_ROW, means[0], sigma)
+        means = self._balance.feed(
+            seconds, left, at.surplus_sigma_w, -at.volts * typical, float(at.hidden)
+        )
+        if means is None:
+            return
+        left, blur, by_offset, hidden = means
+        rounding = BALANCE_BLUR * self.battery.units * at.volts
+        row = (0.0, by_offset, 0.0, hidden, 0.0)
+        self._filter.update_if_better(row, left, math.hypot(rounding, blur))
 
     def _learn_from_float(self, at: BatteryReading, seconds: float) -> None:
         battery = self.battery
