@@ -75,11 +75,7 @@ async def live_through(task: Task, folder: Path, address: str) -> Life:
 
 
 async def _watch(
-    life: Life,
-    seconds: float,
-    pid: int,
-    inverter: rig.Inverter,
-    subscriber: Subscriber,
+    life: Life, seconds: float, pid: int, inverter: rig.Inverter, subscriber: Subscriber
 ) -> None:
     """Look at a service that is left to itself."""
     before = procfs.usage(pid)

@@ -3,8 +3,6 @@
 Exit codes: 0 done, 1 the device said no, 2 usage or config, 3 no device.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import importlib

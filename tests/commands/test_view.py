@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.snapshots import online, qpigs
-from mppdbus.commands.view.picture import Picture, Tracker, of_service, of_unit
+from mppdbus.commands.view.live_values import Picture, Tracker, of_service, of_unit
 from mppdbus.commands.view.render import number, render, render_all, seconds, summary
 from mppdbus.commands.view.screen import HIDE, SHOW, PlainLines, Screen
 from mppdbus.commands.view.widgets import (
@@ -312,9 +312,7 @@ def small_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINES", "24")
 
 
-def test_the_screen_is_redrawn_in_place(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_screen_is_redrawn_in_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     terminal = Terminal()
     one = picture(SUNNY)
@@ -334,9 +332,7 @@ def test_the_screen_is_redrawn_in_place(
     assert third.endswith(SHOW)
 
 
-def test_a_low_terminal_gets_what_fits(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_low_terminal_gets_what_fits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LINES", "6")
     terminal = Terminal()
     with Screen(terminal) as screen:

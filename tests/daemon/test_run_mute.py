@@ -24,9 +24,7 @@ async def one_round(client: BusItemClient) -> float:
     return quantiles(times, n=100)[98]
 
 
-async def test_a_mute_inverter_holds_up_nobody(
-    tmp_path: Path,
-) -> None:
+async def test_a_mute_inverter_holds_up_nobody(tmp_path: Path) -> None:
     """On a line of 2400 baud, polled as fast as it allows, then with no answer at all.
 
     An exchange is under way nearly all the time: 2 s of patience, twice a poll.

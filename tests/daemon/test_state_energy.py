@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from helpers.state import OLD, decode_books, energy_data
 from mppdbus.daemon.state import ENERGY
 from mppdbus.errors import StateError
+from mppdbus.model.energy.daily_history import Day, History, Overall, TrackerDay
 from mppdbus.model.energy.flows import Ways
-from mppdbus.model.energy.history import Day, History, Overall, TrackerDay
 from mppdbus.model.energy.ledger import Books
 from mppdbus.model.energy.meter_follower import Follower
 

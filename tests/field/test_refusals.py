@@ -133,8 +133,7 @@ async def test_detect_finds_the_same_each_time(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "command",
-    red(RECORDED, RECORDED, "record believes one NAK, and asks no more"),
+    "command", red(RECORDED, RECORDED, "record believes one NAK, and asks no more")
 )
 async def test_record_after_a_nak(tmp_path: Path, command: str) -> None:
     inverter = ScriptedInverter.of("eg4-pair").first(command, NAK)

@@ -77,12 +77,7 @@ async def test_detect_where_a_nak_is_behind_each_reply(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "stray",
-    [
-        "PI30",
-        "VMIII-5000",
-        "00000000000000000000000000000000",
-        {"raw": "284e414b0d"},
-    ],
+    ["PI30", "VMIII-5000", "00000000000000000000000000000000", {"raw": "284e414b0d"}],
     ids=["PI30", "name", "warnings", "bare-NAK"],
 )
 @pytest.mark.xfail(strict=True, reason=NEXT)

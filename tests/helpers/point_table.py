@@ -53,16 +53,12 @@ ALL_ON = f"{BOTH_ON}; unit 3 on"
 SETUPS = {
     "one unit": Setup(("--profile", "axpert-5000")),
     "with losses": Setup(
-        ("--profile", "axpert-5000"),
-        calm=f"losses 0.95 40; {CALM}",
-        learned=True,
+        ("--profile", "axpert-5000"), calm=f"losses 0.95 40; {CALM}", learned=True
     ),
     "24 V": Setup(("--profile", "ms-3000-17")),  # 17 words: no PV power, no flags
     "two trackers": Setup(("--profile", "max-8000")),
     "generator": Setup(
-        ("--profile", "axpert-5000"),
-        ('ac_input = "generator"',),
-        input_type=GENERATOR,
+        ("--profile", "axpert-5000"), ('ac_input = "generator"',), input_type=GENERATOR
     ),
     "inverter": Setup(
         ("--profile", "axpert-5000"),
@@ -71,9 +67,7 @@ SETUPS = {
         input_type=NO_INPUT,
     ),
     "two in parallel": Setup(
-        ("--profile", "max-7200", "--set", "2"),
-        ("", ""),
-        calm=f"{BOTH_ON}; {CALM}",
+        ("--profile", "max-7200", "--set", "2"), ("", ""), calm=f"{BOTH_ON}; {CALM}"
     ),
     "three phases": Setup(
         ("--profile", "mks2-5000", "--set", "L1,L2,L3"),
@@ -86,9 +80,7 @@ SETUPS = {
         told=2,
     ),
     "two in parallel, one cable": Setup(  # its QPGS tells tenths of A of the sun
-        ("--profile", "phocos-5000", "--set", "2"),
-        calm=f"{BOTH_ON}; {CALM}",
-        told=1,
+        ("--profile", "phocos-5000", "--set", "2"), calm=f"{BOTH_ON}; {CALM}", told=1
     ),
     "link lost": Setup(("--profile", "axpert-5000"), poll=DEFAULT),
 }

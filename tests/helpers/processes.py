@@ -32,11 +32,7 @@ class Program:
     """A running program; all that it says goes to `log`."""
 
     def __init__(
-        self,
-        argv: Sequence[str],
-        log: Path,
-        *,
-        env: Mapping[str, str] | None = None,
+        self, argv: Sequence[str], log: Path, *, env: Mapping[str, str] | None = None
     ) -> None:
         self.log = log
         with log.open("ab") as out:

@@ -10,13 +10,7 @@ import pytest
 
 from helpers.frames import Recorded, devices, evidence
 from helpers.simulator import inverter_of
-from mppdbus.errors import (
-    CorruptReply,
-    NoReply,
-    OtherProtocol,
-    PortLost,
-    Refused,
-)
+from mppdbus.errors import CorruptReply, NoReply, OtherProtocol, PortLost, Refused
 from mppdbus.inverter.capability_probe import probe_capabilities
 from mppdbus.protocol.dialect import Family
 from mppdbus.protocol.dialects import FAMILIES
@@ -92,10 +86,7 @@ def test_what_a_family_answers_or_refuses_has_a_row(family: Family) -> None:
 
 async def test_each_query_is_asked_once_and_the_outcome_kept() -> None:
     unit = Unit(
-        QMN="VMIII-5000",
-        QGMN=Refused("NAK"),
-        QPIGS2="05.4 212.5 01156 ",
-        QBEQI="1 2",
+        QMN="VMIII-5000", QGMN=Refused("NAK"), QPIGS2="05.4 212.5 01156 ", QBEQI="1 2"
     )
     queries = ["QMN", "QGMN", "QPIGS2", "QBEQI", "QBMS"]
     found = await probe_capabilities(unit.ask, queries)

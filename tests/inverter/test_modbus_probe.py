@@ -20,13 +20,7 @@ from mppdbus.inverter import timing
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.link import Link
 from mppdbus.inverter.modbus_probe import ModbusProbe, find_modbus
-from mppdbus.protocol.modbus import (
-    QUESTIONS,
-    Question,
-    answers,
-    checksum,
-    encode_read,
-)
+from mppdbus.protocol.modbus import QUESTIONS, Question, answers, checksum, encode_read
 from mppdbus.simulator.line.simulator import Response, Simulator, simulate
 from mppdbus.simulator.line.speed import Pace
 from mppdbus.simulator.ports.server import serve_pty, serve_tcp

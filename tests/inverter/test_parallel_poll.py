@@ -340,8 +340,7 @@ def test_where_a_nak_was_a_unit_may_be_another_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answers", "asked"),
-    [(["NAK"], {ROUNDS}), (["NAK", TRACKERS], range(9, 99))],
+    ("answers", "asked"), [(["NAK"], {ROUNDS}), (["NAK", TRACKERS], range(9, 99))]
 )
 def test_the_other_half_is_asked_for_until_it_never_comes(
     answers: list[str], asked: Container[int]

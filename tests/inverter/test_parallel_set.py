@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-from mppdbus.inverter.parallel_set import (
-    RESCAN,
-    ROUNDS,
-    SLOTS,
-    AskedUnit,
-    ParallelSet,
-)
+from mppdbus.inverter.parallel_set import RESCAN, ROUNDS, SLOTS, AskedUnit, ParallelSet
 from mppdbus.model.parallel import snapshot_of
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.replies.parallel import ParallelStatus

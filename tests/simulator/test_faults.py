@@ -8,12 +8,7 @@ import random
 import pytest
 
 from helpers.simulator import Wire, ask_once, inverter_of, payloads, warped
-from mppdbus.protocol.framing import (
-    Flaw,
-    ResponseFramer,
-    encode_reply,
-    encode_request,
-)
+from mppdbus.protocol.framing import Flaw, ResponseFramer, encode_reply, encode_request
 from mppdbus.simulator.line.faults import FaultKind, Faults
 from mppdbus.simulator.line.simulator import simulate
 

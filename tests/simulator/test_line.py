@@ -10,10 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from helpers.simulator import Wire, ask_once, inverter_of, payloads, warped
-from mppdbus.protocol.framing import (
-    encode_reply,
-    encode_request,
-)
+from mppdbus.protocol.framing import encode_reply, encode_request
 from mppdbus.simulator.line.simulator import simulate
 from mppdbus.simulator.line.speed import Overrun, Pace, RequestCutter, verified
 from mppdbus.simulator.unit.profiles_axpert import AXPERT_5000

@@ -127,9 +127,7 @@ def test_bases() -> None:
 
 def test_damaged_replies_are_played_only_on_demand(tmp_path: Path) -> None:
     path = write(
-        tmp_path / "r.jsonl",
-        row("QMOD", "B"),
-        row("QMOD", "X", quality="corrupt"),
+        tmp_path / "r.jsonl", row("QMOD", "B"), row("QMOD", "X", quality="corrupt")
     )
     assert load(path).replies["QMOD"] == [encode_reply("B")]
     everything = load(path, quality="all")

@@ -132,9 +132,7 @@ async def test_what_was_saved_is_loaded_with_its_time(path: Path) -> None:
     assert again.saved == SAVED
 
 
-async def test_nothing_is_written_for_what_is_stored_or_the_default(
-    path: Path,
-) -> None:
+async def test_nothing_is_written_for_what_is_stored_or_the_default(path: Path) -> None:
     document = Document(path, FIRST)
     assert await document.load(Count()) == Count()
     assert await document.save(Count())

@@ -235,10 +235,7 @@ async def test_hidraw_waits_for_a_device_that_takes_nothing_yet(
 
 
 async def test_hidraw_gives_up_on_a_device_that_takes_nothing(
-    node: HidrawTransport,
-    hid: FakeHid,
-    seen: Recorder,
-    monkeypatch: pytest.MonkeyPatch,
+    node: HidrawTransport, hid: FakeHid, seen: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hidraw, "WRITE_PATIENCE", 0.05)
     fill(hid.fd)

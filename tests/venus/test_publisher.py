@@ -91,8 +91,7 @@ async def test_all_is_known_when_the_name_appears(
 
 
 async def test_a_unit_without_a_number_is_called_after_its_port(
-    bus_address: str,
-    state: Path,
+    bus_address: str, state: Path
 ) -> None:
     async with published(bus_address, state, unit(0)) as (publisher, watcher):
         await publisher.introduce(0, snapshot(None))
@@ -149,8 +148,7 @@ async def test_who_comes_back_in_time_keeps_its_name(
 
 
 async def test_another_unit_on_the_port_takes_a_name_of_its_own(
-    bus_address: str,
-    state: Path,
+    bus_address: str, state: Path
 ) -> None:
     async with published(bus_address, state, unit(0)) as (publisher, watcher):
         await publisher.introduce(0, snapshot("1111111"))

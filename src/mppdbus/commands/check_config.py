@@ -1,7 +1,5 @@
 """`mppdbus check-config`: checks config.toml and shows what would run."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Programs that a command starts, watches and ends."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 from asyncio.subprocess import DEVNULL, PIPE, Process

@@ -1,7 +1,5 @@
 """`mppdbus decode`: decodes recorded or pasted replies."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import sys

@@ -1,7 +1,5 @@
 """A decoded reply as values for scripts and as aligned lines for people. Pure."""
 
-from __future__ import annotations
-
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any

@@ -3,8 +3,6 @@
 Needs no hardware and leaves nothing behind.
 """
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import shutil

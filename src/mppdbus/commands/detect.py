@@ -1,7 +1,5 @@
 """`mppdbus detect`: finds the ports with an inverter, and tells which one it is."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 from collections import defaultdict
@@ -55,11 +53,7 @@ async def run(args: argparse.Namespace) -> int:
 
 
 def report(
-    output: Output,
-    ports: list[Candidate],
-    results: list[Detection],
-    *,
-    verbose: bool,
+    output: Output, ports: list[Candidate], results: list[Detection], *, verbose: bool
 ) -> None:
     """Print the inverters that were found, the other ports, and what to do next."""
     found = [one for one in results if one.found]

@@ -1,7 +1,5 @@
 """`mppdbus import-config`: converts the ini of an earlier driver to TOML."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import sys

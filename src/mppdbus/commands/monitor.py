@@ -1,7 +1,5 @@
 """`mppdbus monitor`: shows an inverter live, from its line or from D-Bus."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """What a command prints, as lines or as JSON, and its exit codes."""
 
-from __future__ import annotations
-
 import json
 
 DONE, SAID_NO, USAGE, NO_DEVICE = 0, 1, 2, 3  # exit codes

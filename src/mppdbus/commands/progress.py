@@ -1,7 +1,5 @@
 """A line at the terminal that shows what a command is doing."""
 
-from __future__ import annotations
-
 import sys
 from contextlib import AbstractContextManager
 

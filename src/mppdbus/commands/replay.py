@@ -1,7 +1,5 @@
 """`mppdbus replay`: answers like the inverter of a recording."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 from contextlib import AsyncExitStack

@@ -1,7 +1,5 @@
 """`mppdbus run`: the daemon in the foreground."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import logging

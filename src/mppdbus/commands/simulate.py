@@ -1,7 +1,5 @@
 """`mppdbus simulate`: simulates inverters on a pty, on HID or on TCP."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import random

@@ -1,7 +1,5 @@
 """Finds the inverter that a command is for, and connects to it."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 from collections.abc import Iterable

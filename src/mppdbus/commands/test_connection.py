@@ -1,7 +1,5 @@
 """`mppdbus test-connection`: the standalone test of a connection, in its old words."""
 
-from __future__ import annotations
-
 import argparse
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Everything that the inverters of one installation share: bus, energy, battery."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Builds everything from the config and keeps it running until it is told to end."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import os

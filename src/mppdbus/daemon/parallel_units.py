@@ -1,7 +1,5 @@
 """The other units of a parallel set, which one inverter reports: on the bus as well."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Coroutine

@@ -1,7 +1,5 @@
 """One inverter on its port: connected, polled, and started over when that fails."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import re

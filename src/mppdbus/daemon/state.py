@@ -1,7 +1,5 @@
 """What the daemon keeps on disk: a ledger an inverter, and the state of the battery."""
 
-from __future__ import annotations
-
 import asyncio
 import binascii
 import re

@@ -1,7 +1,5 @@
 """Ends a program in good order when a signal asks for it."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 from collections.abc import Callable, Coroutine, Iterator

@@ -4,11 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
 
 from mppdbus.errors import CorruptReply, EchoedRequest, NoReply, Refused, UnknownLayout
-from mppdbus.protocol.optional_queries import (
-    CAPABILITIES,
-    Capabilities,
-    Outcome,
-)
+from mppdbus.protocol.optional_queries import CAPABILITIES, Capabilities, Outcome
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.other import Clock
 

@@ -56,11 +56,7 @@ class Inverter:
     # -- asking -----------------------------------------------------------------
 
     async def read(
-        self,
-        query: str,
-        *,
-        attempts: int | None = None,
-        patience: float | None = None,
+        self, query: str, *, attempts: int | None = None, patience: float | None = None
     ) -> Reading:
         """Ask, decode and keep; raises `LinkError`, `Refused`, `OtherProtocol` …
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
 from mppdbus.inverter.device import Inverter
-from mppdbus.model.energy.history import clocks_agree
+from mppdbus.model.energy.daily_history import clocks_agree
 from mppdbus.protocol.replies.other import Clock, Energy
 
 REFUSALS = 2  # of QED in a row, after which it is not asked again

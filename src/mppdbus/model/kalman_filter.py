@@ -4,8 +4,6 @@ A measurement tells a sum of the unknowns by a row of factors. What one unknown 
 another stands in the covariances, so one measurement may teach several of them.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from operator import mul

@@ -7,8 +7,6 @@ Whole amperes blur the balance by more than is lost, and always to the same side
 same load; so many different loads are needed, and the same one again tells little.
 """
 
-from __future__ import annotations
-
 import math
 from collections import deque
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What is on each phase of a house: units, or the legs of one that feeds two. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from mppdbus.model.power import Flow, Leg, Origin, legs

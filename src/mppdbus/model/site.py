@@ -3,8 +3,6 @@
 Stateful, but pure: snapshots and times are passed in, views come out.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import date
 

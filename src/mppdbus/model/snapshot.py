@@ -1,7 +1,5 @@
 """What is known of one inverter at one moment; frozen, and None where unknown."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from mppdbus.protocol.replies.settings import Flags, Ratings, RatingsRevo

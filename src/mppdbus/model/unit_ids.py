@@ -1,7 +1,5 @@
 """The uid of a unit, after which its service, settings and files are named. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Container
 from itertools import chain, count

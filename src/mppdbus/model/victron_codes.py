@@ -1,7 +1,5 @@
 """Victron's words for what a PI30 inverter does: state, mode, active input. Pure."""
 
-from __future__ import annotations
-
 from enum import IntEnum
 
 from mppdbus.model.snapshot import Snapshot

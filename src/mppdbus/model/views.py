@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from mppdbus.model.alarms.levels import AlarmState, momentary
 from mppdbus.model.battery.state_of_charge import Charge, own_charge
-from mppdbus.model.energy.history import History
+from mppdbus.model.energy.daily_history import History
 from mppdbus.model.energy.ledger import Counters
 from mppdbus.model.power import Flow, flow, leg_count
 from mppdbus.model.snapshot import Snapshot

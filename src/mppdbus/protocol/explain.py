@@ -3,12 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from mppdbus.protocol.codes import (
-    INPUT_RANGES,
-    OPERATION_LOGICS,
-    TOPOLOGIES,
-    Names,
-)
+from mppdbus.protocol.codes import INPUT_RANGES, OPERATION_LOGICS, TOPOLOGIES, Names
 from mppdbus.protocol.dialect import Dialect
 from mppdbus.protocol.modes import MODE_NAMES
 from mppdbus.protocol.replies import parallel as p

@@ -107,10 +107,7 @@ QUERIES: Queries = {
     "QMOD": (layout(m.DeviceMode, 1),),
     "QPIWS": (layout(m.Warnings, 1),),
     "QFLAG": (layout(s.Flags, 1),),
-    "QDI": (
-        layout(s.FactoryDefaults, 25, 26, 27),
-        layout(s.FactoryDefaultsDuo, 29),
-    ),
+    "QDI": (layout(s.FactoryDefaults, 25, 26, 27), layout(s.FactoryDefaultsDuo, 29)),
     "QMCHGCR": (layout(s.CurrentChoices, *range(1, 33)),),
     "QMUCHGCR": (layout(s.CurrentChoices, *range(1, 33)),),
     "QMSCHGCR": (layout(s.CurrentChoices, *range(1, 33)),),

@@ -1,7 +1,5 @@
 """Reads and writes journals; an entry is a line of one."""
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Iterable

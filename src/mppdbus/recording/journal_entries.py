@@ -1,7 +1,5 @@
 """Turns exchanges into entries of a journal; pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

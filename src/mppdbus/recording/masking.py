@@ -5,8 +5,6 @@ seen that a number is made up, and two units stay two. Numbers that many units g
 such as zeros, tell nothing of anybody and stay.
 """
 
-from __future__ import annotations
-
 import re
 
 from mppdbus.protocol.queries import base_command

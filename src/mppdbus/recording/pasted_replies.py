@@ -4,8 +4,6 @@ A line is a JSON object of a journal, hexadecimal bytes, or text with or without
 checksum; before hex and text the command may stand.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ A reply of one word is known by its pattern, a longer one by the layout that has
 decimal points at the same places.
 """
 
-from __future__ import annotations
-
 import re
 from typing import get_args
 

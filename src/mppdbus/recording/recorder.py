@@ -1,7 +1,5 @@
 """Asks an inverter everything that can be asked safely, and keeps every byte."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime

@@ -1,7 +1,5 @@
 """A link that keeps every byte that passes over its line."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,7 +1,5 @@
 """Judges the bytes that answered a request; pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 

@@ -6,8 +6,6 @@ the last or the one before is there, whole. What cannot be read is set aside und
 name of its own and never overwritten.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable

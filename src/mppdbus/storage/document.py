@@ -7,8 +7,6 @@ ignored. The version grows only where the meaning of a field changes; the step f
 version before is then a row in `migrations`. A file of a newer version is set aside.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

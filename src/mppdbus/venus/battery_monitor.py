@@ -1,7 +1,5 @@
 """Finds the batteries of others on the bus: a BMS or a shunt knows better than us."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import math

@@ -1,7 +1,5 @@
 """Words for the list of notifications on a GX, for what no alarm path says."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

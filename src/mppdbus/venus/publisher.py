@@ -4,8 +4,6 @@ A service is claimed when the values of its unit are known, keeps its name while
 unit is away for a short time, and is released when it stays away.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Sequence

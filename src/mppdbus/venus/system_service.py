@@ -1,7 +1,5 @@
 """The acsystem: all inverters of the hybrid profile as one device."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Callable, Mapping
 
 from mppdbus.model.alarms.levels import grid_lost

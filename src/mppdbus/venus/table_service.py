@@ -1,7 +1,5 @@
 """A service made of the rows of a table; a write goes where its row says."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Generic, Protocol

@@ -1,7 +1,5 @@
 """The service of one inverter: its rows, phases and history, and its absence."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable

@@ -119,9 +119,7 @@ def test_what_came_on_days_before_is_not_todays(sunny: Sunny) -> None:
     assert sunny.ledger.history.available == 4
 
 
-def test_a_month_of_absence_is_plausible_and_a_wild_number_is_not(
-    sunny: Sunny,
-) -> None:
+def test_a_month_of_absence_is_plausible_and_a_wild_number_is_not(sunny: Sunny) -> None:
     sunny.ledger.read_total(100000)
     sunny.ledger.read_total(99999999)
     assert sunny.yields == near(0.0, 100.0, 0.0)

@@ -222,10 +222,7 @@ async def test_an_addition_that_is_refused_has_its_default(
     rig: Rig, settings: LocalSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     await add_as_another(rig.user, {"path": CAPACITY.path, "default": "much"})
-    assert await settings.add((CAPACITY, TYPE)) == {
-        CAPACITY.path: 200.0,
-        TYPE.path: 1,
-    }
+    assert await settings.add((CAPACITY, TYPE)) == {CAPACITY.path: 200.0, TYPE.path: 1}
     assert "it exists with another type" in caplog.text
 
 

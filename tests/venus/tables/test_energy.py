@@ -7,8 +7,8 @@ from datetime import date, timedelta
 import pytest
 
 from helpers.snapshots import online, qpigs
+from mppdbus.model.energy.daily_history import DAYS, Day, History, Overall, TrackerDay
 from mppdbus.model.energy.flows import Ways
-from mppdbus.model.energy.history import DAYS, Day, History, Overall, TrackerDay
 from mppdbus.model.energy.ledger import Counters, Ledger
 from mppdbus.model.energy.sample import Sample
 from mppdbus.model.power import flow

@@ -296,10 +296,7 @@ def test_a_system_has_what_each_leg_does_on_its_phase() -> None:
     two = replace(online(qpigs(load=500), "L"), second=PI41_SECOND)
     one = online(qpigs(load=200), "L")
     both = SystemView(
-        (
-            UnitView.of(UNIT, two),
-            UnitView.of(replace(UNIT, instance=289, phase=2), one),
-        )
+        (UnitView.of(UNIT, two), UnitView.of(replace(UNIT, instance=289, phase=2), one))
     )
     assert by_phase(both).keys() == {1, 2}
     assert values_of(SYSTEM, both)["/Ac/NumberOfPhases"] == 2

@@ -4,13 +4,11 @@ From 72 columns on, four boxes stand around the inverter with arrows that show w
 the power goes; a narrower terminal gets one line for each of them.
 """
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Sequence
 from itertools import chain
 
-from mppdbus.commands.view.picture import Picture
+from mppdbus.commands.view.live_values import Picture
 from mppdbus.commands.view.widgets import (
     Style,
     bar,

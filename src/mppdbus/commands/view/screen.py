@@ -1,7 +1,5 @@
 """Displays for pictures: redrawn in place on a terminal, else line by line."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -12,7 +10,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Self, TextIO
 
-from mppdbus.commands.view.picture import Picture
+from mppdbus.commands.view.live_values import Picture
 from mppdbus.commands.view.render import render_all, summary
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"

@@ -1,12 +1,10 @@
 """Sources of pictures: our own line to an inverter, or the services on a D-Bus."""
 
-from __future__ import annotations
-
 import asyncio
 from typing import Protocol
 
 from mppdbus.commands.target import Target
-from mppdbus.commands.view.picture import Picture, of_service, of_unit
+from mppdbus.commands.view.live_values import Picture, of_service, of_unit
 from mppdbus.errors import MppdbusError, OtherProtocol
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.poller import Poller

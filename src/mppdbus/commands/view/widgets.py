@@ -3,8 +3,6 @@
 Widths are columns of a terminal; escape sequences take none.
 """
 
-from __future__ import annotations
-
 import re
 from enum import StrEnum
 from itertools import zip_longest

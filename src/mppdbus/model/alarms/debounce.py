@@ -1,7 +1,5 @@
 """Debounces warnings: a name is on or off only after some readings agree. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Set as AbstractSet
 
 # QPIWS comes every 5 to 6 s. Two readings in a row are no glitch; where the second one

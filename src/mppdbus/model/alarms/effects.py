@@ -4,8 +4,6 @@ Keyed by meaning (`WarningBit.name`, the text of a fault code) and not by number
 family's tables in `protocol` have said by then what its bits and codes mean.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum

@@ -1,7 +1,5 @@
 """Alarms over time: held against flicker, and each notice given once. Pure."""
 
-from __future__ import annotations
-
 from mppdbus.model.alarms import levels
 from mppdbus.model.alarms.debounce import Debounce
 from mppdbus.model.alarms.effects import EFFECTS, INVERTER_FAULT
@@ -156,11 +154,7 @@ class _Fault:
         self._told: int | None = None  # the code that was told, 0 for a fault without
 
     def feed(
-        self,
-        snapshot: Snapshot,
-        code: int | None,
-        words: dict[str, str],
-        now: float,
+        self, snapshot: Snapshot, code: int | None, words: dict[str, str], now: float
     ) -> tuple[Notice, ...]:
         """Take what is known now; return the notice if it is due.
 

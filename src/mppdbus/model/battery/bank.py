@@ -3,8 +3,6 @@
 Readings of all units go in, with the time; a `Charge` comes out.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias

@@ -1,7 +1,5 @@
 """What the user and the inverter say of a battery, and what follows from it. Pure."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 from functools import cached_property

@@ -4,8 +4,6 @@ The Kalman filter of one battery, with what the count began with (its anchor): w
 moved since then is uncertain by the share that the capacity is uncertain by.
 """
 
-from __future__ import annotations
-
 import math
 
 from mppdbus.model.battery.battery_filter import (

@@ -4,8 +4,6 @@ The curves are typical ones of data sheets. A real battery is off by what `blur`
 and mostly to the same side; to its own voltages it comes back as `repeats` says.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum

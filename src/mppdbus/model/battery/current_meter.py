@@ -5,8 +5,6 @@ for the unit to see. Where in that range, the balance of powers tells while noth
 comes from the mains: what the sun gives and neither load nor inverter take.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass

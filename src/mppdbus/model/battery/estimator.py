@@ -5,8 +5,6 @@ An extended Kalman filter (`battery_filter`). The charge is predicted from the c
 the user correct it (`reference_points`), and with it what the count rests on.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

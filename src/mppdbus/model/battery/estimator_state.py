@@ -3,8 +3,6 @@
 Plain numbers in dataclasses: pydantic's `TypeAdapter(SocState)` writes and reads it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from mppdbus.model.battery.battery_filter import SIZE

@@ -6,8 +6,6 @@ while the battery floats, tell the two apart. The errors of these are the same a
 so each counts only while it is better than what is known.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 

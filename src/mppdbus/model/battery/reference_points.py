@@ -5,8 +5,6 @@ one battery at all times. So while the charge is known well the voltage at rest 
 by how much, and later tells more of the charge.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

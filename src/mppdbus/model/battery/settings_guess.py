@@ -3,8 +3,6 @@
 Guesses, to be called so: a user who says what the battery is has better numbers.
 """
 
-from __future__ import annotations
-
 from mppdbus.model.battery.chemistries import Chemistry
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.replies.settings import Ratings, RatingsRevo

@@ -1,7 +1,5 @@
 """How full the battery is, as it is published, whoever says so. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 

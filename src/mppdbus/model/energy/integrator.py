@@ -1,7 +1,5 @@
 """Power over time: what passed between two samples. Pure; the clock is passed in."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import zip_longest
 

@@ -1,12 +1,10 @@
 """All that is counted of one inverter, and what its own meters say of it. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import date
 
+from mppdbus.model.energy.daily_history import MOST_A_DAY, History
 from mppdbus.model.energy.flows import Amount, Ways
-from mppdbus.model.energy.history import MOST_A_DAY, History
 from mppdbus.model.energy.integrator import LONGEST, Integrator
 from mppdbus.model.energy.meter_follower import TOTAL_STEP, Follower
 from mppdbus.model.energy.sample import Sample

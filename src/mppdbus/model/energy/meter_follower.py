@@ -4,8 +4,6 @@ Ours is fine and has gaps; the inverter's has none, but moves in steps, up to 10
 wide, and may stop or be erased. So ours runs, and the meter is heard when it moves.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from mppdbus.model.energy.flows import Amount

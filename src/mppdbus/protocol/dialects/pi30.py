@@ -7,6 +7,7 @@ from mppdbus.protocol import codes as c
 from mppdbus.protocol import warning_bits as w
 from mppdbus.protocol.dialect import Dialect, Family, Model
 from mppdbus.protocol.evidence import Clue, Clues, Evidence
+from mppdbus.protocol.fault_codes import FAULTS
 from mppdbus.protocol.queries import QUERIES
 from mppdbus.protocol.settings import setters
 from mppdbus.protocol.settings.voltage_ranges import Range
@@ -26,7 +27,7 @@ PI30 = Dialect(
     output_modes=c.OUTPUT_MODES,
     machine_types=c.MACHINE_TYPES,
     warnings=WARNINGS,
-    fault_codes=c.FAULTS,
+    fault_codes=FAULTS,
     pv_current_is_battery_side=None,  # both are on record
 )
 

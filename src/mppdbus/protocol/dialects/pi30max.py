@@ -6,10 +6,11 @@ Those for 24 V and those for 120 V have the same layouts: their voltages tell th
 from dataclasses import replace
 
 from mppdbus.protocol import warning_bits as w
-from mppdbus.protocol.codes import BATTERIES_BMS, FAULTS_COMMON, OUTPUT_MODES, Names
+from mppdbus.protocol.codes import BATTERIES_BMS, OUTPUT_MODES, Names
 from mppdbus.protocol.dialect import Family, Model
 from mppdbus.protocol.dialects.pi30 import PI30
 from mppdbus.protocol.evidence import Clue, Clues, Evidence, words_of
+from mppdbus.protocol.fault_codes import FAULTS_COMMON
 from mppdbus.protocol.replies import charge, parallel, settings, status
 from mppdbus.protocol.settings import setters
 
@@ -117,10 +118,7 @@ MAX_SETTERS = (  # F, G
 
 FAMILY = Family(
     MAX,
-    names={
-        r"MKS2-(?!6500)([6-9]\d{3}|\d{5})": 0.95,
-        r"MAX": 0.9,
-    },
+    names={r"MKS2-(?!6500)([6-9]\d{3}|\d{5})": 0.95, r"MAX": 0.9},
     numbers={
         "031": Model("Phocos MKS II 5K"),
         "038": Model("Phocos MKS II with energy counters"),

@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 from mppdbus.protocol import warning_bits as w
-from mppdbus.protocol.codes import BATTERIES_BMS, FAULTS_COMMON, Names
+from mppdbus.protocol.codes import BATTERIES_BMS, Names
 from mppdbus.protocol.dialect import FEEDS_LOAD, RESERVED_BIT, Family, Model
 from mppdbus.protocol.dialects.pi30 import PI30
 from mppdbus.protocol.dialects.pi30 import VOLTAGE_RANGES as FIRST_RANGES
 from mppdbus.protocol.evidence import Clue, Clues, Evidence
+from mppdbus.protocol.fault_codes import FAULTS_COMMON
 from mppdbus.protocol.replies import other
 from mppdbus.protocol.settings import setters
 from mppdbus.protocol.settings.voltage_ranges import Range

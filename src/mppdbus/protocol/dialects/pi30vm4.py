@@ -25,11 +25,7 @@ def _clues(seen: Evidence) -> Clues:
 
 FAMILY = Family(
     replace(
-        MAX,
-        name="pi30vm4",
-        title="Axpert VM IV",
-        documents="G",
-        warnings=WARNINGS,
+        MAX, name="pi30vm4", title="Axpert VM IV", documents="G", warnings=WARNINGS
     ),
     names={r"VMIV\b": 0.95},
     answers="QBEQI",

@@ -1,7 +1,5 @@
 """Faults of the line, on demand: a table of damages. Pure but for random numbers."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """One half-duplex line at its true speed, on the running loop's timers."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 

@@ -1,7 +1,5 @@
 """One simulated unit as its line sees it: request bytes in, what comes back out."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from dataclasses import dataclass

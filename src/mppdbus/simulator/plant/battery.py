@@ -1,7 +1,5 @@
 """A battery: a rest voltage behind an internal resistance. Pure."""
 
-from __future__ import annotations
-
 import math
 from bisect import bisect_right
 from dataclasses import dataclass

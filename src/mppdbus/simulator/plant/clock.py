@@ -1,7 +1,5 @@
 """The time of the simulated plants; all units of a set share one clock. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

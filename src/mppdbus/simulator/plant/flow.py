@@ -1,7 +1,5 @@
 """Balances the power of sun, grid, load and battery. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from mppdbus.simulator.unit.settings import ChargerPriority, OutputPriority, Settings

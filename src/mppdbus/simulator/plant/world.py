@@ -1,7 +1,5 @@
 """What surrounds the inverter: grid, load, sun."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """A stand-in for a hidraw device: reports of 8 bytes over a pair of sockets."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import socket

@@ -1,7 +1,5 @@
 """Reads the arguments of control lines. Pure."""
 
-from __future__ import annotations
-
 import math
 
 from mppdbus.errors import ConfigError

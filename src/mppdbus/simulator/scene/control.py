@@ -3,8 +3,6 @@
 One line, one command, one answer: "ok …" or "error: …". Pure.
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Callable

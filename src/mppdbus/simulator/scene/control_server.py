@@ -1,7 +1,5 @@
 """The control language on a socket and on stdin."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os

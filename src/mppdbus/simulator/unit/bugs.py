@@ -3,8 +3,6 @@
 A source is a recorded frame ("f" and a number), or a repository and its issue.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 

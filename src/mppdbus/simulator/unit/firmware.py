@@ -1,7 +1,5 @@
 """A profile, and the bugs that are switched on at the moment."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any

@@ -1,7 +1,5 @@
 """A simulated inverter: commands in, payloads out. Pure; the plant holds the state."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """An inverter of another make that speaks Modbus RTU, and is silent to PI30. Pure."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """The row type of a simulated inverter, and the rules and codes that rows share."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

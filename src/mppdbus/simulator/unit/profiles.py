@@ -1,7 +1,5 @@
 """The inverters that can be simulated; a new one is a row in one of the tables."""
 
-from __future__ import annotations
-
 from mppdbus.simulator.unit.profiles_axpert import AXPERT_5000, AXPERTS
 from mppdbus.simulator.unit.profiles_max import MAXES
 from mppdbus.simulator.unit.profiles_other import OTHERS

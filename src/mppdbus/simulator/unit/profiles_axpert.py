@@ -1,7 +1,5 @@
 """Tables: Voltronic's inverters from 2014 to VM IV and King, single tracker or more."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from mppdbus.simulator.unit.profile import (
@@ -209,10 +207,7 @@ VM4_3200 = replace(
     serial="96142308100555",
     rated_w=3200,
     fixed=identity(
-        "96142308100555",
-        QVFW="VERFW:00074.50",
-        QVFW3="VERFW:00003.10",
-        QMN="VMIV-3200",
+        "96142308100555", QVFW="VERFW:00074.50", QVFW3="VERFW:00003.10", QMN="VMIV-3200"
     ),
     rules=RULES | VOLTS_24_VM3 | MAINS_230 | TYPES_BMS | CV_MINUTES,
     settings=SETTINGS_24,

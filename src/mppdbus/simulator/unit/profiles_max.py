@@ -1,7 +1,5 @@
 """Tables: the MAX families, 230 V and 120 V, and the Phocos Any-Grid."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from mppdbus.simulator.unit.profile import (
@@ -210,12 +208,4 @@ LV6548 = replace(
     charger_set_codes=CHARGER_CODES_MENU,
 )
 
-MAXES = (
-    MAX_7200,
-    MAX_8000,
-    MAX_11000,
-    MAX_3600,
-    PHOCOS_5000,
-    EG4_6500,
-    LV6548,
-)
+MAXES = (MAX_7200, MAX_8000, MAX_11000, MAX_3600, PHOCOS_5000, EG4_6500, LV6548)

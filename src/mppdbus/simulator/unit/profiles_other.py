@@ -1,7 +1,5 @@
 """Tables: clones, the split-phase LV5048, and the REVO, which only looks like PI30."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from mppdbus.simulator.unit.profile import (
@@ -145,11 +143,7 @@ LV5048 = UnitProfile(
     rules=RULES
     | VOLTS_48_FIRST
     | CV_MINUTES
-    | {
-        "PBT": OneOf((0, 1, 2)),
-        "POPM": Steps(1, 6),
-        "PBEQV": Steps(48, 61, 0.01),
-    },
+    | {"PBT": OneOf((0, 1, 2)), "POPM": Steps(1, 6), "PBEQV": Steps(48, 61, 0.01)},
     charge_amps=tuple(range(10, 81, 10)),
     ac_charge_amps=(2, 10, 20, 30, 40),
     current_forms={"MNCHGC": ("mnnn",), "MUCHGC": ("mnn",)},

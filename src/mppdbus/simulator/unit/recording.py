@@ -1,7 +1,5 @@
 """Plays back what a real inverter said, byte for byte."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

@@ -4,8 +4,6 @@ The layouts stand here a second time on purpose: the simulator must not read the
 the driver's tables, or both would be wrong together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from enum import StrEnum
 

@@ -1,7 +1,5 @@
 """Pure: what a plant says of trackers, charging, schedules and its second output."""
 
-from __future__ import annotations
-
 from mppdbus.simulator.plant.battery import Phase
 from mppdbus.simulator.plant.physics import CHARGE_MODES, DEAD_MODES, Plant
 from mppdbus.simulator.unit.profile import UnitProfile
@@ -16,12 +14,7 @@ from mppdbus.simulator.unit.replies import (
     sources,
 )
 
-_PHASE_CODES = {
-    Phase.IDLE: 10,
-    Phase.BULK: 11,
-    Phase.ABSORPTION: 12,
-    Phase.FLOAT: 13,
-}
+_PHASE_CODES = {Phase.IDLE: 10, Phase.BULK: 11, Phase.ABSORPTION: 12, Phase.FLOAT: 13}
 
 
 def qpigs2(plant: Plant, profile: UnitProfile) -> str:

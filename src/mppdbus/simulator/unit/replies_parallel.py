@@ -1,7 +1,5 @@
 """Pure: what the units of a set say of one another: QPGSn, QP2GSn."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

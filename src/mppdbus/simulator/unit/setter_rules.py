@@ -1,7 +1,5 @@
 """Tables: which values setters take, by family and voltage (documents A to H)."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from mppdbus.simulator.unit.profile import OneOf, Rule, Steps

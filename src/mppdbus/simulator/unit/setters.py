@@ -1,7 +1,5 @@
 """Setters: a table of what each writes, checked against the profile's rules. Pure."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

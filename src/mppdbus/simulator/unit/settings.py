@@ -1,7 +1,5 @@
 """What a simulated inverter remembers, in the plant's terms and not the wire's."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import StrEnum
 

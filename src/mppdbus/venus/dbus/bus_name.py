@@ -1,7 +1,5 @@
 """Names on the bus: taking one, and saying who has it already."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress

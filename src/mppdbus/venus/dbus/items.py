@@ -1,7 +1,5 @@
 """Items of a Victron service: a path, its type for life, its text, its bounds. Pure."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Callable, Mapping

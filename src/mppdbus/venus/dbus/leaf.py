@@ -1,7 +1,5 @@
 """An item as it is on the bus: its value, and the writes that are not decided yet."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from dbus_fast.signature import Variant, get_signature_tree

@@ -1,7 +1,5 @@
 """A Victron service: items on a D-Bus connection of their own, under one name."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping

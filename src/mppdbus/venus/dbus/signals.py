@@ -1,7 +1,5 @@
 """Changed leaves on their way out, as ItemsChanged."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Ends a task without losing that oneself is to end."""
 
-from __future__ import annotations
-
 import asyncio
 
 

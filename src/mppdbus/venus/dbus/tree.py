@@ -1,7 +1,5 @@
 """The object tree of one service: leaves, the nodes above them, and their XML. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 
 from mppdbus.venus.dbus.items import Item

@@ -1,7 +1,5 @@
 """Values of D-Bus as plain Python values, and the reverse."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from dbus_fast import Variant

@@ -1,7 +1,5 @@
 """SetValue: from what a client wrote to the verdict of whoever owns the setting."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable

@@ -1,7 +1,5 @@
 """Victron's localsettings for a client: add settings, change them, hear of changes."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -128,10 +126,7 @@ def _space(path: str) -> str:
 
 
 def _definition(setting: Setting) -> dict[str, Any]:
-    row = {
-        "path": variant(setting.path),
-        "default": _variant(setting, setting.default),
-    }
+    row = {"path": variant(setting.path), "default": _variant(setting, setting.default)}
     for name, bound in (("min", setting.minimum), ("max", setting.maximum)):
         if bound is not None:
             row[name] = _variant(setting, bound)

@@ -1,7 +1,5 @@
 """The leaves of a service that its user sets, and that localsettings keeps."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 
 from mppdbus.venus.dbus.items import Value

@@ -3,8 +3,6 @@
 Victron's localsettings keeps such settings where it runs, a file of ours elsewhere.
 """
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Collection

@@ -4,8 +4,6 @@ It behaves like localsettings: a stored value wins over a new default, and a
 DeviceInstance that is taken in its class becomes the next free one.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path

@@ -5,8 +5,6 @@ stands in, so that every unit has its DeviceInstance at once; when localsettings
 later, everything is added to it, and what it knows better is reported as a change.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence

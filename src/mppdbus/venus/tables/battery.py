@@ -4,8 +4,6 @@ No /Info: its mere presence marks a BMS, which DVCC would follow. No alarms: tho
 the inverters would show twice. No /Dc/0/Temperature: nobody measures it.
 """
 
-from __future__ import annotations
-
 from operator import attrgetter
 
 from mppdbus import __version__

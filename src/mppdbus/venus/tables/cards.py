@@ -5,8 +5,6 @@ its value. Switches show the flags of QFLAG; the GUI hides those without a state
 are locked: status "disabled", and no write is taken.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter

@@ -3,8 +3,6 @@
 Each quantity has one row that says whether it is measured, derived or estimated.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import dataclass

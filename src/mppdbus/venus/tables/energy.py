@@ -4,14 +4,12 @@ The counters are few and go with every poll. The history is some three hundred p
 that change slowly: `history_values` is for once a minute, and for a new day.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import cache
 from operator import attrgetter
 from typing import Any
 
-from mppdbus.model.energy.history import DAYS, Day, History, Overall, TrackerDay
+from mppdbus.model.energy.daily_history import DAYS, Day, History, Overall, TrackerDay
 from mppdbus.model.views import UnitView
 from mppdbus.venus.dbus.items import Item, Value
 from mppdbus.venus.tables.row import (

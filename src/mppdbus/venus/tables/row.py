@@ -4,8 +4,6 @@ A row is one path: its type, which field of which part of a view it shows, its t
 a word about it for docs/dbus.md.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter

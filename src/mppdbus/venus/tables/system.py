@@ -1,7 +1,5 @@
 """TABLES: all inverters of the hybrid profile as one system."""
 
-from __future__ import annotations
-
 from mppdbus.model.alarms.effects import ALARM_LEVELS
 from mppdbus.model.phases import by_phase
 from mppdbus.model.views import SystemView
@@ -18,13 +16,7 @@ from mppdbus.venus.tables.row import (
     ToSetting,
     fixed,
 )
-from mppdbus.venus.tables.unit import (
-    AC_INPUT,
-    CHARGE_OF,
-    PROCESS,
-    UNIT,
-    alarm_level,
-)
+from mppdbus.venus.tables.unit import AC_INPUT, CHARGE_OF, PROCESS, UNIT, alarm_level
 
 # -- where values come from ----------------------------------------------------------
 

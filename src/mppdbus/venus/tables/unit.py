@@ -3,8 +3,6 @@
 Rows of energy, of our own diagnostics and of the GUI's cards are in files beside this.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from operator import attrgetter, itemgetter
 from typing import Any

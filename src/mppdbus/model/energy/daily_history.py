@@ -10,8 +10,6 @@ its date, until a midnight passes on a clock that is still behind; then that one
 right, and an old day that it comes back to is taken up again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mppdbus.model.energy.history import DAYS, History, clocks_agree
+from mppdbus.model.energy.daily_history import DAYS, History, clocks_agree
 from mppdbus.model.energy.ledger import Ledger
 from mppdbus.model.energy.sample import Sample
 from mppdbus.model.power import Flow
