@@ -6,7 +6,7 @@ Each quantity has one row that says whether it is measured, derived or estimated
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from mppdbus.model.alarms.levels import AlarmState
@@ -38,9 +38,9 @@ from mppdbus.venus.tables.unit import (
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What has an origin: the field, or a function of `of`, that tells it.
+    """What has an origin, which `source` tells of a part of a view.
 
-    With `known` the field is the quantity itself, which has that origin while known.
+    With `known` the source is the quantity itself, which has that origin while known.
     """
 
     name: str
@@ -49,27 +49,13 @@ class Quantity:
     source: Callable[[Any], Any] | str
     known: Origin | None = None
 
-    def row(self) -> Row[UnitView]:
-        """Return the row of a unit."""
-        return Row(
-            f"/Mppdbus/Origin/{self.name}",
-            TEXT,
-            self.source,
-            about=f"of {self.about}",
-            of=self.of,
-            known=self.known and self.known.value,
-            unknown=Origin.UNKNOWN.value,
+    def teller(self) -> Callable[[UnitView], Value]:
+        """Return the function that tells the origin of a unit's quantity."""
+        known, unknown = self.known and self.known.value, Origin.UNKNOWN.value
+        row: Row[UnitView] = Row(
+            self.name, TEXT, self.source, of=self.of, known=known, unknown=unknown
         )
-
-    def system_row(self) -> Row[SystemView]:
-        """Return the row of the least certain of all units that answer."""
-        read = self.row().value
-        return Row(
-            f"/Mppdbus/Origin/{self.name}",
-            TEXT,
-            lambda system: _least_certain([read(view) for view in system.online]),
-            about=f"of {self.about}: the least certain of the units",
-        )
+        return row.value
 
 
 def _energy(view: UnitView) -> Origin | None:
@@ -100,13 +86,37 @@ QUANTITIES: tuple[Quantity, ...] = (
     Quantity("Energy", _COUNTED, None, _energy),
     Quantity("State", "/State and /Mode", None, "state", _DERIVED),
 )
-_ORDER = (Origin.MEASURED, Origin.DERIVED, Origin.ESTIMATED, Origin.UNKNOWN)
-_RANK: dict[Value, int] = {origin.value: rank for rank, origin in enumerate(_ORDER)}
+_TELLERS = [quantity.teller() for quantity in QUANTITIES]
+_ORDER = [origin.value for origin in (_MEASURED, _DERIVED, Origin.ESTIMATED)]
+_ORDER.append(Origin.UNKNOWN.value)
 
 
-def _least_certain(origins: list[Value]) -> Value:
-    ranked = [_RANK[origin] for origin in origins if isinstance(origin, str)]
-    return _ORDER[max(ranked)].value if ranked else Origin.UNKNOWN.value
+def origins(view: UnitView) -> tuple[Value, ...]:
+    """Return the origin of each quantity of a unit, in their order."""
+    return tuple([tell(view) for tell in _TELLERS])
+
+
+def system_origins(system: SystemView) -> tuple[Value, ...]:
+    """Return the least certain origin of each quantity among the units that answer."""
+    of_units = [origins(view) for view in system.online]
+    if len(of_units) == 1:
+        return of_units[0]
+    if not of_units:
+        return (Origin.UNKNOWN.value,) * len(QUANTITIES)
+    return tuple(max(each, key=_ORDER.index) for each in zip(*of_units, strict=True))
+
+
+def _origin_rows(of: Callable[[Any], Any], about: str) -> list[Row[Any]]:
+    return [
+        Row(
+            f"/Mppdbus/Origin/{quantity.name}",
+            TEXT,
+            itemgetter(number),
+            about=f"of {quantity.about}{about}",
+            of=of,
+        )
+        for number, quantity in enumerate(QUANTITIES)
+    ]
 
 
 # -- charge --------------------------------------------------------------------------
@@ -203,9 +213,9 @@ OWN: tuple[Row[UnitView], ...] = (
     flow_row("/Mppdbus/HiddenLoad", "hidden_load", WATT, _HIDDEN, 0),
     *LINK,
     *CHARGE,
-    *(quantity.row() for quantity in QUANTITIES),
+    *_origin_rows(origins, ""),
 )
 SYSTEM_OWN: tuple[Row[SystemView], ...] = (
     *CHARGE,
-    *(quantity.system_row() for quantity in QUANTITIES),
+    *_origin_rows(system_origins, ": the least certain of the units"),
 )

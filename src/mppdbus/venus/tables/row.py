@@ -4,7 +4,7 @@ A row is one path: its type, which field of which part of a view it shows, its t
 a word about it for docs/dbus.md.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
@@ -77,8 +77,18 @@ class Row(Generic[V]):
 
     def value(self, view: V) -> Value:
         """Return what the row shows of a view."""
-        part = view if self.of is None else self.of(view)
-        return _read((self,), part, 0)[self.paths[0]]
+        return self.show(view if self.of is None else self.of(view))
+
+    def show(self, part: Any) -> Value:  # noqa: ANN401 - a part of any type
+        """Return what the row shows of the part that it looks at, None if none."""
+        value = None if part is None else self.get(part)
+        if value is None:
+            return self.unknown
+        if self.known is not None:
+            return self.known
+        if self.kind is NUM:
+            return round(float(value), self.digits)
+        return int(value) if self.kind is INT else str(value)
 
     def item(self, phase: int) -> Item:
         """Return the leaf on the bus of a unit on `phase`."""
@@ -121,7 +131,7 @@ def phased(rows: tuple[Row[V], ...]) -> tuple[Row[V], ...]:
 
 def values_of(rows: Iterable[Row[V]], view: V, phase: int = 1) -> dict[str, Value]:
     """Return the value of every row, by its path."""
-    return ChangedRows(rows).values(view, phase)
+    return {row.paths[phase - 1]: row.value(view) for row in rows}
 
 
 class ChangedRows(Generic[V]):
@@ -144,32 +154,15 @@ class ChangedRows(Generic[V]):
 
     def values(self, view: V, phase: int = 1) -> dict[str, Value]:
         """Return the values by their paths."""
-        values = _read(self._always, view, phase - 1)
+        place = phase - 1
+        values = {row.paths[place]: row.show(view) for row in self._always}
         for of, rows in self._groups:
             part, seen = of(view), self._seen.get(of, _UNSEEN)
             if part is not seen and part != seen:
                 self._seen[of] = part
-                values |= _read(rows, part, phase - 1)
+                for row in rows:
+                    values[row.paths[place]] = row.show(part)
         return values
-
-
-def _read(rows: Sequence[Row[V]], part: Any, place: int) -> dict[str, Value]:  # noqa: ANN401
-    """Return what rows show of the part that they look at, None if there is none."""
-    values: dict[str, Value] = {}
-    for row in rows:
-        value = None if part is None else row.get(part)
-        if value is None:
-            value = row.unknown
-        elif row.known is not None:
-            value = row.known
-        elif row.kind is NUM:
-            value = round(float(value), row.digits)
-        elif row.kind is INT:
-            value = int(value)
-        else:
-            value = str(value)
-        values[row.paths[place]] = value
-    return values
 
 
 # -- text ----------------------------------------------------------------------------

@@ -1,8 +1,13 @@
 """TABLES: all inverters of the hybrid profile as one system."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
 from mppdbus.model.alarms.effects import ALARM_LEVELS
 from mppdbus.model.phases import by_phase
-from mppdbus.model.views import SystemView
+from mppdbus.model.views import SystemView, UnitView
 from mppdbus.venus.tables.diagnostics import SYSTEM_OWN
 from mppdbus.venus.tables.row import (
     AMP,
@@ -16,19 +21,61 @@ from mppdbus.venus.tables.row import (
     ToSetting,
     fixed,
 )
-from mppdbus.venus.tables.unit import AC_INPUT, CHARGE_OF, PROCESS, UNIT, alarm_level
+from mppdbus.venus.tables.unit import (
+    AC_INPUT,
+    CHARGE_OF,
+    PROCESS,
+    UNIT,
+    UNIT_OF,
+    alarm_level,
+)
+
+# -- the parts of a system that rows look at -------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What of a system stays as it is from one reply to the next, mostly."""
+
+    of_units: tuple[object, ...]
+    system: SystemView = field(compare=False)
+
+
+def standing(system: SystemView) -> Standing:
+    """Return all that is no measured value."""
+    of_units = [
+        (
+            *(view.unit, view.snapshot.online, view.snapshot.status is None),
+            *(view.state, view.mode, view.legs, view.own_input),
+            *(view.alarm_state, view.snapshot.ratings),
+        )
+        for view in system.units
+    ]
+    return Standing(tuple(of_units), system)
+
+
+@cache
+def _of_first(of: Callable[[UnitView], Any]) -> Callable[[SystemView], Any]:
+    """Return the function that gives a part of the first unit, one for all its rows."""
+    return lambda system: of(system.units[0])
+
 
 # -- where values come from ----------------------------------------------------------
 
 
-def _name(system: SystemView) -> str:
+def _name(part: Standing) -> str:
     """Name the system after its only unit, or after what it is."""
-    units = system.units
+    units = part.system.units
     return units[0].unit.called if len(units) == 1 else f"{len(units)} inverters"
 
 
-def _limit_of_phase(system: SystemView) -> float | None:
+def _connected(part: Standing) -> bool:
+    return bool(part.system.online)
+
+
+def _limit_of_phase(part: Standing) -> float | None:
     """Add up the ratings of the units on one phase, which the GUI shows for each."""
+    system = part.system
     if (lead := system.lead) is None:
         return None
     on_phase = system.part(lambda unit: unit.phase == lead.unit.phase)
@@ -38,14 +85,15 @@ def _limit_of_phase(system: SystemView) -> float | None:
 # -- rows of a kind ------------------------------------------------------------------
 
 _LEAD = "of the unit with the lowest instance that answers"
+_STATE = f"2 if any has a fault; {_LEAD}"
 _OF_UNIT = {row.path: row for row in (*UNIT, *AC_INPUT)}
 
 
 def _first(path: str) -> Row[SystemView]:
     """Return the row of what the unit with the lowest instance shows."""
     row = _OF_UNIT[path]
-    source = lambda system: row.raw(system.units[0])  # noqa: E731
-    return Row(path, row.kind, source, row.text, "the first unit's")
+    of = _of_first(row.of or UNIT_OF)
+    return Row(path, row.kind, row.get, row.text, "the first unit's", of)
 
 
 def _sum(path: str, of: str = "") -> Row[SystemView]:
@@ -64,7 +112,8 @@ def _mean(path: str) -> Row[SystemView]:
 
 def _alarm(name: str) -> Row[SystemView]:
     path, about = f"/Alarms/{name}", "the highest level of all units"
-    return Row(path, INT, lambda system: system.alarm(name), LEVELS, about)
+    level = lambda part: part.system.alarm(name)  # noqa: E731
+    return Row(path, INT, level, LEVELS, about, standing)
 
 
 # -- tables --------------------------------------------------------------------------
@@ -80,21 +129,23 @@ SYSTEM: tuple[Row[SystemView], ...] = (
         _name,
         "",
         "the name of the only unit, or what the user has written",
+        standing,
         write=ToSetting("CustomName"),
     ),
     _first("/FirmwareVersion"),
     _first("/Serial"),
-    Row("/Connected", INT, lambda s: bool(s.online), "", "1 while any answers"),
-    Row("/Mode", INT, "mode", "", _LEAD),
-    Row("/State", INT, "state", STATE_NAMES, f"2 if any has a fault; {_LEAD}"),
+    Row("/Connected", INT, _connected, "", "1 while any answers", standing),
+    Row("/Mode", INT, "system.mode", "", _LEAD, standing),
+    Row("/State", INT, "system.state", STATE_NAMES, _STATE, standing),
     fixed("/Capabilities/HasAcPassthroughSupport", INT, 0),
     fixed("/Capabilities/HasDynamicEssSupport", INT, 0),
     _first("/Ac/NumberOfAcInputs"),
     Row(
         "/Ac/NumberOfPhases",
         INT,
-        lambda s: len(by_phase(s)),
+        lambda part: len(by_phase(part.system)),
         about="how many phases have a unit, or a leg of one",
+        of=standing,
     ),
     _first("/Ac/In/1/Type"),
     _sum("/Ac/In/1/P", "/Ac/In/1/{phase}/P"),
@@ -104,14 +155,16 @@ SYSTEM: tuple[Row[SystemView], ...] = (
         _limit_of_phase,
         AMP,
         "sum of the units on one phase",
+        standing,
         digits=1,
     ),
     fixed("/Ac/In/1/CurrentLimitIsAdjustable", INT, 0),
     Row(
         "/Ac/ActiveIn/ActiveInput",
         INT,
-        "active_input",
+        "system.active_input",
         about="0 as soon as one unit is on mains, else 240",
+        of=standing,
     ),
     _sum("/Ac/Out/P", "/Ac/Out/{phase}/P"),
     _mean("/Dc/0/Voltage"),
