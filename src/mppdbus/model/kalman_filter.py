@@ -1,7 +1,7 @@
 """An extended Kalman filter: a few unknowns, and how well each is known. Pure.
 
-A measurement tells a sum of the unknowns by a row of factors. What one unknown did to
-another stands in the covariances, so one measurement may teach several of them.
+A measurement gives a sum of the unknowns, weighted by a row of factors. The covariances
+link the unknowns, so one measurement may correct several of them.
 """
 
 import math
@@ -43,15 +43,15 @@ class KalmanFilter:
         return dot(row, [dot(row, line) for line in self.cov])
 
     def add_noise(self, unknown: int, variance: float, most: float = math.inf) -> None:
-        """Add to a variance, up to `most`; one that is greater already stays."""
+        """Increase a variance, at most to `most`; a greater one stays."""
         now = self.cov[unknown][unknown]
         self.cov[unknown][unknown] = max(now, min(now + variance, most))
 
     def update(self, row: Row, value: float, sigma: float) -> None:
         """Take a measurement: the sum of the unknowns by `row` is `value`.
 
-        More than three standard deviations are taken for three: a wrong reading is no
-        reason to believe nonsense of the other unknowns.
+        A deviation is limited to three standard deviations: a wrong reading must not
+        spoil the other unknowns.
         """
         moved = [dot(row, line) for line in self.cov]
         spread = dot(row, moved) + sigma * sigma
@@ -65,7 +65,7 @@ class KalmanFilter:
         self.clamp()
 
     def update_if_better(self, row: Row, value: float, sigma: float) -> bool:
-        """Take a measurement only if the sum is known less well; tell whether it was.
+        """Take a measurement that is better than the filter; tell whether.
 
         For measurements whose error is the same every time: the mean of many is not
         better than one.
@@ -104,7 +104,7 @@ class KalmanFilter:
 
 
 def upper_triangle(size: int) -> list[tuple[int, int]]:
-    """Return the places of a symmetric matrix that tell all of it, row by row."""
+    """Return the places of the upper triangle of a matrix, row by row."""
     return [(i, j) for i in range(size) for j in range(i, size)]
 
 
@@ -115,7 +115,7 @@ def are_sane(
     most: float,
     others: Sequence[float],
 ) -> bool:
-    """Tell whether what was packed has the right shape, and all only sane numbers."""
+    """Tell whether packed values have the right shape, and all numbers are plausible."""
     shape = len(values) == size and len(covariance) == size * (size + 1) // 2
     numbers = (*values, *covariance, *others)
     return shape and all(math.isfinite(n) and abs(n) < most for n in numbers)

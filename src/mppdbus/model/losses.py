@@ -1,10 +1,10 @@
-"""What a unit takes for itself and loses, learned while it runs on battery. Pure.
+"""Own consumption and losses of a unit, learned while it runs on battery. Pure.
 
-There nothing comes from the mains, so what the sun and the battery give and the load
-does not take is lost: own consumption, a share of the load, a share of the sun. This is
-the only place that learns them; mains power and state of charge both use the result.
-Whole amperes blur the balance by more than is lost, and always to the same side at the
-same load; so many different loads are needed, and the same one again tells little.
+On battery nothing comes from the mains, so PV plus battery less load is lost: own
+consumption, a share of the load, a share of PV. Only this module learns them; mains
+power and state of charge both use the result. Rounding to whole amperes is larger than
+the losses, with the same sign at the same load. So many different loads are needed, and
+the same load again teaches little.
 """
 
 import math
@@ -15,18 +15,18 @@ from mppdbus.model.kalman_filter import KalmanFilter, Row, are_sane, six_digits
 from mppdbus.model.power import BATTERY_MODES, Flow, Losses, Origin
 from mppdbus.model.snapshot import Snapshot
 
-WINDOW_S = 60.0  # a look is the mean of a quiet stretch of this length
-LONGEST_S = 65.0  # between two readings of one stretch
-SETTLE_S = 5.0  # after a step the values of one reply are not of one moment
-STEP_W, STEP_SHARE = 40.0, 0.05  # a step, and not quiet
-JUMP_A = 3.0  # A of the balance; whole amperes alone make no more than one or two
-ROUNDING = 0.29  # A: standard deviation of what whole amperes hide
-POWER_BLUR = 0.01  # of load and sun: what their meters err now and then
-ALIKE_A = 0.25  # nearer than that to an earlier look, the rounding is the same
-RECENT, ENOUGH = 120, 3  # looks that are remembered; so many alike teach
-STRANGE = 4.0  # mean square of that, from which on the balance makes no sense
-STRANGE_MEMORY = 20.0  # looks
-SURE_A, UNSURE_A = 0.3, 0.5  # A: own consumption known well enough, and no more
+WINDOW_S = 60.0  # a look: the mean values of a stretch of this length without steps
+LONGEST_S = 65.0  # s at most between two readings of one stretch
+SETTLE_S = 5.0  # s after a step in which the values of one reply do not fit together
+STEP_W, STEP_SHARE = 40.0, 0.05  # a greater change of power is a step
+JUMP_A = 3.0  # A of the balance that make a step; rounding makes 1 or 2
+ROUNDING = 0.29  # A: standard deviation of rounding to whole amperes
+POWER_BLUR = 0.01  # share of load and PV power: random errors of their meters
+ALIKE_A = 0.25  # A; looks closer than this have the same rounding error
+RECENT, ENOUGH = 120, 3  # looks kept; looks at the same current that are used
+STRANGE = 4.0  # mean squared deviation from which the balance is not trusted
+STRANGE_MEMORY = 20.0  # looks of that mean
+SURE_A, UNSURE_A = 0.3, 0.5  # A: own consumption is certain enough below, no more above
 FEWEST = 8  # looks
 LOOKS_MOST = 1_000_000
 
@@ -44,7 +44,7 @@ INSANE = 1e6
 
 @dataclass(slots=True)
 class LossState:
-    """What to keep of a learner; some 200 bytes as JSON.
+    """The stored state of a learner; some 200 bytes as JSON.
 
     `covariance` is the upper triangle by rows; both empty means nothing is known.
     """
@@ -53,12 +53,12 @@ class LossState:
     covariance: tuple[float, ...] = ()
     looks: int = 0
     strangeness: float = 0.0
-    volts: float = 0.0  # of the battery, the scale of what one ampere hides
+    volts: float = 0.0  # V of the battery at the last look
     known: bool = False
 
     @property
     def sound(self) -> bool:
-        """Whether it is usable: the right shape, and only sane numbers."""
+        """Whether the state is usable: right shape, only plausible numbers."""
         others = (self.volts, self.strangeness)
         sane = are_sane(SIZE, self.values, self.covariance, INSANE, others)
         return sane and self.volts > 0 and self.looks > 0
@@ -87,9 +87,9 @@ class _Balance:
 class LossLearner:
     """Learns from the readings of one unit; feed it all of them.
 
-    `losses.own_sigma` is given once own consumption is known to a part of what one
-    ampere hides; `losses.known` is set when, besides, it or the share of the load
-    differs from nothing for certain.
+    `losses.own_sigma` is given once own consumption is certain enough (`SURE_A`).
+    `losses.known` is set when also own consumption or the share of the load is
+    certainly above 0.
     """
 
     def __init__(self, state: LossState | None = None) -> None:
@@ -104,12 +104,12 @@ class LossLearner:
 
     @property
     def margin(self) -> float | None:
-        """± W of own consumption that hold 19 times of 20; None before a look."""
+        """Uncertainty of own consumption, ± W at 95 %; None before the first look."""
         return 2 * self._filter.sigma(OWN) if self._looks else None
 
     @property
     def state(self) -> LossState:
-        """What to keep."""
+        """The state to store."""
         if not self._looks:
             return LossState()
         values, covariance = self._filter.pack()
@@ -123,7 +123,7 @@ class LossLearner:
         )
 
     def feed(self, snapshot: Snapshot, flow: Flow, now: float) -> None:
-        """Take a reading at `now` s of a steady clock; `flow` is of that snapshot."""
+        """Take a snapshot and its flow at `now` s of a steady clock."""
         look = self._stretch.feed(_sample(snapshot, flow), now)
         if look is None:
             return
@@ -148,7 +148,7 @@ class LossLearner:
         self._volts = look.volts
 
     def _grow_old(self) -> None:
-        """Trust the lessons of long ago less; up to where it began."""
+        """Increase the variances with time, at most to their initial values."""
         days = WINDOW_S / DAY
         for i, (drift, start) in enumerate(zip(DRIFT, START, strict=True)):
             self._filter.add_noise(i, drift * drift * days, start * start)
@@ -181,7 +181,7 @@ class LossLearner:
 
 
 class _QuietStretch:
-    """Gathers readings until they have been quiet for long enough."""
+    """Averages readings over a stretch without steps."""
 
     def __init__(self) -> None:
         self._last: tuple[float, _Balance] | None = None
@@ -193,7 +193,7 @@ class _QuietStretch:
         self._sums = [0.0] * 5
 
     def feed(self, sample: _Balance | None, now: float) -> _Balance | None:
-        """Return the means when the stretch is complete."""
+        """Add a sample; return the means when the stretch is complete."""
         last, self._last = self._last, None if sample is None else (now, sample)
         if last is None or sample is None:
             self._begin()
@@ -217,10 +217,9 @@ class _QuietStretch:
 
 
 def _sample(snapshot: Snapshot, flow: Flow) -> _Balance | None:
-    """Return what a reading tells; None unless all is measured, and in sight.
+    """Return the balance of a reading; None unless all of it is measured and not 0.
 
-    0 A may be a discharge that the unit does not see, a load of 0 W one that it does
-    not count.
+    A reading of 0 A or 0 W may hide a small current or load.
     """
     measured = flow.pv_origin is Origin.MEASURED or flow.pv_total == 0
     fit = snapshot.mode in BATTERY_MODES and snapshot.battery_fitted and measured
@@ -234,7 +233,7 @@ def _sample(snapshot: Snapshot, flow: Flow) -> _Balance | None:
 
 
 def _stepped(before: _Balance, after: _Balance) -> bool:
-    """Tell whether something was switched; the mode may be told of later than that."""
+    """Tell whether a load or source was switched; the mode may change only later."""
     jump = abs(before.lost - after.lost) > JUMP_A * after.volts
     if jump or before.amps * after.amps < 0:
         return True

@@ -22,11 +22,11 @@ from mppdbus.protocol.serial_numbers import bogus_serial
 
 SINGLE = 0  # output mode of a unit without others
 PHASES: Mapping[int, int] = {2: 1, 3: 2, 4: 3}  # output mode → phase of three
-LEGS: Mapping[int, int] = {5: 1, 6: 2, 7: 2}  # of two; PI41 says other things with them
-CLEAR_PV = 200.0  # W of PV from which its current shows where it is measured
+LEGS: Mapping[int, int] = {5: 1, 6: 2, 7: 2}  # output mode → leg of two; not on PI41
+CLEAR_PV = 200.0  # W of PV needed to see where its current is measured
 ON_BATTERY = "B"  # the mode in which nothing comes from the mains
-EFFICIENCY, OWN = 0.88, 60.0  # from DC to AC, and W: no unit loses more
-WHOLE, TENTH = 0.5, 0.05  # A by which a current may be off, by its last digit
+EFFICIENCY, OWN = 0.88, 60.0  # DC to AC, and W: the worst of any unit
+WHOLE, TENTH = 0.5, 0.05  # A: greatest error of a current, by its last digit
 
 # Fields that QPGS and QPIGS have in common.
 SHARED = (
@@ -51,9 +51,9 @@ def phase_of(output_mode: int | None, dialect: Dialect) -> int | None:
 
 
 def in_a_set(ratings: Reading | None, own: Reading | None) -> bool:
-    """Tell from QPIRI, or else from QPGS0, whether a unit is one of a set.
+    """Tell from QPIRI, or else from QPGS0, whether a unit is part of a set.
 
-    What QPGS says of `exists` is no evidence: lone units say 0 or 1 of themselves.
+    `exists` of QPGS is no evidence: single units answer 0 or 1 about themselves.
     """
     for reading in (ratings, own):
         mode = getattr(reading, "output_mode", None)
@@ -63,9 +63,9 @@ def in_a_set(ratings: Reading | None, own: Reading | None) -> bool:
 
 
 def at_the_battery(own: ParallelStatus, status: GeneralStatus) -> bool | None:
-    """Tell where the PV current of QPGS is measured, from a unit that says its power.
+    """Tell where the PV current of QPGS is measured, by a unit that reports PV power.
 
-    True is the battery's side of the charger; None while there is too little sun.
+    True is the battery side of the charger; None while there is too little sun.
     """
     power, amps = status.pv_charging_power, own.pv_input_current
     panel, battery = own.pv_input_voltage, own.battery_voltage
@@ -85,15 +85,15 @@ def snapshot_of(
     current_at_battery: bool | None = None,
     battery_fitted: bool = True,
 ) -> Snapshot:
-    """Return what is known of a unit that another one reports; None is unknown.
+    """Return the snapshot of a unit that another one reports; None is unknown.
 
-    `unit` (QPGSn) and `second` (QP2GSn) are what of the replies is plausible. `lead` is
-    the unit that was asked: the model, the settings of the battery and the number of
-    trackers are alike in a set. `current_at_battery` says where the PV current is
-    measured, for dialects that leave it open; while that is unknown, PV power is None.
+    `unit` (QPGSn) and `second` (QP2GSn) are the plausible parts of the replies. `lead`
+    is the unit that was asked: the model, the battery settings and the number of
+    trackers are alike in a set. `current_at_battery` tells where the PV current is
+    measured, for dialects that leave it open; while it is unknown, PV power is None.
 
-    PV power that has to be estimated is written as in the QPIGS of 17 words, as amperes
-    at the battery, and so comes out as estimated.
+    An estimated PV power is written as amperes at the battery, as in the QPIGS of 17
+    words, so that it is shown as estimated.
     """
     lead = lead or Snapshot()
     side = dialect.pv_current_is_battery_side
@@ -120,7 +120,7 @@ def fault_code(unit: ParallelStatus) -> str | None:
 
 
 def away(known: Snapshot) -> Snapshot:
-    """Return what stays true of a unit that does not answer any more."""
+    """Return the parts of a snapshot that stay true while the unit does not answer."""
     return Snapshot(identity=known.identity, trackers=known.trackers, phase=known.phase)
 
 
@@ -171,8 +171,8 @@ def _pv_power(
 ) -> tuple[float | None, float | None]:
     """Estimate the W of both trackers.
 
-    Whole amperes at a few hundred volts are coarse. On battery this power feeds load
-    and battery, whose powers show where between two whole amperes it is.
+    Whole amperes at a few hundred volts are coarse. On battery, the powers of load and
+    battery narrow the value within the rounding.
     """
     two = second if isinstance(second, SecondPhaseParallelStatus) else unit
     printed = (
@@ -180,7 +180,7 @@ def _pv_power(
         (two.pv2_current, two.pv2_voltage),
     )
     power: list[float | None] = []
-    errors = []  # ± W of the last digit
+    errors = []  # ± W, by the last digit
     for amps, panel in printed:
         volts = unit.battery_voltage if at_battery else panel
         if amps is None or volts is None or (amps and at_battery is None):
@@ -199,7 +199,7 @@ def _pv_power(
 
 
 def _offset(total: float, error: float, need: tuple[float, float] | None) -> float:
-    """Return by how many W a sum of `total` ± `error` is likely to be off."""
+    """Return the likely error, W, of a sum of `total` ± `error`."""
     if need is None or (total == 0 and need[0] <= 0):
         return 0.0
     least, most = max(total - error, need[0]), min(total + error, need[1])
@@ -211,7 +211,7 @@ def _offset(total: float, error: float, need: tuple[float, float] | None) -> flo
 def _needed_pv(
     unit: ParallelStatus, second: Reading | None
 ) -> tuple[float, float] | None:
-    """Return the least and the most W of PV with which a unit's powers add up."""
+    """Return the least and the most PV power, W, that fits a unit's other powers."""
     load, volts = unit.ac_output_active_power, unit.battery_voltage
     charge, discharge = unit.battery_charging_current, unit.battery_discharge_current
     if unit.mode != ON_BATTERY or load is None or volts is None:

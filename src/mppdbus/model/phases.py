@@ -11,8 +11,8 @@ PHASES = 3
 def on_phases(view: UnitView) -> dict[int, UnitView]:
     """Return the view of each leg of a unit's output by its phase; L1 follows L3.
 
-    What is taken from the mains is known as a whole only, and stands on the first leg;
-    nothing is nothing on each.
+    Mains power is known only as a sum, and is shown on the first leg; 0 is shown on
+    each.
     """
     first = view.unit.phase
     if view.legs == 1:
@@ -46,7 +46,7 @@ def _of_leg(view: UnitView, leg: Leg) -> UnitView:
 
 
 def by_phase(system: SystemView) -> dict[int, SystemView]:
-    """Return what of the system is on each phase: units, or the legs of units."""
+    """Return the part of the system on each phase: units, or the legs of units."""
     if len(system.units) == 1 and system.units[0].legs == 1:
         return {system.units[0].unit.phase: system}
     parts: dict[int, list[UnitView]] = {}

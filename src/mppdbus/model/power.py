@@ -1,8 +1,8 @@
 """Readings → one consistent power flow. Pure.
 
-PI30 measures the load, the battery (in whole amperes) and PV, never what is drawn
-from the mains: that is derived from the balance and says so, with the unit's losses as
-soon as `losses` has learned them, without until then. What was measured stays as it is.
+PI30 measures the load, the battery (in whole amperes) and PV, but never mains power.
+That is derived from the balance, and marked so; the unit's losses are included as soon
+as `losses` has learned them. Measured values stay as they are.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from mppdbus.protocol.replies.status import (
 )
 
 BATTERY_MODES = letters(Supply.BATTERY)
-UNSHOWN = 0.4  # A at most that a meter of whole amperes may show as 0
+UNSHOWN = 0.4  # A: the most that a meter of whole amperes shows as 0
 MAINS_PRESENT = 30.0  # V; some units show 1.0 V without mains (f0015)
 
 
@@ -38,17 +38,17 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """What a unit takes for itself, and how its meters disagree; the default is none.
+    """Own consumption and losses of a unit; by default none.
 
     `own_w` is own consumption as the battery meter shows it: less the W that this meter
     reads too high, so the two cancel out wherever both are used. `efficiency` is that
-    between DC and AC, `solar_efficiency` that of the sun's way to the DC side,
-    `hidden_a` the A that the battery meter shows too few either way.
+    between DC and AC, `solar_efficiency` that of the PV charger, `hidden_a` the A by
+    which the battery meter shows too little in both directions.
     """
 
     own_w: float = 0.0
     efficiency: float = 1.0
-    known: bool = False  # else they are not reckoned with
+    known: bool = False  # False: they are not used yet
     solar_efficiency: float = 1.0
     hidden_a: float = 0.0
     own_sigma: float | None = None  # W: standard deviation of `own_w`; None: unknown
@@ -92,9 +92,9 @@ class Flow:
 def flow(
     snapshot: Snapshot, losses: Losses | None = None, *, trickle: float = 0.0
 ) -> Flow:
-    """Return the power flow of one unit; `losses` count as soon as they are known.
+    """Return the power flow of one unit; `losses` are used once they are known.
 
-    `trickle` are the A that the battery takes from it where the meter shows 0 on mains.
+    `trickle` is the battery's float current, A, used where the meter shows 0 on mains.
     """
     status = snapshot.status
     if status is None:
@@ -168,7 +168,7 @@ def mains_present(snapshot: Snapshot) -> bool | None:
 
 
 def mains_used(snapshot: Snapshot) -> bool | None:
-    """Tell whether the unit takes from the mains: by its mode, or by b0."""
+    """Tell whether the unit draws power from the mains: by its mode, or by b0."""
     mode = MODES.get(snapshot.mode or "")
     if mode is None or snapshot.status is None:
         return None  # also for a letter that no document explains
@@ -182,7 +182,7 @@ def mains_used(snapshot: Snapshot) -> bool | None:
 def _dc_side(
     found: Flow, snapshot: Snapshot, losses: Losses, trickle: float
 ) -> float | None:
-    """Return the W that the battery takes beyond what the sun gives; < 0: gives."""
+    """Return battery power less PV power, W; < 0: surplus on the DC side."""
     if found.pv_total is None:
         return None
     sun = found.pv_total * losses.solar_efficiency
@@ -195,7 +195,7 @@ def _dc_side(
     )
     if power is None or current is None or volts is None:
         return None
-    if current:  # the meter shows less than there is, either way
+    if current:  # the meter shows too little in both directions
         return power + math.copysign(losses.hidden_a * volts, current) - sun
     return (trickle * volts if found.mains_used else power) - sun
 
@@ -203,10 +203,9 @@ def _dc_side(
 def _mains(
     found: Flow, dc_side: float | None, losses: Losses
 ) -> tuple[float | None, Origin]:
-    """Return what the mains must give: the load, the DC side's need, the unit's own.
+    """Return mains power, W: load, DC side and own consumption.
 
-    The load takes it past the converter; only what goes to or comes from the DC side
-    is converted.
+    The load is fed directly; only power to or from the DC side is converted.
     """
     if found.mains_used is None:
         return None, Origin.UNKNOWN
@@ -220,7 +219,7 @@ def _mains(
 
 
 def _lost(found: Flow, dc_side: float, losses: Losses) -> float | None:
-    """Return what is converted into heat now; None in a mode that nobody knows."""
+    """Return the power that becomes heat, W; None in an unknown mode."""
     if found.mains_used is None or found.load is None:
         return None
     sun = (found.pv_total or 0.0) * (1 - losses.solar_efficiency)
@@ -233,9 +232,9 @@ def _lost(found: Flow, dc_side: float, losses: Losses) -> float | None:
 def _hidden_load(
     found: Flow, snapshot: Snapshot, dc_side: float, losses: Losses
 ) -> float | None:
-    """Return what the output takes on battery while its load reads 0.
+    """Return the real load, W, on battery while the load reads 0.
 
-    Only while the battery's meter does not read 0 either: then nobody knows.
+    None if the battery current reads 0 too.
     """
     seen = bool(found.battery_current) and snapshot.battery_fitted
     if snapshot.mode not in BATTERY_MODES or found.load != 0 or not seen:
@@ -305,7 +304,7 @@ class Leg:
 def legs(snapshot: Snapshot) -> tuple[Leg, ...]:
     """Return L1 of a unit's output, and L2 where one unit makes both (PI41).
 
-    As long as L2 of such a unit is not known, it is a leg of None.
+    While L2 of such a unit is unknown, all its values are None.
     """
     first = Leg.of(snapshot.status)
     if isinstance(snapshot.second, SecondPhase):

@@ -21,29 +21,29 @@ SHARED = Charge(origin="unknown: see the battery that all inverters share")
 
 @dataclass(slots=True)
 class _Member:
-    """What is kept of one inverter between two snapshots."""
+    """The state of one inverter between two snapshots."""
 
     alarms: AlarmWatch
     ledger: Ledger
     learner: LossLearner
     counters: Counters  # by the last count
     heard: float = float("-inf")  # s, when the last new QPIGS came
-    counted: bool = True  # the snapshot of the last view
-    learned: Losses | None = None  # what of the learner the ledger has
+    counted: bool = True  # whether the last snapshot was counted
+    learned: Losses | None = None  # losses that the ledger has
 
 
 class Site:
     """The inverters of an installation, by uid.
 
-    `views` has the last view of each, in the order in which they came. `expected` is
-    the number of units that will come at least; with more than one the battery is that
-    of a service of its own, and no single unit has its charge.
+    `views` has the last view of each, in the order in which they joined. `expected` is
+    the least number of units; with more than one, the battery has a service of its own,
+    and no unit shows its charge.
     """
 
     def __init__(self, bank: Bank, *, expected: int = 1) -> None:
         self.bank = bank
         self.charge = bank.charge  # by the last count
-        self._trickle = bank.trickle  # A, see `flow`; likewise
+        self._trickle = bank.trickle  # A, for `flow`; by the last count
         self._expected = expected
         self._members: dict[str, _Member] = {}
         self.views: dict[str, UnitView] = {}
@@ -52,7 +52,7 @@ class Site:
     # -- who is there -------------------------------------------------------------
 
     def join(self, unit: Unit, ledger: Ledger) -> None:
-        """Take a unit in; nothing is known of it yet. Its energy counts in `ledger`."""
+        """Add a unit without any values yet; `ledger` counts its energy."""
         learner = LossLearner(ledger.books.losses)
         alarms = AlarmWatch(unit.profile)
         self._members[unit.uid] = _Member(alarms, ledger, learner, ledger.counters)
@@ -79,9 +79,9 @@ class Site:
     def update(self, uid: str, snapshot: Snapshot, now: float, today: date) -> UnitView:
         """Take a snapshot at `now` s of a monotonic clock; return what to show.
 
-        While values go on, counters and charge are those of the last count, so that the
-        view can be shown at once: call `count` after that. Where values, a battery or a
-        day come or go the snapshot is counted here, lest something old is shown.
+        The view has the counters and charge of the last count, so that it can be shown
+        at once: call `count` after that. When values, battery or day begin or end, the
+        snapshot is counted here, so that nothing old is shown.
         """
         member, last = self._members[uid], self.views[uid]
         unit, before = last.unit, last.snapshot
@@ -105,8 +105,8 @@ class Site:
         )
         self.views[uid] = view
         member.counted = False
-        # The snapshot is counted later while values go on, with the same battery, on
-        # the same day.
+        # Count now if values, the battery or the day begin or end; else `count` does it
+        # later.
         if (
             before.status is None
             or snapshot.status is None
@@ -124,7 +124,7 @@ class Site:
         return view
 
     def count(self, uid: str, now: float, today: date) -> None:
-        """Count the snapshot of the last `update`, once; `now` and `today` as there."""
+        """Count the snapshot of the last `update` once, at its `now` and `today`."""
         member = self._members[uid]
         if member.counted:
             return
@@ -140,7 +140,7 @@ class Site:
         self._feed_bank(uid, now)
 
     def read_meter(self, uid: str, day: date | None, wh: float) -> None:
-        """Take what a unit's own meter says of PV: of a day, or (None) of its life."""
+        """Take PV Wh of the unit's own meter: of a day, or (None) of its whole life."""
         member = self._members[uid]
         if day is None:
             member.ledger.read_total(wh)
@@ -149,13 +149,13 @@ class Site:
         member.counters = member.ledger.counters
 
     def system(self) -> SystemView:
-        """Return all units as one system; the first is that of the lowest instance."""
+        """Return all units as one system, ordered by instance."""
         views = sorted(self.views.values(), key=lambda view: view.unit.instance)
         battery = self.several and self.bank.wanted
         return SystemView(tuple(views), self.charge, battery)
 
     def step_back(self, monitor: str | None) -> None:
-        """Leave the state of charge to the service `monitor`; None: to nobody."""
+        """Use the state of charge of the service `monitor`; None: use our own."""
         self.bank.step_back(monitor)
         self.charge = self.bank.charge
         if not self.several:
@@ -163,13 +163,13 @@ class Site:
                 self.views[uid] = replace(view, charge=self.charge)
 
     def correct_charge(self, percent: float) -> bool:
-        """Take what the user says of the state of charge; false if that cannot be."""
+        """Set the state of charge to the user's value; false if that is impossible."""
         taken = self.bank.correct(percent)
         self.charge = self.bank.charge
         return taken
 
     def _feed_bank(self, uid: str, now: float) -> None:
-        """Feed the bank once a round: when the first unit that answers is counted."""
+        """Feed the bank once a round, when the first online unit is counted."""
         views = self.views.values()
         online = [view.unit.uid for view in views if view.snapshot.online]
         if not online or online[0] == uid:
@@ -181,7 +181,7 @@ class Site:
 def _phase(snapshot: Snapshot) -> int | None:
     """Return the phase that a unit is on by its settings; None while they are unknown.
 
-    One that is set up alone, or in parallel on one phase, names none: it is the first.
+    A single unit, or units in parallel on one phase, have no phase setting: it is 1.
     """
     set_up = getattr(snapshot.ratings, "output_mode", None) is not None
     return 1 if snapshot.phase is None and set_up else snapshot.phase

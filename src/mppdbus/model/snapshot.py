@@ -1,4 +1,4 @@
-"""What is known of one inverter at one moment; frozen, and None where unknown."""
+"""The state of one inverter at one moment; frozen, None is unknown."""
 
 from dataclasses import dataclass, field
 
@@ -16,7 +16,7 @@ Second = SecondTracker | SecondTrackerDuo | SecondPhase
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who the inverter is; does not go stale.
+    """The inverter's identity; it never gets too old.
 
     `serial` is None while unknown or when the unit gives a number that many units
     share (`dialects.bogus_serial`).
@@ -32,7 +32,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """How the line does, for the diagnostic paths."""
+    """Quality of the line, for the diagnostic paths."""
 
     quality: float | None = None  # %, good replies of all attempts
     exchange_time: float | None = None  # s, of the last good exchange
@@ -44,9 +44,9 @@ class LinkState:
 class Snapshot:
     """The last good readings that are still fresh, and the identity.
 
-    `trackers` is None until the unit has been asked for a second one. `phase` is 1 to 3
-    in a set of phases or legs, else None. `fault_code` is the two digits of QPGS 4:
-    "00" without a fault, None where no QPGS told.
+    `trackers` is None until the unit has been asked for a second tracker. `phase` is 1
+    to 3 in a set of phases or legs, else None. `fault_code` is the two digits of
+    QPGS 4: "00" without a fault, None without QPGS.
     """
 
     online: bool = False

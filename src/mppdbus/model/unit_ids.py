@@ -12,10 +12,9 @@ def choose_uid(
 ) -> str:
     """Return the uid of the unit that is plugged in at `place`.
 
-    Of units with one serial number the first that comes has its plain name; the others
-    are named by their places too. `taken` are the uids of units elsewhere, `kept` those
-    that something is kept for: a place that has had such a name before has it again,
-    whoever comes first.
+    The first unit with a serial number is named by it alone, others with the same one
+    by their place too. `taken` are the uids of units at other ports, `kept` those with
+    stored settings: a place gets such a uid again, whichever unit comes first.
     """
     names = candidates(serial, place)
     if len(names) > 1 and names[1] in kept:

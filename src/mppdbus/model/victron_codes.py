@@ -5,7 +5,7 @@ from enum import IntEnum
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.modes import MODES, Operation, Switch
 
-DISCONNECTED = 240  # ActiveInput: none of them
+DISCONNECTED = 240  # ActiveInput: no input
 ABSORPTION_MARGIN = 0.2  # V below the bulk voltage that still count as reached
 
 
@@ -80,13 +80,13 @@ def charge_stage(snapshot: Snapshot, idle: State | None = None) -> State | None:
 
 
 def mode(snapshot: Snapshot) -> Mode | None:
-    """Return the switch position that the unit's mode amounts to; None if unknown."""
+    """Return the switch position that matches the unit's mode; None if unknown."""
     mode = MODES.get(snapshot.mode or "")
     return _SWITCH_POSITIONS[mode.switch] if mode else None
 
 
 def active_input(used: bool | None) -> int | None:  # noqa: FBT001 - three states
-    """Return 0 while a unit takes from the mains, 240 while it does not."""
+    """Return 0 while a unit draws power from the mains, else 240."""
     if used is None:
         return None
     return 0 if used else DISCONNECTED

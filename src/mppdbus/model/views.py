@@ -1,4 +1,4 @@
-"""What a service row may look at: one unit, or all of them together. Pure."""
+"""The data that a service row may read: one unit, or all units together. Pure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from mppdbus.model.victron_codes import (
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Who an inverter is: its uid, what the config and its user say, where it is.
+    """The identity of an inverter: its uid, configuration, user settings and port.
 
     `uid` stays while the rest may change: a unit can be plugged in at another port, or
     be reported by another unit of its parallel set (`reported`) without a cable.
@@ -39,19 +39,19 @@ class Unit:
     bus_name: str = ""  # of the profile "inverter", where the user has chosen one
     phase_follows: bool = False  # the unit itself says which phase it is on
     ac_input_follows: bool = False  # the GX's setting says what its AC input is
-    given: str = ""  # the name that its user has given it since
+    given: str = ""  # the name that the user has set on the bus
     uid: str = ""
     reported: bool = False  # by another unit
 
     @property
     def called(self) -> str:
-        """The name that people know it by."""
+        """The name shown to people."""
         return self.given or self.name
 
 
 @dataclass(frozen=True, slots=True)
 class UnitView:
-    """One inverter at one moment, with all that follows from its snapshot."""
+    """One inverter at one moment: its snapshot, and all values derived from it."""
 
     unit: Unit
     snapshot: Snapshot = field(default_factory=Snapshot)
@@ -60,10 +60,10 @@ class UnitView:
     state: State | None = None
     mode: Mode | None = None
     legs: int = 1  # phases of its output
-    own_input: int | None = None  # what the unit itself uses: 0 or `DISCONNECTED`
+    own_input: int | None = None  # of this unit alone: 0 or `DISCONNECTED`
     active_input: int | None = None  # of all units of its system
     charge: Charge = field(default_factory=Charge)
-    counters: Counters | None = None  # None until its books are open
+    counters: Counters | None = None  # None until its ledger is loaded
     history: History | None = None
 
     @classmethod
@@ -78,7 +78,7 @@ class UnitView:
         counters: Counters | None = None,
         history: History | None = None,
     ) -> UnitView:
-        """Work out the view of a snapshot; without others its input is that of all."""
+        """Return the view of a snapshot; a unit alone has the input of its system."""
         power = flow(snapshot) if power is None else power
         own_input = active_input(power.mains_used)
         return cls(
@@ -101,14 +101,14 @@ class UnitView:
 class SystemView:
     """Several units as one system; only those online count.
 
-    `battery` tells that the battery needs a service of its own.
+    `battery` tells whether the battery needs a service of its own.
     """
 
     units: tuple[UnitView, ...]
     charge: Charge = field(default_factory=Charge)  # of the battery they share
     battery: bool = False
     online: tuple[UnitView, ...] = field(init=False)  # the units that answer
-    live: tuple[UnitView, ...] = field(init=False)  # of these, who has values to show
+    live: tuple[UnitView, ...] = field(init=False)  # online, with live values
 
     def __post_init__(self) -> None:
         online = tuple(view for view in self.units if view.snapshot.online)
@@ -134,9 +134,9 @@ class SystemView:
         return SystemView(units, self.charge, self.battery)
 
     def total(self, value: Callable[[UnitView], float | None]) -> float | None:
-        """Add a value up; None as soon as one unit of those that are live lacks it.
+        """Return the sum over all live units; None if one of them lacks the value.
 
-        Who has just become mute is as good as away: the sums of the others stay.
+        A unit that has just stopped answering is left out of the sum.
         """
         values = [value(view) for view in self.live]
         known = [value for value in values if value is not None]
@@ -145,7 +145,7 @@ class SystemView:
     def mean(self, value: Callable[[UnitView], float | None]) -> float | None:
         """Average a value that all units share, such as a voltage.
 
-        A unit whose output is off has none of it, as long as another one has.
+        A unit with 0 (its output is off) is left out if another unit has a value.
         """
         values = [value(view) for view in self.online]
         known = [value for value in values if value is not None]
@@ -154,7 +154,7 @@ class SystemView:
 
     @property
     def active_input(self) -> int | None:
-        """Return one ActiveInput for all: 0 as soon as one unit uses the mains."""
+        """Return one ActiveInput for all: 0 if any unit uses the mains."""
         known = {v.own_input for v in self.online if v.own_input is not None}
         if not known:
             return None
@@ -162,7 +162,7 @@ class SystemView:
 
     @property
     def state(self) -> State | None:
-        """Fault as soon as one unit has one, else the state of the leading unit."""
+        """Fault if any unit has a fault, else the state of the leading unit."""
         if State.FAULT in [view.state for view in self.online]:
             return State.FAULT
         lead = self.lead

@@ -1,4 +1,4 @@
-"""Finds the batteries of others on the bus: a BMS or a shunt knows better than us."""
+"""Finds other programs' batteries on the bus: a BMS or shunt is better than us."""
 
 import asyncio
 import logging
@@ -13,10 +13,10 @@ from mppdbus.venus.dbus.connection import CallError, Request, to_bus
 from mppdbus.venus.dbus.watcher import BusListener, Watcher
 
 PREFIX = "com.victronenergy.battery"
-REPEAT = 30.0  # s between two looks at a battery
-EARLY = 1.0  # s before the second look; then twice as long each time
+REPEAT = 30.0  # s between two reads of a battery
+EARLY = 1.0  # s before the second read; doubled each time
 ANSWER = 5.0  # s that a battery may take to answer
-PATIENCE = 2  # so often in a row it may fail to
+PATIENCE = 2  # failures in a row that are tolerated
 
 _ERROR = "org.freedesktop.DBus.Error."
 _ABSENT = {f"{_ERROR}Unknown{what}" for what in ("Object", "Interface", "Method")}
@@ -25,7 +25,7 @@ log = logging.getLogger("mppdbus.bus")
 
 
 class _NoAnswer(Exception):
-    """A battery was asked in vain."""
+    """A battery did not answer."""
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class OtherBattery:
     owner: str
     counts: bool | None = None
     failures: int = 0
-    owed: asyncio.Future[Any] | None = None  # the reply to the last call, there or not
+    owed: asyncio.Future[Any] | None = None  # the reply to the last call, maybe pending
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
@@ -43,9 +43,9 @@ class OtherBattery:
 class BatteryMonitor(BusListener):
     """Tells which battery service of another process has a state of charge.
 
-    `on_change` gets the name of one that is connected and whose `/Soc` is valid, None
-    when there is none any more. `ours` never counts, nor what else this process owns.
-    While the bus is away it stays as it was.
+    `on_change` gets the name of a connected battery with a valid `/Soc`, None when
+    there is none any more. `ours` and other names of this process never count.
+    While the bus is away the choice stays.
     """
 
     def __init__(
@@ -61,23 +61,23 @@ class BatteryMonitor(BusListener):
         self._on_change = on_change
         self._repeat, self._answer = repeat, answer
         self._batteries: dict[str, OtherBattery] = {}
-        self.monitor: str | None = None  # what `on_change` was told last
+        self.monitor: str | None = None  # last name given to `on_change`
         watcher.add(self)
 
     async def settled(self) -> None:
-        """Return when all that are there have answered, or failed to."""
+        """Return when all batteries on the bus have answered or failed."""
         waiting = [each.asked.wait() for each in self._batteries.values()]
         await asyncio.gather(*waiting)
 
     def close(self) -> None:
-        """Ask nobody any more."""
+        """Stop asking."""
         for name in tuple(self._batteries):
             self._forget(name)
 
     # -- who is there ------------------------------------------------------------------
 
     def owner_changed(self, name: str, owner: str) -> None:
-        """Ask a battery that appears, and forget one that goes."""
+        """Ask a battery that appears; forget one that leaves."""
         if name == self._ours or not f"{name}.".startswith(f"{PREFIX}."):
             return
         self._forget(name)
@@ -87,7 +87,7 @@ class BatteryMonitor(BusListener):
         self._choose()
 
     def bus_changed(self) -> None:
-        """Choose among those that are there when the bus is back."""
+        """Choose a battery again when the bus is back."""
         self._choose()
 
     def _forget(self, name: str) -> None:
@@ -99,7 +99,7 @@ class BatteryMonitor(BusListener):
     # -- what it says ----------------------------------------------------------------
 
     async def _ask_again(self, battery: OtherBattery) -> None:
-        """Look at a battery for as long as it is there."""
+        """Read a battery again and again until it leaves the bus."""
         delay = min(EARLY, self._repeat)
         with suppress(BusError):  # a bus without process numbers
             if await self._is_own(battery.owner):
@@ -129,10 +129,10 @@ class BatteryMonitor(BusListener):
             )
 
     async def _value(self, battery: OtherBattery, path: str, absent: Any) -> Any:  # noqa: ANN401
-        """Return what is at `path`, `absent` if there is no such path.
+        """Return the value at `path`, `absent` if there is no such path.
 
-        Raises _NoAnswer. Who owes a reply is asked nothing more: the bus counts them,
-        and at its limit refuses all our calls.
+        Raises _NoAnswer. A battery that owes a reply is not asked again: the bus counts
+        open calls, and at its limit refuses all of ours.
         """
         if battery.owed is not None:
             await self._replied(battery.owed)
@@ -148,13 +148,13 @@ class BatteryMonitor(BusListener):
             raise _NoAnswer from error
 
     async def _replied(self, owed: asyncio.Future[Any]) -> None:
-        """Wait for a reply, an error too; raises _NoAnswer if there is none in time."""
+        """Wait for a reply or an error; raises _NoAnswer if none comes in time."""
         await asyncio.wait({owed}, timeout=self._answer)
         if not owed.done():
             raise _NoAnswer
 
     async def _is_own(self, owner: str) -> bool:
-        """Tell whether `owner` is a connection of this process, as the bus sees it."""
+        """Tell whether `owner` is a connection of this process."""
         theirs, ours = [
             await self._watcher.call(to_bus("GetConnectionUnixProcessID", "s", name))
             for name in (owner, self._watcher.unique_name)
@@ -162,7 +162,7 @@ class BatteryMonitor(BusListener):
         return bool(theirs == ours)
 
     def _choose(self) -> None:
-        """Tell which battery counts, if that is another one now."""
+        """Choose the battery; report it if it has changed."""
         if not self._watcher.connected:
             return
         known = self._batteries.get(self.monitor or "")
@@ -175,7 +175,7 @@ class BatteryMonitor(BusListener):
         self.monitor = monitor
         try:
             self._on_change(monitor)
-        except Exception:  # an error of theirs must not cost us the watch
+        except Exception:  # an error of the listener must not end the watch
             log.exception("%s", monitor)
 
 

@@ -1,4 +1,4 @@
-"""Words for the list of notifications on a GX, for what no alarm path says."""
+"""Texts for the notifications of a GX, for warnings that have no alarm path."""
 
 import asyncio
 import logging
@@ -14,15 +14,15 @@ from mppdbus.venus.dbus.watcher import Watcher
 
 PLATFORM = "com.victronenergy.platform"
 INJECT = "/Notifications/Inject"
-QUIET = 3600.0  # s in which the same words of the same device come once
+QUIET = 3600.0  # s in which a text of one device is sent only once
 
 log = logging.getLogger("mppdbus.bus")
 
 
 class Notifier:
-    """Hands notices to venus-platform; where that does not run they are dropped.
+    """Sends notices to venus-platform; drops them where it does not run.
 
-    `clock` gives seconds that only grow.
+    `clock` gives seconds of a steady clock.
     """
 
     def __init__(
@@ -34,11 +34,11 @@ class Notifier:
 
     @property
     def heard(self) -> bool:
-        """True while somebody is there to take notices."""
+        """True while venus-platform is on the bus."""
         return bool(self._watcher.owner(PLATFORM))
 
     def notify(self, device: str, notice: Notice) -> None:
-        """Give a notice about `device`, its name for people; never waits or raises."""
+        """Send a notice about `device` (its name for people); never waits or raises."""
         now = self._clock()
         key = _clean(device), _clean(notice.text)
         self._given = {k: t for k, t in self._given.items() if now - t < QUIET}
@@ -52,7 +52,7 @@ class Notifier:
 
 
 def _check(call: asyncio.Future[Any]) -> None:
-    """Look at the answer; older versions have no such item, and that is all right."""
+    """Log an error in the answer, but not that older versions lack the item."""
     try:
         verdict = call.result()
     except BusError as error:
@@ -62,9 +62,9 @@ def _check(call: asyncio.Future[Any]) -> None:
 
 
 def _clean(text: str) -> str:
-    """Return a text that D-Bus carries and that has no tab, which separates the parts.
+    """Return the text without characters that D-Bus refuses, and without tabs.
 
-    Whatever else is white or invisible becomes a blank as well.
+    A tab separates the parts. All white space and invisible characters become blanks.
     """
     shown = "".join(c if c.isprintable() else " " for c in text)
     return shown.encode(errors="replace").decode()

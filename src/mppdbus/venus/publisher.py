@@ -1,7 +1,7 @@
-"""Puts an installation on the bus: which services there are, their names, their life.
+"""Puts an installation on the bus: its services, their names and lifetimes.
 
-A service is claimed when the values of its unit are known, keeps its name while the
-unit is away for a short time, and is released when it stays away.
+A service claims its name when the values of its unit are known, keeps it while the
+unit is away for a short time, and releases it when the unit stays away.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from mppdbus.venus.tables.battery import BATTERY, BATTERY_NAME
 from mppdbus.venus.unit_service import UnitService, service_name
 
 ACTIVE_INPUT = "/Ac/ActiveIn/ActiveInput"
-SYSTEM_INSTANCE = 0  # Victron's programs look at this one only
+SYSTEM_INSTANCE = 0  # Victron's programs read only this one
 BATTERY_UID, BATTERY_INSTANCE = "mppdbus_bat", 288
 
 log = logging.getLogger("mppdbus.bus")
@@ -31,10 +31,10 @@ log = logging.getLogger("mppdbus.bus")
 class Publisher:
     """All services of this process; one bus connection each.
 
-    `site` is told what users change. `show…` never waits for the bus. `enter` connects
-    and claims, and raises `BusError` when the name belongs to somebody else, `BusAway`
-    while there is no bus. `monitor` is the name of whoever else watches the battery:
-    the battery of all units steps back then.
+    `site` gets the changes of users. `show…` never waits for the bus. `enter` connects
+    and claims the name; it raises `BusError` when the name has another owner, `BusAway`
+    while there is no bus. `monitor` is the service of another program that measures the
+    battery: our battery service then leaves the bus.
     """
 
     def __init__(
@@ -48,9 +48,9 @@ class Publisher:
         self.monitor: str | None = None
 
     async def open(self, units: Sequence[Unit]) -> None:
-        """Look at the bus; raises `BusError` if there is none, or a name is taken.
+        """Check the bus; raises `BusError` if there is none, or a name is taken.
 
-        Only the names that do not depend on a serial number are known by now.
+        This checks only the names that do not depend on a serial number.
         """
         names = {unit.bus_name for unit in units if unit.bus_name}
         if any(unit.profile == "hybrid" for unit in units):
@@ -68,9 +68,9 @@ class Publisher:
     # -- units ------------------------------------------------------------------------
 
     async def prepare(self, unit: Unit) -> Unit:
-        """Make the service of a unit; return the unit with its kept name and instance.
+        """Make the service of a unit; return the unit with its stored settings.
 
-        One unit at a time: see to it that no other is being prepared.
+        Prepare only one unit at a time.
         """
         service = self._units.get(unit.uid)
         if service is not None and service.service.name != service_name(unit):
@@ -112,13 +112,13 @@ class Publisher:
     # -- what all units share -------------------------------------------------------
 
     def show_system(self, system: SystemView) -> None:
-        """Show what all units make together."""
+        """Show the values of the whole system."""
         if not self._units:
-            return  # one is about to take the place of the last
+            return  # a unit is about to replace the last one
         present = [unit for unit in self._units.values() if unit.service.wanted]
         hybrids = [unit for unit in present if unit.hybrid]
         whole = system.of_profile("hybrid")
-        if len(system.units) > 1:  # systemcalc takes that of the lowest instance
+        if len(system.units) > 1:  # systemcalc uses that of the lowest instance
             for unit in hybrids:
                 unit.service.update({ACTIVE_INPUT: whole.active_input})
         if self._system is not None:
@@ -134,7 +134,7 @@ class Publisher:
             self._making = asyncio.get_running_loop().create_task(making)
 
     def show_names(self, view: UnitView, system: SystemView) -> None:
-        """Show the new name of a unit where others show it; it is about to do so."""
+        """Show the new name of a unit in the other services; its own shows it already."""
         self._units[view.unit.uid].view = view
         if self._system is not None:
             self._system.show_setting(NAME, system.of_profile("hybrid"))
@@ -154,7 +154,7 @@ class Publisher:
             self._making = None
 
     def _list_units(self) -> None:
-        """List the units and their alarm levels, the least of each, in the acsystem."""
+        """List the units and the lowest of their alarm levels in the acsystem."""
         if self._system is not None:
             devices = {
                 unit.view.unit.connection: (unit.service.name, unit.kept.instance)

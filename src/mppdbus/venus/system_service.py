@@ -52,7 +52,7 @@ class SystemService(TableService[SystemView]):
         self.service.update(values)
 
     def show_devices(self, devices: Devices, levels: Mapping[str, Value]) -> None:
-        """Show which service each unit has, and the alarm levels of all of them."""
+        """Show the service of each unit, and the alarm levels of all units."""
         values = dict(levels)
         for port in devices:
             if port not in self._ports:
@@ -70,14 +70,14 @@ class SystemService(TableService[SystemView]):
     def setting_changed(self, name: str) -> None:
         """Show a setting that somebody has changed."""
         super().setting_changed(name)
-        self.around.site.render_system()  # what alarms are let through
+        self.around.site.render_system()  # the setting decides which alarms show
 
     def keep_in_units(self, name: str, value: Value) -> Awaitable[int]:
-        """Keep a setting of each unit."""
+        """Store a setting for each unit."""
         return self._keep_in_units(name, value)
 
     def _grow(self, phase: int) -> None:
-        """Add the paths of a phase; clients look for such only at the beginning."""
+        """Add the paths of a phase; clients look for them only after a restart."""
         self._phases.add(phase)
         self.service.add(row.item(phase) for row in SYSTEM_PHASE)
         self.service.restart()

@@ -1,4 +1,4 @@
-"""A service made of the rows of a table; a write goes where its row says."""
+"""A service made of the rows of a table; each row tells where a write goes."""
 
 from collections.abc import Awaitable
 from dataclasses import dataclass
@@ -15,19 +15,19 @@ from mppdbus.venus.tables.row import ChangedRows, Row, ToSetting, V, live, value
 
 
 class SiteControl(Protocol):
-    """Whoever has the units: it is told what users change on the bus."""
+    """The owner of the units, which gets the changes that users make on the bus."""
 
     def rename(self, uid: str, name: str) -> None:
-        """Take the name that the user has given a unit; "" takes it back."""
+        """Set the user's name of a unit; "" removes it."""
 
     def renumber(self, uid: str, instance: int) -> None:
-        """Take another DeviceInstance of a unit."""
+        """Set a new DeviceInstance of a unit."""
 
     def correct_charge(self, percent: float, *, shared: bool) -> bool:
-        """Take the user's state of charge, of a unit or of the shared battery."""
+        """Set the user's state of charge, of a unit or of the shared battery."""
 
     def render_system(self) -> None:
-        """Have `Publisher.show_system` called soon, once for all calls of this turn."""
+        """Schedule `Publisher.show_system`, once for all calls of this turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class Surroundings:
 
 
 class TableService(Generic[V]):
-    """The rows of a table on the bus; `uid` is what their settings are kept under.
+    """Serves the rows of a table on the bus; their settings are stored under `uid`.
 
-    `shared`: it is the service of the battery that all units share.
+    `shared` is True for the service of the battery that all units share.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class TableService(Generic[V]):
         self.service = Service(name, items, address=around.address, writer=self._write)
 
     async def open(self, device_class: str, instance: int, view: V) -> None:
-        """Learn what is kept, and show all that never changes."""
+        """Load the stored settings, and show the fixed values."""
         await self.load(device_class, instance)
         self.service.update(values_of(self.rows, view) | self.setting_values(view))
         self.show(view)
@@ -82,7 +82,7 @@ class TableService(Generic[V]):
         self.service.update(self.changed_rows.values(view))
 
     async def load(self, device_class: str, wanted: int) -> None:
-        """Learn what is kept; `wanted` is the DeviceInstance if there is none yet."""
+        """Load the settings; `wanted` is the DeviceInstance if none is stored."""
         rows = [
             Setting(
                 f"{DEVICES}/{self.kept.uid}/{name}",
@@ -96,14 +96,14 @@ class TableService(Generic[V]):
         await self.kept.load(device_class, wanted, rows)
 
     def setting_values(self, view: V) -> dict[str, Value]:
-        """Return what the user has set, else what the rows say."""
+        """Return the values of all settings: the user's, else those of the rows."""
         values: dict[str, Value] = {INSTANCE: self.kept.instance}
         for name in self._settings:
             values |= self.setting_value(name, view)
         return values
 
     def setting_value(self, name: str, view: V) -> dict[str, Value]:
-        """Return what one setting shows, by its path."""
+        """Return the value of one setting, by its path."""
         if name == settings.INSTANCE:
             return {INSTANCE: self.kept.instance}
         if (row := self._settings.get(name)) is None:
@@ -112,7 +112,7 @@ class TableService(Generic[V]):
         return {row.path: row.value(view) if value in (None, "") else value}
 
     def show_setting(self, name: str, view: V) -> None:
-        """Show what one setting is."""
+        """Show the value of one setting."""
         self.service.update(self.setting_value(name, view))
 
     def setting_changed(self, name: str) -> None:
@@ -121,7 +121,7 @@ class TableService(Generic[V]):
             self.show_setting(name, self.view)
 
     def keep_on_bus(self, wanted: bool) -> None:  # noqa: FBT001 - a state
-        """Have the service on the bus, or take it off, in the background."""
+        """Put the service on the bus, or take it off, in the background."""
         if wanted:
             self.service.start_soon()
         else:
@@ -133,15 +133,15 @@ class TableService(Generic[V]):
         await self.service.close()
 
     def has_setting(self, name: str) -> bool:
-        """Tell whether a row keeps this setting."""
+        """Tell whether a row has this setting."""
         return name in self._settings
 
     def keep_in_units(self, name: str, value: Value) -> Awaitable[int]:
-        """Keep a setting of each unit, where the service is that of all of them."""
+        """Store a setting for each unit; only the service of all units can."""
         raise NotImplementedError
 
     def _write(self, path: str, value: Value) -> int | Awaitable[int]:
-        """Take what a client writes to where the row says; return the verdict."""
+        """Pass a client's write to the target of its row; return the verdict."""
         match self._writes[path]:
             case ToSetting(name, of_units=True):
                 return self.keep_in_units(name, value)

@@ -1,4 +1,4 @@
-"""The service of one inverter: its rows, phases and history, and its absence."""
+"""The service of one inverter: its rows, phases and history, also while it is away."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ from mppdbus.venus.tables.unit import AC_INPUT, STATUS, UNIT
 PREFIX = "com.victronenergy"
 AWAY = 300.0  # s offline after which a name is released
 HISTORY_EVERY = 60.0  # s
-FIRST_RECORDS = 5.0  # s, instead, until there are any
+FIRST_RECORDS = 5.0  # s, until the history has its first values
 
 log = logging.getLogger("mppdbus.bus")
 
@@ -43,7 +43,7 @@ def service_name(unit: Unit) -> str:
 
 
 class UnitService(TableService[UnitView]):
-    """One inverter on the bus; `listed` is called when the acsystem lists it anew."""
+    """One inverter on the bus; call `listed` when the acsystem must list it again."""
 
     def __init__(
         self, unit: Unit, around: Surroundings, listed: Callable[[], None]
@@ -57,17 +57,19 @@ class UnitService(TableService[UnitView]):
         self._trackers: int | None = None
         self._history_at = float("-inf")
         self._history_day: date | None = None
-        self._history_begun = False  # there was something to show
+        self._history_begun = False  # the history has values
         self._leaving: asyncio.TimerHandle | None = None
-        self.released = False  # the name, of a unit that stayed away
-        self._charged: bool | None = None  # its charge is known; None: unit is away
+        self.released = False  # the unit stayed away: its name is released
+        self._charged: bool | None = (
+            None  # whether the charge is known; None: unit is away
+        )
 
     def named(self, unit: Unit) -> Unit:
-        """Return a unit with the instance and the name that are kept for it."""
+        """Return a unit with its stored instance and name."""
         return replace(unit, instance=self.kept.instance, given=self.kept.custom_name)
 
     async def enter(self, view: UnitView) -> None:
-        """Have the service on the bus, with all values known before its name."""
+        """Put the service on the bus: first all values, then the name."""
         self.show(view)
         fixed = values_of((row for row in self.rows if row.fixed), view)
         self.service.update(fixed | self.setting_values(view))
@@ -111,7 +113,7 @@ class UnitService(TableService[UnitView]):
         await super().close()
 
     def _move(self, phases: list[int]) -> None:
-        """Move the AC paths to the phases that the unit turns out to be on."""
+        """Move the AC paths to the unit's phases, once these are known or change."""
         rows = self._phased
         before = {row.path_on(phase): None for phase in self._phases for row in rows}
         self.service.update(before)
@@ -122,7 +124,7 @@ class UnitService(TableService[UnitView]):
         self.service.restart()
 
     def _history(self, view: UnitView) -> dict[str, Value]:
-        """Return the days, now and then and when one begins."""
+        """Return the values of the history when due: now and then, and on a new day."""
         now = asyncio.get_running_loop().time()
         history, trackers = view.history, view.snapshot.trackers
         today = history.today.when if history is not None else None
@@ -156,7 +158,7 @@ class UnitService(TableService[UnitView]):
         self._listed()
 
     def _watch_charge(self, view: UnitView) -> None:
-        """Restart when the charge is known: systemcalc looks for it only then."""
+        """Restart when the charge becomes known: systemcalc looks only at a start."""
         before = self._charged
         self._charged = (
             view.charge.percent is not None if view.snapshot.online else None

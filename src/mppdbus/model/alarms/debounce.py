@@ -3,8 +3,8 @@
 from collections.abc import Set as AbstractSet
 
 # QPIWS comes every 5 to 6 s. Two readings in a row are no glitch; where the second one
-# is lost or polled late, 10 s of not being denied will do. Venus OS makes a new entry
-# of each change, so what has gone must be gone in three readings: 15 s.
+# is lost or polled late, 10 s without the contrary suffice. Venus OS makes a new entry
+# for each change, so a name goes off only when three readings lack it: 15 s.
 RISE_READINGS = 2
 RISE = 10.0  # s
 FALL = 15.0  # s
@@ -20,7 +20,7 @@ class Debounce:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing comes or goes as long as the same is seen."""
+        """Whether the names that are on stay the same while the readings do."""
         return not (self._rising or self._falling)
 
     def feed(
@@ -31,10 +31,10 @@ class Debounce:
         fresh: bool,
         at_once: AbstractSet[str] = frozenset(),
     ) -> frozenset[str]:
-        """Take what is seen now, and return what is on.
+        """Take the names of a reading, and return those that are on.
 
-        `fresh` says that this is another reading than the last; what is in `at_once`
-        needs no second one.
+        `fresh` says that this reading is a new one. Names in `at_once` are on after one
+        reading.
         """
         rising = {
             name: self._rising_since(name, now, fresh=fresh) for name in seen - self.on
@@ -52,7 +52,7 @@ class Debounce:
         return self.on
 
     def resume(self, seen: AbstractSet[str]) -> None:
-        """Go on after a gap: what was on and still is stays, the rest is forgotten."""
+        """Go on after a gap: keep the names that are still on, forget the rest."""
         self.on &= seen
         self._rising.clear()
         self._falling.clear()

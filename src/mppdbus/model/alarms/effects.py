@@ -67,7 +67,7 @@ CHARGER_OVER_CURRENT = 18
 PV_OVER_VOLTAGE = 33
 PV_OVER_CURRENT = 34
 
-INVERTER_FAULT = "inverter_fault"  # a1: not a warning, but the judge of others
+INVERTER_FAULT = "inverter_fault"  # a1: no warning; it makes others faults
 LINE_FAIL = "line_fail"  # an alarm, if anybody wants it, but no fault
 BATTERY_OPEN = "battery_open"  # counts only where there is or was a battery
 
@@ -79,7 +79,7 @@ def _trackers(name: str, effect: Effect) -> dict[str, Effect]:
     return {f"{name}{suffix}": effect for suffix in ("", "_2", "_3")}
 
 
-# What is missing is told in words and no more: a healthy unit says it any day.
+# Warnings that are not listed are shown as text only: healthy units have them daily.
 EFFECTS: Mapping[str, Effect] = {
     LINE_FAIL: Effect(_A, "GridLost"),
     "output_short": Effect(_E, "ShortCircuit"),
@@ -111,9 +111,9 @@ EFFECTS: Mapping[str, Effect] = {
     "high_ac_input": Effect(_W),
 }
 
-UNSAID = frozenset({"pv_loss"})  # every night, and always without panels
+UNSAID = frozenset({"pv_loss"})  # not shown: on every night, always without panels
 
-# The text of a fault code → where it shows; the others have their words alone.
+# The text of a fault code → where it shows; other codes show only as text.
 FAULT_EFFECTS: Mapping[str, Effect] = {
     "over temperature": Effect(_A, "HighTemperature"),
     "battery voltage too high": Effect(_A, "HighVoltage"),

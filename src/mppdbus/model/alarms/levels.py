@@ -1,4 +1,4 @@
-"""What is on → alarm levels, error code, words. Pure, and without memory."""
+"""Active warnings → alarm levels, error code, texts. Pure, and without state."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class NoticeKind(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """Words for the list of notifications, for what no alarm path says."""
+    """A text for the list of notifications, where no alarm path exists."""
 
     kind: NoticeKind
     text: str
@@ -49,7 +49,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class AlarmState:
-    """What one inverter complains of.
+    """The alarms and warnings of one inverter.
 
     `levels` has all of `LEAVES`: 0, 1, 2, or None unknown. `error_code` is a number of
     Victron's charger errors, 0 none. `fault` is what stopped the inverter, None for
@@ -67,7 +67,7 @@ class AlarmState:
 
 @dataclass(frozen=True, slots=True)
 class ActiveWarnings:
-    """What one QPIWS and the mode say: `names` → words, positions without a meaning."""
+    """What one QPIWS and the mode say: `names` → texts, positions without a meaning."""
 
     names: Mapping[str, str]
     unknown: frozenset[str]
@@ -75,7 +75,7 @@ class ActiveWarnings:
 
     @classmethod
     def of(cls, snapshot: Snapshot, *, had_battery: bool) -> ActiveWarnings:
-        """Read a snapshot; a battery that never was cannot be open."""
+        """Read a snapshot; "battery open" counts only if a battery was seen before."""
         names = {FAULT_MODE: NAMELESS} if snapshot.mode == "F" else {}
         warnings, dialect = snapshot.warnings, dialect_of(snapshot)
         if warnings is None:
@@ -89,7 +89,7 @@ class ActiveWarnings:
                 names[bit.name] = bit.text
         if not (had_battery or has_battery(snapshot)):
             names.pop(BATTERY_OPEN, None)
-        # a0 is no PV power on families whose paper does not say so, too.
+        # a0 means "no PV power" also on families whose document does not say so.
         code = fault_code_of(dialect, warnings.bits)
         return cls(names, frozenset(unknown - {"a0"}), code)
 
@@ -123,7 +123,7 @@ def is_fault(name: str) -> bool:
 
 
 def effects_of(names: AbstractSet[str], fault: str | None) -> list[Effect]:
-    """Return the effects of what is on, and of the words of a fault code."""
+    """Return the effects of the active warnings and of the text of a fault code."""
     effects = [EFFECTS[name] for name in EFFECTS if name in names]
     if fault is not None and fault in FAULT_EFFECTS:
         effects.append(FAULT_EFFECTS[fault])
@@ -141,7 +141,7 @@ def levels_of(effects: Iterable[Effect], *, faulty: bool) -> dict[str, int | Non
 
 
 def error_of(effects: Iterable[Effect], *, faulty: bool) -> int:
-    """Return the charger error that comes nearest to a fault, 0 without one."""
+    """Return Victron's charger error that is most like the fault, 0 without a fault."""
     return next((e.error for e in effects if e.error and faulty), 0)
 
 
@@ -156,7 +156,7 @@ def fault_name(snapshot: Snapshot, code: int | None) -> str | None:
 
 
 def fault_text(names: Mapping[str, str], code: int | None, meaning: str | None) -> str:
-    """Say what the fault is: the code and its meaning, else the bits that may be it."""
+    """Return the fault in words: the code and its meaning, else the possible bits."""
     if code is not None:
         return f"{meaning or 'no document explains it'} (fault {code:02})"
     bits = [text for name, text in names.items() if is_fault(name)]
@@ -164,7 +164,7 @@ def fault_text(names: Mapping[str, str], code: int | None, meaning: str | None) 
 
 
 def noticed_of(names: AbstractSet[str]) -> set[str]:
-    """Return what only words can tell, at least while the inverter has no fault."""
+    """Return the warnings that have no alarm path."""
     return {n for n in names if n in EFFECTS and EFFECTS[n].leaf is None}
 
 
@@ -175,7 +175,7 @@ def _level(severity: Severity, *, faulty: bool) -> Level:
 
 
 def momentary(snapshot: Snapshot) -> AlarmState:
-    """Return what a snapshot says by itself, without hold and without notices."""
+    """Return the alarms of one snapshot, without debouncing and without notices."""
     if not snapshot.online or snapshot.warnings is None:
         return AlarmState()
     seen = ActiveWarnings.of(snapshot, had_battery=False)
@@ -194,6 +194,6 @@ def grid_lost(level: int | None, setting: int | None) -> int | None:
     """Return what acsystem shows at /Alarms/GridLost.
 
     venus-platform has no switch of its own for this one, so `setting` decides here:
-    0 none, 1 alarms, 2 all. Off, or unknown itself, shows as unknown, which is silent.
+    0 none, 1 alarms, 2 all. An alarm that is off is shown as unknown: no notification.
     """
     return level if setting in (SHOW_ALARMS, SHOW_ALL) else None

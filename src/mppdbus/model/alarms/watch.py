@@ -1,4 +1,4 @@
-"""Alarms over time: held against flicker, and each notice given once. Pure."""
+"""Alarms over time: debounced, and each notice is given once. Pure."""
 
 from mppdbus.model.alarms import levels
 from mppdbus.model.alarms.debounce import Debounce
@@ -20,21 +20,21 @@ NAMING = 10.0  # s that the code of a fault may take to be read
 class AlarmWatch:
     """The alarms of one inverter; times in s of one monotonic clock.
 
-    `profile` "inverter": nobody watches /Alarms/ShortCircuit there, so that a short
-    circuit counts as overload.
+    With `profile` "inverter" a short circuit counts as overload, because Venus OS does
+    not read /Alarms/ShortCircuit of such a service.
     """
 
     def __init__(self, profile: str = "hybrid") -> None:
         self._bare = profile == "inverter"
         self._debounce = Debounce()
         self._reading: Warnings | None = None  # the last, None after a gap
-        self._words: dict[str, str] = {}  # of all that is on or was seen just now
+        self._words: dict[str, str] = {}  # text of each active name
         self._battery_since: float | None = None
         self._had_battery = False
         self._noticed: set[str] = set()
-        self._explained: set[str] = set()  # the unknown positions that were told
+        self._explained: set[str] = set()  # unknown positions already reported
         self._fault = _Fault()
-        self._looked: tuple[object, ...] = ()  # all that the last verdict rests on
+        self._looked: tuple[object, ...] = ()  # inputs of the last verdict
         self._verdict: AlarmState | None = None  # None: time alone may change it
 
     def feed(
@@ -43,8 +43,8 @@ class AlarmWatch:
         """Take a snapshot and return what to show.
 
         `fault_code` is what another reply (QPGSn) says of this unit, 0 or None if none.
-        Offline, or without a fresh QPIWS, all is unknown at once, but for the fault
-        that the mode tells of.
+        Offline, or without a fresh QPIWS, all is unknown at once, except a fault that
+        the mode shows.
         """
         if not snapshot.online:
             self._reading = None
@@ -67,7 +67,7 @@ class AlarmWatch:
     def _judge(
         self, snapshot: Snapshot, warnings: Warnings, fault_code: int | None, now: float
     ) -> AlarmState:
-        """Return what to show of a reading; what is new in it is told once."""
+        """Return the alarms of a reading; a new warning makes one notice."""
         seen = ActiveWarnings.of(snapshot, had_battery=self._had_battery)
         on = self._settle(warnings, seen, now)
         words = {name: text for name, text in self._words.items() if name in on}
@@ -92,7 +92,7 @@ class AlarmWatch:
     def _by_mode(
         self, snapshot: Snapshot, fault_code: int | None, now: float
     ) -> AlarmState:
-        """Go by the mode alone; a fault is not over because QPIWS is silent."""
+        """Use the mode alone; a fault does not end because QPIWS is missing."""
         if snapshot.mode != "F":
             if not levels.is_faulty(self._debounce.on):
                 self._fault = _Fault()
@@ -103,7 +103,7 @@ class AlarmWatch:
     def _settle(
         self, reading: Warnings, seen: ActiveWarnings, now: float
     ) -> frozenset[str]:
-        """Return what is on: in mode F, all that is a fault at once."""
+        """Return the active names; in mode F a fault is active at once."""
         names = seen.names.keys() | seen.unknown
         if self._reading is None:
             self._debounce.resume(names)
@@ -124,7 +124,7 @@ class AlarmWatch:
         return shown
 
     def _warnings(self, words: dict[str, str], *, faulty: bool) -> tuple[Notice, ...]:
-        """Return what only words can tell, once; a fault says itself what it is."""
+        """Return a notice for each new warning without an alarm path; no faults."""
         names = levels.noticed_of(words.keys())
         new, self._noticed = names - self._noticed, names
         return tuple(
@@ -144,14 +144,14 @@ class AlarmWatch:
 
 
 class _Fault:
-    """The fault that an inverter has, if any: its words, told once."""
+    """The fault of an inverter, if any, and its notice, which is given once."""
 
     def __init__(self) -> None:
         self.text: str | None = None
-        self.meaning: str | None = None  # of its code, as the family's table says
+        self.meaning: str | None = None  # of the fault code, by the family's table
         self._code: int | None = None
         self._since = 0.0
-        self._told: int | None = None  # the code that was told, 0 for a fault without
+        self._told: int | None = None  # code of the last notice, 0 for none
 
     def feed(
         self, snapshot: Snapshot, code: int | None, words: dict[str, str], now: float

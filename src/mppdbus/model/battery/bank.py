@@ -23,8 +23,8 @@ from mppdbus.model.victron_codes import State, charge_stage
 Source: TypeAlias = Literal["estimate", "inverter", "none"]
 Units: TypeAlias = Sequence[tuple[Snapshot, Flow]]
 
-AWAITED_S = 90.0  # a unit that is away for less is taken to go on as before
-FEWER_S = 3600.0  # after so long with fewer units it is believed
+AWAITED_S = 90.0  # a unit that is away for less is assumed to go on as before
+FEWER_S = 3600.0  # s with fewer units after which their number is reduced
 MOST_UNITS = 9
 UNDER_VOLTAGE = 14  # QPIWS
 STAGES = (State.BULK, State.ABSORPTION, State.FLOAT)  # the lowest first
@@ -39,7 +39,7 @@ NO_SETTINGS = "unknown: the inverter's settings (QPIRI) were not read yet"
 
 @dataclass(frozen=True, slots=True)
 class BankSettings:
-    """What the user says of the battery; None where the inverter shall tell.
+    """The user's description of the battery; None: take it from the inverter.
 
     `capacity_ah` is that of the whole bank, `cells` those in series, `units` how many
     inverters share it at least.
@@ -56,8 +56,8 @@ class BankSettings:
 class Bank:
     """The battery of all inverters, in parallel.
 
-    `state` is what an earlier one kept, and `away` for how many seconds nobody looked
-    since then; None if that is not known.
+    `state` is the stored state of an earlier bank, `away` the s since it was stored;
+    None if that is not known.
     """
 
     def __init__(
@@ -75,10 +75,10 @@ class Bank:
         self._place = MOST_UNITS  # of the unit whose settings count
         kept_units = state.units if state is not None else 1
         self._units = min(max(settings.units, kept_units), MOST_UNITS)
-        self._modelled = 0  # the units of which the model was made
+        self._modelled = 0  # number of units in the model
         self._began: float | None = None
-        self._complete = self._as_many = 0.0  # when all answered, or so many were there
-        self._assumed: tuple[str, ...] = ()  # what the user did not say
+        self._complete = self._as_many = 0.0  # when all answered, were there
+        self._assumed: tuple[str, ...] = ()  # settings that were guessed
         self._trouble = ""
 
     # -- in -------------------------------------------------------------------------
@@ -86,10 +86,10 @@ class Bank:
     def feed(self, units: Units, now: float, losses: Sequence[Losses] = ()) -> None:
         """Take the readings of all units at `now` s of a steady clock.
 
-        `losses` are what was learned of each unit, in the same order.
-        Also of those that do not answer: a unit that drops out is awaited for a while,
-        and then the others are counted and the margin grows. Raises ValueError when the
-        clock went backwards.
+        `losses` are the learned losses of each unit, in the same order. Include units
+        that do not answer: a missing unit is awaited for a while; after that only the
+        others count, and the margin grows. Raises ValueError when the clock went
+        backwards.
         """
         if self._began is None:
             self._began = self._complete = self._as_many = now
@@ -107,14 +107,14 @@ class Bank:
             self._estimate(self._estimator, known, missing, now, total_losses(losses))
 
     def step_back(self, monitor: str | None) -> None:
-        """Leave the state of charge to the service `monitor`; None: to nobody.
+        """Use the state of charge of the service `monitor`; None: use our own.
 
-        The count goes on meanwhile.
+        Our own count goes on meanwhile.
         """
         self._monitor = monitor
 
     def correct(self, percent: float) -> bool:
-        """Take the user's word; false for what is not 0 to 100 %, or not estimated."""
+        """Set the state of charge; false if it is not 0 to 100 %, or not estimated."""
         if self._estimator is None:
             return False
         try:
@@ -127,12 +127,12 @@ class Bank:
 
     @property
     def wanted(self) -> bool:
-        """Whether the user wants a state of charge of us."""
+        """Whether the user wants us to estimate the state of charge."""
         return self._settings.source != "none"
 
     @property
     def charge(self) -> Charge:
-        """How full the battery is, by the last readings."""
+        """The state of charge by the last readings."""
         capacity = self._settings.capacity_ah
         if self._monitor is not None:
             return _nothing(f"{self._monitor} watches the battery", capacity)
@@ -148,7 +148,7 @@ class Bank:
 
     @property
     def trickle(self) -> float:
-        """A that a full battery takes for good, from each inverter; 0 unless full."""
+        """Float current of a full battery, A for each inverter; 0 unless full."""
         if self._estimator is None or not self._estimator.full:
             return 0.0
         battery = self._estimator.battery
@@ -156,7 +156,7 @@ class Bank:
 
     @property
     def state(self) -> SocState | None:
-        """What to keep; None while there is nothing better than what was kept."""
+        """The state to store; None before there is an estimate."""
         return self._estimator.state if self._estimator is not None else None
 
     def _inverters_word(self, capacity: float | None) -> Charge:
@@ -183,7 +183,7 @@ class Bank:
         )
 
     def _before_settings(self, capacity: float | None) -> Charge:
-        """Return what is known before QPIRI: who asks for a battery asks but once."""
+        """Return the charge while QPIRI is unknown: clients look for it only once."""
         if self._trouble:
             return _nothing(self._trouble, capacity)
         if self._kept is not None and self._kept.sound:
@@ -197,13 +197,13 @@ class Bank:
     # -- the battery -----------------------------------------------------------------
 
     def _count_units(self, there: int, now: float) -> None:
-        """Follow how many units share the battery; fewer only after a while."""
+        """Update the number of units on the battery; reduce it only after a while."""
         wanted = min(max(self._settings.units, there), MOST_UNITS)
         if wanted >= self._units or now - self._as_many >= FEWER_S:
             self._units, self._as_many = wanted, now
 
     def _update_model(self, units: Units, now: float) -> None:
-        """Make a model of the battery anew when the settings or the units change."""
+        """Build a new battery model when the settings or the units change."""
         unit = self._configured_unit(units)
         if unit is None or (
             unit.ratings is self._ratings and self._units == self._modelled
@@ -220,7 +220,7 @@ class Bank:
             self._use(battery, now)
 
     def _configured_unit(self, units: Units) -> Snapshot | None:
-        """Return the first unit whose settings are known; no later one than before."""
+        """Return the first unit with known settings, up to the place of the last."""
         for place, (snapshot, _) in enumerate(units[: self._place + 1]):
             if snapshot.online and snapshot.ratings is not None:
                 self._place = place
@@ -271,7 +271,7 @@ class Bank:
             battery.units,
         ):
             old.use(battery)
-        else:  # the charge is all that still holds
+        else:  # only the charge is still valid
             self._estimator = SocEstimator(battery, old.state, away=0.0)
 
     # -- one reading -------------------------------------------------------------------
@@ -293,7 +293,7 @@ class Bank:
             load_w = _total(flow.load for _, flow in known)
             pv_w = _total(flow.pv_total for _, flow in known)
         else:
-            load_w = pv_w = None  # there is no balance of a part
+            load_w = pv_w = None  # some of the units give no balance of powers
         estimator.feed(
             volts,
             None if awaits and estimator.soc is not None else amps,
@@ -313,13 +313,13 @@ def _nothing(origin: str, capacity: float | None) -> Charge:
 
 
 def _stage(snapshots: Iterable[Snapshot]) -> State | None:
-    """Return the stage of the charger that has come farthest."""
+    """Return the most advanced charging stage of all chargers."""
     stages = {charge_stage(snapshot) for snapshot in snapshots}
     return next((stage for stage in reversed(STAGES) if stage in stages), None)
 
 
 def _mode(snapshots: Iterable[Snapshot]) -> str | None:
-    """Return the mode that all have; None as soon as one may take from the mains."""
+    """Return the common mode of all units; None if one may draw from the mains."""
     modes = {snapshot.mode for snapshot in snapshots}
     if len(modes) == 1:
         return modes.pop()
@@ -332,7 +332,7 @@ def _under_voltage(snapshot: Snapshot) -> bool:
 
 
 def _total(values: Iterable[float | None]) -> float | None:
-    """Add up; None as soon as one is not known, or without any."""
+    """Return the sum; None if any value is unknown, or there are none."""
     numbers = list(values)
     known = [number for number in numbers if number is not None]
     return sum(known) if known and len(known) == len(numbers) else None

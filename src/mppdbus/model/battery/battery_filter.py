@@ -2,8 +2,8 @@
 
 State vector: `Unknown`. Process model: the charge is the integral of the current; the
 others stay, and are trusted less with time. Measurements: sums of the unknowns, one
-number each. What one unknown did to another stands in the covariances, so a full
-battery corrects the charge and teaches the meter's offset in one step.
+number each. The covariances link the unknowns, so a full battery corrects the charge
+and the meter's offset in one step.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from mppdbus.model.kalman_filter import TINY, KalmanFilter, Row, dot
 class Unknown(IntEnum):
     """The place of each unknown in the state vector."""
 
-    CHARGE = 0  # %; may leave 0..100 for as long as nothing contradicts
+    CHARGE = 0  # %; may leave 0..100 until a measurement corrects it
     OFFSET = 1  # A that the meter reads too high
     EFFICIENCY = 2  # of the battery: Ah out per Ah in
     HIDDEN = 3  # W that the load takes while it reads 0
-    SHIFT = 4  # V a cell that the battery rests above the curve of its chemistry
+    SHIFT = 4  # V a cell: rest voltage above the curve of its chemistry
 
 
 CHARGE, OFFSET, EFFICIENCY, HIDDEN, SHIFT = Unknown
@@ -45,7 +45,7 @@ class BatteryFilter(KalmanFilter):
 
     @classmethod
     def of(cls, battery: BatteryModel) -> BatteryFilter:
-        """Return a filter with what is typical of such a battery and its meters."""
+        """Return a filter with typical values of such a battery and its meters."""
         mean, sigma = battery.cell.efficiency
         if battery.efficiency is not None:
             mean, sigma = battery.efficiency, 0.002
@@ -75,7 +75,7 @@ class BatteryFilter(KalmanFilter):
             cov[j][CHARGE] = cov[CHARGE][j]
 
     def grow_old(self, battery: BatteryModel, seconds: float) -> None:
-        """Trust what was learned less after `seconds`; up to where it began."""
+        """Increase the variances after `seconds`, at most to their initial values."""
         units, days = battery.units, seconds / DAY
         all_days = units**2 * days
         self.add_noise(OFFSET, DRIFT_A2 * all_days, (OFFSET_SIGMA * units) ** 2)

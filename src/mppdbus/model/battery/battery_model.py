@@ -1,4 +1,4 @@
-"""What the user and the inverter say of a battery, and what follows from it. Pure."""
+"""A battery as the user and the inverter describe it, with derived values. Pure."""
 
 import math
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from itertools import pairwise
 from mppdbus.errors import ConfigError
 from mppdbus.model.battery.chemistries import CELLS, Cell, Chemistry
 
-LEAST_BLUR = 5.0  # %: no voltage tells more than this
+LEAST_BLUR = 5.0  # %: least uncertainty of a charge by voltage
 GUESS_BLUR = 2 * math.sqrt(3)  # of a voltage at any time, twice that at rest
-REACHED = 0.002  # of the target voltage: so close to it counts as there
+REACHED = 0.002  # of the target voltage: this close counts as reached
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class BatteryModel:
     Voltages in V of the bank. `bulk_v`, `float_v` and `cutoff_v` are the inverter's
     settings (QPIRI), None while unknown. `units` inverters share the bank, and each
     adds its own rounding. `capacity_blur` is the uncertainty of the capacity, as a part
-    of it. Raises `ConfigError` for what no battery is.
+    of it. Raises `ConfigError` for impossible values.
     """
 
     chemistry: Chemistry
@@ -32,7 +32,7 @@ class BatteryModel:
     cutoff_v: float | None = None
     units: int = 1
     efficiency: float | None = None  # Ah out per Ah in; None: typical, and learned
-    capacity_blur: float = 0.05  # nobody knows it better
+    capacity_blur: float = 0.05  # the nominal value is no better
     voltage_blur: float = 0.0  # %: how far voltages mislead if it is another chemistry
 
     def __post_init__(self) -> None:
@@ -80,13 +80,13 @@ class BatteryModel:
 
     @cached_property
     def bulk_reached_v(self) -> float:
-        """From here on the bulk voltage counts as reached."""
+        """V from which the bulk voltage counts as reached."""
         bulk_v = self.bulk_v or self.cell.full_v * self.in_series
         return bulk_v * (1 - REACHED)
 
     @cached_property
     def float_reached_v(self) -> float:
-        """The same of the float voltage."""
+        """V from which the float voltage counts as reached."""
         float_v = self.float_v or self.cell.float_v * self.in_series
         return float_v * (1 - REACHED)
 
@@ -108,11 +108,11 @@ class BatteryModel:
 
     @cached_property
     def tail_a(self) -> float:
-        """A at which charging is done; not less than the meters can tell."""
+        """A at which charging is complete; at least what the meters can resolve."""
         return max(self.cell.tail * self.capacity_ah, 2.0 * self.units)
 
     def plausible(self, voltage: float) -> bool:
-        """Tell whether a battery can have this voltage; PI30 says 0 to 3 V of none."""
+        """Tell whether a battery can have this voltage; without one PI30 says 0..3 V."""
         share = voltage / (self.in_series * self.cell.nominal_v)
         return math.isfinite(share) and 0.65 <= share <= 1.45
 
@@ -130,10 +130,10 @@ class BatteryModel:
         return soc, math.hypot(sigma, self.voltage_blur)
 
     def first_guess(self, voltage: float) -> tuple[float, float]:
-        """Return (mean, uncertainty) in % of what may be in it, by one voltage.
+        """Return the mean charge and its uncertainty in %, by one voltage.
 
-        The curve is bent, and the battery may not be at rest: so the mean of what the
-        voltages around it say (three points of a Gauss-Hermite quadrature).
+        The curve is not straight, and the battery may not be at rest. So this is a mean
+        over voltages around it (Gauss-Hermite quadrature with three points).
         """
         volts, off = voltage / self.in_series, GUESS_BLUR * self.cell.blur
         low, middle, high = (self._inverse(volts + n * off) for n in (-1, 0, 1))

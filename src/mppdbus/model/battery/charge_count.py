@@ -1,7 +1,7 @@
-"""The count of what is in the battery: predicted by current, corrected by marks. Pure.
+"""The count of charge: predicted by current, corrected by reference points. Pure.
 
-The Kalman filter of one battery, with what the count began with (its anchor): what was
-moved since then is uncertain by the share that the capacity is uncertain by.
+The Kalman filter of one battery, and where its count began (the anchor). The charge
+moved since then has the same relative uncertainty as the capacity.
 """
 
 import math
@@ -21,16 +21,16 @@ from mppdbus.model.battery.estimator_state import SocState, Times
 from mppdbus.model.battery.reference_points import read_rest_voltage
 from mppdbus.model.battery.state_of_charge import Anchor
 
-LONGEST_S = 150.0  # between two readings that still count as one stretch
-OLDER_S = 900.0  # steps in which what was learned grows old
+LONGEST_S = 150.0  # s; a longer pause between two readings is a gap
+OLDER_S = 900.0  # s between two increases of the variances
 HOUR = 3600.0
 
-OVER, UNDER = 104.0, 0.0  # %: here the count contradicts itself
+OVER, UNDER = 104.0, 0.0  # %: beyond, the count is wrong
 OVER_BLUR = 1.5  # %
-WANDER_H = 1.0  # for so long an error of the current goes on, as a rule
+WANDER_H = 1.0  # h that an error of the current typically lasts
 UNSEEN = 5.0  # % an hour that a battery may gain or lose unseen
 UNSEEN_MOST = 40.0  # %
-BRIDGE_BLUR = 0.3  # of what is taken to have flowed unseen
+BRIDGE_BLUR = 0.3  # part of the current assumed in a gap
 
 
 class ChargeCount:
@@ -45,7 +45,7 @@ class ChargeCount:
 
     @property
     def percent(self) -> float:
-        """The charge as counted; it may leave 0 to 100 for a while."""
+        """The counted charge in %; it may be outside 0 to 100 for a while."""
         return self.filter.values[CHARGE]
 
     def sigma(self, unseen_s: float = 0.0) -> float:
@@ -60,7 +60,7 @@ class ChargeCount:
     def advance(
         self, before: CurrentEstimate, now: CurrentEstimate, seconds: float
     ) -> None:
-        """Let the mean of two currents have flowed for `seconds`."""
+        """Count the mean of two currents over `seconds`."""
         known = self.filter
         amps = (now.amps + before.amps) / 2
         pairs = zip(now.slopes, before.slopes, strict=True)
@@ -80,24 +80,24 @@ class ChargeCount:
             self._back_to_empty()
 
     def bridge(self, usual: CurrentEstimate, seconds: float) -> None:
-        """Let a current have flowed for `seconds` that nobody saw."""
+        """Count an assumed current over a gap of `seconds`."""
         self.advance(usual, usual, seconds)
         moved = 100 * usual.amps * seconds / HOUR / self.battery.capacity_ah
         self.filter.add_noise(CHARGE, (BRIDGE_BLUR * moved) ** 2, UNSEEN_MOST**2)
 
     def miss(self, seconds: float) -> None:
-        """Take note that nobody saw the last `seconds`."""
+        """Note a gap of `seconds` without readings."""
         self.filter.add_noise(CHARGE, (UNSEEN * seconds / HOUR) ** 2, UNSEEN_MOST**2)
         self.times.unseen += seconds
 
     def miss_units(self, share: float, seconds: float) -> None:
-        """Take note that a share of the units was not seen for `seconds`."""
+        """Note that a share of the units had no readings for `seconds`."""
         more = 2 * (UNSEEN * share) ** 2 * WANDER_H * seconds / HOUR
         self.filter.add_noise(CHARGE, more, UNSEEN_MOST**2)
         self.times.unseen += share * seconds
 
     def _back_to_empty(self) -> None:
-        """Correct a count below empty: it is wrong, or the capacity."""
+        """Correct a count below empty: the count or the capacity is wrong."""
         foot, known = self.battery.cell.foot, self.filter
         known.add_noise(CHARGE, self._capacity_sigma() ** 2, UNSEEN_MOST**2)
         sigma = math.hypot(foot, 100 * self.battery.capacity_blur)
@@ -114,12 +114,12 @@ class ChargeCount:
     # -- correction -------------------------------------------------------------------
 
     def begin(self, soc: float, sigma: float, anchor: Anchor) -> None:
-        """Begin anew at `soc` %; what was learned stays."""
+        """Restart the count at `soc` %; learned values stay."""
         self.filter.set_charge(soc, sigma)
         self._anchor_at(anchor)
 
     def fill(self, soc: float, sigma: float, *, again: bool) -> None:
-        """Take note that the battery is full; the first time the count teaches."""
+        """Note that the battery is full; the first time, learn from the count."""
         if not again:
             blur = math.hypot(sigma, self._capacity_sigma())
             self.filter.update(CHARGE_ROW, soc, blur)
@@ -127,7 +127,7 @@ class ChargeCount:
         self.begin(soc, sigma, Anchor.FULL)
 
     def empty(self, soc: float, sigma: float) -> None:
-        """Take note that there is no more than `soc` in it; none has less than none."""
+        """Note that the charge is at most `soc` %; it cannot be below 0."""
         soc = max(soc, sigma / 2)
         above = self.percent - soc
         if above > 2 * sigma:
@@ -136,7 +136,7 @@ class ChargeCount:
             self.correct(soc, sigma, Anchor.LOW)
 
     def correct(self, soc: float, sigma: float, anchor: Anchor) -> None:
-        """Take a measurement of the charge, if it is better than the count."""
+        """Use a measurement of the charge if it is more certain than the count."""
         if self.sigma() <= sigma:
             return
         self.filter.add_noise(CHARGE, self._capacity_sigma() ** 2)
@@ -144,7 +144,7 @@ class ChargeCount:
         self._anchor_at(anchor)
 
     def rest(self, rest_v: float) -> None:
-        """Let the voltage at rest tell of the charge, or learn of it."""
+        """Correct the charge, or learn the voltage shift, by the rest voltage."""
         known = self.filter
         rest = read_rest_voltage(self.battery, rest_v, known)
         if self.sigma() <= rest.spread:
@@ -166,7 +166,7 @@ class ChargeCount:
     # -- storage ----------------------------------------------------------------------
 
     def state(self) -> SocState:
-        """Return what to keep of the count; the rest of it is the estimator's."""
+        """Return the count's part of the stored state."""
         values, covariance = self.filter.pack()
         return SocState(
             chemistry=self.battery.chemistry,
@@ -181,7 +181,7 @@ class ChargeCount:
         )
 
     def restore(self, state: SocState) -> None:
-        """Go on from a state; of another battery only the charge still holds."""
+        """Go on from a stored state; for another battery only its charge is used."""
         self.filter.unpack(state.values, state.covariance)
         battery = self.battery
         if (state.chemistry, state.units) != (battery.chemistry, battery.units):

@@ -1,7 +1,7 @@
 """TABLES: how the cells of each chemistry behave; data only, for 25 °C.
 
-The curves are typical ones of data sheets. A real battery is off by what `blur` says,
-and mostly to the same side; to its own voltages it comes back as `repeats` says.
+The curves are typical ones of data sheets. `blur` is how far a real battery differs,
+mostly to the same side; `repeats` is how well its own voltages repeat.
 """
 
 from collections.abc import Mapping
@@ -27,18 +27,18 @@ class Cell:
     nominal_v: float
     curve: tuple[tuple[float, float], ...]  # (state of charge in %, V at rest)
     blur: float  # V: how far a battery and its meter may be off the curve
-    repeats: float  # V: how well it comes back to where it rested with such a charge
+    repeats: float  # V: how well the rest voltage repeats at the same charge
     knee_v: float  # below it the curve is steep, whatever the battery
-    foot: float  # %: the uncertainty there; for lead empty is a matter of opinion
+    foot: float  # %: uncertainty below the knee; "empty" is vague for lead
     full_v: float  # charged at this voltage and more, little current means full
-    float_v: float  # the same while floating, after hours
-    tail: float  # the little current
-    rest_current: float  # with no more than this the voltage tells something
-    rest_s: float  # after so long
-    charge_disturbs: bool  # a surface charge must go first
+    float_v: float  # the same after hours of float
+    tail: float  # the little current that means full
+    rest_current: float  # below it the voltage shows the charge
+    rest_s: float  # s at rest until the voltage shows the charge
+    charge_disturbs: bool  # after charging, a surface charge must first decay
     ohms: float  # Ω of a battery of 1 V and 1 Ah, within minutes; scales as V / Ah
     efficiency: tuple[float, float]  # Ah out per Ah in, and its uncertainty
-    floating: float  # the current that a full one takes for good
+    floating: float  # the lasting float current of a full battery
 
 
 _LEAD_CELLS = {12: (6,), 24: (12,), 36: (18,), 48: (24,)}

@@ -1,8 +1,8 @@
 """The current into the battery, from a meter of whole amperes. Pure.
 
-A reading of n A means within half an ampere of n; 0 may also be a discharge too small
-for the unit to see. Where in that range, the balance of powers tells while nothing
-comes from the mains: what the sun gives and neither load nor inverter take.
+A reading of n A means n ± 0.5 A; 0 may also be a discharge too small for the meter.
+While nothing comes from the mains, the balance of powers (PV less load and own
+consumption) gives the value within that range.
 """
 
 import math
@@ -14,10 +14,10 @@ from mppdbus.model.battery.battery_model import BatteryModel
 from mppdbus.model.kalman_filter import Row
 from mppdbus.model.power import BATTERY_MODES, LOSSLESS, Losses
 
-ROUNDING = 0.29  # A: standard deviation of what whole amperes hide
+ROUNDING = 0.29  # A: standard deviation of rounding to whole amperes
 MOST_A, MOST_W = 1000.0, 100_000.0  # of one unit: more is no reading
 BLIND_W = 130.0  # a smaller discharge reads 0 on several units
-POWER_BLUR = 0.03  # of the powers of sun and load: errors of meters and efficiency
+POWER_BLUR = 0.03  # share of PV and load power: meter errors, efficiency
 BALANCE_BLUR = 0.2  # A of a unit: an error of learned losses is the same all day
 # Until the losses are learned: W of own consumption per V of the battery.
 TYPICAL_OWN, TYPICAL_SIGMA = 0.9, 0.5
@@ -26,18 +26,18 @@ TYPICAL_EFFICIENCY = 0.93  # of DC to AC
 
 @dataclass(frozen=True, slots=True)
 class BatteryReading:
-    """What all units read at one moment; None where they do not say."""
+    """The readings of all units at one moment; None is unknown."""
 
     volts: float
     amps: float  # as read; positive charging
-    surplus_w: float | None = None  # sun less load and own consumption, on the DC side
+    surplus_w: float | None = None  # PV less load and own consumption, DC side
     surplus_sigma_w: float = 0.0
-    hidden: bool = False  # the load reads 0, which a small one does
-    losses: Losses = LOSSLESS  # that `surplus_w` was made with
+    hidden: bool = False  # the load reads 0; a small load may flow
+    losses: Losses = LOSSLESS  # used for `surplus_w`
 
     @property
     def zero(self) -> bool:
-        """Whether the meter says that nothing flows."""
+        """Whether the meter reads 0."""
         return self.amps == 0
 
 
@@ -54,7 +54,7 @@ _LESS_OFFSET: Row = (0.0, -1.0, 0.0, 0.0, 0.0)
 
 
 def typical_losses(battery: BatteryModel) -> Losses:
-    """Return what all units of a bank lose as a rule."""
+    """Return the typical losses of all units of a bank."""
     volts = battery.nominal_voltage * battery.units
     return Losses(
         TYPICAL_OWN * volts, TYPICAL_EFFICIENCY, own_sigma=TYPICAL_SIGMA * volts
@@ -62,7 +62,7 @@ def typical_losses(battery: BatteryModel) -> Losses:
 
 
 def total_losses(units: Sequence[Losses]) -> Losses | None:
-    """Return the losses of all units as one; None until those of each are learned."""
+    """Return the sum of all units' losses; None until all of them are learned."""
     sigmas = [unit.own_sigma for unit in units if unit.own_sigma is not None]
     if not units or len(sigmas) < len(units):
         return None
@@ -103,7 +103,7 @@ def battery_reading(
 def estimate_current(
     at: BatteryReading, units: int, known: BatteryFilter
 ) -> CurrentEstimate:
-    """Return the likeliest current, by what the filter knows.
+    """Return the most likely current, given the state of the filter.
 
     Learned own consumption contains what the meter reads too high (see `Losses`), so
     the balance then gives what the meter would show if it did not round.
@@ -127,7 +127,7 @@ def estimate_current(
         balance, by_offset = balance - offset, -1.0
     amps = middle + share * (balance - middle)
     slopes = (0.0, by_offset, 0.0, -share * at.hidden / at.volts, 0.0)
-    # What the unknowns add stands in the slopes already.
+    # The slopes already contain the effect of the unknowns.
     left = math.hypot((1 - share) * sigma, share * at.surplus_sigma_w / at.volts)
     if low <= amps <= high:
         return CurrentEstimate(amps, left, slopes)
@@ -135,5 +135,5 @@ def estimate_current(
 
 
 def real(value: float | None, most: float) -> bool:
-    """Tell whether something was read that can be."""
+    """Tell whether a plausible value was read."""
     return value is not None and -most <= value <= most

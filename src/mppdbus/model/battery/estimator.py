@@ -31,20 +31,20 @@ from mppdbus.model.battery.state_of_charge import FULL, UNKNOWN, Anchor, explain
 from mppdbus.model.power import Losses
 from mppdbus.model.victron_codes import State
 
-AWAY_S = 3600.0  # so long things are taken to have gone on; then the voltage counts
+AWAY_S = 3600.0  # s of a gap that the usual current bridges; then the voltage counts
 UNKNOWN_AWAY_S = 86400.0
 LOOK_S = 900.0  # between two corrections by the voltage
-USUAL_S = 1800.0  # over so long what flows is averaged, for when nobody looks
+USUAL_S = 1800.0  # s over which the current is averaged, to bridge gaps
 FLOATING_SIGMA = 1.5  # %
-BY_HAND = 2.0  # %: how well people know
-OVERRULES = 95.0  # %: who says less does not believe in a full battery
+BY_HAND = 2.0  # %: uncertainty of the user's value
+OVERRULES = 95.0  # %: a lower value of the user overrules "full"
 
 
 class SocEstimator:
     """Follows one battery; feed it every reading, also the missing ones.
 
-    `state` is what an earlier one kept, and `away` for how many seconds nobody looked
-    since then; None if that is not known.
+    `state` is the stored state of an earlier estimator, `away` the s since it was
+    stored; None if that is not known.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class SocEstimator:
         self._usual = RunningMean(span_s=USUAL_S)
         self._look_s = 0.0  # since the last correction by the voltage
         self._holding = False
-        self._overruled = False  # the user does not believe that it is full
+        self._overruled = False  # the user says that it is not full
         if state is not None and state.sound:
             self._restore(state, away)
         ohms = state.ohms if self._known and state else None
@@ -77,12 +77,12 @@ class SocEstimator:
 
     @property
     def margin(self) -> float | None:
-        """± % that hold 19 times of 20; None as `soc`."""
+        """Uncertainty, ± %, with a probability of 95 %; None while `soc` is None."""
         return min(2 * self._count.sigma(self._gap_s), 100.0) if self._known else None
 
     @property
     def confidence(self) -> float:
-        """1 is certain; 0 is not known, or ± 50 % and more."""
+        """Confidence, 0 to 1; 0 if unknown, or if the margin is 50 % or more."""
         return max(1.0 - (self.margin or 100.0) / 50.0, 0.0)
 
     @property
@@ -92,14 +92,14 @@ class SocEstimator:
 
     @property
     def offset(self) -> float:
-        """A that the inverter's reading is too high, as far as known."""
+        """Learned offset of the inverter's current reading: A that it is too high."""
         return self._count.filter.values[OFFSET]
 
     @property
     def current(self) -> float | None:
-        """A into the battery by our best knowledge; None while not read.
+        """Current into the battery, A; None while not read.
 
-        Estimated where the inverter rounds, and reads 0 at small loads.
+        Estimated, because the inverter rounds, and reads 0 at small loads.
         """
         return self._last.amps if self._now is not None and not self._gap_s else None
 
@@ -122,7 +122,7 @@ class SocEstimator:
 
     @property
     def state(self) -> SocState | None:
-        """What to keep; None as `soc`."""
+        """The state to store; None while `soc` is None."""
         if not self._known:
             return None
         return replace(
@@ -134,12 +134,12 @@ class SocEstimator:
         )
 
     def use(self, battery: BatteryModel) -> None:
-        """Go on with another model of the same battery: other settings of a charger."""
+        """Use a new model of the same battery, after the charger's settings changed."""
         self.battery = self._count.battery = self._learner.battery = battery
         self._points = ReferencePoints(battery)
 
     def correct(self, soc: float) -> None:
-        """Take the user's word, 0 to 100 %; raises `ConfigError` for anything else."""
+        """Set the charge to the user's value, %; `ConfigError` if not 0 to 100."""
         if not 0 <= soc <= 100:
             raise ConfigError(f"a state of charge is 0 to 100 %, not {soc}")
         self._overruled = self._holding and soc < OVERRULES
@@ -163,11 +163,11 @@ class SocEstimator:
     ) -> None:
         """Take a reading of V and A (positive charging), at `now` s of a steady clock.
 
-        All units of the bank as one: sums of current, load, sun and `losses` (None
-        while those are not learned); `missing` is the share of the units that these
-        lack. `mode` is the letter of QMOD, `stage` how it is being charged,
-        `under_voltage` QPIWS a14. None and what no battery can have is taken for not
-        read. Raises ValueError, and takes nothing, when the clock went backwards.
+        Values are sums over all units of the bank: current, load, PV and `losses` (None
+        until they are learned). `missing` is the share of units without a reading.
+        `mode` is the letter of QMOD, `stage` the charging stage,
+        `under_voltage` QPIWS a14. None and impossible values count as not read. Raises
+        ValueError, and changes nothing, when the clock went backwards.
         """
         if not math.isfinite(now):
             raise ValueError(f"{now} is no time")
@@ -211,9 +211,9 @@ class SocEstimator:
         self._correct(rest_v, seen, likely.amps, under_voltage=under_voltage)
 
     def _usual_current(self, likely: CurrentEstimate) -> CurrentEstimate:
-        """Return what flows as a rule: no kettle.
+        """Return the usual current, without short peaks.
 
-        It is the middle one of before, now, and the mean before.
+        It is the median of the last current, this one, and the running mean.
         """
         usual = replace(likely, amps=self._usual.value or 0.0)
         return sorted((likely, self._last, usual), key=lambda one: one.amps)[1]
@@ -225,7 +225,7 @@ class SocEstimator:
         self._holding = False
 
     def _guess(self, rest_v: float, amps: float, *, first: bool) -> None:
-        """See what the voltage says after a time that nobody saw."""
+        """Estimate the charge by the voltage, after a long gap or at first start."""
         count = self._count
         soc, sigma = guess_charge(self.battery, rest_v, amps, count.filter)
         (count.begin if first else count.correct)(soc, sigma, Anchor.GUESS)

@@ -1,4 +1,4 @@
-"""What an estimator has to remember while the program does not run. Pure.
+"""The state of an estimator that is stored while the program does not run. Pure.
 
 Plain numbers in dataclasses: pydantic's `TypeAdapter(SocState)` writes and reads it.
 """
@@ -15,7 +15,7 @@ INSANE = 1e10
 
 @dataclass(slots=True)
 class Times:
-    """How long ago the count began, how much of it was missed, and the last full."""
+    """Seconds since the count began, of these without readings, and since full."""
 
     age: float = 0.0
     unseen: float = 0.0
@@ -30,7 +30,7 @@ class Times:
 
 @dataclass(slots=True)
 class SocState:
-    """All that is known of one battery; some 500 bytes as JSON.
+    """The stored state of one battery; some 500 bytes as JSON.
 
     `values` and `covariance` are those of `BatteryFilter.pack`. Times in s.
     """
@@ -41,17 +41,17 @@ class SocState:
     anchor: Anchor = Anchor.GUESS
     anchor_soc: float = 50.0
     age_s: float = 0.0  # since the anchor
-    unseen_s: float = 0.0  # of these
-    gap_s: float = 0.0  # unseen at the end, and not reckoned with yet
+    unseen_s: float = 0.0  # part of `age_s` without readings
+    gap_s: float = 0.0  # the gap at the end, not yet counted
     full_age_s: float | None = None  # since it was full; None: never seen
     ohms: float | None = None
-    amps: float | None = None  # what flowed last
-    mean_amps: float | None = None  # what flowed in the last half hour or so
-    units: int = 1  # inverters that it was learned with
+    amps: float | None = None  # the last current
+    mean_amps: float | None = None  # the mean of the last half hour or so
+    units: int = 1  # number of inverters during learning
 
     @property
     def sound(self) -> bool:
-        """Whether it is usable: the right shape, and only sane numbers."""
+        """Whether the state is usable: right shape, only plausible numbers."""
         some = (self.full_age_s, self.ohms, self.amps, self.mean_amps)
         others = [n for n in some if n is not None]
         others += (self.anchor_soc, self.age_s, self.unseen_s, self.gap_s)

@@ -1,9 +1,9 @@
 """What the readings teach about the meter, the hidden load and the resistance. Pure.
 
-What the inverter takes for itself is learned elsewhere (`model.losses`), as the meter
-shows it: less what the meter reads too high. A typical own consumption, and the powers
-while the battery floats, tell the two apart. The errors of these are the same all day,
-so each counts only while it is better than what is known.
+`model.losses` learns own consumption as the meter shows it: less the meter's offset.
+A typical own consumption, and the powers while the battery floats, separate the two.
+The errors of these are the same all day, so each is used only while it is more certain
+than the filter.
 """
 
 import math
@@ -16,9 +16,9 @@ from mppdbus.model.battery.current_meter import BatteryReading, typical_losses
 WINDOW_S = 600.0
 BALANCE_BLUR = 0.3  # A, besides the errors of the powers
 FLOAT_BLUR = 0.3  # A
-SURE_A = 0.2  # of a unit: own consumption known so well tells the offset
+SURE_A = 0.2  # of a unit: own consumption this certain shows the offset
 FLOAT_BLUR_W = 12.0
-CLEAR_AMPS = 3.0  # from here on no unit reads 0
+CLEAR_AMPS = 3.0  # A of a unit, from which the meter never reads 0
 STEP_S, STEP_C = 65.0, 0.04  # a step of the load that shows the resistance
 OHMS_SHARE = 0.1
 
@@ -31,7 +31,7 @@ class WindowMean:
     sums: list[float] = field(default_factory=list)
 
     def feed(self, seconds: float, *values: float) -> tuple[float, ...] | None:
-        """Take what was for `seconds`; return the averages when it is long enough."""
+        """Add values that lasted `seconds`; return the averages when it is complete."""
         if not self.sums:
             self.sums = [0.0] * len(values)
         self.seconds += seconds
@@ -48,7 +48,7 @@ class WindowMean:
 
 
 class MeterLearner:
-    """Teaches a filter by averages; learns the resistance of the battery."""
+    """Corrects a filter by averages, and learns the resistance of the battery."""
 
     def __init__(
         self, battery: BatteryModel, taught: BatteryFilter, ohms: float | None
@@ -59,7 +59,7 @@ class MeterLearner:
         self._before: BatteryReading | None = None
 
     def forget(self) -> None:
-        """Start the averages anew, after a time that nobody saw."""
+        """Restart the averages after a gap."""
         self._before = None
         for mean in (self._balance, self._float_a, self._float_w):
             mean.clear()
@@ -83,14 +83,14 @@ class MeterLearner:
         return abs(at.amps) >= CLEAR_AMPS * self.battery.units
 
     def _learn_from_losses(self, at: BatteryReading) -> None:
-        """Take what own consumption is less than typical for the meter's offset."""
+        """Learn the meter's offset: typical own consumption less the learned one."""
         typical, own = typical_losses(self.battery), at.losses
         sigma = math.hypot(typical.own_sigma or 0.0, own.own_sigma or 0.0)
         offset = (typical.own_w - own.own_w) / at.volts
         self._filter.update_if_better(OFFSET_ROW, offset, sigma / at.volts)
 
     def _learn_from_balance(self, at: BatteryReading, seconds: float) -> None:
-        """Take what is left over for the hidden load, less the meter's offset.
+        """Learn the hidden load and the meter's offset from the rest of the balance.
 
         Losses that are learned contain the offset already; typical ones do not.
         """
@@ -110,7 +110,7 @@ class MeterLearner:
         battery = self.battery
         takes = battery.cell.floating * battery.capacity_ah
         means = self._float_a.feed(seconds, at.amps, float(at.zero))
-        # A 0 may be a discharge that is not seen.
+        # A reading of 0 may hide a small discharge.
         if means is not None and means[1] < 0.2:
             sigma = math.hypot(FLOAT_BLUR * battery.units, takes)
             self._filter.update_if_better(OFFSET_ROW, means[0] - takes, sigma)
@@ -125,7 +125,7 @@ class MeterLearner:
             self._filter.update_if_better(row, means[0], math.hypot(floor, means[1]))
 
     def _learn_ohms(self, at: BatteryReading, seconds: float) -> None:
-        """Take the resistance from a step of the discharge."""
+        """Learn the resistance from a step of the discharge current."""
         before, battery = self._before, self.battery
         if before is None or seconds > STEP_S or max(at.amps, before.amps) > 0:
             return

@@ -1,8 +1,8 @@
-"""When voltage and current themselves say how full the battery is. Pure.
+"""When voltage and current alone show how full the battery is. Pure.
 
-Full, nearly empty, or at rest. The curve of a chemistry is off by about the same for
-one battery at all times. So while the charge is known well the voltage at rest teaches
-by how much, and later tells more of the charge.
+Full, nearly empty, or at rest. One battery always differs from the curve of its
+chemistry by about the same voltage. So the rest voltage shows this difference while the
+charge is known well, and later corrects the charge.
 """
 
 import math
@@ -15,13 +15,13 @@ from mppdbus.model.victron_codes import State
 
 SMOOTH_S = 60.0
 FULL_S = 120.0  # at bulk voltage with little current
-FLOAT_S = 300.0  # the same at float voltage
-SETTLED_S = 3600.0  # of floating: until then what it takes still falls
+FLOAT_S = 300.0  # at float voltage with little current
+SETTLED_S = 3600.0  # of floating, until the current no longer falls
 KNEE_S = 120.0
-KNEE_CURRENT = 0.2  # of the capacity: with more the sag is not known well enough
-LEAST_BLUR = 3.0  # %: no voltage tells more than this
-NEAR_EMPTY = 25.0  # %: from here down, empty is a matter of opinion
-SURE, WILD = 15.0, 30.0  # %: least uncertainty of a guess, with little current and not
+KNEE_CURRENT = 0.2  # of the capacity; above it the voltage drop is too uncertain
+LEAST_BLUR = 3.0  # %: least uncertainty of a charge by voltage
+NEAR_EMPTY = 25.0  # %: below, the charge is uncertain by `foot`
+SURE, WILD = 15.0, 30.0  # %: least uncertainty of a guess at little, at more current
 
 
 @dataclass(slots=True)
@@ -32,7 +32,7 @@ class RunningMean:
     span_s: float = SMOOTH_S
 
     def feed(self, value: float, seconds: float) -> float:
-        """Take `value` as what was for `seconds`."""
+        """Add a value that lasted `seconds`; return the mean."""
         if self.value is None:
             self.value = value
         else:
@@ -52,27 +52,27 @@ class ReferencePoints:
 
     @property
     def charged(self) -> bool:
-        """Whether it takes hardly anything at bulk voltage."""
+        """Whether the battery takes little current at bulk voltage: it is charged."""
         return self._tail_s >= FULL_S
 
     @property
     def floating(self) -> bool:
-        """Whether it takes hardly anything at float voltage."""
+        """Whether the battery takes little current at float voltage."""
         return self._float_s >= FLOAT_S
 
     @property
     def settled(self) -> bool:
-        """Whether it has floated for so long that it takes no more than for good."""
+        """Whether the battery has floated so long that its current no longer falls."""
         return self._float_s >= SETTLED_S
 
     @property
     def rested(self) -> bool:
-        """Whether the voltage is near that of rest."""
+        """Whether the voltage is near the rest voltage."""
         return self.rested_s >= self._battery.cell.rest_s
 
     @property
     def at_knee(self) -> bool:
-        """Whether the voltage has left the flat part of the curve for good."""
+        """Whether the voltage has been below the flat part of the curve for a while."""
         return self.knee_s >= KNEE_S
 
     def feed(
@@ -83,7 +83,7 @@ class ReferencePoints:
         seconds: float,
         stage: State | None,
     ) -> None:
-        """Take what was for `seconds`; `rest_v` is without what the current adds."""
+        """Add a reading that lasted `seconds`; `rest_v` is its rest voltage."""
         battery = self._battery
         cell, capacity = battery.cell, battery.capacity_ah
         smooth_v = self._volts.feed(volts, seconds)
@@ -104,7 +104,7 @@ class ReferencePoints:
 
 @dataclass(frozen=True, slots=True)
 class RestReading:
-    """What a rest voltage tells: the sum of the unknowns by `row` is `value` %."""
+    """A measurement by rest voltage: the sum of the unknowns by `row` is `value` %."""
 
     row: Row
     value: float
@@ -115,7 +115,7 @@ class RestReading:
 def read_rest_voltage(
     battery: BatteryModel, rest_v: float, known: BatteryFilter
 ) -> RestReading:
-    """Return what a rest voltage tells, by what is known of the battery."""
+    """Return the measurement that a rest voltage makes, given the filter."""
     cell, shift = battery.cell, known.values[SHIFT]
     volts = rest_v - shift * battery.in_series
     soc, sigma = battery.soc_at(volts, cell.repeats / cell.blur, LEAST_BLUR)

@@ -1,6 +1,6 @@
-"""What an inverter's settings (QPIRI) tell of the battery that nobody described. Pure.
+"""Guesses the battery from the inverter's settings (QPIRI). Pure.
 
-Guesses, to be called so: a user who says what the battery is has better numbers.
+Show them as guesses; the values in the user's configuration are better.
 """
 
 from mppdbus.model.battery.chemistries import Chemistry
@@ -8,23 +8,23 @@ from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.replies.settings import Ratings, RatingsRevo
 
 NOMINAL = (12.0, 24.0, 36.0, 48.0)
-BLOCK = 12.0  # V: the voltages below are those of so much
+BLOCK = 12.0  # V: the voltages below are for a block of 12 V
 LEAD_FLOAT = 13.5  # V
 LITHIUM_BULK = 13.4  # V: no lead battery is charged with so little
-NARROW = 0.2  # V between bulk and float: lead wants more
-HIGH_CUTOFF = 11.6  # V: who stops there means lithium
-CHARGE_HOURS = {"lead": 4.0, "lithium": 2.0}  # of the charge current that is set
-CHARGE_AMPS = 50.0  # where none is told
+NARROW = 0.2  # V between bulk and float; lead needs more
+HIGH_CUTOFF = 11.6  # V: a cut-off this high means lithium
+CHARGE_HOURS = {"lead": 4.0, "lithium": 2.0}  # h of the configured charge current
+CHARGE_AMPS = 50.0  # if the inverter gives none
 CAPACITY = (50.0, 2000.0)  # Ah
 CAPACITY_BLUR = 0.4  # of a capacity that is guessed
-CHEMISTRY_BLUR = 20.0  # %: what a voltage says of a battery of another kind
+CHEMISTRY_BLUR = 20.0  # %: error of a voltage's charge if the chemistry is wrong
 
 AnyRatings = Ratings | RatingsRevo
 _BY_NAME = {"AGM": Chemistry.AGM, "Flooded": Chemistry.FLOODED}
 
 
 def nominal_voltage(ratings: AnyRatings) -> float | None:
-    """Return 12, 24, 36 or 48 V, or what else the unit says that it is made for."""
+    """Return the nominal voltage: 12, 24, 36, 48 V, or what else the unit gives."""
     if (rated := ratings.battery_rating_voltage) is not None and rated >= 6:
         return rated
     if (float_v := ratings.battery_float_voltage) is None or float_v < 6:
@@ -33,7 +33,7 @@ def nominal_voltage(ratings: AnyRatings) -> float | None:
 
 
 def chemistry(ratings: AnyRatings, dialect: str | None, nominal: float) -> Chemistry:
-    """Return what the battery type of the inverter means, or its voltages."""
+    """Return the chemistry by the inverter's battery type, else by its voltages."""
     table = DIALECTS.get(dialect or "")
     names = table.battery_types if table is not None else {}
     name = names.get(-1 if ratings.battery_type is None else ratings.battery_type)
@@ -43,7 +43,7 @@ def chemistry(ratings: AnyRatings, dialect: str | None, nominal: float) -> Chemi
 
 
 def capacity(ratings: AnyRatings, kind: str, units: int) -> float:
-    """Return the Ah that go with the charge current of `units` inverters."""
+    """Return a typical capacity, Ah, for the charge current of `units` inverters."""
     hours = CHARGE_HOURS["lithium" if kind.startswith("lithium") else "lead"]
     amps = float(ratings.max_charging_current or CHARGE_AMPS) * units
     low, high = CAPACITY

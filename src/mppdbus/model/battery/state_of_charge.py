@@ -1,4 +1,4 @@
-"""How full the battery is, as it is published, whoever says so. Pure."""
+"""The state of charge as it is published, from any source. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,9 +10,9 @@ INVERTERS_WORD = "estimated: the inverter's own percent, from battery voltage"
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """The state of charge of the battery, and how much there is to it.
+    """The state of charge of the battery, its source and its certainty.
 
-    `origin` is a sentence; `margin` ± % that hold 19 times of 20; confidence 0 to 1.
+    `origin` is a sentence; `margin` is ± % at 95 % probability; confidence 0 to 1.
     """
 
     percent: float | None = None
@@ -32,7 +32,7 @@ def own_charge(snapshot: Snapshot) -> Charge:
 
 
 class Anchor(StrEnum):
-    """What the count began with."""
+    """The kind of value that the count began with."""
 
     GUESS = "guess"  # the voltage at the first start
     FULL = "full"
@@ -64,7 +64,7 @@ def explain(
     full_age_s: float | None,
     offset: float,
 ) -> str:
-    """Return why the state of charge is what it is; `margin` in %, `offset` in A."""
+    """Explain the state of charge in words; `margin` in %, `offset` in A."""
     words = [f"Counted for {span(age_s)} since {SINCE[anchor]}, ±{margin:.0f} %"]
     if age_s < 60:
         words = [f"Now: {SINCE[anchor]}, ±{margin:.0f} %"]

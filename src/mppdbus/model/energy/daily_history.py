@@ -1,13 +1,13 @@
 """Thirty-one days of one inverter, by the site's own calendar. Pure.
 
-The caller says which day it is. What passes between two samples belongs to the day of
-the second one, so midnight moves at most one poll of energy, in the dark.
+The caller gives the date. The energy between two samples belongs to the day of the
+second one, so at midnight at most the energy of one poll goes to the wrong day.
 
-Clocks step. A date before 2024 is that of a clock nobody has set yet: the day goes on.
-A step forward begins one new day, however far it goes; days keep their own dates, so
-that those between show as missing. A step backward begins none: the day goes on under
-its date, until a midnight passes on a clock that is still behind; then that one is
-right, and an old day that it comes back to is taken up again.
+Clocks step. A date before 2024 comes from a clock that is not set yet: the day goes on.
+A step forward begins one new day; days keep their dates, so skipped days show as
+missing. A step backward begins no day: the present day goes on under its date. When a
+midnight passes on a clock that is still behind, that clock counts as right, and an old
+day with its date is continued.
 """
 
 from collections.abc import Callable, Iterable
@@ -27,7 +27,7 @@ from mppdbus.model.victron_codes import State
 DAYS = 31
 FIRST_DATE = date(2024, 1, 1)
 MOST_A_DAY = 300.0  # kWh of PV; twice what the largest units could make
-CLOCKS_AGREE = timedelta(minutes=90)  # summer time that one forgot, and some drift
+CLOCKS_AGREE = timedelta(minutes=90)  # summer time not set on one clock, and drift
 
 Extreme = Annotated[float, Field(allow_inf_nan=False)] | None
 
@@ -43,9 +43,9 @@ class TrackerDay:
 
 @dataclass(slots=True)
 class Day:
-    """One day: energy in kWh, the highest and lowest in W, V and A, minutes a stage.
+    """One day: energy in kWh, the highest and lowest in W, V and A, minutes by stage.
 
-    `when` is None as long as no clock has said which day it is.
+    `when` is the date; None until a clock is set.
     """
 
     when: date | None = None
@@ -69,7 +69,7 @@ class Day:
 
 @dataclass(slots=True)
 class Overall:
-    """The highest and lowest V ever."""
+    """The highest and lowest V since the first start."""
 
     max_pv_voltage: Extreme = None
     max_battery_voltage: Extreme = None
@@ -84,7 +84,7 @@ class History:
         default_factory=lambda: [Day()]
     )
     overall: Overall = field(default_factory=Overall)
-    behind: date | None = None  # where a clock stands that was set back
+    behind: date | None = None  # date of a clock that was set back
 
     @property
     def today(self) -> Day:
@@ -107,7 +107,7 @@ class History:
         return self._dated(self.today.when - timedelta(days=age))
 
     def turn(self, today: date) -> None:
-        """Say which day it is, at every sample; begins a new one when it is due."""
+        """Take the date with every sample; begin a new day when the date changes."""
         if today < FIRST_DATE:
             return
         current = self.today.when = self.today.when or today
@@ -118,7 +118,7 @@ class History:
         self.behind = today if today < current else None
 
     def add(self, step: Step, pv: float) -> None:
-        """Add what passed, and `pv` kWh of yield, which may be more or less."""
+        """Add a step to today, and `pv` kWh of yield, corrected by the meter."""
         self.today.pv.add(pv)
         for index, kwh in enumerate(step.trackers):
             if kwh is not None:
@@ -136,9 +136,9 @@ class History:
                 self.today.minutes_in_float += minutes
 
     def observe(self, before: Sample, now: Sample) -> None:
-        """Take the highest and the lowest of two samples in a row.
+        """Update the highest and lowest values from two samples in a row.
 
-        Only what both of them show counts, so that one bad reading makes no record.
+        A record needs both samples, so one bad reading makes none.
         """
         day, overall = self.today, self.overall
         day.max_power = _top(day.max_power, before.flow.pv_total, now.flow.pv_total)
@@ -155,10 +155,10 @@ class History:
             tracker.max_voltage = _top(tracker.max_voltage, *pair)
 
     def read_day(self, when: date, kwh: float) -> None:
-        """Take what the inverter says of the yield of a day, QED.
+        """Take the yield of a day from the inverter's own meter, QED.
 
-        Today's leads ours as the total does. A day that is over takes the inverter's
-        word, and one that we did not see at all comes to be.
+        Today's yield follows the meter, as the total does. For a past day the value of
+        the meter replaces ours; a day that we did not count is added.
         """
         current = self.today.when
         if current is None or not 0.0 < kwh <= MOST_A_DAY:
@@ -189,13 +189,13 @@ class History:
         return next((day for day in self.days if day.when == when), None)
 
     def _begin(self, today: date) -> None:
-        """Begin a day, or go on with one that the clock comes back to."""
+        """Begin a day, or continue the stored day of that date."""
         day = self._dated(today) or Day(today)
         self.days = [day, *(other for other in self.days if other is not day)]
         self._forget_the_farthest()
 
     def _forget_the_farthest(self) -> None:
-        """Keep as many days as can be shown; a wrong date is far from all others."""
+        """Drop the days farthest from today, beyond those that can be shown."""
         today = self.today.when
         if today is None or len(self.days) <= DAYS:
             return
@@ -207,7 +207,7 @@ class History:
 def clocks_agree(inverter: datetime, ours: datetime) -> bool:
     """Tell whether the days of the inverter's clock (QT) are those of ours.
 
-    Both in local time without zone. If not, its QED are of other days: leave them.
+    Both in local time without zone. If they differ, QED is of other days: ignore it.
     """
     return abs(inverter - ours) <= CLOCKS_AGREE
 

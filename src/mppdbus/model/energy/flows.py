@@ -1,4 +1,4 @@
-"""Where the energy goes: one number for each way that Victron counts. Pure."""
+"""Energy flows: one number for each path that Victron counts. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pydantic import Field
 
 from mppdbus.model.power import Flow
 
-# What a stored count may be; the limit keeps a damaged exponent out.
+# Range of a stored count, kWh; the limit refuses a damaged exponent.
 Amount = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 
 
 @dataclass(frozen=True, slots=True)
 class Ways:
-    """A number for each way that energy takes: W in a flow, kWh in a counter.
+    """A number for each path of energy: W in a flow, kWh in a counter.
 
-    "Inverter" is the battery's side. What PI30 does not tell of stays 0: sources at the
-    output, and what is fed into the mains unless the flow says so.
+    "Inverter" is the DC side. Paths that PI30 does not measure stay 0: sources at the
+    output, and feed-in unless the flow has it.
     """
 
     ac_in1_to_ac_out: Amount = 0.0
@@ -34,11 +34,11 @@ class Ways:
     solar_to_ac_in1: Amount = 0.0
 
     def plus(self, other: Ways) -> Ways:
-        """Add way by way."""
+        """Add path by path."""
         return Ways(*(a + b for a, b in zip(values(self), values(other), strict=True)))
 
     def until(self, other: Ways, hours: float) -> Ways:
-        """Return the kWh of `hours` that begin with these W and end with the others."""
+        """Return the kWh of `hours`; power goes linearly from this one to the other."""
         k = hours / 2000.0
         pairs = zip(values(self), values(other), strict=True)
         return Ways(*((a + b) * k for a, b in pairs))
@@ -51,12 +51,11 @@ values = cast(
 
 
 def split(flow: Flow) -> Ways | None:
-    """Return the W of each way, None unless load, PV and mains are all known.
+    """Return the W of each path; None unless load, PV and mains are all known.
 
-    The mains feed the load first and the sun next, in every mode; what the mains give
-    beyond the load, and the sun beyond that, goes to the battery, which also supplies
-    what the load still lacks. So load, PV and mains are met exactly, and the battery's
-    whole amperes never add up against them.
+    In every mode the mains feed the load first, PV next, and the battery the rest. The
+    remaining power of mains and PV charges the battery. So load, PV and mains are met
+    exactly, and the rounding of the battery current causes no drift.
     """
     if flow.load is None or flow.pv_total is None or flow.mains_power is None:
         return None

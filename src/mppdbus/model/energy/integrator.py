@@ -1,4 +1,4 @@
-"""Power over time: what passed between two samples. Pure; the clock is passed in."""
+"""Integrates power over time, from sample to sample. Pure; the clock is passed in."""
 
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -6,12 +6,12 @@ from itertools import zip_longest
 from mppdbus.model.energy.flows import Ways, split
 from mppdbus.model.power import Flow
 
-LONGEST = 30.0  # s between two samples that still count as one stretch
+LONGEST = 30.0  # s; a longer pause between two samples is a gap
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What passed in `seconds`, in kWh; None where either end of it is unknown."""
+    """The energy of `seconds`, in kWh; None if the power at either end is unknown."""
 
     seconds: float
     ways: Ways | None
@@ -27,7 +27,7 @@ class _Sample:
 
 
 class Integrator:
-    """Joins samples by straight lines; nothing is made up where there are none.
+    """Integrates linearly between samples; a gap adds nothing.
 
     A stretch longer than `longest` s is a gap: it is counted and not integrated.
     """
@@ -42,8 +42,8 @@ class Integrator:
     def feed(self, flow: Flow, now: float) -> Step | None:
         """Take a sample at `now`, in seconds of a monotonic clock.
 
-        Return what passed since the last one; None for the first and after a gap.
-        Raises ValueError when the clock went backwards; the sample is not taken then.
+        Return the energy since the last one; None for the first and after a gap. Raises
+        ValueError, and drops the sample, when the clock went backwards.
         """
         before, sample = self._last, _Sample(now, flow, split(flow))
         if before is not None and now < before.time:

@@ -1,4 +1,4 @@
-"""All that is counted of one inverter, and what its own meters say of it. Pure."""
+"""The energy counters of one inverter, corrected by its own meters. Pure."""
 
 from dataclasses import dataclass, field
 from datetime import date
@@ -13,23 +13,23 @@ from mppdbus.model.losses import LossState
 
 @dataclass(slots=True)
 class Books:
-    """What is kept of an inverter when the program ends; energies in kWh."""
+    """The stored counters of an inverter; energies in kWh."""
 
     ways: Ways = field(default_factory=Ways)
     user: Amount = 0.0
     trackers: list[Amount] = field(default_factory=list)
     total: Follower = field(default_factory=Follower)
-    total_read: date | None = None  # the day of the last look at QET
+    total_read: date | None = None  # date of the last QET
     history: History = field(default_factory=History)
     losses: LossState = field(default_factory=LossState)  # learned beside the counting
 
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What the meters show, kWh; none of them ever falls.
+    """The published counters, kWh; none of them ever falls.
 
-    `yield_system` is the inverter's lifetime as far as it tells, `yield_user` what has
-    come since the first start; `trackers` are ours alone.
+    `yield_system` is the yield of the inverter's life, as far as known; `yield_user`
+    that since our first start; `trackers` are counted by us alone.
     """
 
     ways: Ways
@@ -39,16 +39,16 @@ class Counters:
 
 
 class Ledger:
-    """Counts one inverter; times are passed in, and which day it is at the site."""
+    """Counts the energy of one inverter; time and local date are passed in."""
 
     def __init__(self, books: Books | None = None, *, longest: float = LONGEST) -> None:
         self.books = books or Books()
         self.integrator = Integrator(longest)
         self._before: Sample | None = None
-        self._witness: Sample | None = None  # the last one of another reading
+        self._witness: Sample | None = None  # last sample of an earlier reading
 
     def bridge(self, longest: float) -> None:
-        """Join, from now on, samples that are at most `longest` s apart."""
+        """Set the longest pause, s, between two samples that is not a gap."""
         self.integrator.longest = longest
 
     @property
@@ -58,7 +58,7 @@ class Ledger:
 
     @property
     def counters(self) -> Counters:
-        """The counters as they stand."""
+        """The counters now."""
         books = self.books
         trackers = tuple(books.trackers)
         return Counters(books.ways, books.user, books.total.count, trackers)
@@ -93,7 +93,7 @@ class Ledger:
     def read_total(self, wh: float) -> None:
         """Take the inverter's own total of PV energy, QET, in Wh.
 
-        At first it only says how old the inverter is. After that the yields follow it.
+        The first one only sets the inverter's lifetime yield. Later ones correct ours.
         """
         books, day = self.books, self.history.today
         most = MOST_A_DAY * (1 + _days(books.total_read, day.when))

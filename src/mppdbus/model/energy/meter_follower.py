@@ -1,7 +1,7 @@
-"""Our count of energy beside a meter that the inverter keeps itself. Pure.
+"""Our energy count, corrected by the inverter's own meter. Pure.
 
-Ours is fine and has gaps; the inverter's has none, but moves in steps, up to 100 Wh
-wide, and may stop or be erased. So ours runs, and the meter is heard when it moves.
+Our count is fine but has gaps. The meter has none, but moves in steps of up to 100 Wh,
+and may stop or be erased. So we count, and correct the count when the meter moves.
 """
 
 from dataclasses import dataclass
@@ -10,28 +10,28 @@ from mppdbus.model.energy.flows import Amount
 
 TOTAL_STEP = 0.1  # kWh that QET may move at once
 DAY_STEP = 0.001  # kWh that QED may move at once
-# How far the meter may take back of a day that is over.
+# How far the meter may lower the count of a past day.
 LEAST_BACK, SHARE_BACK = 0.2, 0.05  # kWh, or this share of the day
 
 
 @dataclass(slots=True)
 class Follower:
-    """A count in kWh that never falls, and the meter that it follows if there is one.
+    """A count in kWh that never falls, and follows a meter if there is one.
 
-    Where the meter moved further than ours, ours is raised to it. Where ours moved
-    further by more than the meter's step and what came in since the last look at it,
-    the next of our own energy is held back until the two agree.
+    If the meter moved further than the count, the count is raised to it. If the count
+    is ahead by more than the meter's step and the energy since the last reading of
+    the meter, our next energy is not added until the two agree.
     """
 
     count: Amount = 0.0
-    shown: Amount | None = None  # what the meter said last
-    offset: Amount = 0.0  # of the count over the meter
-    held: Amount = 0.0  # of our own energy, still to be held back
-    recent: Amount = 0.0  # of our own energy, since the last look at the meter
-    doubt: Amount | None = None  # an impossible reading, until another bears it out
+    shown: Amount | None = None  # last reading of the meter
+    offset: Amount = 0.0  # count minus meter
+    held: Amount = 0.0  # our own energy still not to be added
+    recent: Amount = 0.0  # our own energy since the last reading
+    doubt: Amount | None = None  # an implausible reading that waits for a second one
 
     def add(self, kwh: float) -> float:
-        """Add energy of our own; return how much of it was not held back."""
+        """Add our own energy, less what is held back; return the kWh added."""
         back = min(kwh, self.held)
         self.held -= back
         self.recent += kwh
@@ -41,9 +41,9 @@ class Follower:
     def read(self, kwh: float, *, most: float, step: float) -> float:
         """Take a reading of the meter; return by how much it raised the count.
 
-        A fall, or a rise by more than `most` kWh, changes nothing until the next
-        reading bears it out, and is then where the meter starts anew. A 0 says
-        nothing: units show it while they start, and those without a log for ever.
+        A fall, or a rise by more than `most` kWh, counts only when the next reading
+        confirms it: the meter then starts anew there. A 0 is ignored: units show it
+        while they start, and units without an energy log always.
         """
         if kwh <= 0:
             return 0.0
@@ -64,14 +64,14 @@ class Follower:
         return self._move(kwh + self.offset, step + recent)
 
     def close(self, kwh: float) -> None:
-        """Take the last reading of a day that is over: final, but not far downwards."""
+        """Take the meter's final value of a past day, unless far below the count."""
         back = self.count - kwh
         if kwh > 0 and back <= max(LEAST_BACK, SHARE_BACK * self.count):
             self.count = self.shown = kwh
             self.offset = self.held = 0.0
 
     def _start(self, kwh: float) -> None:
-        """Begin to follow: a meter that is ahead of us has counted for longer."""
+        """Start to follow the meter; raise the count to it if the meter is ahead."""
         self.shown, self.doubt = kwh, None
         self.count = max(self.count, kwh)
         self.offset = self.count - kwh

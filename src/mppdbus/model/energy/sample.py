@@ -1,4 +1,4 @@
-"""What the counters and the history take from a snapshot. Pure."""
+"""The values of a snapshot that counters and history use. Pure."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from mppdbus.protocol.replies.status import (
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One moment: the flow, V of each tracker, and how the battery is being charged.
+    """One moment: the flow, V of each tracker, and the charging stage.
 
     `stage` is bulk, absorption or float; None while not charging, or unknown.
-    `reading` is that which the sample was made of: the same one may come twice.
+    `reading` is the QPIGS that the sample was made of; the same one may come twice.
     """
 
     flow: Flow = field(default_factory=Flow)
@@ -30,7 +30,7 @@ class Sample:
 
     @classmethod
     def of(cls, snapshot: Snapshot, flow: Flow) -> Sample:
-        """Take what is known; `flow` is that of the same snapshot."""
+        """Make a sample of a snapshot and the flow of the same snapshot."""
         stage, volts = charge_stage(snapshot), _pv_voltages(snapshot)
         return cls(flow, volts, stage, snapshot.status)
 

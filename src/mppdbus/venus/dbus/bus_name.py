@@ -1,4 +1,4 @@
-"""Names on the bus: taking one, and saying who has it already."""
+"""Names on the bus: claims one, and finds the owner of a name."""
 
 import asyncio
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ _OURS = (RequestNameReply.PRIMARY_OWNER.value, RequestNameReply.ALREADY_OWNER.va
 
 
 async def claim_name(connection: Connection, name: str) -> None:
-    """Take a name; raises BusError that says who has it, or why we may not."""
+    """Claim a name; raises BusError with its owner, or with the reason."""
     try:
         verdict = await connection.call(
             to_bus("RequestName", "su", name, NameFlag.DO_NOT_QUEUE.value)
@@ -29,7 +29,7 @@ async def claim_name(connection: Connection, name: str) -> None:
 
 
 async def check_free(address: str, names: Iterable[str]) -> None:
-    """Raise BusError if there is no bus, or somebody has one of `names`, saying who."""
+    """Raise BusError if there is no bus, or, with the owner, if a name is taken."""
     connection = await Connection.open(address)
     try:
         for name in names:
@@ -40,7 +40,7 @@ async def check_free(address: str, names: Iterable[str]) -> None:
 
 
 async def _taken(connection: Connection, name: str) -> str:
-    """Say who has `name`, as far as the bus and /proc tell."""
+    """Return the owner of `name` in words, from the bus and /proc."""
     who = "another program"
     with suppress(BusError, OSError):
         who = str(await connection.call(to_bus("GetNameOwner", "s", name)))

@@ -1,4 +1,4 @@
-"""The other side of the bus: what the services there say, as Victron's programs see it.
+"""A D-Bus client: reads Victron services as Victron's own programs do.
 
 A `BusClient` follows every com.victronenergy service: GetItems when a name appears,
 then ItemsChanged (and PropertiesChanged, which older services send).
@@ -36,7 +36,7 @@ class BusClient(BusListener):
 
     def __init__(self, watcher: Watcher) -> None:
         self._watcher = watcher
-        self._services: dict[str, dict[str, Value]] = {}  # those that have been read
+        self._services: dict[str, dict[str, Value]] = {}  # services already read
         self._news: asyncio.Queue[Change | None] = asyncio.Queue()
         self._reading: set[asyncio.Task[None]] = set()
         watcher.add(self)
@@ -62,7 +62,7 @@ class BusClient(BusListener):
         await self._watcher.close()
 
     def services(self) -> list[str]:
-        """Return the names that are on the bus and have been read."""
+        """Return the names of the services on the bus that have been read."""
         return sorted(self._services)
 
     def snapshot(self, service: str) -> dict[str, Value]:
@@ -70,9 +70,9 @@ class BusClient(BusListener):
         return dict(self._services.get(service, {}))
 
     async def changes(self) -> AsyncIterator[Change]:
-        """Yield changes, oldest first, until the bus hangs up: `BusError`.
+        """Yield changes, oldest first; raises `BusError` when the bus hangs up.
 
-        A service that is there already, or appears, comes first with all its values.
+        The first change of a service has all its values.
         """
         while (change := await self._news.get()) is not None:
             yield change
@@ -90,7 +90,7 @@ class BusClient(BusListener):
             task.add_done_callback(self._reading.discard)
 
     def items_changed(self, name: str, rows: Rows) -> None:
-        """Take what a service says that has been read."""
+        """Take the changed values of a service that has been read."""
         values = _values(rows)
         if name in self._services and values:
             self._services[name].update(values)

@@ -1,4 +1,4 @@
-"""One connection to a D-Bus: finding it, keeping its socket alive, calls in and out."""
+"""One connection to a D-Bus: its address, its socket, calls in and out."""
 
 from __future__ import annotations
 
@@ -106,10 +106,10 @@ def first(body: list[Any]) -> Any:  # noqa: ANN401
 
 
 class _Bus(MessageBus):
-    """A MessageBus with what older dbus-fast lacks.
+    """A MessageBus that mends two defects of older dbus-fast.
 
-    That connects while constructed and leaves the socket behind if it fails, and spins
-    for ever if the bus hangs up during authentication.
+    Older versions leave the socket open if connecting fails, and loop for ever if the
+    bus hangs up during authentication.
     """
 
     def __init__(self, address: str) -> None:
@@ -132,9 +132,8 @@ class _Bus(MessageBus):
 class Connection:
     """A connection that stays up when the bus reads slowly.
 
-    dbus-fast gives a connection up when the socket is full. So all messages go out
-    here: dbus-fast gets one only while the socket takes it whole; until then it waits
-    in a bounded backlog.
+    dbus-fast closes a connection when the socket is full. So all messages pass here:
+    each waits in a bounded backlog until the socket can take it whole.
     """
 
     def __init__(
@@ -173,7 +172,7 @@ class Connection:
         `on_call` gets each method call and returns whether it has dealt with it;
         `on_signal` gets each signal, in order with the replies; `on_lost` is called
         when the connection has ended. They must not raise.
-        Raises BusError when there is no bus, or it does not want us.
+        Raises BusError when there is no bus, or it refuses us.
         """
         bus: MessageBus | None = None
         try:
@@ -205,7 +204,7 @@ class Connection:
 
     @property
     def unread(self) -> bool:
-        """True until the bus has read all that was sent; also when nobody can tell."""
+        """True until the bus has read all that was sent, and when that is unknown."""
         if self._backlog or not self._sending.done():
             return True
         try:
@@ -234,7 +233,7 @@ class Connection:
             self.abort()
 
     def _send_backlog(self) -> None:
-        """Hand over to dbus-fast what the socket takes whole; see to the rest later.
+        """Give dbus-fast the messages that the socket takes whole; keep the others.
 
         A Unix socket polls writable only while three quarters of its buffer are free.
         """
@@ -248,7 +247,7 @@ class Connection:
                 return
             try:
                 self._sending = self._bus.send(self._backlog.popleft())
-            except OSError:  # broken just now, as we shall be told
+            except OSError:  # just broken: `on_lost` will follow
                 return
             if self._sending.done():
                 self._sending.exception()  # seen, for the same reason
@@ -283,12 +282,12 @@ class Connection:
 
         def settle(reply: Message | None) -> None:
             if answer.done():
-                return  # nobody waits any more
+                return  # the caller no longer waits
             try:
                 answer.set_result(read(_checked(reply, request.member)))
             except Exception as error:  # noqa: BLE001 - for whoever waits
                 answer.set_exception(error)
-                answer.exception()  # no complaint if nobody waits any more
+                answer.exception()  # no log entry if nobody waits any more
 
         if self.alive:
             self.ask(request.message(), settle)
@@ -309,7 +308,7 @@ class Connection:
     # In
 
     def _receive(self, message: Message) -> bool:
-        """Take a message from dbus-fast; replies must be left to it as well."""
+        """Take a message from dbus-fast; it handles replies itself."""
         if message.message_type is not _CALL:
             then = self._expected.pop(message.reply_serial, None)
             if then is not None:

@@ -1,4 +1,4 @@
-"""Items of a Victron service: a path, its type for life, its text, its bounds. Pure."""
+"""Items of a Victron service: path, fixed type, text and bounds. Pure."""
 
 import re
 import sys
@@ -104,7 +104,7 @@ class Item:
     """One leaf of a service.
 
     `text` is a format string ("{:.0f} W"), the names of values, or a function of the
-    value; unknown is "---".
+    value; the text of unknown is "---".
     Clients can read `minimum`, `maximum` and `default` where they are not None, and
     cannot write a value out of bounds. The writer of a `confirmable` item also gets a
     value that is shown already: "yes, it is full" is news too.

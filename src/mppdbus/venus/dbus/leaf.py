@@ -1,4 +1,4 @@
-"""An item as it is on the bus: its value, and the writes that are not decided yet."""
+"""An item on the bus: its value, and the writes without a verdict yet."""
 
 from collections.abc import Callable
 
@@ -6,8 +6,8 @@ from dbus_fast.signature import Variant, get_signature_tree
 
 from mppdbus.venus.dbus.items import CHECKS, UNKNOWN_TEXT, Item, Value
 
-UNSENT = object()  # stands for "subscribers may hold anything": differs from any value
-INVALID = Variant("ai", [])  # any empty array is read as invalid; this is velib's
+UNSENT = object()  # subscribers may have any value: differs from all values
+INVALID = Variant("ai", [])  # any empty array means invalid; velib sends this one
 
 _TEXT = get_signature_tree("s")
 _UNSEEN = object()
@@ -16,7 +16,7 @@ _UNSEEN = object()
 class PendingWrite:
     """A value that a client has written and that has no verdict yet.
 
-    `answers` are told the verdict. It is the echo of the leaf until then.
+    `answers` get the verdict. Until then the leaf shows the written value (the echo).
     """
 
     __slots__ = ("answers", "before", "read_back", "seen", "value")
@@ -24,15 +24,15 @@ class PendingWrite:
     def __init__(self, value: Value, answer: Callable[[int], None]) -> None:
         self.value = value
         self.answers = [answer]
-        self.before: Value = None  # what to show again if it is refused
-        self.seen: Value | object = _UNSEEN  # by update(), since the write began
+        self.before: Value = None  # value to restore if refused
+        self.seen: Value | object = _UNSEEN  # given to update() since the write began
         self.read_back = False  # `seen` comes from the writer itself
 
     def outcome(self, *, accepted: bool) -> Value:
-        """Return what the bus shall show now.
+        """Return the value to show after the verdict.
 
-        A poll may have begun before the write: if it saw the old value, it does not
-        contradict a writer that accepts. What the writer itself has read back does.
+        A poll may have begun before the write: if it read the old value, the accepted
+        value stays. A value that the writer itself has read back wins.
         """
         if self.seen is _UNSEEN:
             return self.value if accepted else self.before
@@ -41,15 +41,15 @@ class PendingWrite:
         return self.seen  # type: ignore[return-value]
 
     def settle(self, verdict: int) -> None:
-        """Tell the verdict to all who have written this value."""
+        """Give the verdict to all callers that wrote this value."""
         for answer in self.answers:
             answer(verdict)
 
 
 class Leaf:
-    """An item with its value, what subscribers were told last, and its writes.
+    """An item with its value, the value sent last, and its writes.
 
-    `pending` is the write that the writer has, `queued` the one that comes after it.
+    `pending` is the write being decided, `queued` the next one.
     """
 
     __slots__ = (
@@ -85,7 +85,7 @@ class Leaf:
     def row(self) -> dict[str, Variant]:
         """Return the row of this item in GetItems and ItemsChanged.
 
-        A text function that does not know the value must not take it off the bus.
+        A text function that fails must not remove the value from the bus.
         """
         value = self.value
         if value is None:

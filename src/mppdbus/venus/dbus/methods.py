@@ -1,4 +1,4 @@
-"""What a service answers to method calls: BusItem, Introspectable and Peer."""
+"""The method calls that a service answers: BusItem, Introspectable and Peer."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOT_SUPPORTED = _ERROR + "NotSupported"
 
 
 class Methods:
-    """Answers from memory; only a write may be answered later."""
+    """Answers method calls at once from memory; only a write may be answered later."""
 
     def __init__(self, tree: Tree, signals: ChangeSignals, writes: Writes) -> None:
         self._tree = tree

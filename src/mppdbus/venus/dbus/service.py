@@ -28,12 +28,12 @@ log = logging.getLogger("mppdbus.bus")
 class Service:
     """Items served on a bus under one name.
 
-    `address` is a D-Bus address, by default the system bus. `writer` decides about what
-    clients write; without one every fitting value is taken. Values can be updated at
+    `address` is a D-Bus address, by default the system bus. `writer` decides about the
+    writes of clients; without one every valid value is taken. Values can be updated at
     any time; clients see them while the service is on the bus.
 
-    One task does all that takes time: it connects, claims the name, gives it back and
-    takes it again. It tries until the bus is as wanted, also after a lost connection.
+    One task does all work that takes time: it connects, and claims and releases the
+    name. It retries until the wanted state is reached, also after a lost connection.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Service:
         self._restarting = False
         self._closed = False
         self._starts: list[asyncio.Future[BusError | None]] = []  # outcomes of `start`
-        self._wake = asyncio.Event()  # something is to be done on the bus
+        self._wake = asyncio.Event()  # there is work to do on the bus
         self._task: asyncio.Task[None] | None = None
         self._tree.add(items)
 
@@ -92,11 +92,11 @@ class Service:
         return self._tree.leaves[path].value
 
     def update(self, values: Mapping[str, Value]) -> int:
-        """Publish what has changed among `values`, at once; return how many changed.
+        """Publish the changed ones of `values` at once; return how many changed.
 
         Raises KeyError for an unknown path and TypeError for a value of another type,
-        and then nothing has changed. A path with a write under way keeps its echo; what
-        is given here shows when the write is settled. A new `/DeviceInstance` restarts
+        and then nothing has changed. A path with a pending write keeps its echo, and
+        shows the value given here after the verdict. A new `/DeviceInstance` restarts
         the service.
         """
         leaves = self._tree.leaves
@@ -105,7 +105,7 @@ class Service:
             leaf = leaves[path]
             known, pending = leaf.value, leaf.pending
             if type(given) is type(known) and given == known and pending is None:
-                continue  # most are those of the last poll, and were checked then
+                continue  # unchanged since the last poll, and checked then
             try:
                 value = None if given is None else leaf.check(given)
             except TypeError as error:
@@ -125,7 +125,7 @@ class Service:
         return len(shown)
 
     def add(self, items: Iterable[Item]) -> None:
-        """Add those items whose paths are new, unknown until updated; clients are told.
+        """Add items whose paths are new, with unknown values; clients are told.
 
         Raises ValueError for a new path that is given twice.
         """
@@ -136,7 +136,7 @@ class Service:
     # Life
 
     async def start(self) -> None:
-        """Connect and claim the name, with all items served before; return then.
+        """Connect, serve all items, then claim the name; return when that is done.
 
         Returns also when the service is told to stop meanwhile. Raises BusError if
         somebody else has the name or the bus denies it, BusAway while there is no bus;
@@ -161,29 +161,29 @@ class Service:
             raise error
 
     def start_soon(self) -> None:
-        """Start in the background, and try until it is done."""
+        """Start in the background; retry until it succeeds."""
         if not self._wanted and not self._closed:
             self._wanted = True
             self._work()
 
     def stop(self) -> None:
-        """Give the name back, in the background."""
+        """Release the name, in the background."""
         if self.wanted:
             self._wanted = False
             self._started()
             self._work()
 
     def restart(self) -> None:
-        """Give the name back and take it again, in the background, if it is ours.
+        """Release the name and claim it again, in the background, if it is ours.
 
-        Clients then read what they read only when a name appears.
+        Clients read some values only when a name appears.
         """
         if self.claimed and not self._restarting:
             self._restarting = True
             self._work()
 
     async def close(self) -> None:
-        """Leave the bus for good; writes without a verdict are refused first."""
+        """Refuse writes without a verdict, then leave the bus for good."""
         self._closed, self._wanted = True, False
         self._started()
         task, self._task = self._task, None
@@ -206,14 +206,14 @@ class Service:
             self._task = asyncio.create_task(self._run())
 
     def _started(self, error: BusError | None = None) -> None:
-        """Tell those who wait in `start` that it is done, or why it cannot be."""
+        """Tell the callers of `start` the outcome: None, or the error."""
         starts, self._starts = self._starts, []
         for outcome in starts:
             if not outcome.done():
                 outcome.set_result(error)
 
     async def _run(self) -> None:
-        """Act whenever something is wanted, until cancelled; log each trouble once."""
+        """Do the work on the bus until cancelled; log each trouble once."""
         delay, trouble = self._first_delay, ""
         while True:
             self._wake.clear()
@@ -240,7 +240,7 @@ class Service:
             await self._wake.wait()
 
     async def _act(self) -> None:
-        """Bring the bus to what is wanted, in one attempt; raises BusError."""
+        """Try once to reach the wanted state; raises BusError."""
         connection = self._connection
         if connection is not None and not connection.alive:
             self._connection, self._claimed = None, False
@@ -272,7 +272,7 @@ class Service:
             except BusError as error:
                 raise BusAway(str(error)) from error
             self._connection = connection
-        # Whoever hears of the name reads the items and then relies on the signals.
+        # A client that sees the name reads the items, then relies on the signals.
         self._signals.start(connection, self._tree.leaves.values())
         try:
             await claim_name(connection, self.name)

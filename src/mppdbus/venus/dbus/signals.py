@@ -1,4 +1,4 @@
-"""Changed leaves on their way out, as ItemsChanged."""
+"""Sends changed leaves as ItemsChanged signals."""
 
 import asyncio
 import logging
@@ -12,29 +12,29 @@ from mppdbus.venus.dbus.leaf import UNSENT, Leaf
 log = logging.getLogger("mppdbus.bus")
 
 NUDGE_AFTER = 1.0  # s without an answer from the bus
-STUCK_AFTER = 60.0  # s likewise
+STUCK_AFTER = 60.0  # s without an answer, then the connection is closed
 
 
 class ChangeSignals:
     """Sends one batch of changes at a time; meanwhile newer values replace older ones.
 
-    The next batch goes out when the bus has read the last one. If it has not by then, a
-    call of the bus itself goes behind, and its reply says when. So a slow bus costs one
-    batch of memory, a full socket never is, and a quick bus hears nothing but changes.
+    The next batch is sent when the bus has read the last one. If it has not, a call to
+    the bus follows the batch, and its reply shows when. So a slow bus costs memory for
+    one batch only, the socket never fills, and a fast bus gets only changes.
     """
 
     def __init__(self) -> None:
         self._connection: Connection | None = None
-        self._changed: dict[Leaf, None] = {}  # and not told yet
+        self._changed: dict[Leaf, None] = {}  # changes not sent yet
         self._since: float | None = None  # when the last batch was sent, if unread
-        self._asked = False  # a call is behind it
+        self._asked = False  # a call follows the batch
         self._nudged = 0.0
         self._loop: asyncio.AbstractEventLoop
         self._signal = Message.new_signal("/", ITEM, "ItemsChanged", "a{sa{sv}}")
         self._barrier = to_bus("GetId").message()  # every policy allows it, unlike Ping
 
     def start(self, connection: Connection, leaves: Iterable[Leaf]) -> None:
-        """Begin to tell changes; whoever asks from now on sees `leaves` as they are."""
+        """Start sending changes; clients that read from now on get present values."""
         self._loop = asyncio.get_running_loop()
         self._connection = connection
         self._since, self._asked = None, False
@@ -43,19 +43,19 @@ class ChangeSignals:
             leaf.sent = leaf.value
 
     def stop(self) -> None:
-        """Forget what waits, and tell nothing any more."""
+        """Drop the waiting changes, and send no more."""
         self._connection = None
         self._changed.clear()
 
     def expose(self) -> None:
-        """Note that a client reads: what waits must go out even if it changes back."""
+        """Note that a client has read: send waiting changes even if they revert."""
         for leaf in self._changed:
             leaf.sent = UNSENT
 
     def tell(self, leaves: Iterable[Leaf] = ()) -> None:
-        """Send the new values of `leaves` with what waits, unless a batch is under way.
+        """Send `leaves` and the waiting changes, unless a batch is under way.
 
-        Whoever changes nothing calls it, too, so that what waits is looked after.
+        Call it also without changes, so that waiting ones are sent.
         """
         connection, changed = self._connection, self._changed
         if connection is None:
@@ -81,11 +81,11 @@ class ChangeSignals:
             connection.send(signal)
 
     def _wait_for_bus(self, connection: Connection, since: float) -> None:
-        """Ask a bus that has not read the last batch yet, and help it along.
+        """Ask a bus that has not read the last batch yet, and make it go on.
 
-        A dbus-daemon stops reading from us when a subscriber leaves too much of ours
-        unread. When that is over it goes on only as something new comes in, so send
-        something; and as long as it is not, only a new connection begins without debt.
+        A dbus-daemon stops reading from us while a subscriber leaves too much of ours
+        unread. Afterwards it goes on only when new data comes, so this sends a call. If
+        it never goes on, only a new connection helps.
         """
         if not self._asked:
             self._asked = True
@@ -105,4 +105,4 @@ class ChangeSignals:
 
 
 def _ignore(_reply: Message | None) -> None:
-    """The barrier was sent before, so its answer is here already."""
+    """Do nothing: the reply to the barrier, which was sent before, comes first."""

@@ -1,4 +1,4 @@
-"""A connection that follows Victron's services: who owns their names, what they say."""
+"""A connection that follows Victron's services: owners of names, and signals."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 PREFIX = "com.victronenergy"
 TIMEOUT = 10.0  # s that the bus may take to answer at the start
-FIRST_DELAY = 0.5  # s before the first attempt to come back
+FIRST_DELAY = 0.5  # s before the first attempt to reconnect
 LONGEST_DELAY = 10.0  # s between attempts
 
 _OWNERS = (
@@ -42,7 +42,7 @@ log = logging.getLogger("mppdbus.bus")
 
 
 class BusListener:
-    """What a watcher tells, all in the order in which the bus says it."""
+    """Callbacks of a watcher, called in the order of the bus."""
 
     def owner_changed(self, name: str, owner: str) -> None:
         """Take the unique name of the new owner of `name`; "" for nobody.
@@ -51,14 +51,14 @@ class BusListener:
         """
 
     def items_changed(self, name: str, rows: Rows) -> None:
-        """Take what the service `name` says of its items, if signals were asked for."""
+        """Take changed items of the service `name`, if its signals were asked for."""
 
     def bus_changed(self) -> None:
-        """Take note that the bus is there and all owners are known, or is lost."""
+        """Note that the bus is there and all owners are known, or that it is lost."""
 
 
 class Watcher:
-    """One connection for all listeners; it comes back by itself after a loss.
+    """One connection for all listeners; it reconnects by itself after a loss.
 
     Owners of names below com.victronenergy are known; signals must be asked for.
     """
@@ -68,14 +68,14 @@ class Watcher:
         self._first_delay = first_delay
         self._connection: Connection | None = None
         self._owners: dict[str, str] = {}
-        self._rules: set[str] = set()  # that the bus has of this connection
+        self._rules: set[str] = set()  # match rules of this connection
         self._listeners: list[BusListener] = []
         self._lost = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self.connected = False  # and all owners are known
+        self.connected = False  # True: all owners are known, too
 
     def add(self, listener: BusListener) -> None:
-        """Tell `listener` from now on; to be called before `open`."""
+        """Add a listener; call this before `open`."""
         self._listeners.append(listener)
 
     def owner(self, name: str) -> str:
@@ -88,7 +88,7 @@ class Watcher:
         return self._connection.unique_name if self._connection is not None else ""
 
     async def open(self) -> None:
-        """Connect and tell who is there; raises BusError if there is no bus."""
+        """Connect and report all owners; raises BusError if there is no bus."""
         await self._connect()
         self._task = asyncio.create_task(self._keep())
 
@@ -117,7 +117,7 @@ class Watcher:
         *,
         seconds: float = TIMEOUT,
     ) -> Any:  # noqa: ANN401
-        """Do as `send`, and wait for the answer; BusError if none comes in time."""
+        """Call a method and wait for the answer; BusError if none comes in time."""
         try:
             async with asyncio.timeout(seconds):
                 return await self.send(request, read)
@@ -127,7 +127,7 @@ class Watcher:
     def listen(self, rule: str) -> None:
         """Ask the bus for signals by a match rule, once a connection.
 
-        Who is called afterwards is heard from then on.
+        Signals of services that are called after this are received.
         """
         if rule not in self._rules:
             self._rules.add(rule)
@@ -149,7 +149,7 @@ class Watcher:
         self._tell(lambda listener: listener.bus_changed())
 
     async def _look_up(self, name: str) -> None:
-        """Learn who owns a name, unless it has gone just now."""
+        """Ask who owns a name, unless it has just left the bus."""
 
         def read(body: list[Any]) -> None:
             self._owner_changed(name, body[0])
@@ -159,7 +159,7 @@ class Watcher:
                 await self.call(to_bus("GetNameOwner", "s", name), read)
 
     async def _keep(self) -> None:
-        """Come back after each loss of the connection, until cancelled."""
+        """Reconnect after each loss of the connection, until cancelled."""
         while True:
             await self._lost.wait()
             self._lost.clear()
@@ -167,7 +167,7 @@ class Watcher:
             while not self.connected:
                 await asyncio.sleep(delay)
                 delay = min(2 * delay, LONGEST_DELAY)
-                with suppress(BusError):  # our services complain of it
+                with suppress(BusError):  # our services log it
                     await self._connect()
 
     # What the bus says
@@ -209,7 +209,7 @@ class Watcher:
         for listener in self._listeners:
             try:
                 news(listener)
-            except Exception:  # an error of theirs must not cost us the connection
+            except Exception:  # an error of a listener must not end the connection
                 log.exception("%s", type(listener).__name__)
 
 

@@ -1,4 +1,4 @@
-"""SetValue: from what a client wrote to the verdict of whoever owns the setting."""
+"""SetValue: from a client's write to the verdict of the setting's owner."""
 
 import asyncio
 import logging
@@ -24,10 +24,10 @@ _current: ContextVar[PendingWrite | None] = ContextVar("write", default=None)
 
 
 class Writes:
-    """Takes each write through: refuse, or echo at once and settle by the verdict.
+    """Handles each write: refuse it, or show it at once and settle it by the verdict.
 
-    The writer has one write of a leaf at a time. The newest value waits for its turn,
-    and one that waited before it is refused; equal values share a verdict.
+    The writer gets one write of a leaf at a time. Only the newest value waits; an older
+    waiting one is refused. Equal values share a verdict.
     """
 
     def __init__(self, writer: Writer | None, signals: ChangeSignals) -> None:
@@ -36,7 +36,7 @@ class Writes:
         self._tasks: dict[asyncio.Future[int], Leaf] = {}
 
     def set(self, leaf: Leaf, written: object, answer: Callable[[int], None]) -> None:
-        """Write to `leaf`; `answer` gets the verdict, at once or when it is there."""
+        """Write to `leaf`; `answer` gets the verdict, at once or later."""
         item = leaf.item
         if not item.writable:
             answer(NOT_WRITABLE)
@@ -57,13 +57,13 @@ class Writes:
             self._begin(leaf, write)
 
     def see(self, leaf: Leaf, value: Value) -> None:
-        """Keep what was seen of a leaf, in place of the echo that is on the bus."""
+        """Keep a value that was read while the bus shows the echo."""
         if (write := leaf.pending) is not None:
             write.seen = value
             write.read_back = write.read_back or _current.get() is write
 
     async def close(self) -> None:
-        """Give up on what waits for a verdict; the callers are told that it failed."""
+        """Give up all writes without a verdict; their callers get a failure."""
         for leaf in self._tasks.values():
             self._drop_queued(leaf)
         for task in list(self._tasks):
@@ -71,7 +71,7 @@ class Writes:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _queue(self, leaf: Leaf, pending: PendingWrite, write: PendingWrite) -> None:
-        """Have a write wait for the one under way, in place of any other."""
+        """Queue a write behind the pending one, in place of an older queued one."""
         if leaf.queued is not None and leaf.queued.value == write.value:
             leaf.queued.answers += write.answers
             return
@@ -119,7 +119,7 @@ class Writes:
         self._settle(leaf, write, verdict)
 
     def _settle(self, leaf: Leaf, write: PendingWrite, verdict: int) -> None:
-        """Show the outcome, tell the verdict, and begin the write that waits."""
+        """Show the outcome, give the verdict, and begin the queued write."""
         outcome = write.outcome(accepted=verdict == ACCEPTED)
         following, leaf.pending, leaf.queued = leaf.queued, None, None
         if following is None:
@@ -130,7 +130,7 @@ class Writes:
             self._begin(leaf, following)
 
     def _show(self, leaf: Leaf, value: Value) -> None:
-        """Publish `value`, even if it is back before its predecessor went out."""
+        """Publish `value`, even if it changed and reverted since the last batch."""
         if value != leaf.value:
             leaf.value, leaf.sent = value, UNSENT
             self._signals.tell([leaf])

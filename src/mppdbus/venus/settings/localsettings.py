@@ -1,4 +1,4 @@
-"""Victron's localsettings for a client: add settings, change them, hear of changes."""
+"""A client of Victron's localsettings: adds, changes and follows settings."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -15,7 +15,7 @@ NAME = "com.victronenergy.settings"
 SETTINGS = "com.victronenergy.Settings"
 
 _RULE = f"type='signal',sender='{NAME}',interface='{ITEM}',"
-_ITEMS_CHANGED = "member='ItemsChanged'"  # no version sends it yet
+_ITEMS_CHANGED = "member='ItemsChanged'"  # for later versions: none sends it yet
 _REFUSALS = {
     -2: "a part of the path begins with _",
     -3: "its type is unknown",
@@ -32,11 +32,11 @@ log = logging.getLogger("mppdbus.settings")
 
 
 class SettingsService:
-    """The localsettings that owns its name as `owner`; another one is another object.
+    """One running localsettings, by its unique name `owner`.
 
-    `learn` is told every value at `path`, in the order in which localsettings says
-    them, None for a setting that was removed. Methods raise BusError if no answer comes
-    in `timeout` s.
+    `learn` gets each path and value in the order in which localsettings sends them,
+    None for a setting that was removed. Methods raise BusError if no answer comes in
+    `timeout` s.
     """
 
     def __init__(
@@ -48,13 +48,13 @@ class SettingsService:
         self._timeout = timeout
 
     def changed(self, rows: Rows) -> None:
-        """Take what localsettings says of its items."""
+        """Take changed items of localsettings."""
         for path, row in rows.items():
             if "Value" in row:
                 self._learn(path, _setting_value(row["Value"]))
 
     async def add(self, settings: Sequence[Setting]) -> None:
-        """Add settings; what localsettings refuses has its default, with a warning."""
+        """Add settings; a refused setting gets its default, with a warning."""
         self._listen(settings)
 
         def read(body: list[Any]) -> None:
@@ -73,7 +73,7 @@ class SettingsService:
     async def set(self, setting: Setting, value: SettingValue) -> bool:
         """Change a setting; false if localsettings refuses it.
 
-        What it has become, the next free DeviceInstance maybe, is learnt before.
+        The stored value (maybe another DeviceInstance) is learned before it returns.
         """
         body = [_variant(setting, value)]
         request = Request(self._owner, setting.path, "SetValue", "v", body)
@@ -99,7 +99,7 @@ class SettingsService:
         self._learn(setting.path, setting.default)
 
     def _listen(self, settings: Iterable[Setting]) -> None:
-        """Ask the bus for the signals of what is to be added."""
+        """Ask the bus for the signals of the settings to be added."""
         spaces = {_space(setting.path) for setting in settings}
         for rule in (_ITEMS_CHANGED, *(f"path_namespace='{each}'" for each in spaces)):
             self._watcher.listen(_RULE + rule)
@@ -121,7 +121,7 @@ def _setting_value(value: object) -> SettingValue | None:
 
 
 def _space(path: str) -> str:
-    """Return the part of the tree to watch for a setting: its device or its group."""
+    """Return the path to watch for a setting: its device or its group."""
     return "/".join(path.split("/")[: 4 if path.startswith(f"{DEVICES}/") else 3])
 
 

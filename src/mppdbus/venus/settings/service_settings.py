@@ -1,4 +1,4 @@
-"""The leaves of a service that its user sets, and that localsettings keeps."""
+"""The settings of a service: set by the user, stored in localsettings."""
 
 from collections.abc import Callable, Iterable
 
@@ -11,10 +11,10 @@ NAME, INSTANCE = "CustomName", "ClassAndVrmInstance"
 
 
 class ServiceSettings:
-    """What is kept for one service: its instance, its name and what else is set.
+    """The stored settings of one service: instance, custom name and others.
 
-    Settings go by their name under /Settings/Devices/<uid>; `changed` is called with
-    that of one that has changed, `INSTANCE` for the instance.
+    A setting is named by its path below /Settings/Devices/<uid>. `changed` is called
+    with the name of a changed setting, `INSTANCE` for the instance.
     """
 
     def __init__(
@@ -26,12 +26,12 @@ class ServiceSettings:
         self._folder = f"{DEVICES}/{uid}/"
         self._changed = changed
         self._last_changed = ""
-        self._end: Callable[[], None] | None = None  # of listening
+        self._end: Callable[[], None] | None = None  # ends listening
 
     async def load(
         self, device_class: str, wanted: int, settings: Iterable[Setting]
     ) -> None:
-        """Learn what is kept, and listen; `wanted` is the instance if there is none."""
+        """Load the settings and listen; `wanted` is the instance if none is stored."""
         self._end = self._store.on_change(self._folder, self._tell)
         try:
             self.instance = await self._store.device(self.uid, device_class, wanted)
@@ -41,12 +41,12 @@ class ServiceSettings:
             raise
 
     def value(self, name: str) -> SettingValue | None:
-        """Return what a setting is; None if it was removed."""
+        """Return the value of a setting; None if it was removed."""
         return self._store.value(self._folder + name)
 
     @property
     def custom_name(self) -> str:
-        """The name that the user has given; "" if none."""
+        """The name that the user has set; "" if none."""
         return str(self.value(NAME) or "")
 
     async def set(self, name: str, value: Value) -> int:
@@ -56,12 +56,12 @@ class ServiceSettings:
         self._last_changed = ""
         if not await self._store.set(self._folder + name, value):
             return REFUSED
-        if self._last_changed != name:  # what is kept already may show as another
+        if self._last_changed != name:  # the shown value may differ from the stored one
             self._changed(name)
         return ACCEPTED
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._end is not None:
             self._end()
             self._end = None
@@ -70,6 +70,6 @@ class ServiceSettings:
         self._last_changed = path.removeprefix(self._folder)
         if self._last_changed == INSTANCE:
             if value is None:
-                return  # removed: it stays as it was
+                return  # removed: the last value stays
             self.instance = self._store.instance(self.uid)
         self._changed(self._last_changed)

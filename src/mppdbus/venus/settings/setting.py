@@ -1,6 +1,6 @@
-"""What a setting is that outlives us: its path, its type for life, its bounds. Pure.
+"""A stored setting: its path, its fixed type, its bounds. Pure.
 
-Victron's localsettings keeps such settings where it runs, a file of ours elsewhere.
+Victron's localsettings stores it where it runs, elsewhere a file of ours.
 """
 
 import re
@@ -15,8 +15,8 @@ _ELEMENT = r"/[A-Za-z0-9][A-Za-z0-9_]*"  # localsettings refuses a leading "_"
 _PATH = re.compile(rf"/Settings({_ELEMENT})+")
 _UID = re.compile(_ELEMENT.removeprefix("/"))
 _CLASS_INSTANCE = re.compile(r"([A-Za-z0-9_]+):([0-9]{1,9})")
-# Control characters and what else XML cannot carry: localsettings takes them and is
-# then unable to store any setting at all.
+# Characters that XML cannot hold, such as control characters: localsettings accepts
+# them, and then cannot store any setting at all.
 _NO_TEXT = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _INT32 = 1 << 31
 _LARGEST = sys.float_info.max
@@ -26,9 +26,9 @@ SettingValue = int | float | str
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A setting below /Settings; the type of `default` is its type for life.
+    """A setting below /Settings; the type of `default` is its fixed type.
 
-    A bound that is None is none. Raises ValueError for what localsettings would refuse.
+    None is no bound. Raises ValueError for values that localsettings would refuse.
     """
 
     path: str
@@ -71,13 +71,13 @@ class ClassInstance(NamedTuple):
 
     @classmethod
     def read(cls, text: object) -> Self | None:
-        """Return what localsettings writes as "multi:288"; None for anything else."""
+        """Parse "multi:288", as localsettings writes it; None for anything else."""
         if isinstance(text, str) and (match := _CLASS_INSTANCE.fullmatch(text)):
             return cls(match[1], int(match[2]))
         return None
 
     def free(self, taken: Collection[str]) -> Self:
-        """Return this, or the next with a higher number that is not `taken`."""
+        """Return this, or the next higher number that is not `taken`."""
         found = self
         while str(found) in taken:
             found = found._replace(number=found.number + 1)
@@ -88,12 +88,12 @@ class ClassInstance(NamedTuple):
 
 
 def instance_path(uid: str) -> str:
-    """Return where class and DeviceInstance of a device are kept."""
+    """Return the path of the class and DeviceInstance of a device."""
     return f"{DEVICES}/{_checked(uid)}/ClassAndVrmInstance"
 
 
 def custom_name_path(uid: str) -> str:
-    """Return where the name is kept that the user gives a device."""
+    """Return the path of a device's custom name."""
     return f"{DEVICES}/{_checked(uid)}/CustomName"
 
 

@@ -24,7 +24,7 @@ T = TypeVar("T")
 class SettingsFile:
     """Settings in the file at `path`; call `load` first.
 
-    `learn` is called at once with every value that is added or changes.
+    `learn` is called at once with each added or changed value.
     """
 
     def __init__(
@@ -45,20 +45,20 @@ class SettingsFile:
         return path in self._values
 
     async def add(self, settings: Iterable[Setting]) -> None:
-        """Add settings; they count even where the file cannot be written."""
+        """Add settings; they are used even if the file cannot be written."""
         await self._finish(self._add(tuple(settings)))
 
     async def set(self, setting: Setting, value: SettingValue) -> bool:
-        """Change a setting; false, and nothing has changed, if it cannot be stored."""
+        """Change a setting; false, without any change, if it cannot be stored."""
         return await self._finish(self._set(setting.path, value))
 
     async def close(self) -> None:
-        """Wait for what is being written."""
+        """Wait until the file is written."""
         async with self._turn:
             pass
 
     async def _finish(self, work: Coroutine[None, None, T]) -> T:
-        """Do `work` to its end, one at a time, even if the caller is cancelled."""
+        """Finish `work`, one at a time, even if the caller is cancelled."""
 
         async def alone() -> T:
             async with self._turn:

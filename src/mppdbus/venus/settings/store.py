@@ -1,8 +1,8 @@
-"""Settings that outlive us: in Victron's localsettings, or in a file where none runs.
+"""Stores settings in Victron's localsettings, or in a file where it does not run.
 
-What localsettings says wins. While it is not there yet, or not there at all, the file
-stands in, so that every unit has its DeviceInstance at once; when localsettings comes
-later, everything is added to it, and what it knows better is reported as a change.
+Values of localsettings win. While it is missing, the file is used, so that every unit
+has its DeviceInstance at once. When localsettings appears, all settings are added to
+it, and values that it has already are reported as changes.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ from mppdbus.venus.settings.settings_file import SettingsFile
 
 PATIENCE = 5.0  # s that localsettings may take to appear
 ANSWER = 10.0  # s that a call of it may take
-RETRY = 5.0  # s before it is asked again after it did not answer
+RETRY = 5.0  # s before the next attempt after a missing answer
 
 OnChange = Callable[[str, SettingValue | None], None]
 log = logging.getLogger("mppdbus.settings")
 
 
 class LocalSettings(BusListener):
-    """The settings of this process; `file` keeps them without localsettings.
+    """The settings of this process; `file` stores them without localsettings.
 
     Nothing waits longer than `patience` s for localsettings to appear, nor longer than
     `answer` s for it to answer. Callbacks are called in the event loop.
@@ -56,8 +56,8 @@ class LocalSettings(BusListener):
         self._unsynced: dict[str, Setting] = {}  # not yet added to this localsettings
         self._values: dict[str, SettingValue | None] = {}  # None: removed
         self._listeners: list[tuple[str, OnChange]] = []
-        self._heard: SettingsService | None = None  # there, though maybe silent
-        self._ready = asyncio.Event()  # it is there and has our settings
+        self._heard: SettingsService | None = None  # on the bus, maybe silent
+        self._ready = asyncio.Event()  # localsettings has our settings
         self._adopting: asyncio.Task[None] | None = None
         self._deadline = 0.0
         self._seen = False
@@ -74,14 +74,14 @@ class LocalSettings(BusListener):
         await self._file.load()
 
     async def close(self) -> None:
-        """Wait for what is being written."""
+        """Wait until the file is written."""
         self._forget_service()
         if self._adopting is not None:
             await asyncio.gather(self._adopting, return_exceptions=True)
         await self._file.close()
 
     async def knows(self, uid: str) -> bool:
-        """Tell whether anything is kept for a device."""
+        """Tell whether anything is stored for a device."""
         path = instance_path(uid)
         if (service := await self._reach()) is not None:
             return await service.holds(path)
@@ -90,8 +90,8 @@ class LocalSettings(BusListener):
     async def device(self, uid: str, device_class: str, wanted: int) -> int:
         """Add the instance and name of a device, and return its DeviceInstance.
 
-        That is unique in its class ("multi"), as far as localsettings or the file know.
-        What is kept wins over what is wanted, also if it was kept for another class.
+        It is unique in its class ("multi") within localsettings or the file. A stored
+        value wins over the wanted one, even if it was stored for another class.
         Raises ValueError for a malformed uid or class.
         """
         default = str(ClassInstance(device_class, wanted))
@@ -106,15 +106,15 @@ class LocalSettings(BusListener):
         return number
 
     def instance(self, uid: str) -> int:
-        """Return the DeviceInstance of a device, or what was wanted of it."""
+        """Return the DeviceInstance of a device, by default the wanted one."""
         path = instance_path(uid)
         for text in (self._value(path), self._declared[path].default):
             if (found := ClassInstance.read(text)) is not None:
                 return found.number
-        raise AssertionError(path)  # `device` has looked at the default
+        raise AssertionError(path)  # `device` has checked the default
 
     async def add(self, settings: Iterable[Setting]) -> dict[str, SettingValue]:
-        """Add settings and return their values; a value that is kept wins."""
+        """Add settings and return their values; stored values win."""
         settings = tuple(settings)
         new = {setting.path: setting for setting in settings}
         self._declared |= new
@@ -136,7 +136,7 @@ class LocalSettings(BusListener):
         return {path: self._value(path) for path in new}
 
     async def set(self, path: str, value: SettingValue) -> bool:
-        """Change a setting that was added; false if that is refused, or cannot be kept.
+        """Change a setting that was added; false if refused, or if not stored.
 
         Raises KeyError for a path that was not added.
         """
@@ -152,11 +152,13 @@ class LocalSettings(BusListener):
             except BusError as error:
                 log.warning("%s is not set: %s", path, error)
                 return False
-        if self._seen:  # it will say at its return what the value is
+        if self._seen:  # localsettings will report the value when it returns
             log.warning("%s is not set: localsettings is away", path)
             return False
         accepted = await self._file.set(setting, fitting)
-        if self._service is not None:  # it came meanwhile, and did not know of this
+        if (
+            self._service is not None
+        ):  # localsettings came meanwhile, without this change
             return await self.set(path, value)
         return accepted
 
@@ -165,10 +167,10 @@ class LocalSettings(BusListener):
         return self._values[path]
 
     def on_change(self, prefix: str, callback: OnChange) -> Callable[[], None]:
-        """Call back with path and new value, None: removed; return what ends that.
+        """Call back with path and new value (None: removed); return how to end it.
 
-        `prefix` is a path, or what it begins with up to a slash. Whoever made the
-        change, also ourselves: it is told, once.
+        `prefix` is a path, or the beginning of paths up to a slash. Each change is
+        reported once, also our own.
         """
         entry = (prefix, callback)
         self._listeners.append(entry)
@@ -177,18 +179,18 @@ class LocalSettings(BusListener):
     # -- localsettings comes and goes ---------------------------------------------
 
     def bus_changed(self) -> None:
-        """Wait for localsettings from now on, if the bus has it not yet."""
+        """Wait for localsettings from now on, if it is not on the bus yet."""
         if self._heard is None:
             self._wait_for_it(self._patience)
 
     def owner_changed(self, name: str, owner: str) -> None:
-        """Go on with a localsettings that appears, without one that goes."""
+        """Use a localsettings that appears; do without one that leaves the bus."""
         if name != NAME:
             return
         if self._ready.is_set():
             log.warning("localsettings has gone; its settings stay as they were")
         self._forget_service()
-        # One that is there may take its time to answer, whatever our patience is.
+        # A localsettings on the bus may answer slowly: then wait at least `answer` s.
         self._wait_for_it(
             max(self._patience, self._answer) if owner else self._patience
         )
@@ -200,13 +202,13 @@ class LocalSettings(BusListener):
             self._adopting = asyncio.create_task(self._adopt(self._heard, 0))
 
     def items_changed(self, name: str, rows: Rows) -> None:
-        """Take what localsettings says."""
+        """Take changed items of localsettings."""
         if name == NAME and self._heard is not None:
             self._heard.changed(rows)
 
     @property
     def _service(self) -> SettingsService | None:
-        """The localsettings that has our settings."""
+        """The localsettings, once it has our settings."""
         return self._heard if self._ready.is_set() else None
 
     def _wait_for_it(self, seconds: float) -> None:
@@ -219,15 +221,15 @@ class LocalSettings(BusListener):
             self._adopting.cancel()
 
     def _stumbled(self, service: SettingsService, error: BusError) -> None:
-        """Do without a localsettings that does not answer, until it does again."""
+        """Do without a localsettings that does not answer, until it answers again."""
         if service is self._service:
             log.warning("localsettings fails: %s", error)
             self._ready.clear()
-            self._deadline = 0.0  # nobody waits for this one
+            self._deadline = 0.0  # do not wait for it
             self._adopting = asyncio.create_task(self._adopt(service, self._retry))
 
     async def _adopt(self, service: SettingsService, delay: float) -> None:
-        """Add all that is declared, however often that takes."""
+        """Add all declared settings; retry until that succeeds."""
         await asyncio.sleep(delay)
         told = ""
         while self._unsynced:
@@ -243,7 +245,7 @@ class LocalSettings(BusListener):
         self._ready.set()
 
     async def _reach(self) -> SettingsService | None:
-        """Return localsettings, or None if it has not come within our patience."""
+        """Return localsettings, or None if it has not appeared in time."""
         if not self._ready.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(self._deadline):
@@ -253,7 +255,7 @@ class LocalSettings(BusListener):
     async def _sync(
         self, keeper: SettingsService | SettingsFile, settings: Sequence[Setting]
     ) -> None:
-        """Add settings; a DeviceInstance that is kept for another class changes it."""
+        """Add settings; a DeviceInstance of another class gets the new class."""
         await keeper.add(settings)
         for setting in settings:
             uid = device_of(setting.path)
@@ -272,7 +274,7 @@ class LocalSettings(BusListener):
     # -- values --------------------------------------------------------------------
 
     def _learn(self, path: str, value: SettingValue | None) -> None:
-        """Take the value of a setting of ours, and tell if it is news."""
+        """Take the value of one of our settings; report it if it is new."""
         setting = self._declared.get(path)
         if setting is None:
             return
@@ -288,10 +290,10 @@ class LocalSettings(BusListener):
             if is_below(path, prefix):
                 try:
                     callback(path, fitting)
-                except Exception:  # an error of theirs must not cost us the connection
+                except Exception:  # an error of a listener must not end the connection
                     log.exception("%s: %s", path, fitting)
 
     def _value(self, path: str) -> SettingValue:
-        """Return a value; of a removed setting, the default."""
+        """Return the value of a setting; the default if it was removed."""
         value = self._values.get(path)
         return self._declared[path].default if value is None else value

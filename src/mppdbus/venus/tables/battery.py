@@ -1,7 +1,7 @@
 """TABLES: the battery that several inverters share, as one service.
 
-No /Info: its mere presence marks a BMS, which DVCC would follow. No alarms: those of
-the inverters would show twice. No /Dc/0/Temperature: nobody measures it.
+There is no /Info, because with it DVCC would take this for a BMS; no alarms, because
+the inverters show them; no /Dc/0/Temperature, because it is not measured.
 """
 
 from operator import attrgetter
@@ -31,7 +31,7 @@ AMP_HOURS = "{:.1f} Ah"
 
 
 def _sum(path: str, field: str, text: str) -> Row[SystemView]:
-    """Return the row of the sum over all units; one without a battery adds nothing."""
+    """Return the row of the sum over all units; a unit without a battery adds 0."""
     read = attrgetter(field)
 
     def of_unit(view: UnitView) -> float | None:
@@ -46,7 +46,7 @@ def _voltage(view: UnitView) -> float | None:
 
 
 def _connection(system: SystemView) -> str:
-    """Name the port of the only unit, or how many there are."""
+    """Return the port of a single unit, else the number of units."""
     units = system.units
     return units[0].unit.connection if len(units) == 1 else f"{len(units)} inverters"
 

@@ -1,8 +1,8 @@
 """TABLES: cards of the GUI beyond Victron's own paths: readings and switches.
 
-Readings (gui-v2 from 1.3.0) take an unknown value for 0, so that a card goes away with
-its value. Switches show the flags of QFLAG; the GUI hides those without a state. They
-are locked: status "disabled", and no write is taken.
+Cards of readings (gui-v2 from 1.3.0) would show an unknown value as 0, so they are
+hidden with it. Switches show the flags of QFLAG; the GUI hides those without a state.
+They are locked: status "disabled", and no write is accepted.
 """
 
 from collections.abc import Callable
@@ -111,7 +111,7 @@ def switch_id(letter: str) -> str:
 
 
 def _output(base: str, name: str, kind: int) -> tuple[Row[object], ...]:
-    """Return what every SwitchableOutput says of itself."""
+    """Return the rows that every SwitchableOutput has."""
     return (
         fixed(f"{base}/Name", TEXT, name),
         fixed(f"{base}/Settings/Type", INT, kind),
@@ -153,7 +153,7 @@ CORRECTION = f"{_CHARGE}/Dimming"
 
 
 def _estimate(charge: Charge) -> float | None:
-    """Return the estimate, which alone can be corrected."""
+    """Return the estimated charge; only an estimate can be corrected."""
     return charge.percent if charge.margin is not None else None
 
 

@@ -1,4 +1,4 @@
-"""TABLES: our own paths, below /Mppdbus: where values come from, how the line does.
+"""TABLES: our own paths, below /Mppdbus: origin of values, quality of the line.
 
 Each quantity has one row that says whether it is measured, derived or estimated.
 """
@@ -44,7 +44,7 @@ class Quantity:
     """
 
     name: str
-    about: str  # the paths that it is about
+    about: str  # the paths of the quantity
     of: Callable[[UnitView], Any] | None
     source: Callable[[Any], Any] | str
     known: Origin | None = None
@@ -59,7 +59,7 @@ class Quantity:
 
 
 def _energy(view: UnitView) -> Origin | None:
-    """Return the origin of what is counted: that of what is counted now."""
+    """Return the origin of the counters: that of the power counted now."""
     if view.counters is None:
         return None
     origins = (view.flow.pv_origin, view.flow.mains_origin)
@@ -186,7 +186,7 @@ def _warnings(alarms: AlarmState) -> str | None:
 
 
 def _nothing(alarms: AlarmState) -> str | None:
-    """Return an empty text where it is known that nothing is on."""
+    """Return "" if it is known that nothing is active."""
     return None if alarms.error_code is None else ""
 
 

@@ -1,7 +1,7 @@
-"""TABLES: counters of energy and the history of days, kept by us over restarts.
+"""TABLES: energy counters and daily history, which we store over restarts.
 
-The counters are few and go with every poll. The history is some three hundred paths
-that change slowly: `history_values` is for once a minute, and for a new day.
+The few counters are updated with every poll. The history has some three hundred paths
+that change slowly: call `history_values` once a minute, and on a new day.
 """
 
 from collections.abc import Callable
@@ -117,7 +117,7 @@ def _of_tracker(age: int, tracker: int) -> tuple[tuple[str, Row[TrackerDay]], ..
 
 
 def _shown(trackers: int | None) -> range:
-    """Return the trackers with paths of their own: those of a unit with several."""
+    """Return the trackers that have paths of their own; none for a single tracker."""
     return range(trackers) if trackers is not None and trackers > 1 else range(0)
 
 

@@ -1,7 +1,7 @@
-"""What a row of a service is, and how its values read as text. Pure.
+"""The row of a service, and the texts of its values. Pure.
 
-A row is one path: its type, which field of which part of a view it shows, its text, and
-a word about it for docs/dbus.md.
+A row is one path: its type, the field of the view that it shows, its text, and a remark
+for docs/dbus.md.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,14 +13,14 @@ from mppdbus.model.victron_codes import State
 from mppdbus.venus.dbus.items import Item, ItemType, Text, Value
 
 V = TypeVar("V", contravariant=True)  # noqa: PLC0105 - a row of all fits any view
-SELF_EVIDENT = "a constant"  # the path says it all
+SELF_EVIDENT = "a constant"  # needs no explanation
 _UNSEEN = object()
 INT, NUM, TEXT = ItemType.INT, ItemType.DOUBLE, ItemType.TEXT
 
 
 @dataclass(frozen=True, slots=True)
 class ToSetting:
-    """Writes go to /Settings/Devices/<uid>/<name>: of the device, or of every unit."""
+    """Writes go to /Settings/Devices/<uid>/<name>, of this device or of every unit."""
 
     name: str
     of_units: bool = False
@@ -34,15 +34,15 @@ class ToCharge:
 class Row(Generic[V]):
     """One path of a service; `{phase}` in it is L1, L2 or L3.
 
-    `of` returns the part of a view that the row looks at, without it the view itself.
-    `source` is the name of a field of that, or a cheap, pure function of it. Numbers
-    are rounded to `digits`. Where the part or its field is None the row shows
-    `unknown`, and None is invalid on the bus. A row with `known` shows only that the
-    field is known, by that value.
+    `of` returns the part of a view that the row reads; without it, the whole view.
+    `source` is the name of a field of that part, or a cheap, pure function of it.
+    Numbers are rounded to `digits`. If the part or its field is None, the row shows
+    `unknown`; None is invalid on the bus. A row with `known` shows this value whenever
+    the field is known.
 
-    `about` says where the value comes from. A `fixed` value stays as long as its
-    service is on the bus, so that nobody need look at it again. `write` says where
-    goes what a client writes within the bounds; without it nothing can be written.
+    `about` tells where the value comes from. A `fixed` value never changes while its
+    service is on the bus, so it is not read again. `write` tells where a client's write
+    within the bounds goes; without it the path is read-only.
     """
 
     path: str
@@ -61,7 +61,7 @@ class Row(Generic[V]):
     default: float | str | None = None
     confirmable: bool = False  # see `Item`
     paths: tuple[str, ...] = field(init=False, repr=False)  # on L1, L2 and L3
-    get: Callable[[Any], Any] = field(init=False, repr=False)  # `source`, to be called
+    get: Callable[[Any], Any] = field(init=False, repr=False)  # `source` as a function
 
     def __post_init__(self) -> None:
         on_each = (self.path.replace("{phase}", f"L{number}") for number in (1, 2, 3))
@@ -71,7 +71,7 @@ class Row(Generic[V]):
         object.__setattr__(self, "get", get)
 
     def raw(self, view: V) -> Any:  # noqa: ANN401 - a field of any type
-        """Return the field that the row looks at, as it is."""
+        """Return the field that the row reads, unchanged."""
         part = view if self.of is None else self.of(view)
         return None if part is None else self.get(part)
 
@@ -91,11 +91,11 @@ class Row(Generic[V]):
         return int(value) if self.kind is INT else str(value)
 
     def item(self, phase: int) -> Item:
-        """Return the leaf on the bus of a unit on `phase`."""
+        """Return the item of this row for a unit on `phase`."""
         return self.item_at(self.path_on(phase))
 
     def item_at(self, path: str) -> Item:
-        """Return the leaf of this row under the path that was made of its pattern."""
+        """Return the item of this row at `path`, which was made from its pattern."""
         return Item(
             path,
             self.kind,
@@ -120,12 +120,12 @@ def fixed(
 
 
 def live(rows: tuple[Row[V], ...]) -> tuple[Row[V], ...]:
-    """Return the rows to look at after every poll: all but the fixed ones."""
+    """Return the rows to read after every poll: all except the fixed ones."""
     return tuple(row for row in rows if not row.fixed)
 
 
 def phased(rows: tuple[Row[V], ...]) -> tuple[Row[V], ...]:
-    """Return the rows that belong to a phase; the others say something of the unit."""
+    """Return the rows that belong to a phase; the others belong to the unit."""
     return tuple(row for row in rows if "{phase}" in row.path)
 
 
@@ -137,7 +137,7 @@ def values_of(rows: Iterable[Row[V]], view: V, phase: int = 1) -> dict[str, Valu
 class ChangedRows(Generic[V]):
     """Evaluates only rows whose part of the view changed since the last call.
 
-    Rows that look at the view itself are evaluated every time.
+    Rows that read the view itself are evaluated every time.
     """
 
     def __init__(self, rows: Iterable[Row[V]]) -> None:

@@ -90,21 +90,21 @@ _OF_UNIT = {row.path: row for row in (*UNIT, *AC_INPUT)}
 
 
 def _first(path: str) -> Row[SystemView]:
-    """Return the row of what the unit with the lowest instance shows."""
+    """Return a row with the value of the unit with the lowest instance."""
     row = _OF_UNIT[path]
     of = _of_first(row.of or UNIT_OF)
     return Row(path, row.kind, row.get, row.text, "the first unit's", of)
 
 
 def _sum(path: str, of: str = "") -> Row[SystemView]:
-    """Return the row of the sum of what a row of each unit shows."""
+    """Return a row with the sum of a row over all units."""
     row = _OF_UNIT[of or path]
     source = lambda system: system.total(row.raw)  # noqa: E731
     return Row(path, NUM, source, row.text, "sum of all units", digits=row.digits)
 
 
 def _mean(path: str) -> Row[SystemView]:
-    """Return the row of the mean of what a row of each unit shows."""
+    """Return a row with the mean of a row over all units."""
     row = _OF_UNIT[path]
     source = lambda system: system.mean(row.raw)  # noqa: E731
     return Row(path, NUM, source, row.text, "mean of all units", digits=row.digits)

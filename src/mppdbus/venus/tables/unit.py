@@ -1,6 +1,6 @@
-"""TABLES: what every inverter shows of itself, and what only one with an AC input does.
+"""TABLES: the rows of every inverter, and those of inverters with an AC input.
 
-Rows of energy, of our own diagnostics and of the GUI's cards are in files beside this.
+Rows of energy, diagnostics and GUI cards are in other files of this folder.
 """
 
 from collections.abc import Callable
@@ -42,7 +42,7 @@ from mppdbus.venus.tables.row import (
     hexadecimal,
 )
 
-PRODUCT_ID = 0xBA44  # free of Victron's own ranges
+PRODUCT_ID = 0xBA44  # outside of Victron's own ranges
 FALLBACK_PRODUCT = "PI30 inverter"
 
 # -- the parts of a view that rows look at ---------------------------------------------
@@ -77,7 +77,7 @@ def several_powers(view: UnitView) -> tuple[float | None, ...] | None:
 
 
 def output_current(status: GeneralStatus) -> float | None:
-    """Return VA / V of the output; no voltage, no current."""
+    """Return VA / V of the output, in A; 0 at 0 V."""
     if status.ac_output_apparent_power is None:
         return None
     if not status.ac_output_voltage:
@@ -86,7 +86,7 @@ def output_current(status: GeneralStatus) -> float | None:
 
 
 def product_name(who: Identity) -> str:
-    """Return what QMN says, else what the number of QGMN stands for."""
+    """Return the model name of QMN, else that of the number of QGMN."""
     model = MODEL_NUMBERS.get(who.model_number or "")
     return who.model or (model.name if model else FALLBACK_PRODUCT)
 
@@ -127,10 +127,10 @@ def _alarm(name: str) -> Row[UnitView]:
 
 
 def alarm_level(name: str, *, of_units: bool = False) -> Row[object]:
-    """Return the row of which levels of an alarm become notifications.
+    """Return the row of the setting which levels of an alarm become notifications.
 
-    It must always be valid: venus-platform takes an invalid one for "none". One
-    `of_units` is set for every unit.
+    It must always be valid: venus-platform takes an invalid one for "none". With
+    `of_units` a write sets it for every unit.
     """
     level = DEFAULT_LEVELS[name]
     return Row(
