@@ -14,31 +14,31 @@ class MppdbusError(Exception):
 
 
 class ConfigError(MppdbusError, ValueError):
-    """The user's input cannot be used: tell, and end with exit code 2."""
+    """The user's input cannot be used: print why, and exit with code 2."""
 
 
 class BusError(MppdbusError, ConnectionError):
-    """No D-Bus, or a name on it that is not ours to have."""
+    """There is no D-Bus, or a name on it has another owner."""
 
 
 class ShownAlready(BusError):
-    """The inverter is on the bus by a cable of its own."""
+    """The reported inverter is on the bus already, by a cable of its own."""
 
 
 class BusAway(BusError):
-    """The bus went away while we were on it: it comes back, so try again."""
+    """The connection to the bus was lost: try again, it comes back."""
 
 
 class StateError(MppdbusError, ValueError):
-    """Stored counters that cannot be read or kept: go on without, and say so."""
+    """Stored state cannot be read or written: log it, and go on without."""
 
 
 class LinkError(MppdbusError):
-    """The exchange failed on its way: try again, then back off."""
+    """The exchange on the line failed: try again, then wait longer."""
 
 
 class NoReply(LinkError, TimeoutError):
-    """Nothing, or no end of a reply, within the time allowed."""
+    """No reply, or no end of a reply, came in time."""
 
     kind = "no-reply"
 
@@ -47,7 +47,7 @@ class CorruptReply(LinkError, ValueError):
     """A reply came, but its checksum or a field of a known layout is damaged.
 
     With a good checksum, `partial` and `report` are as in `UnknownLayout`: a field that
-    never fits is no damage but a firmware that writes it so.
+    never fits is not damaged; the firmware writes it so.
     """
 
     kind = "corrupt"
@@ -78,7 +78,7 @@ class PortLost(PortError):
 
 
 class ProtocolError(MppdbusError):
-    """An answer came and settles the matter: never retry."""
+    """The inverter gave a definite answer: never retry."""
 
 
 class Refused(ProtocolError):
@@ -88,8 +88,8 @@ class Refused(ProtocolError):
 class UnknownLayout(ProtocolError, ValueError):
     """An intact reply of a shape that no document and no recording shows.
 
-    `partial` is what could be read of it, a `Reading`, and `report` how each field
-    fared, a `protocol.salvage.FieldReport`; both None if nothing could.
+    `partial` is the readable part, a `Reading`; `report`, a
+    `protocol.salvage.FieldReport`, tells which fields were read. Both may be None.
     """
 
     kind = "unknown-layout"

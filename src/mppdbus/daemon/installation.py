@@ -25,23 +25,23 @@ from mppdbus.venus.settings.setting import Setting
 from mppdbus.venus.settings.store import LocalSettings
 from mppdbus.venus.tables.battery import BATTERY_NAME
 
-AC_INPUT = "/Settings/SystemSetup/AcInput1"  # what the GX's own menu edits
-TWIN_WAIT = 10.0  # s at most, to see who of two with one number is still there
-POLLS_WAITED = 2.5  # polls, if those are more
-LOOK = 0.1  # s from one look to the next
+AC_INPUT = "/Settings/SystemSetup/AcInput1"  # set in the menu of the GX
+TWIN_WAIT = 10.0  # s at most, to see which of two units with one number still answers
+POLLS_WAITED = 2.5  # polls, if they take longer
+LOOK = 0.1  # s between two checks
 SETTLED = 2.0  # s that other batteries may take to answer at the start
-POLLS_APART = 3  # polls between two samples that still count as one stretch
+POLLS_APART = 3  # polls; a longer pause between two samples is a gap
 
 log = logging.getLogger("mppdbus.site")
 settings_log = logging.getLogger("mppdbus.settings")
 
 
 class Installation:
-    """Shows, counts and keeps what the inverters of a site say.
+    """Shows, counts and stores the values of all inverters of a site.
 
-    `directory` is where state is kept, `expected` the number of inverters that will
-    come at least, `patience` the s that localsettings may take to appear. Everything
-    but `open`, `introduce`, `remove` and `close` returns at once.
+    `directory` is the folder of the state, `expected` the least number of inverters,
+    `patience` the s that localsettings may take to appear. All methods except `open`,
+    `introduce`, `remove` and `close` return at once.
     """
 
     site: Site  # from `open` on
@@ -66,8 +66,8 @@ class Installation:
         )
         self._introducing = asyncio.Lock()
         self._listens_to_input = False
-        self._warned: set[str] = set()  # uids that do not last
-        self._monitor: str | None = None  # who else watches the battery
+        self._warned: set[str] = set()  # uids already logged as not lasting
+        self._monitor: str | None = None  # service of another program's battery
         self._batteries = BatteryMonitor(self._watcher, BATTERY_NAME, self._monitored)
         self._notifier = Notifier(self._watcher)
         self._publisher = Publisher(address, self._settings, self)
@@ -76,19 +76,19 @@ class Installation:
     async def open(self, units: list[Unit]) -> None:
         """Connect to the bus; raises `BusError` if there is none, or a name is taken.
 
-        Only the names that do not depend on a serial number are known by now.
+        This checks only the names that do not depend on a serial number.
         """
         await self._publisher.open(units)
         await self._settings.load()
         bank = await self._state.bank(self._battery)
         self.site = Site(bank, expected=self._expected)
         await self._watcher.open()
-        with suppress(TimeoutError):  # lest ours shows beside a BMS for a moment
+        with suppress(TimeoutError):  # so that ours never shows beside a BMS
             async with asyncio.timeout(SETTLED):
                 await self._batteries.settled()
 
     async def close(self) -> None:
-        """Release all names, and keep everything, whatever goes wrong."""
+        """Release all names and store everything, even if one step fails."""
         if self._rendering is not None:
             self._rendering.cancel()
         self._batteries.close()
@@ -110,10 +110,10 @@ class Installation:
     ) -> str:
         """Put an inverter on the bus and return its uid.
 
-        `place` says where it is plugged in, and lasts when ports are renumbered;
+        `place` is where it is plugged in, and stays when ports are renumbered.
         `interval` s is the time between its snapshots. Raises `BusError` when its name
-        belongs to somebody else, `ShownAlready` for a reported unit that is on the bus
-        already, `BusAway` while there is no bus.
+        has another owner, `ShownAlready` for a reported unit that is on the bus, and
+        `BusAway` while there is no bus.
         """
         serial = snapshot.identity.serial
         if not unit.reported:
@@ -135,7 +135,7 @@ class Installation:
         return uid
 
     async def _enter(self, unit: Unit, snapshot: Snapshot, interval: float) -> None:
-        """Have a unit on the bus, with all its values known before its name."""
+        """Put a unit on the bus: first all its values, then its name."""
         uid, site = unit.uid, self.site
         if unit.ac_input_follows:
             unit = replace(unit, ac_input=await self._input_of_gx())
@@ -168,7 +168,7 @@ class Installation:
     ) -> None:
         """Wait until it is clear whether this unit is also where it was before.
 
-        It may have been moved just now, so that its old port does not know yet.
+        A unit that has just been moved may still count as online at its old port.
         """
         arrived = self._clock()
         while self._clock() - arrived < patience:
@@ -184,9 +184,9 @@ class Installation:
     async def _choose_uid(self, unit: Unit, serial: str | None, place: str) -> str:
         """Return the uid of a unit: "mppdbus_<serial>", or with its `place`.
 
-        One that does not answer at its old port any more has been moved; one that
-        another unit reports goes on as one with a cable of its own. A unit without a
-        number is where it is plugged in.
+        A unit that no longer answers at its old port was moved, and keeps its uid; so
+        does a reported unit that gets a cable of its own. Without a serial number, a
+        unit is named by its place.
         """
         twins = self._twins(unit, serial)
         if unit.reported and any(twin.snapshot.online for twin in twins):
@@ -215,7 +215,7 @@ class Installation:
         return uid
 
     async def remove(self, uid: str, connection: str) -> None:
-        """Take a unit off the bus for good, unless it is at another port by now."""
+        """Take a unit off the bus for good, unless it has moved to another port."""
         view = self.site.views.get(uid)
         if view is None or view.unit.connection == connection:
             await self._leave(uid)
@@ -230,8 +230,8 @@ class Installation:
     def show(self, uid: str, connection: str, snapshot: Snapshot) -> bool:
         """Show a snapshot and count it; false if the unit is not at this port now.
 
-        While values go on they are shown first, with the counters and the charge of the
-        last one.
+        The values are shown first, with the counters and the charge of the last
+        snapshot.
         """
         site = self.site
         last = site.views.get(uid)
@@ -246,7 +246,7 @@ class Installation:
         return True
 
     def render_system(self) -> None:
-        """Show what all units make together, once for all that changes in this turn."""
+        """Schedule the view of the whole system, once for all changes of this turn."""
         if self._rendering is None:
             self._rendering = self._loop.call_soon(self._render_system)
 
@@ -255,12 +255,12 @@ class Installation:
         self._publisher.show_system(self.site.system())
 
     def meter(self, uid: str, day: date | None, wh: float) -> None:
-        """Take what an inverter's own meter says: Wh of PV of a day, or of its life."""
+        """Take PV Wh of an inverter's own meter: of a day, or of its whole life."""
         if uid in self.site.views:
             self.site.read_meter(uid, day, wh)
 
     def _notify(self, view: UnitView) -> None:
-        """Pass on what no alarm path says: words, and what no document explains."""
+        """Send notices of warnings without an alarm path; log unknown positions."""
         state = view.alarm_state
         for notice in state.notices:
             self._notifier.notify(view.unit.called, notice)
@@ -271,18 +271,18 @@ class Installation:
     # -- what users and other programs change ------------------------------------------
 
     def rename(self, uid: str, name: str) -> None:
-        """Take the name that the user has given a unit; "" takes it back."""
+        """Set the user's name of a unit; "" removes it."""
         view = self.site.change(replace(self.site.views[uid].unit, given=name))
         self._publisher.show_names(view, self.site.system())
 
     def renumber(self, uid: str, instance: int) -> None:
-        """Take another DeviceInstance of a unit."""
+        """Set a new DeviceInstance of a unit."""
         self._change(replace(self.site.views[uid].unit, instance=instance))
 
     def correct_charge(self, percent: float, *, shared: bool) -> bool:
-        """Take what the user says of the state of charge; false if that cannot be.
+        """Set the state of charge to the user's value; false if that is impossible.
 
-        `shared`: it was written where the battery is that all units share.
+        `shared`: the value was written at the service of the shared battery.
         """
         if self._monitor is not None or shared != self.site.several:
             return False
@@ -296,7 +296,7 @@ class Installation:
         self.render_system()
 
     def _monitored(self, name: str | None) -> None:
-        """Leave the state of charge to whoever measures it."""
+        """Use the state of charge of another program's battery."""
         said = (
             "nobody else watches the battery now"
             if name is None
@@ -310,7 +310,7 @@ class Installation:
         self.render_system()
 
     async def _input_of_gx(self) -> AcInput:
-        """Return what the GX says of the AC input, and listen from now on."""
+        """Return the GX's setting of the AC input, and follow it from now on."""
         if not self._listens_to_input:
             self._listens_to_input = True
             self._settings.on_change(AC_INPUT, lambda _path, _value: self._follow())

@@ -21,8 +21,8 @@ log = logging.getLogger("mppdbus.daemon")
 async def run(config: Config) -> None:
     """Serve all inverters of the config until SIGTERM or SIGINT.
 
-    Raises `BusError` when there is no bus or a name belongs to somebody else; whatever
-    happens to one inverter leaves the others alone.
+    Raises `BusError` when there is no bus or a name has another owner. A failure of one
+    inverter does not affect the others.
     """
     ended = asyncio.Event()
     with on_signals(ended.set, signals=(signal.SIGTERM, signal.SIGINT)):
@@ -60,7 +60,7 @@ async def _serve(config: Config, ended: asyncio.Event) -> None:
 
 
 def bank_of(config: Config) -> BankSettings:
-    """Return what the config says of the battery."""
+    """Return the battery settings of the config."""
     said = config.battery
     return BankSettings(
         source=said.soc,

@@ -1,4 +1,4 @@
-"""The other units of a parallel set, which one inverter reports: on the bus as well."""
+"""Puts the other units of a parallel set, which one inverter reports, on the bus."""
 
 import asyncio
 import logging
@@ -10,9 +10,9 @@ from mppdbus.errors import BusAway, BusError, ShownAlready
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Unit
 
-SELDOM = 60.0  # s from one reading of the same unit to the next, of nine on one line
+SELDOM = 60.0  # s between two readings of a unit when nine share one line
 SOON, LONG_PAUSE = 5.0, 60.0  # s until a unit is introduced again
-GIVEN_UP = 3600.0  # s after which a unit that is away is no part of the set any more
+GIVEN_UP = 3600.0  # s without an answer after which a unit leaves the set
 
 log = logging.getLogger("mppdbus.set")
 
@@ -23,22 +23,22 @@ class _Reported:
 
     name: str  # its serial number, or "slot 2"
     unit: Unit
-    uid: str | None = None  # while it is on the bus by this report
+    uid: str | None = None  # while this report has it on the bus
     seen: float = 0.0  # when it answered last
     not_before: float = 0.0  # when it may be introduced again
     introducing: bool = False
-    online: bool = True  # as it was logged
+    online: bool = True  # the state logged last
 
 
 class ParallelUnits:
-    """Introduces the units that another one reports; `unit` is the one that reports."""
+    """Introduces the units that another unit reports; `unit` is the reporting one."""
 
     def __init__(self, installation: Installation, unit: Unit) -> None:
         self._installation = installation
         self._unit = unit
-        self.place = ""  # where the unit that reports is plugged in
-        self._reported: dict[str, _Reported] = {}  # in the order in which they came
-        self._logged: set[str] = set()  # troubles
+        self.place = ""  # where the reporting unit is plugged in
+        self._reported: dict[str, _Reported] = {}  # in order of appearance
+        self._logged: set[str] = set()  # troubles already logged
         self._tasks: set[asyncio.Task[None]] = set()
 
     def show(self, others: dict[str, Snapshot]) -> None:
@@ -61,14 +61,14 @@ class ParallelUnits:
                 self._start(self._introduce(known, snapshot))
 
     async def forget(self) -> None:
-        """Take all of them off the bus: another inverter reports others."""
+        """Take all reported units off the bus: the reporting inverter has changed."""
         await self.close()
         for known in self._reported.values():
             await self._remove(known)
         self._reported.clear()
 
     async def close(self) -> None:
-        """Introduce nobody any more."""
+        """Stop introducing units."""
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -107,14 +107,14 @@ class ParallelUnits:
             await self._installation.remove(uid, known.unit.connection)
 
     def _log_change(self, known: _Reported, *, online: bool) -> None:
-        """Say that a unit has dropped out of the set, or is back."""
+        """Log that a unit has dropped out of the set, or is back."""
         if known.online != online:
             what = "answers again" if online else "does not answer any more"
             log.info("%s: %s", known.unit.name, what)
         known.online = online
 
     def _log_failure(self, unit: Unit, error: BusError) -> None:
-        """Say once why a unit cannot be shown."""
+        """Log once why a unit cannot be shown."""
         said = f"{unit.name}: {error}"
         quiet = isinstance(error, BusAway | ShownAlready)
         if said not in self._logged and not quiet:

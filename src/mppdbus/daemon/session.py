@@ -1,4 +1,4 @@
-"""One inverter on its port: connected, polled, and started over when that fails."""
+"""One inverter on its port: connects, polls, and starts over after a failure."""
 
 import asyncio
 import logging
@@ -35,12 +35,12 @@ AC_INPUTS = {
     "grid": AcInput.GRID,
     "generator": AcInput.GENERATOR,
     "shore": AcInput.SHORE,
-    "setting": AcInput.GRID,  # until that is known
+    "setting": AcInput.GRID,  # until it is known
 }
 
 
 def unit_of(config: InverterConfig) -> Unit:
-    """Return the unit that a section of the config describes."""
+    """Return the unit that a config section describes."""
     return Unit(
         name=config.name,
         connection=config.port.label,
@@ -57,7 +57,7 @@ def unit_of(config: InverterConfig) -> Unit:
 class Session:
     """Keeps one inverter connected: opens its port, polls it, and starts over.
 
-    `others`: show the other units of its parallel set, which it reports, as well.
+    `others`: show also the other units of its parallel set, which it reports.
     """
 
     def __init__(
@@ -71,16 +71,16 @@ class Session:
         self._installation = installation
         self._log = logging.getLogger(f"mppdbus.{config.name}")
         self._port = config.port.label
-        self._uid: str | None = None  # of the unit that was here last
+        self._uid: str | None = None  # of the last unit at this port
         self._logged: set[str] = set()  # troubles since the last live value
         self._attempts = 0
         self._modbus_probe = ModbusProbe(config.port, config.baud)
-        self._known: Inverter | None = None  # of this or the last connection
+        self._known: Inverter | None = None  # from this or the last connection
         self._with_others = others
         self._others = ParallelUnits(installation, unit_of(config))
 
     async def run(self) -> None:
-        """Run for ever; only `BusError` gets out."""
+        """Run for ever; raises only `BusError`."""
         while True:
             try:
                 await self._connect()
@@ -95,12 +95,12 @@ class Session:
                 await asyncio.sleep(timing.BACK_OFF[min(self._attempts, most)])
                 self._attempts += 1
             except Exception:  # noqa: BLE001 - logged with its traceback
-                # The outer edge of the task: a defect of ours must not end the others.
+                # A defect of ours must not end the tasks of the other inverters.
                 self._log.exception("unexpected; starting this inverter over")
                 await asyncio.sleep(timing.BACK_OFF[-1])
 
     async def _connect(self) -> None:
-        """Open the port, say who is there, and poll until that fails."""
+        """Open the port, identify the inverter, and poll until that fails."""
         config, clock = self._config, asyncio.get_running_loop().time
         patience = config.timeout or timing.PATIENCE[config.port.scheme]
         link = Link(config.name, patience=patience)
@@ -132,7 +132,7 @@ class Session:
                 await link.close()
 
     async def _recognise(self, inverter: Inverter) -> Inverter:
-        """Go on with what is known of this unit; another one reports other units."""
+        """Return the known inverter if this is it; else forget its reported units."""
         if (before := self._known) is None:
             return inverter
         if before.identity.serial != inverter.identity.serial:
@@ -140,7 +140,7 @@ class Session:
         return before.resume(inverter)
 
     async def _end_session(self) -> None:
-        """Show that nothing is known any more, of this unit and those it reports."""
+        """Show this unit and the units it reports as unknown."""
         try:
             if self._known is not None:
                 self._show(self._known.away())
@@ -162,9 +162,9 @@ class Session:
             self._installation.meter(self._uid, day, wh)
 
     def _show(self, snapshot: Snapshot) -> None:
-        """Show what the inverter says; raises `LinkError` if it is shown elsewhere.
+        """Show a snapshot; raises `LinkError` if the unit is shown at another port.
 
-        Another port may have taken it over while it did not answer here.
+        It may have moved to another port while it did not answer here.
         """
         if snapshot.status is not None:
             self._logged.clear()
@@ -196,10 +196,10 @@ class Session:
     def _complain(self, error: MppdbusError) -> None:
         """Log a trouble once, not at every attempt.
 
-        Ports differ in what they say. No two damages are alike, so their kind counts.
+        Messages of ports are compared by text, damaged replies by their kind alone.
         """
         kind = type(error).__name__
-        if isinstance(error, PortError):  # numbers, such as of processes, are no news
+        if isinstance(error, PortError):  # a changed number (a pid) is not new
             kind = re.sub(r"[0-9]+", "#", str(error))
         level = logging.DEBUG if kind in self._logged else logging.WARNING
         self._log.log(level, "%s", error)

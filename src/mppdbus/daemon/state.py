@@ -1,4 +1,4 @@
-"""What the daemon keeps on disk: a ledger an inverter, and the state of the battery."""
+"""The daemon's files: a ledger for each inverter, and the state of the battery."""
 
 import asyncio
 import binascii
@@ -20,8 +20,8 @@ from mppdbus.storage.document import Document, DocumentFormat, PeriodicSave
 
 INTERVAL = 600.0  # s between two saves; flash wears out
 BATTERY_FILE = "battery.json"
-CLOCK_SET = datetime(2024, 1, 1, tzinfo=UTC).timestamp()  # before it, no clock was set
-SHIFT_SIGMA = 0.02  # V a cell, about what it is for every chemistry
+CLOCK_SET = datetime(2024, 1, 1, tzinfo=UTC).timestamp()  # earlier: clock not set
+SHIFT_SIGMA = 0.02  # V a cell, typical of all chemistries
 
 
 def _checked(state: SocState) -> SocState:
@@ -31,7 +31,7 @@ def _checked(state: SocState) -> SocState:
 
 
 def _add_shift(state: dict[str, Any]) -> dict[str, Any]:
-    """Add the unknown that version 1 had not: how far the voltage is off its curve."""
+    """Add the unknown that version 1 lacks: the shift of the voltage off its curve."""
     values, old = state["values"], list(state["covariance"])
     covariance: list[float] = []
     for length in range(len(values), 0, -1):  # the upper triangle, row by row
@@ -42,7 +42,7 @@ def _add_shift(state: dict[str, Any]) -> dict[str, Any]:
 
 
 def _drop_own(state: dict[str, Any]) -> dict[str, Any]:
-    """Leave out own consumption, the fourth unknown of version 2."""
+    """Drop own consumption, the fourth unknown of version 2."""
     values, size, own = state["values"], len(state["values"]), 3
     pairs = [(i, j) for i in range(size) for j in range(i, size)]
     covariance = zip(pairs, state["covariance"], strict=True)
@@ -82,10 +82,10 @@ class StateFiles:
         self._opening = asyncio.Lock()
 
     async def ledger(self, uid: str, *, longest: float = LONGEST) -> Ledger:
-        """Return the ledger of an inverter: the same one again, or what was stored.
+        """Return the ledger of an inverter: the one in use, else the stored one.
 
-        `longest` is how many s two samples may be apart from now on. Whatever state the
-        files are in, there is a ledger.
+        `longest` is the longest pause, s, between two samples that is not a gap. There
+        is always a ledger, even if its file cannot be read.
         """
         async with self._opening:
             if uid not in self._ledgers:
@@ -97,9 +97,9 @@ class StateFiles:
         return self._ledgers[uid]
 
     async def bank(self, settings: BankSettings) -> Bank:
-        """Return the battery bank, going on from what was stored; the same one again.
+        """Return the battery bank: the one in use, else one with the stored state.
 
-        Whatever state the file is in, there is a bank.
+        There is always a bank, even if its file cannot be read.
         """
         async with self._opening:
             if self._bank is None:
@@ -123,7 +123,7 @@ class StateFiles:
             self._bank_save.save_soon()
 
     async def close(self) -> None:
-        """Save what has changed, and wait until that is done."""
+        """Save all changes and wait until they are saved."""
         await asyncio.gather(*(save.close() for save in self._saves))
 
     def _document(
@@ -134,7 +134,7 @@ class StateFiles:
 
 
 def energy_file(uid: str) -> str:
-    """Return the file name of a ledger, one of its own for every uid."""
+    """Return the file name of a ledger, unique for every uid."""
     plain = re.sub(r"[^A-Za-z0-9_-]", "_", uid)[:64]
     if plain != uid:
         plain += f"-{binascii.crc32(uid.encode()):08x}"
@@ -142,7 +142,7 @@ def energy_file(uid: str) -> str:
 
 
 def away(saved: float, now: float) -> float | None:
-    """Return the s between two times of the wall clock; None if it was not set."""
+    """Return the s between two wall-clock times; None if the clock was not set."""
     if min(saved, now) < CLOCK_SET or now < saved:
         return None
     return now - saved

@@ -85,11 +85,11 @@ def _open_devices(process: str, wanted: Iterable[str]) -> Iterator[str]:
 
 
 def _is_ours(opened: str, device: str) -> bool:
-    """Tell whether an open file is our device, and not another container's namesake."""
+    """Tell whether an open file is our device, not one of that name in a container."""
     try:
         return os.path.samestat(os.stat(opened), os.stat(device))
     except OSError:
-        return True  # it cannot be looked at: better to warn
+        return True  # it cannot be checked: better to warn
 
 
 def _serves(process: str, device: str) -> bool:

@@ -9,8 +9,8 @@ _CLASSES = ("tty", "hidraw")
 def place_of(path: str, root: Path = Path("/")) -> str:
     """Return "usb 1-1.3:1.0" for a port on USB: bus, sockets, interface.
 
-    The third port behind one interface is "usb 1-1.3:1.0 port 2". What is not on USB,
-    or not there, is where its name says: "ttyS0". Reads a few links below `root`, which
+    The third port behind one interface is "usb 1-1.3:1.0 port 2". A port that is not
+    on USB, or missing, gives its name: "ttyS0". Reads a few links below `root`, which
     blocks for a moment; never raises.
     """
     name = Path(os.path.realpath(root / path.lstrip("/"))).name

@@ -1,4 +1,4 @@
-"""The ports of this machine that may lead to an inverter, and who has them.
+"""The ports of this machine that may lead to an inverter, and who uses them.
 
 All of it is read from /sys, /dev, /run and /proc below `root`; no port is opened. The
 functions block for some milliseconds: call them in a thread.

@@ -69,7 +69,7 @@ FOREIGN_DEVICES = {
     "2a03": "Arduino",
 }
 
-# What a device says of itself (manufacturer and product) outweighs its chip.
+# The manufacturer and product strings of a device outweigh its chip.
 FOREIGN_WORDS = (
     (r"victron|\bve[. _]direct|\bmk[23]\b", "Victron device"),
     (

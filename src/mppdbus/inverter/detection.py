@@ -1,4 +1,4 @@
-"""Finds out who is at a port: the few queries that tell an inverter from other devices.
+"""Finds the inverter at a port by the few queries that tell it from other devices.
 
 `connected` opens a port, `Interview` asks who is there, and `detect` does both and
 closes the port again.
@@ -36,13 +36,13 @@ from mppdbus.transport import open_transport
 from mppdbus.transport.port_url import PortUrl
 
 BAUD = 2400  # of all PI30 inverters, unless their user has changed it
-SURE = 0.85  # of the family: the longer replies are not asked for
+SURE = 0.85  # confidence from which longer replies are not asked for
 NAMING = ("QID", "QMN", "QGMN", "QVFW")
 LONGER = ("QPIRI", "QPIGS", "QPIWS")
 
 
 def name_of(port: PortUrl) -> str:
-    """Return what to call an inverter of which only the port is known."""
+    """Return the name of an inverter while only its port is known."""
     return Path(port.path).name or port.label
 
 
@@ -82,7 +82,7 @@ async def connected(
 
 @dataclass(slots=True)
 class Answers:
-    """What an inverter has answered: readings and payloads by query."""
+    """The answers of an inverter: readings and payloads by query."""
 
     readings: dict[str, Reading] = field(default_factory=dict)
     payloads: dict[str, bytes] = field(default_factory=dict)
@@ -90,12 +90,12 @@ class Answers:
 
     @property
     def identification(self) -> Identification:
-        """What the readings tell of the family."""
+        """The family by the readings."""
         return identify(Evidence.gather(self.readings, self.payloads.get("QPIGS")))
 
     @property
     def serial(self) -> str | None:
-        """The serial number, unless it is one that many units give."""
+        """The serial number; None if many units have the same one."""
         reading = self.readings.get("QID")
         if not isinstance(reading, SerialNumber) or bogus_serial(reading.serial):
             return None
@@ -103,7 +103,7 @@ class Answers:
 
     @property
     def model(self) -> str:
-        """What the inverter calls itself, else its family."""
+        """The inverter's own model name, else its family."""
         reading = self.readings.get("QMN")
         if isinstance(reading, ModelName):
             return reading.model
@@ -111,7 +111,7 @@ class Answers:
 
 
 class Interview:
-    """Asks an inverter who it is and what it can answer; keeps all in `answers`."""
+    """Identifies an inverter and finds its queries; stores all in `answers`."""
 
     def __init__(self, link: Link, answers: Answers | None = None) -> None:
         self.answers = Answers() if answers is None else answers
@@ -120,10 +120,10 @@ class Interview:
     async def read(
         self, query: str, *, attempts: int | None = None, patience: float | None = None
     ) -> Reading:
-        """Ask, and keep the reading or what can be read of it.
+        """Ask, and store the reading, or the readable part of it.
 
-        None is the link's own number of attempts, and its patience in s. Raises what
-        `Link.exchange` raises.
+        `None` means the link's own number of attempts and its patience in s. Raises as
+        `Link.exchange` does.
         """
         answers, name = self.answers, base_command(query)
 
@@ -147,7 +147,7 @@ class Interview:
         return reading
 
     async def try_read(self, query: str, *, attempts: int | None = 1) -> Reading | None:
-        """Ask what need not be answered; None for any failure but `PortLost`."""
+        """Ask an optional query; None for any failure except `PortLost`."""
         try:
             return await self.read(query, attempts=attempts)
         except PortLost:
@@ -156,9 +156,9 @@ class Interview:
             return None
 
     async def hello(self, *, attempts: int, patience: float | None = None) -> bool:
-        """Ask QPI; False if it is refused or unknown, as it is by some PI30 units.
+        """Ask QPI; False if it is refused or unknown, as on some PI30 units.
 
-        Raises `NoReply`, `OtherProtocol` and the like if no such unit is there.
+        Raises `NoReply`, `OtherProtocol` and the like if there is no PI30 unit.
         """
         try:
             await self.read("QPI", attempts=attempts, patience=patience)
@@ -192,7 +192,7 @@ class Detection(Answers):
     port: PortUrl
     answered_after: float | None = None  # s, the first reply
     error: MppdbusError | None = None
-    silent: bool = False  # not a single byte came
+    silent: bool = False  # no byte was received
 
     @property
     def found(self) -> bool:
@@ -210,9 +210,9 @@ async def detect(
 ) -> Detection:
     """Ask who is at a port; returns within `deadline` s and closes the port.
 
-    Where not a byte came it asks in Modbus, too, for a second more. `thorough` also
-    asks what an inverter knows beyond the common queries, which takes as long again as
-    there are queries that it leaves unanswered. `patience` is as in `connected`.
+    If no byte comes, it also asks in Modbus, which takes a second more. `thorough` also
+    asks the optional queries; each one without an answer takes its time-out.
+    `patience` is as in `connected`.
     """
     result = Detection(port=port)
     try:
@@ -237,7 +237,7 @@ async def detect(
 
 
 async def _introduce(interview: Interview, link: Link, result: Detection) -> None:
-    """Ask QPI or QPIGS, then what names the unit, then what tells its family."""
+    """Ask QPI or QPIGS, then queries for the unit's name, then for its family."""
     try:
         known = await interview.hello(attempts=1)
     except PortLost:

@@ -1,4 +1,4 @@
-"""One inverter on its link: asks it, keeps what it answers, and says what is known."""
+"""One inverter on its link: asks queries, keeps readings, makes snapshots."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ AMBIGUOUS = frozenset(GeneralStatus.wire_names()) - set(GeneralStatusRevo.wire_n
 class Inverter:
     """A PI30 inverter behind a link.
 
-    `unsupported` are the queries that it refused, or was silent to, on this connection;
+    `unsupported` are the queries that it refused or did not answer on this connection;
     `answered` those that it answered in any way. `trackers` is None while unknown.
     `clock` gives seconds, `dialect` is a name or "auto".
     """
@@ -79,7 +79,7 @@ class Inverter:
         self.answered.add(query)
         readings.keep(query, reading)
         if query == "QPIGS2":
-            # A third tracker shows by its voltage, and by night it has none.
+            # A third tracker is found by its voltage, which is 0 at night.
             three = isinstance(reading, SecondTrackerDuo) and reading.pv3_voltage
             self.trackers = max(self.trackers or 0, 3 if three else 2)
         elif query == "QPIRI":
@@ -89,7 +89,7 @@ class Inverter:
     async def read_optional(
         self, query: str, *, attempts: int | None = None, patience: float | None = None
     ) -> Reading | None:
-        """Read what need not exist: None for NAK and, logged, an unknown layout."""
+        """Read an optional query; None for NAK and, logged, for an unknown layout."""
         try:
             return await self.read(query, attempts=attempts, patience=patience)
         except Refused:
@@ -101,7 +101,7 @@ class Inverter:
     async def try_read(
         self, query: str, *, attempts: int | None = None, patience: float | None = None
     ) -> Reading | None:
-        """Read what need not be answered: None for any failure but `PortLost`."""
+        """Read an optional query; None for any failure except `PortLost`."""
         try:
             return await self.read(query, attempts=attempts, patience=patience)
         except PortLost:
@@ -113,7 +113,7 @@ class Inverter:
     def mark_unsupported(self, query: str) -> None:
         """Note that the unit does not know a query.
 
-        One that has had a second tracker keeps it.
+        A unit that once had a second tracker keeps it.
         """
         self.unsupported.add(query)
         if query == "QPIGS2" and self.trackers is None:
@@ -128,14 +128,14 @@ class Inverter:
 
     @property
     def dialect(self) -> Dialect:
-        """The dialect that its replies are read in."""
+        """The dialect by which its replies are decoded."""
         return self._identity.dialect
 
     async def introduce(self) -> None:
-        """Learn who this is from QPI and QID; raises as `read` does.
+        """Identify the unit by QPI and QID; raises as `read` does.
 
-        NAK to QPI is taken for PI30 as long as QPIGS will be answered; a QID that is
-        refused, silent or unreadable leaves the serial unknown.
+        A NAK to QPI counts as PI30, because QPIGS must still be answered. The serial is
+        unknown if QID is refused, not answered or unreadable.
         """
         protocol = await self.read_optional("QPI")
         serial = await self.try_read("QID", attempts=timing.ATTEMPTS_SERIAL)
@@ -143,7 +143,7 @@ class Inverter:
         self.refine()
 
     def refine(self) -> None:
-        """Take the dialect and the names from all that was read so far."""
+        """Update dialect and names from all readings so far."""
         identity, readings = self._identity, self.readings
         before, payload = identity.dialect.queries, readings.payloads.get("QPIGS")
         readings.filter.identified(identity.refine(readings.latest(), payload))
@@ -156,10 +156,10 @@ class Inverter:
         self._phase = phase_of(output_mode, self._identity.dialect)
 
     def resume(self, fresh: Self) -> Self:
-        """Go on at the link of `fresh` if that is the same unit; return who goes on.
+        """Take the link of `fresh` if that is the same unit; return the one to use.
 
-        Only the serial number shows that it is the same. Where there is none, all is
-        asked anew, and `fresh` goes on, which has just been introduced.
+        Only the serial number shows that it is the same. Without one `fresh` is used,
+        and everything is asked anew.
         """
         serial = self.identity.serial
         if serial is None or serial != fresh.identity.serial:
@@ -170,9 +170,9 @@ class Inverter:
     # -- what is known now -----------------------------------------------------------
 
     def snapshot(self, *, online: bool, keep: Mapping[str, float]) -> Snapshot:
-        """Return what is known; `keep` says for how many s a query's reading holds.
+        """Return the snapshot; `keep` is for how many s a query's reading is valid.
 
-        Offline, nothing but what stays true is known.
+        Offline, it has only values that stay true.
         """
         stats, live = self.link.stats, self.readings.kept.get("QPIGS")
         age = self._clock() - live.time if live else None
@@ -198,5 +198,5 @@ class Inverter:
         )
 
     def away(self) -> Snapshot:
-        """Return what stays true while the unit cannot be reached."""
+        """Return the snapshot while the unit cannot be reached."""
         return self.snapshot(online=False, keep={})

@@ -15,8 +15,8 @@ Tell = Callable[[date | None, float], None]
 class EnergyMeters:
     """Reads the meters of an inverter in turn, one query at a time.
 
-    `tell` gets the Wh of a day, or with None the total (QET). `local_now` gives the
-    site's time without zone: days of the inverter count only while its clock agrees.
+    `tell` gets the Wh of a day, or, with None as day, the total (QET). `local_now` is
+    local time without zone: the inverter's days count only while its clock agrees.
     """
 
     def __init__(
@@ -25,8 +25,8 @@ class EnergyMeters:
         self._inverter = inverter
         self._tell = tell
         self._local_now = local_now
-        self._left: list[str] = []  # of this round
-        self._closed: date | None = None  # the last day that was read when it was over
+        self._left: list[str] = []  # queries left in this round
+        self._closed: date | None = None  # the last day read after its end
         self._refused = 0
 
     @property
@@ -37,7 +37,7 @@ class EnergyMeters:
     async def ask(self) -> bool:
         """Send the next query; false when that was the last of the round.
 
-        Only `PortLost` gets out.
+        Raises only `PortLost`.
         """
         self._left = self._left or self._round()
         query = self._left.pop(0)
@@ -58,7 +58,7 @@ class EnergyMeters:
         return ["QET", "QT"] if dated and self._refused < REFUSALS else ["QET"]
 
     def _days(self, theirs: datetime) -> list[str]:
-        """Return what to ask of the inverter's days, by its own clock."""
+        """Return the queries for the inverter's days, by its own clock."""
         if not clocks_agree(theirs, self._local_now()):
             return []
         today = theirs.date()

@@ -1,4 +1,4 @@
-"""Who a unit is: its numbers and names, and the dialect that its replies show."""
+"""The identity of a unit: its numbers, names and dialect."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -15,17 +15,17 @@ from mppdbus.protocol.serial_numbers import bogus_serial
 
 
 class DeviceIdentity:
-    """What is known of who a unit is; `dialect` is a name, or "auto" to find it out."""
+    """The known identity of a unit; `dialect` is a name, or "auto" to detect it."""
 
     def __init__(self, dialect: str) -> None:
         self.known = Identity()
-        self.fixed = DIALECTS.get(dialect)  # by the config
+        self.fixed = DIALECTS.get(dialect)  # set by the config
         self.dialect: Dialect = self.fixed or UNKNOWN_FAMILY
         self._confidence = 0.0
-        self.weighed: set[str] = set()  # the queries that the dialect was found by
+        self.weighed: set[str] = set()  # queries used to detect the dialect
 
     def introduce(self, protocol: Reading | None, serial: Reading | None) -> None:
-        """Take QPI and QID; a number that many units give is none."""
+        """Take QPI and QID; a serial number that many units share is ignored."""
         if isinstance(protocol, ProtocolId):
             self.known = replace(self.known, protocol=protocol.protocol)
         if isinstance(serial, SerialNumber) and not bogus_serial(serial.serial):
@@ -34,10 +34,10 @@ class DeviceIdentity:
     def refine(
         self, readings: Mapping[str, Reading], status_payload: bytes | None
     ) -> Identification:
-        """Take dialect and names from all readings, by query, and the bytes of QPIGS.
+        """Update dialect and names from all readings, by query, and the bytes of QPIGS.
 
-        More replies know better; the same ones with other values only if they are sure.
-        Returns what the evidence shows, and why.
+        A new kind of reply may change the dialect; new values of the same replies only
+        with at least the old confidence. Returns the result with its reasons.
         """
         own = {query: each for query, each in readings.items() if query not in OTHERS}
         evidence = Evidence.gather(own, status_payload)

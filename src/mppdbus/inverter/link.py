@@ -44,7 +44,7 @@ class Priority(IntEnum):
 
 @dataclass(slots=True)
 class LinkStats:
-    """What the line did since it was opened; counts, and seconds."""
+    """Statistics of the line since it was opened: counts, and seconds."""
 
     exchanges: int = 0
     retries: int = 0
@@ -62,20 +62,20 @@ class LinkStats:
 
 @dataclass(slots=True)
 class _Request:
-    """One request on its way, and what came back for it."""
+    """One request under way, and the frames received for it."""
 
     command: str
     reply: asyncio.Future[bytes]
     sent: float
-    limit: float  # s from `sent` in which a reply as long as the last is complete
-    longest: float  # s in which any reply is
+    limit: float  # s from `sent` until a reply as long as the last is complete
+    longest: float  # s from `sent` until any reply is complete
     strays: list[Frame] = field(default_factory=list)
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
     wakeups: int = 0
     received: int = 0
 
     def judge(self, frame: Frame) -> None:
-        """Take a frame as the reply, as its failure, or as a stray."""
+        """Take a frame as the reply, as an error, or as a stray."""
         if frame.flaw is None:
             self.reply.set_result(frame.payload)
         elif frame.flaw is Flaw.CHECKSUM:
@@ -85,7 +85,7 @@ class _Request:
             self.strays.append(frame)  # the true reply may follow an echo or noise
 
     def overdue(self) -> None:
-        """Give up, unless a longer reply than the last one is just arriving."""
+        """Give up, unless a reply longer than the last one is arriving."""
         if self.received and self.limit < self.longest:
             self.limit = self.longest
             end = self.sent + self.limit
@@ -95,7 +95,7 @@ class _Request:
             self.give_up()
 
     def give_up(self) -> None:
-        """Fail, and say why nothing came of it."""
+        """Fail with the reason."""
         if not self.reply.done():
             self.reply.set_exception(self._why_not())
 
@@ -119,7 +119,7 @@ class _Request:
 
 @dataclass(slots=True)
 class _Owed:
-    """A reply that was given up, but may still come until the loop time `until`."""
+    """A late reply that may still come until the loop time `until`."""
 
     command: str
     until: float
@@ -142,7 +142,7 @@ class Link:
         self.stats = LinkStats()
         self.lost: asyncio.Event = asyncio.Event()
         self.patience = patience
-        self.brief = timing.BRIEF * patience  # s, for what need not be answered
+        self.brief = timing.BRIEF * patience  # s, for optional queries
         self._attempts = attempts
         self._transport: Transport | None = None
         self._error: Exception | None = None
@@ -167,7 +167,7 @@ class Link:
     # -- what the transport tells ---------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes; outside an exchange they belong to a reply that was given up."""
+        """Take bytes; outside an exchange they belong to a late reply."""
         self.stats.wakeups += 1
         if wire_log.isEnabledFor(logging.DEBUG):
             wire_log.debug("%s < %s", self.name, data.hex(" "))
@@ -183,7 +183,7 @@ class Link:
                 request.judge(frame)
 
     def connection_lost(self, error: Exception | None) -> None:
-        """The port is gone: the exchange in flight and all later ones fail."""
+        """Note that the port is lost: the present exchange and all later ones fail."""
         if not self.lost.is_set():
             self._error = error
             self.lost.set()
@@ -208,7 +208,7 @@ class Link:
         `accept` may raise `CorruptReply` or `UnknownLayout`: the reply may belong to
         another request, so it is asked once more. Raises `LinkError` when all attempts
         failed. Setters pass ``attempts=1``: they are never repeated blindly.
-        `patience` in s replaces that of the link, for what need not be answered.
+        `patience` in s replaces that of the link, for optional queries.
         """
         if self._busy:
             await self._await_turn(priority)
@@ -247,7 +247,7 @@ class Link:
     async def _ask(self, command: str, number: int, think: float) -> bytes:
         """Send a request for the `number`th time and return the payload of its reply.
 
-        The inverter may `think` for so many s.
+        `think` is the s that the inverter may take before it answers.
         """
         if self._owed is not None:
             await self._let_pass(self._owed, command)
@@ -281,9 +281,9 @@ class Link:
     def _begin(
         self, transport: Transport, command: str, length: int, think: float
     ) -> _Request:
-        """Bound the time of a request, and sleep through the known part of its reply.
+        """Set the time-out of a request, and sleep while its reply is still arriving.
 
-        `length` is that of the request.
+        `length` is the number of bytes of the request.
         """
         loop = asyncio.get_running_loop()
         wire, known = transport.byte_time, self._times.length(command) or LONGEST_REPLY
@@ -304,9 +304,9 @@ class Link:
         return request
 
     async def _let_pass(self, owed: _Owed, command: str) -> None:
-        """Wait until the late reply to another command has passed, or will not come.
+        """Wait until the late reply to another command has come, or its time is over.
 
-        Many replies look alike, and it would be taken for that of `command`.
+        Many replies look alike, so it could be taken for the reply to `command`.
         """
         if owed.command != command:
             with suppress(TimeoutError):
@@ -316,7 +316,7 @@ class Link:
 
     def _port_lost(self) -> PortLost:
         if isinstance(self._error, PortLost):
-            return PortLost(str(self._error))  # it names the port and the reason
+            return PortLost(str(self._error))  # its text has the port and the reason
         label = self._transport.label if self._transport else self.name
         return PortLost(f"{label} is closed")
 
@@ -333,7 +333,7 @@ class Link:
             raise
 
     def _pass_on(self) -> None:
-        """Give the line to whoever waits with the highest priority."""
+        """Give the line to the waiting request with the highest priority."""
         while self._queue:
             turn = heapq.heappop(self._queue)[2]
             if not turn.done():

@@ -1,6 +1,6 @@
-"""Asks once in Modbus at a port where nobody answers PI30.
+"""Asks once in Modbus at a port where no PI30 inverter answers.
 
-Half the makes that sell PI30 inverters also sell look-alikes that speak Modbus RTU.
+Half of the brands of PI30 inverters also sell similar ones that speak Modbus RTU.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ from mppdbus.transport.port_url import PortUrl
 
 
 class ModbusProbe:
-    """Introduces an inverter; where nothing comes, asks in Modbus, but only once.
+    """Introduces an inverter; if no byte comes, asks in Modbus, but only once.
 
-    An inverter that is switched off is silent, too, so no later connection asks
-    again, and none at all where PI30 has been spoken.
+    An inverter that is switched off is silent, too. So later connections do not ask
+    again, and a port where PI30 was spoken is never asked.
     """
 
     def __init__(self, port: PortUrl, baud: int) -> None:
@@ -35,7 +35,7 @@ class ModbusProbe:
             await inverter.introduce()
         except NoReply:
             if inverter.link.stats.wakeups:
-                raise  # something came, so this is no silence
+                raise  # bytes came, so the port is not silent
             await inverter.link.close()
             if not self._asked:
                 self._found = await find_modbus(self._port, self._baud)
@@ -59,11 +59,11 @@ def speaks_modbus(found: Question, port: PortUrl) -> OtherProtocol:
 async def find_modbus(port: PortUrl, baud: int) -> Question | None:
     """Return the question that is answered at a port; raises `PortError`.
 
-    The port is closed, and PI30 was met with silence.
+    Call it for a closed port that did not answer PI30.
 
-    Without an answer it ends at `baud` with a bare CR: no document gives the pause
-    after which an inverter forgets half a request, and a PI30 unit that wakes up would
-    join the next request to ours.
+    Without an answer it ends with a bare CR at `baud`. A PI30 unit that wakes up would
+    else join our bytes to the next request: no document gives the pause after which it
+    forgets half a request.
     USB-HID is left out: it takes the 00 in these frames for padding.
     """
     if port.scheme not in timing.MODBUS_PATIENCE:
@@ -90,9 +90,9 @@ async def find_modbus(port: PortUrl, baud: int) -> Question | None:
 
 
 def _rounds(port: PortUrl, baud: int) -> dict[int, list[Question]]:
-    """Return what is asked at which speed; the speed of the config comes last."""
+    """Return the questions by speed; the speed of the config comes last."""
     if port.scheme != "serial":
-        return {baud: list(QUESTIONS)}  # the serial server has the speed
+        return {baud: list(QUESTIONS)}  # the serial server sets the speed
     rounds: dict[int, list[Question]] = {}
     for question in QUESTIONS:
         rounds.setdefault(question.baud, []).append(question)
@@ -101,13 +101,13 @@ def _rounds(port: PortUrl, baud: int) -> dict[int, list[Question]]:
 
 
 class _Listener:
-    """Receives what arrives on a transport."""
+    """Collects the bytes that arrive on a transport."""
 
     def __init__(self) -> None:
         self._heard = bytearray()
 
     async def replies(self, transport: Transport, data: bytes, seconds: float) -> bytes:
-        """Send `data`; return what comes back within so many seconds."""
+        """Send `data`; return the bytes that come back within `seconds`."""
         transport.discard_input()
         self._heard.clear()
         transport.write(data)
@@ -118,4 +118,4 @@ class _Listener:
         self._heard += data
 
     def connection_lost(self, error: Exception | None) -> None:
-        """Lost is as silent."""
+        """Ignore a lost port: it counts as silent."""

@@ -32,7 +32,7 @@ FAULT = "F"  # the mode in which a unit's own fault code is of interest
 class HalfRead:
     """A unit whose QPGS has come, and whose QP2GS is asked next.
 
-    `lead` is what was known of the asked unit at that time.
+    `lead` is the snapshot of the asked unit at that time.
     """
 
     slot: int
@@ -41,10 +41,10 @@ class HalfRead:
 
 
 class ParallelPoll:
-    """Polls the other units of an inverter's set; `tell` gets them all after each news.
+    """Polls the other units of an inverter's set; `tell` gets all on each change.
 
-    It gets every unit that was ever seen, by serial number, else as "slot 2". A unit
-    that has dropped out is there with nothing but its identity.
+    It gets every unit seen so far, by serial number, else as "slot 2". A unit that has
+    dropped out has only its identity.
     """
 
     def __init__(
@@ -58,12 +58,12 @@ class ParallelPoll:
         self._tell = tell
         self._fault_read = float("-inf")
         self._half: HalfRead | None = None
-        self._second_failures = 0  # of QP2GS in a row
+        self._second_failures = 0  # failures of QP2GS in a row
         self._log = logging.getLogger(f"mppdbus.{inverter.name}")
 
     @property
     def wanted(self) -> bool:
-        """Tell whether there is anything to ask: a set, or a fault to be named."""
+        """Tell whether to ask at all: there is a set, or a fault without a code."""
         known = isinstance(self._inverter.readings.last("QPGS0"), ParallelStatus)
         return known and (self._in_a_set() or self._faulty())
 
@@ -75,21 +75,21 @@ class ParallelPoll:
             parallel_set.fault_code = None
 
     def lost(self) -> None:
-        """Tell that nothing is known of any unit any more."""
+        """Report all units as unknown."""
         self._half = None
         self._inverter.parallel_set.lost()
         self._tell_all()
 
     async def ask(self, lead: Snapshot) -> bool:
-        """Send the next query, if any, and say whether there was one.
+        """Send the next query, if any, and return whether there was one.
 
-        `lead` is what is known of the asked unit. Only `PortLost` gets out.
+        `lead` is the snapshot of the asked unit. Raises only `PortLost`.
         """
         if not self._in_a_set():
             status = await self._read("QPGS0")
             if isinstance(status, ParallelStatus):
                 self._take_own(status)
-            return False  # once between two live polls is enough
+            return False  # at most once between two live polls
         if self._half is not None:
             await self._ask_second(self._half)
         else:
@@ -105,7 +105,7 @@ class ParallelPoll:
     # -- one query ------------------------------------------------------------------
 
     async def _read(self, query: str) -> Reading | None:
-        """Return what came, an empty slot for NAK, or None."""
+        """Return the reading, an empty slot for NAK, or None."""
         inverter = self._inverter
         patience = inverter.link.brief
         try:
@@ -113,14 +113,14 @@ class ParallelPoll:
         except PortLost:
             raise
         except Refused:
-            inverter.unsupported.discard(query)  # a unit may be there another time
+            inverter.unsupported.discard(query)  # a unit may appear later
             return ParallelStatus(exists=False) if "QPGS" in query else None
         except (LinkError, ProtocolError) as error:
             self._log.debug("%s", error)
             return None
 
     async def _ask_first(self, slot: int, lead: Snapshot) -> None:
-        """Ask QPGS; QP2GS is next where it shows only a part of such a unit."""
+        """Ask QPGS; QP2GS is next if QPGS shows only a part of the unit."""
         inverter, parallel_set = self._inverter, self._inverter.parallel_set
         parallel_set.asked(slot, self._clock())
         status = await self._read(f"QPGS{slot}")
@@ -177,7 +177,7 @@ class ParallelPoll:
         return getattr(mode, "mode", None) == FAULT
 
     def _own_wanted(self) -> bool:
-        """Its fault has a name, or its PV tells where the others' is measured."""
+        """Tell whether to ask about the asked unit too: fault code, PV current."""
         if self._faulty():
             return True
         inverter, status = self._inverter, self._inverter.readings.last("QPIGS")

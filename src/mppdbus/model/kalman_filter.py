@@ -65,7 +65,7 @@ class KalmanFilter:
         self.clamp()
 
     def update_if_better(self, row: Row, value: float, sigma: float) -> bool:
-        """Take a measurement that is better than the filter; tell whether.
+        """Use a measurement only if it is more certain than the sum; tell whether.
 
         For measurements whose error is the same every time: the mean of many is not
         better than one.
@@ -115,7 +115,7 @@ def are_sane(
     most: float,
     others: Sequence[float],
 ) -> bool:
-    """Tell whether packed values have the right shape, and all numbers are plausible."""
+    """Tell whether packed values have the right shape and plausible numbers."""
     shape = len(values) == size and len(covariance) == size * (size + 1) // 2
     numbers = (*values, *covariance, *others)
     return shape and all(math.isfinite(n) and abs(n) < most for n in numbers)

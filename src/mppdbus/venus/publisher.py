@@ -134,7 +134,7 @@ class Publisher:
             self._making = asyncio.get_running_loop().create_task(making)
 
     def show_names(self, view: UnitView, system: SystemView) -> None:
-        """Show the new name of a unit in the other services; its own shows it already."""
+        """Show the new name of a unit in the other services; its own has it."""
         self._units[view.unit.uid].view = view
         if self._system is not None:
             self._system.show_setting(NAME, system.of_profile("hybrid"))

@@ -43,7 +43,7 @@ def service_name(unit: Unit) -> str:
 
 
 class UnitService(TableService[UnitView]):
-    """One inverter on the bus; call `listed` when the acsystem must list it again."""
+    """One inverter on the bus; calls `listed` when the acsystem must list it anew."""
 
     def __init__(
         self, unit: Unit, around: Surroundings, listed: Callable[[], None]
@@ -60,9 +60,7 @@ class UnitService(TableService[UnitView]):
         self._history_begun = False  # the history has values
         self._leaving: asyncio.TimerHandle | None = None
         self.released = False  # the unit stayed away: its name is released
-        self._charged: bool | None = (
-            None  # whether the charge is known; None: unit is away
-        )
+        self._charged: bool | None = None  # charge is known; None: unit is away
 
     def named(self, unit: Unit) -> Unit:
         """Return a unit with its stored instance and name."""

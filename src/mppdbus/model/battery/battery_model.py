@@ -112,7 +112,7 @@ class BatteryModel:
         return max(self.cell.tail * self.capacity_ah, 2.0 * self.units)
 
     def plausible(self, voltage: float) -> bool:
-        """Tell whether a battery can have this voltage; without one PI30 says 0..3 V."""
+        """Tell whether a battery can have this voltage; PI30 says 0..3 V if none."""
         share = voltage / (self.in_series * self.cell.nominal_v)
         return math.isfinite(share) and 0.65 <= share <= 1.45
 

@@ -156,9 +156,7 @@ class LocalSettings(BusListener):
             log.warning("%s is not set: localsettings is away", path)
             return False
         accepted = await self._file.set(setting, fitting)
-        if (
-            self._service is not None
-        ):  # localsettings came meanwhile, without this change
+        if self._service is not None:  # it came meanwhile, without this change
             return await self.set(path, value)
         return accepted
 
