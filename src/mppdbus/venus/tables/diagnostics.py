@@ -38,9 +38,9 @@ from mppdbus.venus.tables.unit import (
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What has an origin, which `source` tells of a part of a view.
+    """A quantity with an origin, which `source` reads from a part of a view.
 
-    With `known` the source is the quantity itself, which has that origin while known.
+    With `known`, `source` is the quantity itself; it has that origin while known.
     """
 
     name: str
@@ -50,7 +50,7 @@ class Quantity:
     known: Origin | None = None
 
     def teller(self) -> Callable[[UnitView], Value]:
-        """Return the function that tells the origin of a unit's quantity."""
+        """Return the function that reads the origin of a unit's quantity."""
         known, unknown = self.known and self.known.value, Origin.UNKNOWN.value
         row: Row[UnitView] = Row(
             self.name, TEXT, self.source, of=self.of, known=known, unknown=unknown

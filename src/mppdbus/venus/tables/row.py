@@ -76,11 +76,11 @@ class Row(Generic[V]):
         return None if part is None else self.get(part)
 
     def value(self, view: V) -> Value:
-        """Return what the row shows of a view."""
+        """Return the value that the row shows of a view."""
         return self.show(view if self.of is None else self.of(view))
 
     def show(self, part: Any) -> Value:  # noqa: ANN401 - a part of any type
-        """Return what the row shows of the part that it looks at, None if none."""
+        """Return the value of the row for its part of a view, which may be None."""
         value = None if part is None else self.get(part)
         if value is None:
             return self.unknown
