@@ -1,4 +1,4 @@
-"""Finds out what a unit can answer: asks each query that may be absent once."""
+"""Finds the optional queries that a unit answers: asks each of them once."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
@@ -21,10 +21,10 @@ async def probe_capabilities(
 ) -> Capabilities:
     """Ask each query once and remember NAK and silence.
 
-    Asked again are only a damaged reply, and the first query of all when it is not
-    answered: some units lose the first request after a pause. Dated queries go by the
-    inverter's clock, which comes before them in `queries`, else by `now`, and are left
-    out without either. Raises what `ask` raises for a lost port or another protocol.
+    A query is repeated only after a damaged reply, or if it is the first and gets no
+    answer: some units lose the first request after a pause. Dated queries use the
+    inverter's clock, asked before them, else `now`; without both they are left out.
+    Raises what `ask` raises for a lost port or another protocol.
     """
     outcomes: dict[str, Outcome] = {}
     readings: dict[str, Reading] = {}

@@ -1,4 +1,4 @@
-"""Which units a set has, found out and kept by asking one of them. No I/O, no clock."""
+"""The units of a parallel set, found by asking one of them. No I/O, no clock."""
 
 from dataclasses import dataclass
 
@@ -9,12 +9,12 @@ from mppdbus.protocol.replies.parallel import ParallelStatus
 from mppdbus.protocol.serial_numbers import bogus_serial
 
 SLOTS = range(10)
-# What is asked about other units; it is no evidence of what the asked unit is.
+# Queries about other units; they are no evidence of the asked unit's dialect.
 OTHERS = frozenset(f"{query}{n}" for query in ("QPGS", "QP2GS") for n in range(1, 10))
-RESCAN = 60.0  # s from one slot without a unit to the next
-ROUNDS = 3  # without an answer, after which a unit is away
-NEAR = 0.1  # by which part of itself a value differs from one reading to the next
-# By these a unit is recognised where the serial numbers do not tell.
+RESCAN = 60.0  # s between two queries about slots without a unit
+ROUNDS = 3  # rounds without an answer after which a unit is away
+NEAR = 0.1  # share by which a value may differ between two readings of one unit
+# Fields by which a unit is recognised if its serial number is not unique.
 TRAITS = (
     *("pv_input_voltage", "ac_output_apparent_power"),
     *("battery_charging_current", "battery_discharge_current"),
@@ -42,10 +42,10 @@ class Slot:
 
 
 class ParallelSet:
-    """What is known of a set: which slots to ask about, and what each has answered.
+    """The state of a set: the slots to ask about, and the answers for each.
 
-    Times are the caller's clock. The units may renumber their slots, so a unit is known
-    by its serial number, as far as the numbers tell units apart, else by its slot.
+    Times are the caller's clock. The units may renumber their slots, so a unit is
+    identified by its serial number if that is unique, else by its slot.
     """
 
     def __init__(self) -> None:
@@ -53,9 +53,9 @@ class ParallelSet:
         self.own: int | None = None  # the slot of the asked unit
         self.fault_code: str | None = None  # of the asked unit, while it is fresh
         self.current_at_battery: bool | None = None  # see `snapshot_of`
-        self._twin: int | None = None  # shows a unit that another slot shows too
+        self._twin: int | None = None  # the slot that shows a unit a second time
         self._unseen = list(SLOTS)
-        self._settled = False  # who is who was decided among all slots
+        self._settled = False  # the asked unit was found among all slots
         self._tried: dict[int, float] = {}
         self._rescanned = 0.0
         self._asked: set[int] = set()  # since the last live poll
@@ -68,9 +68,9 @@ class ParallelSet:
         self._asked.clear()
 
     def next_slot(self, now: float, *, own: bool = False) -> int | None:
-        """Return which slot to ask about, if any; `own`: also that of the asked unit.
+        """Return the slot to ask about, if any; with `own` also that of the asked unit.
 
-        First all slots, then those with units in turn, and seldom one of the others.
+        The first round is all slots; then slots with units in turn, others seldom.
         """
         if self._unseen:
             return self._unseen[0]
@@ -84,7 +84,7 @@ class ParallelSet:
         return min(tried, key=tried.__getitem__, default=None)
 
     def asked(self, slot: int, now: float) -> None:
-        """Note that a slot was asked about, whatever will come of it."""
+        """Note that a slot was asked about, with any outcome."""
         if slot in self._unseen:
             self._unseen.remove(slot)
             self._rescanned = now
@@ -144,7 +144,7 @@ class ParallelSet:
     def _find_twin(self) -> int | None:
         """Return the slot that shows a unit for the second time.
 
-        Slot 0 is the asked unit on some firmware, and has a number of its own as well.
+        On some firmware slot 0 is the asked unit, which has another slot as well.
         """
         first = self.slots.get(0)
         if first is None:
@@ -165,8 +165,8 @@ class ParallelSet:
     def other_units(self, serial: str | None) -> dict[str, Snapshot]:
         """Return all other units ever known, by serial number, else as "slot 2".
 
-        `serial` is that of the asked unit. Nothing before the asked unit is known among
-        them, so that it never is another.
+        `serial` is that of the asked unit. The result is empty until that is found, so
+        that it is never among the others.
         """
         if self.own is None:
             return {}
@@ -177,7 +177,7 @@ class ParallelSet:
             key = snapshot.identity.serial
             if key is None or key == serial or key in now:
                 if self._unseen or (not snapshot.online and key in now):
-                    continue  # not yet to be told apart; or it has another slot now
+                    continue  # not yet distinguishable; or it has another slot now
                 key = f"slot {slot}"
             now[key] = snapshot
         self._shown = {key: away(old) for key, old in self._shown.items()} | now
@@ -185,14 +185,14 @@ class ParallelSet:
 
 
 def _is_there(status: ParallelStatus, unit: AskedUnit) -> bool:
-    """Tell whether there is a unit; a lone one may deny that of itself."""
+    """Tell whether there is a unit; a single unit may deny its own existence."""
     if status.exists:
         return True
     return status.serial == unit.serial and not bogus_serial(status.serial)
 
 
 def _unlike(one: ParallelStatus, other: Reading | None) -> float:
-    """Return how much two readings differ, 0 to 1, by what tells units apart."""
+    """Return how much two readings differ, 0 to 1, in the fields of `TRAITS`."""
     worst = 0.0
     for name in TRAITS:
         a, b = getattr(one, name), getattr(other, name, None)

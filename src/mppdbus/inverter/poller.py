@@ -1,7 +1,7 @@
 """Polls one inverter: live values as fast as asked, the others in the time between.
 
-At 2400 baud a QPIGS takes half a second, so nearly all of this is about not wasting
-the line. What is asked when stands in `schedule`.
+At 2400 baud a QPIGS takes half a second, so this module saves time on the line.
+`schedule` says which query is asked when.
 """
 
 import asyncio
@@ -39,15 +39,15 @@ from mppdbus.model.snapshot import Snapshot
 
 
 class Poller:
-    """Polls one inverter until the port is lost or the inverter stays mute.
+    """Polls one inverter until the port is lost or the inverter stays silent.
 
     `interval` is the time between two live polls in s; None is as fast as the line
     allows. `publish` gets a snapshot after every live poll, good or bad, when another
-    query brings news, and when the live values get too old. `complain` gets the reason
-    why there are none, once. `publish_others` gets the other units of its set, see
-    `ParallelPoll`; without it they are not asked for. `meters` are read now and then.
+    query brings new values, and when live values get too old. `complain` gets, once,
+    why they are missing. `publish_others` gets the other units of its set, see
+    `ParallelPoll`; without it they are not polled. `meters` are read now and then.
 
-    `keep` says for how many s a reading of each query is true enough to show.
+    `keep` is for how many s a reading of each query is shown.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Poller:
         every = SERIAL.every_fast if interval is None else SERIAL.every
         self._swap_check = SwapCheck(inverter, clock, every)
         self._failures = 0
-        self._seen: tuple[object, ...] | None = None  # what changes with the mode
+        self._seen: tuple[object, ...] | None = None  # mains, bits, battery
         self._silences: Counter[str] = Counter()
         self._expiry: asyncio.TimerHandle | None = None
         self._meters = meters
@@ -81,9 +81,9 @@ class Poller:
         self._log = logging.getLogger(f"mppdbus.{inverter.name}")
 
     async def first(self) -> Snapshot:
-        """Read what must be known before anything is shown: QMOD, if any, and QPIGS.
+        """Read QMOD, if the unit has it, and QPIGS, before anything is shown.
 
-        The unit has just been introduced.
+        Call it when the unit has just been introduced.
         """
         self._swap_check.confirm()
         await self._inverter.try_read("QMOD")
@@ -92,7 +92,7 @@ class Poller:
         return self._snapshot()
 
     async def run(self) -> None:
-        """Poll for ever; raises `PortLost`, or why the inverter has long been away."""
+        """Poll for ever; raises `PortLost`, or the error of a long silent inverter."""
         start = self._clock()
         self._expire_at(start + self.keep["QPIGS"])
         try:
@@ -107,7 +107,7 @@ class Poller:
                 self._parallel.lost()
 
     def _plan_rows(self) -> None:
-        """Find out what there is to ask for after this live poll."""
+        """Set the queries that may follow this live poll."""
         schedule, rows = self._schedule, [*RECURRING]
         schedule.live_polled()
         if self._meters is not None and self._meters.there:
@@ -159,7 +159,7 @@ class Poller:
         await asyncio.sleep(max(0.0, timing.FAILED_EVERY - took))
 
     def _expire_at(self, time: float | None) -> None:
-        """Show, at that moment, that the live values have become too old."""
+        """Schedule the moment when live values get too old and are shown as unknown."""
         if self._expiry is not None:
             self._expiry.cancel()
         self._expiry = None
@@ -174,7 +174,7 @@ class Poller:
         self._publish(snapshot)
 
     def _hurry_mode(self, shown: Snapshot) -> None:
-        """Ask the mode at once when mains, status bits or the battery's turn change."""
+        """Ask the mode at once when mains, status bits or battery direction change."""
         if shown.status is None:
             return
         discharging = bool(shown.status.battery_discharge_current)
@@ -188,7 +188,7 @@ class Poller:
     async def _between(self, start: float) -> None:
         """Use the time until the next live poll for the other queries.
 
-        After a failed one there is none: whether it was more than a mishap comes first.
+        After a failed live poll ask nothing else: first retry the live poll.
         """
         if self._failures:
             return
@@ -198,7 +198,7 @@ class Poller:
                 starting = bool(schedule.once)
                 await self._ask(query)
                 if starting:
-                    return  # live values go on while the rest is being learnt
+                    return  # live values go on while the other queries are learned
             return
         end = start + self._interval
         await self._fill(end)
@@ -207,7 +207,7 @@ class Poller:
             await asyncio.sleep(rest)
 
     async def _fill(self, end: float) -> None:
-        """Ask what is due as long as it fits; what never fits goes first once late."""
+        """Ask due queries that fit the time; the first one need not fit."""
         asked = 0
         while True:
             free = end - self._clock()
@@ -228,7 +228,7 @@ class Poller:
             await self._ask_own(query)
 
     async def _ask_parallel(self, parallel: ParallelPoll) -> None:
-        """Ask about a unit of the set; about another one as well if time is left."""
+        """Ask about one unit of the set, or more if time is left."""
         more = await parallel.ask(self._snapshot())
         self._schedule.done(PARALLEL.query, self._clock())
         if more and self._interval is not None:
@@ -269,7 +269,7 @@ class Poller:
             self._show()
 
     def _missed(self, query: str, error: MppdbusError) -> None:
-        """Ask again; silence, if it is no mishap, is a NAK (VMII says no like that)."""
+        """Retry a query; repeated silence counts as NAK (VMII refuses like that)."""
         self._silences[query] += isinstance(error, NoReply)
         most = timing.SILENCES_OPTIONAL if query in OPTIONAL else timing.SILENCES
         if self._silences[query] < most:
@@ -278,7 +278,7 @@ class Poller:
             self._inverter.mark_unsupported(query)
 
     def _show(self) -> Snapshot:
-        """Publish what is known, unless it may be of another unit."""
+        """Publish the snapshot, unless it may be of another unit."""
         snapshot = self._snapshot()
         if not (self._swap_check.pending and snapshot.online):
             self._publish(snapshot)

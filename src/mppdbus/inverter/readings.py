@@ -20,8 +20,8 @@ from mppdbus.protocol.replies.status import (
     Warnings,
 )
 
-NEVER_FITS = 4  # replies in a row with the same wrong words: no damage any more
-# The queries that a snapshot shows, and what their readings may be.
+NEVER_FITS = 4  # replies in a row with the same wrong words: not damage
+# The queries of a snapshot, and the models of their readings.
 SHOWN: Mapping[str, tuple[type[Reading], ...]] = {
     "QPIGS": (GeneralStatus,),
     "QPIGS2": (SecondTracker, SecondTrackerDuo, SecondPhase),
@@ -34,7 +34,7 @@ SHOWN: Mapping[str, tuple[type[Reading], ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class KeptReading:
-    """A reading as it came, what of it is plausible, and when it came."""
+    """A reading as received, its plausible part, and its time."""
 
     reading: Reading
     plausible: Reading
@@ -45,9 +45,9 @@ class KeptReading:
 class Readings:
     """Decodes the replies of one unit; `kept` is the last good reading of each query.
 
-    A reply that fits no known layout may be damaged, or belong to another request. One
-    that comes again in the same shape is the way this unit answers. `payloads` are the
-    last bytes of each query. Each oddity is logged once.
+    A reply that fits no known layout may be damaged, or belong to another request. If
+    it comes again in the same shape, it is this unit's layout. `payloads` are the last
+    bytes of each query. Each problem is logged once.
     """
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
@@ -75,7 +75,7 @@ class Readings:
             return self._repeated(query, error)
 
     def accept(self, query: str, error: UnknownLayout) -> Reading:
-        """Return what can be read of an unknown layout, which counts from now on.
+        """Return the readable part of an unknown layout, and accept it from now on.
 
         Raises `error` if nothing can be read.
         """
@@ -111,7 +111,7 @@ class Readings:
     # -- keeping --------------------------------------------------------------------
 
     def keep(self, query: str, reading: Reading) -> None:
-        """Keep a reading beside what of it is plausible; log what is not, once."""
+        """Store a reading and its plausible part; log implausible fields once."""
         now = self._clock()
         plausible, remarks = self.filter.check(reading, now)
         for remark in remarks:
@@ -137,7 +137,7 @@ class Readings:
         return {query: kept.reading for query, kept in self.kept.items()}
 
     def fresh(self, keep: Mapping[str, float]) -> dict[str, Any]:
-        """Return what is plausible of each query in `SHOWN` for `keep` s after it came.
+        """Return the plausible readings in `SHOWN` that are younger than `keep` s.
 
         The readings are of the models in `SHOWN`.
         """
@@ -151,10 +151,10 @@ class Readings:
         return found
 
     def read_anew(self, before: Queries, after: Queries) -> None:
-        """Replace what was read in layouts of a dialect that it does not speak.
+        """Decode stored replies again after the dialect changed.
 
-        QPIGS is left out, as live values come again at once; the others are decoded
-        again from their bytes, and are as old as they were.
+        QPIGS is dropped, as live values come again at once. The others are decoded from
+        their bytes, and keep their time.
         """
         for query, kept in list(self.kept.items()):
             if after.get(query) == before.get(query):

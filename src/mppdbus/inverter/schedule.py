@@ -1,15 +1,15 @@
-"""TABLES of which query is asked how often, and what is due next. Pure.
+"""TABLES: how often each query is asked; and the query that is due next. Pure.
 
-At 2400 baud nothing is free: the numbers say what each query costs of the line.
+At 2400 baud every query takes time: the numbers say how much.
 """
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-MOST_TRIES = 5  # of a query that is asked once, until it is given up
+MOST_TRIES = 5  # attempts of a query that is asked once
 OVERDUE = 1.0  # s after which a query goes before the next one that is asked once
 FASTEST = 0.6  # s between two live polls when the line sets the pace
-SHORTEST_KEEP = 5.0  # s that a live value is shown at least, over one lost reply
+SHORTEST_KEEP = 5.0  # s for which a live value is shown at least, if a reply is lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Cadence:
     query: str
     every: float
     every_fast: float
-    typical: float  # s on the wire with think time, to see whether it still fits
+    typical: float  # s on the line with think time, to check whether it fits
 
 
 # On a full line QMOD and QPIWS follow every eleventh QPIGS: 7 % of the line, no more.
@@ -29,13 +29,13 @@ RECURRING = (
     Cadence("QPIRI", 60.0, 600.0, 0.51),
     Cadence("QFLAG", 300.0, 1800.0, 0.16),
 )
-# A unit of the parallel set, by QPGSn or QP2GSn: `ParallelPoll` knows which.
+# A unit of the parallel set, by QPGSn or QP2GSn: `ParallelPoll` chooses it.
 PARALLEL = Cadence("QPGSn", 0.0, 0.0, 0.73)
-# The inverter's own energy meters, one query at a time: `EnergyMeters` knows which.
+# The inverter's own energy meters, one query at a time: `EnergyMeters` chooses it.
 METERS = Cadence("QET", 600.0, 1800.0, 0.2)
-# Who is there, every so often and after a lost attempt: see `SwapCheck`.
+# The serial number, regularly and after a lost attempt: see `SwapCheck`.
 SERIAL = Cadence("QID", 60.0, 300.0, 0.16)
-# What a unit may or may not know; silence there is soon taken for a no.
+# Optional queries: silence soon counts as NAK.
 OPTIONAL = ("QPGS0", "QBEQI", "Q1", "QT", "QET", "QDOP", "QBATCD", "QVFW2", "QVFW3")
 # Asked once after connecting, one between two live polls, in this order.
 ONCE = ("QPIRI", "QPIGS2", "QPIWS", "QMN", "QVFW", "QGMN", "QFLAG", *OPTIONAL)
@@ -47,7 +47,7 @@ IDENTIFYING = frozenset(("QPIRI", "QMN", "QVFW", "QGMN", *OPTIONAL))
 class Schedule:
     """Says which query is due next; times are the caller's clock.
 
-    `fast` takes the cadences of a full line.
+    `fast` selects the intervals of a full line.
     """
 
     fast: bool
@@ -56,13 +56,13 @@ class Schedule:
     due: dict[str, float] = field(default_factory=dict)
     tries: Counter[str] = field(default_factory=Counter)
     asked: set[str] = field(default_factory=set)  # since the last live poll
-    learning: bool = False  # the last query was one of those that are asked once
+    learning: bool = False  # the last query was one that is asked once
 
     def next_query(self, now: float, free: float | None) -> str | None:
         """Return the most overdue query that fits into `free` seconds (None: any).
 
-        What is asked once goes first, but not twice in a row when something else is
-        late: to learn all of it takes long enough for the mode to be forgotten.
+        Queries that are asked once go first, but not twice in a row while another is
+        late: asking all of them takes so long that the mode would get too old.
         """
         due = [
             (self.due.get(c.query, now) - now, c.query)
@@ -87,7 +87,7 @@ class Schedule:
         self.asked.clear()
 
     def done(self, query: str, now: float, *, pause: float = 0.0) -> None:
-        """Note that a query was asked, whatever came of it; `pause` s at least."""
+        """Note that a query was asked, with any outcome; wait at least `pause` s."""
         self.asked.add(query)
         for cadence in self.rows:
             if cadence.query == query:
@@ -95,7 +95,7 @@ class Schedule:
                 self.due[query] = now + max(every, pause)
 
     def retry(self, query: str) -> None:
-        """Ask once more what is asked once, but not for ever."""
+        """Ask a query of `ONCE` again, up to `MOST_TRIES` times."""
         self.tries[query] += 1
         if query in ONCE and self.tries[query] < MOST_TRIES:
             self.once.append(query)

@@ -1,4 +1,4 @@
-"""Asks QID again when a plug may have been swapped: whose values are these?
+"""Asks QID again when a plug may have been swapped, before values are shown.
 
 RS232 plugs are swapped in seconds, and the ports stay.
 """
@@ -16,7 +16,7 @@ class SwapCheck:
     """Asks for the serial number after a lost attempt or a pause, and every `every` s.
 
     A swap loses an attempt, or happens in a pause of `SWAP` s or more. A unit without a
-    number of its own is never asked.
+    unique serial number is never asked.
     """
 
     def __init__(
@@ -26,12 +26,12 @@ class SwapCheck:
         self._clock = clock
         self._every = every
         self._known: str | None = None  # the unit's number
-        self._lost: int | None = None  # attempts, at the last answer; None: ask now
+        self._lost: int | None = None  # lost attempts at the last answer; None: ask now
         self._due = 0.0
-        self.pending = False  # the readings at hand may be another unit's
+        self.pending = False  # the last readings may be another unit's
 
     def confirm(self) -> None:
-        """Note that the unit has just now said who it is."""
+        """Note that the unit has just answered QID."""
         self._known = self._inverter.identity.serial
         self._lost = self._inverter.link.stats.lost
         self._due = self._clock() + self._every
@@ -42,7 +42,7 @@ class SwapCheck:
         self._lost = None
 
     def pause(self, seconds: float) -> None:
-        """Note that nothing will be asked for so many seconds."""
+        """Note a pause of `seconds` without queries."""
         if seconds >= timing.SWAP:
             self.request()
 
@@ -56,7 +56,7 @@ class SwapCheck:
     async def other_unit(self) -> str | None:
         """Ask QID; return the serial number of another unit, None for the same one.
 
-        Raises as `Inverter.read` does, and `LinkError` for a number of many units.
+        Raises as `Inverter.read` does, and `LinkError` for a number that is not unique.
         """
         self.pending = True
         said = await self._inverter.read("QID")

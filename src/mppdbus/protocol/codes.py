@@ -4,7 +4,7 @@ The letters are those of the official documents: A HS/MS/MSX 2014, B KS/MKS/Plus
 2015, C GK/MK, D VM III, King and MKS III, E MKS II to IV, F MAX, G MAX II and VM IV,
 H LV5048 (PI41), I REVO. A code that a table does not hold has no proven meaning:
 show the number. Never use one family's table for another: the same code is "SBU" here
-and "utility first" there. What one family alone means stands in its file.
+and "utility first" there. Codes of a single family are in its file.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ def _names(*names: str) -> Names:
 
 
 # QPIRI 13, set by PBT. Above User the inverter expects a BMS.
-BATTERIES = _names("AGM", "Flooded", "User")  # A, B, C, H; all that clones prove
+BATTERIES = _names("AGM", "Flooded", "User")  # A, B, C, H; clones prove no more
 BATTERIES_BMS = _names(  # D, E, F, G
     "AGM", "Flooded", "User",
     "Pylontech", "Shinheung", "WECO", "Soltaro", "BAK", "Lib", "Lic",
@@ -35,7 +35,7 @@ CHARGER_PRIORITIES_MENU = _names(  # LV6548 when set, and VMII fw 40.0x
     "Solar first", "Solar and utility", "Only solar"
 )
 
-# QPIRI 20, decoration: a 5.6 kW off-grid unit says grid tie.
+# QPIRI 20, not reliable: a 5.6 kW off-grid unit says grid tie.
 MACHINE_TYPES: Names = MappingProxyType({0: "grid tie", 1: "off grid", 10: "hybrid"})
 
 # QPIRI 21.

@@ -17,7 +17,7 @@ RESERVED_BIT = None
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How one family uses PI30. Numbers behind a query are words of its reply, from 1.
+    """How one family uses PI30. Numbers after a query are words of its reply, from 1.
 
     `name` is what config.toml says; `title` is for people; `documents` are the letters
     of its papers, "" without. `queries` are the layouts: `QUERIES`, or that with
@@ -28,7 +28,7 @@ class Dialect:
 
     `priorities_proven` False: show the codes of the priorities, not their names.
     `pv_current_is_battery_side` tells where QPIGS 13 is measured: at the battery, or
-    at the panels; None: no paper settles it, the power has to.
+    at the panels; None: the documents do not say, so PV power must show it.
     `raw_temperature`: QPIGS 12 is a count of the A/D converter, and no temperature.
     `status_b7` and `status_b3` name these bits of QPIGS 17; None is reserved.
     `phases` is how many the output of one unit has.
@@ -55,7 +55,7 @@ class Dialect:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What a number of QGMN stands for; `voltage` is that of the battery in V."""
+    """The model of a QGMN number; `voltage` is that of the battery in V."""
 
     name: str
     voltage: int | None = None
@@ -63,15 +63,15 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """All that is known of one family; nothing of it is taken over from another.
+    """The description of one family, independent of all others.
 
-    `names` are patterns that QMN begins with, each with its weight alone (0 to 1): from
-    `DECISIVE` on it is a name that nobody else uses. `numbers` are those of QGMN.
-    `answers` and `refuses` are queries that need not exist: units were watched
-    answering them, or refusing them with NAK or silence. `clues` yields what else
-    speaks for the family. `variant` returns the name of a sibling with the same
-    layouts, and a reason. Without `setters` none is offered; `voltage_ranges`
-    are what the documents allow, by setter.
+    `names` are patterns that QMN begins with, each with its weight (0 to 1): from
+    `DECISIVE` on, no other family uses the name. `numbers` are those of QGMN.
+    `answers` and `refuses` are optional queries: units were seen to answer them, or
+    to refuse them by NAK or silence. `clues` yields other hints at the family.
+    `variant` returns the name of a similar family with the same layouts, and a reason.
+    Without `setters` none is offered; `voltage_ranges` are those of the documents, by
+    setter.
     """
 
     dialect: Dialect

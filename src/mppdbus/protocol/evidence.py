@@ -1,4 +1,4 @@
-"""What the replies tell of an inverter whose family is not known yet; pure."""
+"""Evidence for the family of an inverter, collected from its replies; pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ R = TypeVar("R", bound=Reading)
 
 
 class Clue(NamedTuple):
-    """A hint at a family: how far it can be trusted alone (0 to 1), and why."""
+    """A hint at a family, with its weight (0 to 1) and its reason."""
 
     weight: float
     reason: str
@@ -23,7 +23,7 @@ Clues = Iterator[Clue]
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of an inverter so far; all of it optional.
+    """The replies of an inverter that are known so far; all are optional.
 
     `status_payload` is the raw QPIGS, which shows how many digits a number has.
     `others` are the replies without a field of their own.
@@ -45,7 +45,7 @@ class Evidence:
     def gather(
         cls, readings: Mapping[str, Reading], status_payload: bytes | None = None
     ) -> Self:
-        """Sort decoded replies, by query, into their places."""
+        """Sort decoded replies, by query, into the fields."""
         rest = dict(readings)
         protocol, name = rest.pop("QPI", None), rest.pop("QMN", None)
         number, firmware = rest.pop("QGMN", None), rest.pop("QVFW", None)

@@ -1,4 +1,4 @@
-"""What a reading says in words, in a given dialect; pure."""
+"""The meaning of a reading in words, by dialect; pure."""
 
 from collections.abc import Callable
 from typing import Any
@@ -72,7 +72,7 @@ def _charger_priorities(dialect: Dialect) -> Names | None:
     return dialect.charger_priorities if dialect.priorities_proven else None
 
 
-# Fields that hold a code → the family's table of names, None where nothing is proven.
+# Fields that hold a code → the family's table of names, None if no meaning is proven.
 _CODES: dict[str, Callable[[Dialect], Names | None]] = {
     "battery_type": lambda dialect: dialect.battery_types,
     "input_voltage_range": lambda _: INPUT_RANGES,
@@ -118,7 +118,7 @@ def _flags(reading: m.GeneralStatus, dialect: Dialect) -> list[str]:
 def _bit_names(
     status: str, meanings: tuple[str, ...], battery_at: int | None
 ) -> list[str]:
-    """Name the set bits; `battery_at`: the place of the battery's two characters."""
+    """Name the set bits; `battery_at` is the place of the battery's two characters."""
     pairs = zip(status, meanings, strict=False)
     names = [name for character, name in pairs if name and character == "1"]
     if battery_at is not None:
@@ -139,8 +139,8 @@ _PHASE_2 = (
 )
 _TRACKERS = ("scc2_ok", "scc2_charging", "scc3_ok", "scc3_charging")
 _TRACKERS_CHARGE = ("scc2_charging", "scc3_charging")
-# The field of a status, what its characters mean, from the left ("" has no known
-# meaning), and where those of the battery are.
+# Status field, the meanings of its characters from the left ("" is unknown), and
+# the place of the battery's characters.
 _STATUS_BITS: dict[type[Reading], tuple[str, tuple[str, ...], int | None]] = {
     m.GeneralStatusSplitPhase: ("device_status", _PARALLEL, 3),
     m.SecondPhase: ("device_status", _PHASE_2, None),

@@ -1,8 +1,8 @@
 """PI30 framing, sans-IO: bytes in, frames out; no clock, no port, no logging.
 
 A request is ``command CRC CR``, a reply ``( payload CRC CR``; the CRC is
-CRC-16/XMODEM over all that precedes it, and a CRC byte that would be mistaken for a
-delimiter (``(``, CR, LF) is sent as its successor, in both directions.
+CRC-16/XMODEM over all bytes before it. A CRC byte that equals a delimiter (``(``, CR,
+LF) is sent as its successor, in both directions.
 """
 
 import re
@@ -38,7 +38,7 @@ class Flaw(StrEnum):
     ECHO = "echo"  # a request with a good checksum: our own, looped back
     SUM = "sum"  # a reply of the REVO with its one-byte sum instead of the CRC
     FOREIGN = "foreign"  # begins like a PI17/PI18 reply ("^")
-    NOISE = "noise"  # nothing of the above
+    NOISE = "noise"  # none of these
 
 
 class Frame(NamedTuple):
@@ -132,7 +132,7 @@ class ResponseFramer:
 
 
 def _flawed(chunk: bytes) -> Frame | None:
-    """Return the frame that a chunk is whose checksum does not fit; None for padding.
+    """Return the frame of a chunk whose checksum does not fit; None for padding.
 
     A NAK is taken without its checksum. The REVO ends QALL in a sum of one byte.
     """

@@ -1,9 +1,9 @@
 """Which dialect an inverter speaks: clues, weighed; pure.
 
-Every clue speaks for a family, says how far it can be trusted alone (0 to 1), and why.
-Clues for the same family strengthen each other as independent witnesses do. Only a
-name that one family alone has (QMN) decides whatever else speaks, because clones copy
-the number, the layouts and the firmware of others.
+Every clue supports a family, with a weight (0 to 1) and a reason. Clues for the same
+family are combined as independent evidence. Only a name (QMN) that no other family
+uses decides against all other clues, because clones copy the number, the layouts and
+the firmware of others.
 """
 
 import re
@@ -16,9 +16,9 @@ from mppdbus.protocol.dialects import FAMILIES, MODEL_NUMBERS
 from mppdbus.protocol.evidence import Clue, Evidence
 
 NOMINAL = (12, 24, 36, 48)  # V; the batteries that PI30 inverters are made for
-DECISIVE = 0.97  # of a name in QMN; from here on no other evidence counts against it
-SUREST = 0.99  # what is concluded is never certain
-GUESSED = 0.25  # a clue of this weight is a reason only where there is no other
+DECISIVE = 0.97  # weight of a name in QMN from which other evidence is ignored
+SUREST = 0.99  # the highest confidence: never certain
+GUESSED = 0.25  # a clue of this weight is shown only if there is no other
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,13 @@ class Identification:
 
 
 def identify(evidence: Evidence) -> Identification:
-    """Weigh all clues; without any it is plain PI30, and hardly certain."""
+    """Weigh all clues; without clues the result is plain PI30 with low confidence."""
     clues = clues_of(evidence)
-    # How likely all clues of a family are wrong.
+    # Probability that all clues of a family are wrong.
     doubt = {name: prod(1.0 - c.weight for c in own) for name, own in clues.items()}
     named = _name_clue(evidence)
     decided = named is not None and named[1].weight >= DECISIVE
-    # Of equals, the family with more models is the likelier one.
+    # With equal evidence, the family with more models is more likely.
     likeliest = min(doubt, key=lambda name: (doubt[name], -len(FAMILIES[name].numbers)))
     best = named[0] if named and decided else likeliest
     rivals = () if decided else (doubt[name] for name in doubt if name != best)
@@ -88,7 +88,7 @@ def _name_clue(evidence: Evidence) -> tuple[str, Clue] | None:
 
 
 def _title(evidence: Evidence, best: str, name: str) -> str:
-    """Return what its number stands for, unless that is of another family."""
+    """Return the model of its QGMN number, unless it belongs to another family."""
     number = evidence.model_number or ""
     for family in (FAMILIES[best], FAMILIES[name]):
         if model := family.numbers.get(number):

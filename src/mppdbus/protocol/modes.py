@@ -1,7 +1,7 @@
 """The letters of QMOD, one row each; data only.
 
-A letter means the same in all families (documents A to I). A row says all that the
-program has to know of a letter.
+A letter means the same in all families (documents A to I). A row has all that the
+program needs to know about a letter.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ class Operation(StrEnum):
 
 
 class Switch(StrEnum):
-    """The position of a main switch that would have the same effect."""
+    """The position of a main switch with the same effect."""
 
     ON = "on"
     OFF = "off"
@@ -39,7 +39,7 @@ class Switch(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OperatingMode:
-    """A letter of QMOD; while `charges`, the stage of the charge says more."""
+    """A letter of QMOD; with `charges`, the charging stage is shown while charging."""
 
     letter: str
     name: str

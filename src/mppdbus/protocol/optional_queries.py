@@ -1,8 +1,7 @@
-"""The queries that a unit may lack, one row each, and which of them one unit has; pure.
+"""The optional queries, one row each, and which of them one unit has; pure.
 
-`documents` are the letters of the papers that list a query. Which families answer or
-refuse it stands in their files in `dialects`; of all others it is not known: ask once
-and remember.
+`documents` are the letters of the documents that list a query. The files in `dialects`
+say which families answer or refuse it; for others it is unknown: ask once and remember.
 """
 
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from mppdbus.protocol.replies.fields import Reading
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """A query that a unit may lack, and what it answers.
+    """An optional query, and its reply.
 
     A query with `date`, a format of strftime, takes a date as its argument.
     """
@@ -96,10 +95,10 @@ class Outcome(StrEnum):
     """The answer to a query that a unit may lack."""
 
     ANSWERED = "answered"
-    STRANGE = "unknown layout"  # answered, but nobody can say what the words mean
+    STRANGE = "unknown layout"  # answered, but the words have no known meaning
     REFUSED = "NAK"
     SILENT = "silent"
-    DAMAGED = "damaged"  # something came, so nothing is known
+    DAMAGED = "damaged"  # bytes came, but it is unknown whether the unit has it
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Takes out of a reading what no inverter can have measured; pure, time is passed in.
+"""Removes impossible values from a reading; pure, time is passed in.
 
 An impossible field becomes None, never another value. A battery voltage cannot jump:
 one that does counts only when the next reading confirms it. Powers may jump.
@@ -24,17 +24,17 @@ R = TypeVar("R", bound=Reading)
 
 LOWEST, HIGHEST = 0.7, 1.35  # of the nominal voltage: no battery is outside
 ANY_BATTERY = (8.0, 66.0)  # V, while the nominal voltage is unknown
-NO_BATTERY = 5.0  # V; 0.0 to 3.3 V is what units show without one
+NO_BATTERY = 5.0  # V; units without a battery show 0.0 to 3.3 V
 JUMP = 0.15  # of the nominal voltage, from one poll to the next
-REMEMBERED = 60.0  # s after which an old battery voltage says nothing of a jump
+REMEMBERED = 60.0  # s after which the last battery voltage is too old to detect a jump
 SURGE = 3.0  # times the rating that a power may reach
 
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Why a field was taken out: `code` for programs and counters, `text` for people.
+    """Why a field was removed: `code` for programs and counters, `text` for people.
 
-    `value` is what the inverter said.
+    `value` is the value of the inverter.
     """
 
     code: str
@@ -45,7 +45,7 @@ class Remark:
 
 @dataclass(slots=True)
 class _BelievedVoltage:
-    """The last plausible voltage, its time, and one that waits to be confirmed."""
+    """The last plausible voltage, its time, and one that waits for confirmation."""
 
     voltage: float
     time: float
@@ -64,7 +64,7 @@ class Plausibility:
         self._find_nominal_voltage()
 
     def identified(self, found: Identification) -> None:
-        """Take what the unit is known for from now on."""
+        """Set the identity of the unit, for its nominal voltage."""
         self.identification = found
         self._find_nominal_voltage()
 
@@ -78,9 +78,9 @@ class Plausibility:
             self.nominal_voltage = found.nominal_voltage if found else None
 
     def check(self, reading: R, now: float) -> tuple[R, list[Remark]]:
-        """Return the reading without what is impossible, and why; `now` in seconds."""
+        """Return the reading without impossible values, and the remarks; `now` in s."""
         if getattr(reading, "exists", True) is False:
-            return reading, []  # of an empty slot nothing is measured
+            return reading, []  # an empty slot has no measured values
         if isinstance(reading, s.Ratings | s.RatingsRevo):
             remarks = list(self._settings(reading))
         else:
@@ -147,7 +147,7 @@ class Plausibility:
     def _unpowered(self, reading: m.GeneralStatus) -> Iterator[Remark]:
         """Refuse all values if mains, battery, bus and PV are all 0 V.
 
-        Without any of them the inverter could not have answered.
+        Without any supply the inverter could not answer.
         """
         grid, battery = reading.grid_voltage, reading.battery_voltage
         if {grid, battery, reading.bus_voltage, reading.pv_input_voltage} != {0}:
@@ -158,9 +158,9 @@ class Plausibility:
                 yield Remark("all_zero", name, value, text)
 
     def _pv_current(self, reading: m.GeneralStatus) -> Iterator[Remark]:
-        """Take out a PV current that is measured at the battery, not at the panels.
+        """Remove a PV current that is measured at the battery, not at the panels.
 
-        A layout without PV power keeps it: nothing else tells of PV there.
+        A layout without PV power keeps it, as its only value of PV.
         """
         current, volts = reading.pv_input_current, reading.pv_input_voltage
         power, found = reading.pv_charging_power, self.identification
@@ -222,7 +222,7 @@ def _rated(ratings: s.Ratings | s.RatingsRevo) -> Iterator[Remark]:
 
 
 def _makes(current: float, volts: float, power: float) -> bool:
-    """Tell whether current times voltage is the power, within what is rounded off."""
+    """Tell whether current times voltage is the power, within the rounding."""
     coarse = 1.0 if current == int(current) else 0.15
     least = (current - coarse) * volts * 0.9 - 30
     return least <= power <= (current + coarse) * volts * 1.1 + 30

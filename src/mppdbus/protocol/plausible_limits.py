@@ -1,11 +1,11 @@
-"""What an inverter can measure at most, as a table of fields; data only."""
+"""The largest value that an inverter can measure, by field; data only."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 
 
 class Limit(StrEnum):
-    """A bound on a field; its value is the code of the remark on what exceeds it."""
+    """A bound on a field; its value is the code of the remark."""
 
     FREQUENCY = "frequency"
     AC_VOLTAGE = "ac_voltage"

@@ -1,6 +1,6 @@
 """The table of queries and their layouts, and `decode`, which reads a reply by it.
 
-A new layout is a row. What one family alone has is in its file in `dialects`.
+A new layout is a row. Layouts of a single family are in its file in `dialects`.
 """
 
 import re
@@ -32,7 +32,7 @@ class Layout:
     dotted: tuple[int, bool] | None = None
 
     def __post_init__(self) -> None:
-        """Raise `ValueError` for a model that such a reply could not fill."""
+        """Raise `ValueError` if such a reply cannot fill the model."""
         if problem := unfilled(self.model, self.counts):
             raise ValueError(problem)
 
@@ -47,7 +47,7 @@ class Layout:
 
 
 def unfilled(model: type[Reading], counts: frozenset[int]) -> str | None:
-    """Say which fields of a model no word would fill, of those that it adds."""
+    """Return the fields that a model adds and that no word would fill."""
     names, most = model.wire_names(), max(counts)
     if strange := set(names) - set(model.model_fields):
         return f"wire_names() of {model.__name__} names no field: {sorted(strange)}"
@@ -75,7 +75,7 @@ def layout(
     return Layout(model, frozenset(counts), dotted)
 
 
-# Answered by some units; nobody can say what the words mean.
+# Answered by some units; the words have no known meaning.
 UNEXPLAINED = (
     "QFS", "QWS", "QBT", "QGR", "QPICF", "QPIHF",
     "QCST", "QCVT", "QLED", "QWFS", "QOPCHT",
@@ -170,8 +170,8 @@ def decode(command: str, payload: bytes, queries: Queries = QUERIES) -> Reading:
     """Return the model of an intact reply to `command`.
 
     Raises `Refused` for NAK, `OtherProtocol` for another family of protocols,
-    `UnknownLayout`, with what can be read, for a number of words that nobody has seen,
-    and `CorruptReply`, likewise, for a word that does not fit a known layout.
+    `UnknownLayout` for an unknown number of words, and `CorruptReply` for a word that
+    does not fit a known layout; both contain the readable part.
     """
     if payload == b"NAK":
         raise Refused(

@@ -1,7 +1,7 @@
-"""Reads what it can of a reply of unknown length: the fields at known places.
+"""Reads the fields at known places from a reply of unknown length.
 
-Firmwares add words at the end; the places before them have kept their meaning in every
-document. Anchors are words whose look proves that the places are the known ones.
+Firmwares add words at the end; the earlier places keep their meaning in all documents.
+Anchors are words whose pattern proves that the places are the known ones.
 """
 
 import re
@@ -15,14 +15,14 @@ from mppdbus.protocol.replies import settings as s
 from mppdbus.protocol.replies import status as m
 from mppdbus.protocol.replies.fields import UNKNOWN_WORDS, Reading, is_number
 
-MAX_UNPARSED = 0.25  # of the words; above it the layout is another one
+MAX_UNPARSED = 0.25  # part of the words; with more the layout is another one
 
 
 @dataclass(frozen=True, slots=True)
 class FieldReport:
     """Which fields of a partial reading could be read; `extra` words are kept as sent.
 
-    `absent` fields have no word or one that says "not available".
+    `absent` fields have no word, or a word for "not available".
     """
 
     seen: tuple[str, ...]
@@ -89,7 +89,7 @@ def salvage(
 
 
 def _anchored(model: type[Reading], length: int, words: list[str]) -> bool:
-    """Compare with the anchors of the model, or of the one that it extends."""
+    """Check the words at the anchors of the model, or of its base model."""
     anchors = next((ANCHORS[kind] for kind in model.__mro__ if kind in ANCHORS), None)
     return anchors is not None and all(
         place > length or pattern.fullmatch(words[place - 1])

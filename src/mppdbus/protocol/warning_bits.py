@@ -1,8 +1,8 @@
 """QPIWS: what the positions mean that several families share; data only.
 
-Position decides, the length only says how many there are. Documents disagree on what
-is a fault; `warnings_of` calls one only what a1 confirms. The table of a family stands
-in its file, made of these parts.
+The position gives the meaning; the length only gives the number of bits. Documents
+disagree on which bits are faults; `warnings_of` needs a1 to call one a fault. The table
+of a family is in its file, made of these parts.
 """
 
 from collections.abc import Iterable, Mapping
@@ -37,7 +37,7 @@ def either(name: str, text: str) -> WarningBit:
 
 
 def table(*parts: Mapping[int, WarningBit]) -> WarningBits:
-    """Lay tables over each other; the later part wins."""
+    """Merge tables; the later part wins."""
     merged: dict[int, WarningBit] = {}
     for part in parts:
         merged.update(part)
@@ -52,7 +52,7 @@ def all_at(positions: Iterable[int], bit: WarningBit) -> dict[int, WarningBit]:
 RESERVED = WarningBit("reserved", "reserved", "reserved")
 CODE_DIGIT = WarningBit("fault_code", "a digit of the fault code", "code_digit")
 
-PV_LOSS = WarningBit("pv_loss", "no PV power")  # every night: nobody's alarm
+PV_LOSS = WarningBit("pv_loss", "no PV power")  # on every night, so no alarm
 OUTPUT_SHORT = "the output is short-circuited"
 
 COMMON = {

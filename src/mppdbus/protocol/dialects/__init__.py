@@ -1,4 +1,4 @@
-"""The families of PI30, one file each; this folder alone says which there are.
+"""The families of PI30, one file each; a new family is a new file here.
 
 A file holds what differs from the others: the row (`Dialect`), the clues by which the
 family is recognised and its setters, as one `FAMILY`. Its name is that of the dialect.
@@ -38,5 +38,5 @@ def _queries_of_all() -> Queries:
     return found
 
 
-# What an inverter is taken for until its family is known.
+# The dialect of an inverter until its family is known.
 UNKNOWN_FAMILY = replace(DIALECTS["pi30"], queries=_queries_of_all())

@@ -1,6 +1,6 @@
 """Axpert KS, MKS and others of the first generation; the base of all other families.
 
-Documents A and B. Every inverter without clues to another family is taken for this.
+Documents A and B. An inverter without clues to another family counts as this one.
 """
 
 from mppdbus.protocol import codes as c
@@ -28,7 +28,7 @@ PI30 = Dialect(
     machine_types=c.MACHINE_TYPES,
     warnings=WARNINGS,
     fault_codes=FAULTS,
-    pv_current_is_battery_side=None,  # both are on record
+    pv_current_is_battery_side=None,  # recordings show both
 )
 
 

@@ -1,6 +1,6 @@
 """Axpert MAX and MAX II for 48 V: documents F and G. The base of all MAX and the VM IV.
 
-Those for 24 V and those for 120 V have the same layouts: their voltages tell them.
+Units for 24 V and for 120 V have the same layouts: they differ by their voltages.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Q1, undocumented: where the charge stands, in five layouts."""
+"""Q1, undocumented: the state of charging, in five layouts."""
 
 from typing import Any
 
@@ -52,7 +52,7 @@ class ChargeStateEqualization(ChargeState):
 
 
 class ChargeStateUnknownTail(ChargeState):
-    """Q1 of 22 words: as 17, then five that nobody has explained."""
+    """Q1 of 22 words: as 17, then five of unknown meaning."""
 
     unknown_18: f.Text = None
     unknown_19: f.Text = None

@@ -106,7 +106,7 @@ class Energy(Reading):
 
 
 class Clock(TextReading):
-    """QT: the inverter's clock, local time of wherever it was set."""
+    """QT: the inverter's clock, in the local time of where it was set."""
 
     time: datetime
 
@@ -151,7 +151,7 @@ class UpsModel(TextReading):
 
 
 class Words(TextReading):
-    """A reply whose words nobody can explain."""
+    """A reply whose words have no known meaning."""
 
     words: tuple[str, ...]
 
@@ -162,6 +162,6 @@ class Words(TextReading):
 
 
 class Acknowledgement(TextReading):
-    """ACK: a setter was understood, which is no proof that it took effect."""
+    """ACK: a setter was accepted; that does not prove that it took effect."""
 
     acknowledged: bool = True

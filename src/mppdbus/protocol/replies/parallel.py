@@ -1,4 +1,4 @@
-"""What a unit says of itself and its parallel set: QPGSn, QP2GSn, Q2PGSn."""
+"""Replies about a unit and its parallel set: QPGSn, QP2GSn, Q2PGSn."""
 
 from typing import Annotated, Self
 

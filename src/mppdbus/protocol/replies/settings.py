@@ -1,4 +1,4 @@
-"""What an inverter is and how it is set: QPIRI, QFLAG, QDI, lists, identity, energy.
+"""Replies about ratings, settings and identity: QPIRI, QFLAG, QDI, lists, QID.
 
 Codes stay numbers here: what a code means depends on the family, see `dialects`.
 """
@@ -13,7 +13,7 @@ from mppdbus.protocol.replies.fields import Reading, TextReading, one_word
 
 
 class _FirstRatings(Reading):
-    """What every QPIRI begins with."""
+    """The first words of every QPIRI."""
 
     grid_rating_voltage: f.Volts = None
     grid_rating_current: f.Amps = None

@@ -1,4 +1,4 @@
-"""What an inverter says of the moment: QPIGS, QPIGS2, QMOD, QPIWS.
+"""Replies with live values: QPIGS, QPIGS2, QMOD, QPIWS.
 
 Field numbers are those of the documents A to I and of the recordings named `fNNNN`.
 Every field may be None: not in this layout, or "-".
@@ -149,7 +149,7 @@ class GeneralStatusRevo(GeneralStatus):
 
     @classmethod
     def wire_names(cls) -> tuple[str, ...]:
-        """Return the names of the words, with the four that differ."""
+        """Return the names of the words; four differ from the common QPIGS."""
         other = {
             "ac_output_apparent_power": "reserved_5",
             "heatsink_temperature": "reserved_12",

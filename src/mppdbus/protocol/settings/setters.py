@@ -1,8 +1,8 @@
 """The setters of PI30 as data: command, argument, legal values, read-back, danger.
 
-Nothing here writes. The file of a family lists the setters that its document has, in
-its own spelling: none is offered without. Every setter is answered ACK or NAK, and ACK
-is no proof: the field named by `reads_back` decides.
+This module sends nothing. The file of a family lists the setters of its document, in
+its spelling; others are not offered. The reply is ACK or NAK. ACK is no proof: read the
+field named by `reads_back`.
 
 Never to be sent, although they exist: PBMS (the remote BMS), BTA (calibration of the
 battery voltage), ATE (factory test), and PBCCHGC, PBDCHGC, QKPWR, PSAVE, which no
@@ -37,7 +37,7 @@ class Danger(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """Where the effect of a setter shows: a query, and a field of its model."""
+    """Where the effect of a setter can be read: a query, and a field of its model."""
 
     query: str
     field: str
@@ -52,7 +52,7 @@ class Setter:
     another: the first digit of MUCHGC130 is a unit here and a hundred there. The first
     firmwares have `older_template` in its place. `values` are the legal codes; the
     query `choices` lists legal currents; `least`, `most` and `step` bound a number.
-    `rereads` are queries whose other fields change, too.
+    `rereads` are queries whose other fields change too, to be read again.
     """
 
     name: str
@@ -82,7 +82,7 @@ class Setter:
         )
 
     def command(self, value: float | str = "", unit: int = 0) -> str:
-        """Return the command as it is sent; raises `ValueError` for what it cannot."""
+        """Return the command to send; raises `ValueError` for an illegal value."""
         most = float("inf") if self.largest is None else self.largest
         if isinstance(value, (int, float)) and not 0 <= value <= most:
             raise ValueError(f"{self.template}: {value:g} cannot be written so")
@@ -94,7 +94,7 @@ NONE, CODE, VOLTAGE, CURRENT, NUMBER, FLAG, TEXT = ArgumentKind
 
 
 def _code(name: str, template: str, danger: Danger, *values: int) -> Setter:
-    """Return a setter of a code that QPIRI shows under its own name."""
+    """Return a setter of a code that QPIRI shows under the same name."""
     return Setter(name, CODE, template, danger, ReadBack("QPIRI", name), values=values)
 
 
