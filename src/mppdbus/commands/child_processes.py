@@ -34,9 +34,9 @@ class Child:
         return f"; {self.name} said:{text}" if text else ""
 
     async def makes(self, path: Path, seconds: float) -> None:
-        """Wait until `path` is there, which shows that the program is ready.
+        """Wait until `path` exists, which shows that the program is ready.
 
-        Raises `ChildDied` when it ends before, or is not ready within `seconds`.
+        Raises `ChildDied` when the program ends before, or takes more than `seconds`.
         """
         end = asyncio.get_running_loop().time() + seconds
         while not await asyncio.to_thread(path.exists):
@@ -48,19 +48,19 @@ class Child:
             await asyncio.sleep(LOOK_EVERY)
 
     async def watch(self) -> NoReturn:
-        """Wait for the end, which is a `ChildDied` with the last lines."""
+        """Wait until the program ends, then raise `ChildDied` with its last lines."""
         code = await self.process.wait()
         raise ChildDied(f"{self.name} ended with {code}{self.last_words()}")
 
     async def tell(self, line: str) -> None:
-        """Write a line to its stdin."""
+        """Write a line to the program's stdin."""
         if (stdin := self.process.stdin) is not None:
             with suppress(ConnectionError):
                 stdin.write(f"{line}\n".encode())
                 await stdin.drain()
 
     async def end(self) -> None:
-        """Ask it to end, and see to it that it does."""
+        """Ask the program to end; after a while, end it by force."""
         with suppress(ProcessLookupError):
             self.process.terminate()
         try:

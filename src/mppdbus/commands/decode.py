@@ -93,7 +93,7 @@ def _parse(data: bytes) -> tuple[list[PastedReply], list[tuple[int, str]]]:
 
 
 def _as_text(line: bytes) -> str:
-    """Decode UTF-8; what is no UTF-8 are bytes as they came off the wire."""
+    """Decode UTF-8; other bytes stay as they came off the wire."""
     try:
         return line.decode("utf-8")
     except UnicodeDecodeError:
@@ -106,8 +106,8 @@ def _as_text(line: bytes) -> str:
 def decode_all(replies: list[PastedReply], dialect: str = "auto") -> list[DecodedReply]:
     """Decode all replies; those of one inverter tell its dialect together.
 
-    When an inverter of a journal says that it speaks another protocol, then what it
-    answers to the other queries is not PI30 either, however it looks.
+    If an inverter of a journal says that it speaks another protocol, its replies to
+    other queries are not PI30 either.
     """
     results = [_decode(reply) for reply in replies]
     devices: dict[object, list[DecodedReply]] = defaultdict(list)
@@ -133,7 +133,7 @@ def _dialect(results: list[DecodedReply]) -> Dialect:
 
 
 def _foreign(results: list[DecodedReply]) -> OtherProtocol | None:
-    """Return the error of QPI: it holds for all replies of the same device."""
+    """Return the error of QPI, which applies to all replies of the same device."""
     errors = (one.error for one in results if one.command == "QPI")
     return next((e for e in errors if isinstance(e, OtherProtocol)), None)
 
@@ -175,7 +175,7 @@ def _interpret(result: DecodedReply, payload: Payload) -> None:
 
 
 def _reading(command: str, payload: Payload) -> Reading:
-    """Decode; a text that only fits without its last two bytes has a bad checksum."""
+    """Decode; if a text fits only without its last two bytes, its checksum is bad."""
     try:
         return decode(command, payload.data)
     except (CorruptReply, UnknownLayout) as error:
@@ -195,7 +195,7 @@ def _refuse_bad_checksum(command: str, data: bytes) -> None:
 def _guessed(payload: Payload) -> str:
     fits = guess_query(payload.data)
     if not fits and not payload.checked:
-        # What looked like text may have a bad checksum.
+        # The end of the text may be a bad checksum.
         fits = guess_query(payload.data[:-2])
     if len(fits) == 1:
         return fits[0]

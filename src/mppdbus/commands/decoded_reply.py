@@ -30,24 +30,24 @@ class DecodedReply:
     mode: str | None = None  # the letter of QMOD, which tells a fault from a warning
     payload: bytes | None = None  # of an intact reply
     checked: bool = True  # by its checksum
-    id: str = ""  # names a line of the input in the output
+    id: str = ""  # name of the input line, shown in the output
 
     def speak(self, dialect: Dialect) -> None:
-        """Decode the reply again in the layouts of this family, where they differ."""
+        """Decode the reply again if this family has other layouts."""
         self.dialect = dialect
         query = base_command(self.command or "")
         layouts = dialect.queries.get(query)
         if self.reading is None or self.payload is None or not layouts:
             return
         if layouts != QUERIES.get(query):
-            # A reply that fits no layout of the family stays in the general one.
+            # A reply that fits no layout of the family keeps the general one.
             with suppress(MppdbusError):
                 self.reading = decode(query, self.payload, dialect.queries)
                 if self.partial:
                     self.partial, self.warnings = False, []
 
     def take_partial(self, error: UnknownLayout) -> bool:
-        """Keep what could be read of an unknown layout; False if that is nothing."""
+        """Store the readable part of an unknown layout; False if there is none."""
         if error.partial is None:
             return False
         self.reading, self.partial = error.partial, True
@@ -61,11 +61,11 @@ class DecodedReply:
         return True
 
     def notes(self) -> list[str]:
-        """Return the warnings, and that a checksum is missing."""
+        """Return the warnings, with one for a missing checksum."""
         return [*([] if self.checked else [NO_CHECKSUM]), *self.warnings]
 
     def record(self) -> dict[str, Any]:
-        """Return it for scripts."""
+        """Return the reply for scripts."""
         record: dict[str, Any] = {"command": self.command}
         if self.error is not None:
             record["error"] = f"{self.error.kind}: {self.error}"
@@ -81,7 +81,7 @@ class DecodedReply:
         return record
 
     def lines(self) -> list[str]:
-        """Return it for people: one line for each field."""
+        """Return the reply for people: one line for each field."""
         notes = [f"  note: {note}" for note in self.notes()]
         if self.error is not None:
             return [f"  {self.error.kind}: {self.error}", *notes]
@@ -96,7 +96,7 @@ def values_of(
 ) -> dict[str, Any]:
     """Return field → value, then the names of codes; all of it fits into JSON.
 
-    A field is None where the inverter sent "-", and absent behind the last one it sent.
+    A field is None if the inverter sent "-"; fields after the last word are absent.
     """
     sent = _fields(reading)
     dumped = reading.model_dump(mode="json", include=set(sent))

@@ -45,7 +45,7 @@ BUS = """\
   </policy>
 </busconfig>
 """
-# The inverter counts its own percent: its hours are minutes, ours would be real.
+# The simulated hours are minutes, so the state of charge is the inverter's own.
 CONFIG = """\
 [dbus]
 bus = {bus}
@@ -70,7 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Run until a signal, or for --seconds; 0 then, 1 if one of the programs dies."""
+    """Run until a signal, or for --seconds; return 0, or 1 if a program dies."""
     if not 0.01 <= args.speed <= 1000:
         raise ConfigError("--speed: use 0.01 to 1000")
     if args.seconds is not None and not args.seconds >= 0:

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Ask all likely ports at once; 3 if there is no inverter at any."""
+    """Ask all likely ports at once; return 3 if no inverter is found."""
     output = Output(as_json=args.json)
     with Progress() as progress:
         if args.port:

@@ -38,7 +38,7 @@ def _interval(text: str) -> float:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Watch until a signal ends it; 0 then."""
+    """Show until a signal ends it; return 0."""
     return await until_signal(_watch(args)) or DONE
 
 
@@ -59,7 +59,7 @@ async def _watch(args: argparse.Namespace) -> int:
     if args.interval is not None:
         target = replace(target, poll=args.interval or None)
     if args.once:
-        target = replace(target, poll=None)  # nobody waits longer than needed
+        target = replace(target, poll=None)  # poll as fast as possible
     return await follow(LineSource(target, once=args.once), shown, once=args.once)
 
 
@@ -97,7 +97,7 @@ async def _within(seconds: float, event: asyncio.Event) -> bool:
 async def _completed(source: Source, task: asyncio.Task[None]) -> None:
     """Wait for a complete picture, at most as long as the patience of the source.
 
-    Raises what the source raises, and `NoReply` when there is nothing at all.
+    Raises what the source raises, and `NoReply` if there is no picture at all.
     """
     loop = asyncio.get_running_loop()
     end = loop.time() + source.patience

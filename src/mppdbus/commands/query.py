@@ -33,8 +33,8 @@ from mppdbus.protocol.replies.status import DeviceMode
 from mppdbus.recording.recording_link import RecordingLink
 
 _QUERY = re.compile(r"Q[A-Z0-9]{1,14}|VERFW:")
-# Queries that tell the family, a tenth of a second each. The name is always asked
-# for: all else can be copied from another family.
+# Queries that show the family, a tenth of a second each. The model name is always
+# asked, because clones may copy everything else.
 ALWAYS_NAMING = ("QPI", "QMN")
 MORE_NAMING = ("QGMN", "QVFW")
 # Queries whose replies mean different things in different families.
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Ask all queries; 1 if one was refused or failed, 3 if none was answered."""
+    """Ask all queries; return 1 if one failed or was refused, 3 without any answer."""
     commands = [parse_query(word) for word in args.commands]
     target = await choose_target(args)
     output = Output(as_json=args.json)
@@ -99,14 +99,14 @@ class Answer:
     received: bytes
 
     def record(self, *, raw: bool) -> dict[str, Any]:
-        """Return it for scripts."""
+        """Return the answer for scripts."""
         record = {**self.result.record(), "ms": self.ms}
         if raw:
             record |= {"sent_hex": self.sent.hex(), "response_hex": self.received.hex()}
         return record
 
     def lines(self, *, raw: bool) -> list[str]:
-        """Return it for people."""
+        """Return the answer for people."""
         dump = [*hex_dump(">", self.sent), *hex_dump("<", self.received)]
         head = f"{self.result.command}  {self.ms} ms"
         return [head, *(dump if raw else ()), *self.result.lines()]
@@ -167,14 +167,14 @@ class Asker:
             result.payload = payloads.get(name)
 
     async def _explain(self, result: DecodedReply) -> None:
-        """Read the reply as its family means it; ask for the family if need be."""
+        """Decode the reply by its family; ask for the family if needed."""
         command = base_command(result.command or "")
         answers = self._interview.answers
         mode = answers.readings.get("QMOD")
         result.mode = mode.mode if isinstance(mode, DeviceMode) else None
         if self._fixed is None and command in FAMILY_MATTERS and not self._named:
             self._named = True
-            with suppress(PortLost):  # what was asked for has been answered
+            with suppress(PortLost):  # the query itself has been answered
                 for query in ALWAYS_NAMING:
                     if query not in answers.readings:
                         await self._interview.try_read(query, attempts=2)

@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Record; 1 if nothing but NAK came, 3 if nobody is there."""
+    """Record; return 1 if all replies are NAK, 3 if no inverter answers."""
     return await until_signal(_record(args)) or DONE
 
 
@@ -91,7 +91,7 @@ async def _record(args: argparse.Namespace) -> int:
 async def _interview(
     recorder: Recorder, args: argparse.Namespace, now: datetime
 ) -> str | None:
-    """Ask; return why it ended early. What was recorded until then is kept."""
+    """Ask all queries; return why it ended early. The exchanges until then are kept."""
     clock = asyncio.get_running_loop().time
     cycles: int = args.cycles
     try:
@@ -109,7 +109,7 @@ async def _interview(
 
 
 def _check_writable(path: Path) -> None:
-    """Raise `ConfigError` if the file cannot be written, before a minute is spent."""
+    """Raise `ConfigError` if the file cannot be written, before recording starts."""
     if path.exists():
         raise ConfigError(f"{path} exists; choose another name")
     if not path.parent.is_dir():
@@ -125,9 +125,9 @@ def _save(
     ended: str | None,
     now: datetime,
 ) -> RecordingSummary:
-    """Write the file, and return what is in it; `ended` is why it ended early."""
+    """Write the file and return its summary; `ended` is why it ended early."""
     model, found = recorder.answers.model, recorder.answers.identification
-    if named := DIALECTS.get(target.dialect):  # a family that the user is sure of
+    if named := DIALECTS.get(target.dialect):  # a family that the user has set
         found = replace(found, dialect=named)
     origin = RecordedUnit(
         model=f"{args.label} ({model})" if args.label else model,
@@ -149,7 +149,7 @@ def _save(
 
 
 def _free_path(model: str, now: datetime) -> Path:
-    """Return a name that is not taken: model, date, and a number if need be."""
+    """Return an unused file name: model, date, and a number if needed."""
     stem = re.sub(r"[^A-Za-z0-9.+-]+", "-", model).strip("-") or "inverter"
     stem = f"{stem}-{now:%Y%m%d}"
     names = chain([stem], (f"{stem}-{number}" for number in count(2)))
@@ -159,7 +159,7 @@ def _free_path(model: str, now: datetime) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class RecordingSummary:
-    """What is in a recording, in numbers and words."""
+    """The summary of a recording, in numbers and words."""
 
     path: Path
     origin: RecordedUnit
@@ -182,7 +182,7 @@ class RecordingSummary:
         return {entry.command: entry.note for entry in judged if entry.note}
 
     def record(self) -> dict[str, Any]:
-        """Return it for scripts."""
+        """Return the summary for scripts."""
         return {
             "file": str(self.path),
             "model": self.origin.model,
@@ -196,7 +196,7 @@ class RecordingSummary:
         }
 
     def lines(self) -> list[str]:
-        """Return it for people."""
+        """Return the summary for people."""
         found = self.identification
         who = f"{self.origin.model}: {found.dialect.name}, {found.confidence:.0%} sure"
         lines = [f"{who}; {len(self.entries)} exchanges", ""]

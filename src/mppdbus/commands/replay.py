@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Answer until a signal ends it; 0 then."""
+    """Answer until a signal ends it; return 0."""
     recording = await asyncio.to_thread(load_replies, args.file, args.model)
     pace = Pace.instant() if args.unpaced else Pace()
     simulator = Simulator(recording, Scene(None, pace=pace), name=recording.model)

@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Simulate until a signal or "quit"; 0, or 2 for unusable arguments."""
+    """Simulate until a signal or "quit"; return 0, or 2 for unusable arguments."""
     if args.list_profiles:
         print("\n".join(map(profile_lines, PROFILES.values())))  # noqa: T201
         return 0

@@ -25,7 +25,7 @@ DEFAULT_CONFIG = Path("config.toml")
 class Target:
     """An inverter to talk to, and how.
 
-    `timeout` is how many s it may think, None: as long as is usual at such a port.
+    `timeout` is the s that it may think; None: the default of the kind of port.
     `poll` is the time between two polls in s, None: as short as the line allows.
     """
 
@@ -38,7 +38,7 @@ class Target:
 
     @property
     def patience(self) -> float:
-        """How many s the inverter may think."""
+        """The s that the inverter may think before it answers."""
         return self.timeout or PATIENCE[self.port.scheme]
 
     def connected(self) -> AbstractAsyncContextManager[Inverter]:
@@ -92,10 +92,10 @@ def seconds(text: str, least: float, most: float) -> float:
 
 
 async def choose_target(args: argparse.Namespace) -> Target:
-    """Return the inverter that the arguments mean; raises `ConfigError`.
+    """Return the inverter that the arguments select; raises `ConfigError`.
 
-    That is the one of --port; else the one of --config, or of ./config.toml; else the
-    only port of this machine that is likely to have an inverter.
+    It is the one of --port; else that of --config, or of ./config.toml; else the only
+    port of this machine that is likely to have an inverter.
     """
     target = await asyncio.to_thread(_find, args)
     baud = args.baud or target.baud
@@ -147,7 +147,7 @@ def _of_config(path: Path, name: str | None) -> Target:
 
 
 def likely_ports(ports: Iterable[Candidate]) -> list[PortUrl]:
-    """Return the ports that are asked though their user has named none."""
+    """Return the ports to ask when the user has named none."""
     likely = (port for port in ports if port.verdict is PortVerdict.PLAUSIBLE)
     return [parse_port(f"{port.kind}:{port.path}") for port in likely]
 

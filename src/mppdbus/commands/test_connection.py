@@ -24,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Say who is there and how it does; 3 if nobody answers, 1 if it is no PI30."""
+    """Print the inverter and its line; return 3 without answer, 1 if it is no PI30."""
     target = await choose_target(args)
     _say(TITLE, "=" * len(TITLE), f"Port: {target.port.label}")
     _say(f"Baud Rate: {target.baud}", "Protocol: PI30", "", "Testing connection...")

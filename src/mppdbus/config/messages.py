@@ -1,4 +1,4 @@
-"""Error messages about a configuration, which its owner can act on."""
+"""Error messages about a configuration, with what to do."""
 
 import json
 import re
@@ -60,7 +60,7 @@ MOVED = {"soc": "[battery]"}  # keys that another section had before
 
 
 def unknown_key(key: str, known: Collection[str]) -> str:
-    """Return the message about an unknown key, with the one that was probably meant."""
+    """Return the message about an unknown key, with the most similar known key."""
     if key in MOVED and key not in known:
         return f"{show(key)} stands in the section {MOVED[key]} now"
     if meant := closest(key, known):
@@ -97,7 +97,7 @@ def bad_syntax(message: str, text: str) -> str:
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
-    """Return the nearest known word: two typing errors away, or a part of it."""
+    """Return the most similar known word: at most two typing errors, or a part."""
     word = word[:LONGEST_SHOWN].lower()
     near = sorted((_distance(word, name), name) for name in known)
     if near and near[0][0] <= min(2, len(word) - 1):

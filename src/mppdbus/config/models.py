@@ -1,4 +1,4 @@
-"""config.toml as frozen pydantic models, with errors that its owner can act on.
+"""config.toml as frozen pydantic models, with errors that say what to do.
 
 Reading looks at the disk (the file, and ports that are links), so it blocks: do it
 before the event loop runs. Messages count from one: ``inverter[1]`` is the first.
@@ -189,7 +189,7 @@ class InverterConfig(_Table):
 
 
 class Config(_Table):
-    """All of config.toml. `parse` also sees to it that no two inverters clash."""
+    """All of config.toml. `parse` also checks that no two inverters conflict."""
 
     dbus: DbusConfig = Field(DbusConfig(), description="[dbus]")
     log: LogConfig = Field(LogConfig(), description="[log]")
@@ -256,7 +256,7 @@ def _number(tables: list[dict[str, Any]]) -> None:
 
 
 def _clashes(tables: list[dict[str, Any]]) -> Iterator[str]:
-    """Find what two inverters share and must not; wrong values are no matter here."""
+    """Find values that must be unique but are shared; ignores invalid values."""
     for field in ("name", "port", "serial", "bus_name", "instance"):
         seen: dict[object, int] = {}
         for position, table in enumerate(tables):
@@ -273,7 +273,7 @@ def _clashes(tables: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _identity(field: str, table: dict[str, Any]) -> object:
-    """Tell what must be unique; None for a value that is unset or unusable."""
+    """Return the values that must be unique; None if unset or invalid."""
     value = table.get(field)
     if field == "instance":
         usable = type(value) is int

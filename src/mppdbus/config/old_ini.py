@@ -73,7 +73,7 @@ def convert(text: str, source: str) -> str:
 
 
 def _read(text: str, source: str) -> dict[_Key, str]:
-    """Return all values, without quotes; of a key that stands twice, the last."""
+    """Return all values, without quotes; the last one of a repeated key."""
     # Indented lines would be taken for the rest of the value before.
     lines = [line.strip() for line in text.removeprefix("\ufeff").splitlines()]
     parser = ConfigParser(
@@ -189,7 +189,7 @@ def _product_name(value: str) -> Iterator[_Option]:
 
 
 def _complete(options: dict[str, _Option]) -> None:
-    """Fill in what dbus-mppsolar had by default, and drop what does not fit."""
+    """Add the defaults of dbus-mppsolar, and drop invalid values."""
     port = _Option("port", "/dev/ttyUSB0", "The port that dbus-mppsolar took by itself")
     port = options.setdefault("port", port)
     if "baud" in options and parse_port(str(port.value)).scheme != "serial":

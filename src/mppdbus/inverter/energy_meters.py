@@ -1,4 +1,4 @@
-"""Reads the inverter's own energy meters, where it has them: QET, and QED by QT."""
+"""Reads the inverter's own energy meters, if any: QET, and QED by the date of QT."""
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta

@@ -28,8 +28,8 @@ def _hexadecimal(value: str) -> str:
 class Entry(BaseModel):
     """One request and its reply, a line of a journal. Unknown keys are kept.
 
-    `quality` and `crc` are words of `Quality` and `Crc`, or others made by hand.
-    `ms` is how long the reply took, `t_ms` when it was asked for.
+    `quality` and `crc` are words of `Quality` and `Crc`, or others written by hand.
+    `ms` is the duration of the reply, `t_ms` the time of the request.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
@@ -46,13 +46,13 @@ class Entry(BaseModel):
     ascii: str | None = None
     note: str | None = None
     masked: bool | None = None
-    request_hex: str | None = None  # where it was not the usual request
+    request_hex: str | None = None  # if it differs from the usual request
     ms: int | None = None
     t_ms: int | None = None
 
     @property
     def response(self) -> bytes:
-        """The bytes as they came."""
+        """The received bytes."""
         return bytes.fromhex(self.response_hex)
 
     def as_line(self) -> str:

@@ -17,7 +17,7 @@ from mppdbus.recording.reply_quality import (
 
 @dataclass(frozen=True, slots=True)
 class RecordedUnit:
-    """The unit that was recorded: what its entries say under the same keys."""
+    """The recorded unit: its values under the keys of its entries."""
 
     model: str | None
     variant: str
@@ -45,7 +45,7 @@ def entries_of(
     ]
 
 
-# A response: what came before its intact frame, the frame, what came after it.
+# A response: the bytes before its intact frame, the frame, the bytes after it.
 _Parts = tuple[bytes, bytes, bytes]
 
 
@@ -65,7 +65,7 @@ def _entry(
             crc = Crc.COMPUTED
             # The note may quote the reply.
             note = judge_reply(one.command, parts[1], unit.variant).note
-        # A recording that is played back has masked numbers from the beginning.
+        # A replayed recording has masked numbers already.
         masked = parts != as_came or made_up(one.command, payload or b"")
     if not one.final and payload is not None:
         quality = Quality.SUPERSEDED
@@ -90,7 +90,7 @@ def _entry(
 
 
 def _cut(one: Exchange, payload: bytes | None) -> _Parts:
-    """Cut out the frame of `payload`; behind it only the padding of HID is kept."""
+    """Cut out the frame of `payload`, with the HID padding after it."""
     data = one.response
     if payload is None:
         return data, b"", b""

@@ -1,8 +1,8 @@
 """Replaces serial numbers by made-up ones of the same length. Pure.
 
-The first inverter of a journal becomes 98 01 0246…, the second 98 02 0246…: it can be
-seen that a number is made up, and two units stay two. Numbers that many units give,
-such as zeros, tell nothing of anybody and stay.
+The first inverter of a journal becomes 98 01 0246…, the second 98 02 0246…. So a number
+shows that it is made up, and units stay distinct. Numbers that many units share, such
+as zeros, identify nobody and stay.
 """
 
 import re
@@ -11,14 +11,14 @@ from mppdbus.protocol.queries import base_command
 from mppdbus.protocol.serial_numbers import bogus_serial
 
 BEARERS = frozenset(("QID", "QSID", "QPGS", "QP2GS"))  # replies that hold a serial
-SHORTEST_WORD = 10  # characters; word 2 of QP2GS is a power on another family
-TELLING = 6  # characters of a serial by which it can be recognised
+SHORTEST_WORD = 10  # characters; a shorter word 2 of QP2GS is no serial
+TELLING = 6  # characters that identify a serial
 _FILLING = "0246813579" * 4
 _DIGIT = re.compile(rb"[0-9]")
 
 
 class Masker:
-    """Replaces the serial numbers that it has learnt; `learn` all replies first."""
+    """Replaces serial numbers; pass all replies to `learn` first."""
 
     def __init__(self) -> None:
         self._units: list[str] = []
@@ -30,7 +30,7 @@ class Masker:
             self._unit(serial)
 
     def number(self, serial: str) -> str:
-        """Return the made-up number of a serial, which is always the same."""
+        """Return the made-up number of a serial, always the same one."""
         if bogus_serial(serial):
             return serial
         return _made_up(f"{self._unit(serial) + 1:02d}", serial)
@@ -38,7 +38,7 @@ class Masker:
     def payload(self, command: str, payload: bytes) -> bytes:
         """Return the payload of an intact reply without its serial numbers.
 
-        A serial in the reply to another request (it came late) is found, too.
+        This also finds a serial in a late reply to another request.
         """
         own = serial_in(command, payload)
         if own is not None and not bogus_serial(own):
@@ -56,7 +56,7 @@ class Masker:
         return payload
 
     def rest(self, command: str, data: bytes) -> bytes:
-        """Return bytes that are no intact reply, without digits that may tell a serial.
+        """Return damaged bytes without digits that may belong to a serial.
 
         Damage can be anywhere in a serial, so all digits become 0.
         """
@@ -65,7 +65,7 @@ class Masker:
         return data
 
     def _unit(self, serial: str) -> int:
-        """Return the index of a unit; QSID may be QID with more characters."""
+        """Return the index of a unit; QSID may be a longer form of QID."""
         for number, known in enumerate(self._units):
             short, long = sorted((known, serial), key=len)
             if short == long or (
@@ -96,7 +96,7 @@ def _made_up(unit: str, serial: str) -> str:
 def serial_in(command: str, payload: bytes) -> str | None:
     """Return the serial number in the reply to `command`.
 
-    None for other commands, for NAK, and where it cannot be told from other words.
+    None for other commands, for NAK, and if a word is not surely a serial.
     """
     words = payload.decode("latin-1").split()
     match base_command(command):

@@ -29,7 +29,7 @@ _QUOTE = re.compile(r"\bb?(['\"])$")
 
 
 class Notation(Enum):
-    """How a reply was written down: it tells which bytes may be missing."""
+    """The notation of a reply, which tells which bytes may be missing."""
 
     JOURNAL = auto()  # all bytes as they came
     HEX = auto()  # the CR may be missing
@@ -150,7 +150,7 @@ def _unescape(text: str) -> bytes:
 
 
 def payload_of(reply: PastedReply) -> Payload:
-    """Return what a reply says.
+    """Return the payload of a reply.
 
     Raises `CorruptReply`, `Truncated`, `EchoedRequest` or what `foreign` returns.
     """
@@ -178,7 +178,7 @@ def _ended(data: bytes) -> bool:
 
 
 def _problem(data: bytes, frames: list[Frame]) -> MppdbusError:
-    """Return what is wrong with bytes that hold no intact frame."""
+    """Return the error of bytes without an intact frame."""
     for frame in frames:
         if error := foreign(frame) or _error_of(frame):
             return error

@@ -1,4 +1,4 @@
-"""Guesses which query a reply belongs to, by its shape alone. Pure.
+"""Guesses the query of a reply by its shape alone. Pure.
 
 A reply of one word is known by its pattern, a longer one by the layout that has
 decimal points at the same places.
@@ -12,7 +12,7 @@ from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.other import Words
 from mppdbus.protocol.replies.settings import CurrentChoices
 
-# Groups of patterns, the clearest first. In the first group with a match all count.
+# Groups of patterns, the surest first. All matches of the first matching group count.
 ONE_WORD: tuple[tuple[tuple[str, str], ...], ...] = (
     (
         ("QPI", r"PI[0-9]{2}"),
@@ -41,9 +41,9 @@ ONE_WORD: tuple[tuple[tuple[str, str], ...], ...] = (
 
 
 def guess_query(payload: bytes) -> list[str]:
-    """Return the commands that this can be the reply to; one if the shape is unique.
+    """Return the commands that may have this reply; one if the shape is unique.
 
-    Of commands whose replies look and read alike (QMCHGCR, QMUCHGCR) the first.
+    If replies of several commands look alike (QMCHGCR, QMUCHGCR), only the first.
     """
     text = payload.decode("latin-1").strip(" ")
     words = text.split()

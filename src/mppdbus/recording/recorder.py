@@ -19,7 +19,7 @@ SLOTS = range(1, 10)  # of a parallel set, beside the unit itself
 class Recorder(Interview):
     """Asks all safe queries; `on_query` is called with each before it is sent.
 
-    It sends queries alone. A query that is not answered is no error.
+    It sends only queries. A query without an answer is no error.
     """
 
     def __init__(self, link: RecordingLink, on_query: Callable[[str], None]) -> None:
@@ -32,7 +32,7 @@ class Recorder(Interview):
         try:
             await self.hello(attempts=HELLO_ATTEMPTS)
         except NoReply:
-            with suppress(Refused, UnknownLayout):  # somebody is there
+            with suppress(Refused, UnknownLayout):  # an inverter answers
                 await self.read("QPIGS", attempts=1)
         for query in ALWAYS:
             await self.try_read(query, attempts=2)
@@ -42,7 +42,7 @@ class Recorder(Interview):
                 await self._ask_slots(query.rstrip("0"))
 
     async def ask_live(self, enough: Callable[[int], bool]) -> None:
-        """Ask the live values over and over; `enough` is asked after each cycle."""
+        """Ask the live values repeatedly, until `enough` returns True after a cycle."""
         cycle = 0
         while not enough(cycle):
             for query in LIVE:

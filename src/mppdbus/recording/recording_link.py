@@ -22,7 +22,7 @@ class RecordingLink(Link):
         self._began = self._sent = self._clock()
 
     def data_received(self, data: bytes) -> None:
-        """Keep the bytes of the last request, and take them as any link does."""
+        """Store the bytes of the last request, and handle them as `Link` does."""
         if self.exchanges:
             self.exchanges[-1].response += data
             self.exchanges[-1].ms = round((self._clock() - self._sent) * 1000)

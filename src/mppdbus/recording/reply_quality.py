@@ -12,9 +12,9 @@ _ADVICE = "; please send a recording"
 
 
 class Quality(StrEnum):
-    """What a reply is worth; a journal made by hand may have other words."""
+    """The quality of a reply; a journal written by hand may have other words."""
 
-    GOOD = "good"  # intact; its layout is a true one
+    GOOD = "good"  # intact, with a correct layout
     NAK = "nak"
     ACK = "ack"
     SILENT = "silent"  # nothing came; `response_hex` is empty
@@ -23,11 +23,11 @@ class Quality(StrEnum):
     ECHO = "echo"
     OTHER_PROTOCOL = "other-protocol"
     ONE_BYTE_CHECK = "one-byte-chk"
-    SUPERSEDED = "superseded"  # intact, but its request was repeated all the same
+    SUPERSEDED = "superseded"  # intact, but its request was repeated
 
 
 class Crc(StrEnum):
-    """Where the checksum comes from."""
+    """The origin of the checksum."""
 
     RECORDED = "recorded"  # as it came, and right
     COMPUTED = "computed"  # added afterwards, because the payload was masked
@@ -66,7 +66,7 @@ class JudgedReply:
 def judge_reply(
     command: str, response: bytes, dialect: str | None = None
 ) -> JudgedReply:
-    """Judge the reply to `command`; as on a line, the first intact frame counts.
+    """Judge the reply to `command`; the first intact frame counts, as on a line.
 
     `dialect` names the family whose layouts count; any other name is plain PI30.
     """

@@ -1,9 +1,9 @@
 """A small file that is replaced as a whole and never lost; blocks, so use a thread.
 
-A save writes a new file, and then renames twice: what was kept last becomes the
-generation before, the new file takes its place. Whenever the program or the power goes,
-the last or the one before is there, whole. What cannot be read is set aside under a
-name of its own and never overwritten.
+A save writes a new file, then renames twice: the last file becomes the backup, and the
+new file takes its place. If the program or the power fails at any moment, the last file
+or the backup is complete. An unreadable file is renamed (set aside) and never
+overwritten.
 """
 
 import logging
@@ -24,20 +24,20 @@ log = logging.getLogger("mppdbus.state")
 
 
 class AtomicFile:
-    """The file at `path`, its generation before, and what was set aside."""
+    """The file at `path`, its backup, and files that were set aside."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.previous = path.with_name(f"{path.name}.previous")
         self._new = path.with_name(f"{path.name}.new")
-        self._trouble = ""  # of the last attempt to keep something
+        self._trouble = ""  # error of the last save
         self._unsafe: set[Path] = set()  # unreadable, and could not be set aside
 
     def read(self, decode: Callable[[bytes], T]) -> T | None:
-        """Return what was kept last, or before that; None if there is nothing to read.
+        """Return the last file, else its backup; None if neither can be read.
 
-        `decode` raises ValueError for what makes no sense. That is set aside, like
-        anything else that cannot be read, and one warning tells all about it.
+        `decode` raises ValueError for invalid content. Unreadable files are set aside,
+        and one warning reports all of them.
         """
         problems: list[str] = []
         last = self._decoded(self.path, decode, problems)
@@ -50,9 +50,9 @@ class AtomicFile:
         return before if last is None else last
 
     def save(self, data: bytes) -> None:
-        """Replace the file; raises OSError, and leaves what was there, on failure.
+        """Replace the file; on failure raises OSError and leaves the old file.
 
-        Raises `StateError` while something unreadable is in the way.
+        Raises `StateError` while an unreadable file cannot be set aside.
         """
         for path in tuple(self._unsafe):
             if problem := self._set_aside(path, "still cannot be read"):
@@ -68,7 +68,7 @@ class AtomicFile:
         _sync(self.path.parent)
 
     def keep(self, data: bytes) -> bool:
-        """Save, and tell whether it worked; a trouble and its end are logged once."""
+        """Save and return whether it worked; an error and its end are logged once."""
         before, self._trouble = self._trouble, ""
         try:
             self.save(data)
@@ -92,7 +92,7 @@ class AtomicFile:
             return None
 
     def _set_aside(self, path: Path, error: object) -> str:
-        """Rename what cannot be read; return what became of it, "" if it is gone."""
+        """Rename an unreadable file; return the result in words, "" if it is gone."""
         self._unsafe.discard(path)
         names = (path.with_name(f"{path.name}.unreadable-{n}") for n in count(1))
         aside = next(name for name in names if not os.path.lexists(name))
@@ -133,7 +133,7 @@ def write_file(path: Path, data: bytes) -> None:
 
 
 def _sync(directory: Path) -> None:
-    """Wait until the names in a directory are on the disk."""
+    """Wait until the file names of a directory are on the disk."""
     handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)

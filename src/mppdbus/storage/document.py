@@ -2,9 +2,9 @@
 
     {"format": "mppdbus energy", "version": 1, "saved": "2026-…", "state": {…}}
 
-A field that is new since an older file takes its default, and one that is gone is
-ignored. The version grows only where the meaning of a field changes; the step from the
-version before is then a row in `migrations`. A file of a newer version is set aside.
+A field that an older file lacks takes its default; an unknown field is ignored. The
+version grows only if the meaning of a field changes; the step from the version before
+is then a row in `migrations`. A file of a newer version is set aside.
 """
 
 import asyncio
@@ -34,9 +34,9 @@ log = logging.getLogger("mppdbus.state")
 class DocumentFormat(Generic[T]):
     """How a value is written, and read from this version and all before.
 
-    `dump` makes plain JSON values of it. `load` reverses that, and raises ValueError,
-    TypeError or LookupError for what makes no sense. `migrations` has, for each older
-    version, the function that brings its state to the next one. `unwrap` brings files
+    `dump` returns plain JSON values. `load` reverses that, and raises ValueError,
+    TypeError or LookupError for invalid content. `migrations` has, for each older
+    version, the function that brings its state to the next one. `unwrap` puts files
     from before this envelope into it.
     """
 
@@ -76,7 +76,7 @@ class DocumentFormat(Generic[T]):
     def encode(self, state: str, saved: float, about: Mapping[str, str]) -> bytes:
         """Return a file with a `state` as JSON that was saved at `saved`, s since 1970.
 
-        `about` is for people who look into the file: whose it is.
+        `about` tells people who read the file to which device it belongs.
         """
         when = datetime.fromtimestamp(saved, UTC).isoformat(timespec="seconds")
         head = {"format": self.name, "version": self.version, "saved": when, **about}
@@ -128,14 +128,14 @@ class Document(Generic[T]):
         self._turn = asyncio.Lock()
 
     async def load(self, default: T) -> T:
-        """Return what is stored, or `default`, whatever state the file is in."""
+        """Return the stored value, or `default` if there is none that can be read."""
         stored = await self.load_stored()
         if stored is None:
             self._stored = self._format.state(default)
         return default if stored is None else stored
 
     async def load_stored(self) -> T | None:
-        """Return what is stored; None if there is nothing, or nothing to read."""
+        """Return the stored value; None if there is none, or none that can be read."""
         found = await asyncio.to_thread(self._file.read, self._format.decode)
         if found is None:
             return None
@@ -146,8 +146,8 @@ class Document(Generic[T]):
     async def save(self, value: T) -> bool:
         """Store a value as it is now; tell whether it is stored.
 
-        Nothing is written for what was stored or loaded last, be it the default. A save
-        that has begun goes on when the caller is cancelled.
+        A value equal to the one stored or loaded last is not written. A save that has
+        begun goes on when the caller is cancelled.
         """
         state = self._format.state(value)
         return await asyncio.shield(asyncio.create_task(self._save(state)))
@@ -166,7 +166,7 @@ class Document(Generic[T]):
 class PeriodicSave(Generic[T]):
     """Saves what `value` returns every `interval` s, when asked to, and at the end.
 
-    None is nothing to save. Create it in a running event loop.
+    None is not saved. Create it in a running event loop.
     """
 
     def __init__(
@@ -178,7 +178,7 @@ class PeriodicSave(Generic[T]):
         self._task = asyncio.create_task(self._run(), name=name)
 
     def save_soon(self) -> None:
-        """Save now rather than when it is due."""
+        """Save now, before the interval ends."""
         self._wanted.set()
 
     async def save(self) -> None:

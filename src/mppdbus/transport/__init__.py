@@ -1,7 +1,7 @@
 """Byte pipes to one inverter: serial, hidraw and TCP, opened from a port URL.
 
-Nothing here knows the protocol. A pipe takes bytes, hands over what arrives, can sleep
-while the line is known to be busy, and tells once when it has ended.
+They do not know the protocol. A pipe sends bytes, delivers received bytes, can sleep
+while the line is known to be busy, and reports its end once.
 """
 
 import asyncio
@@ -25,8 +25,8 @@ async def open_transport(
 ) -> Transport:
     """Open a port; `PortError` says in one line why it cannot be, and what to do.
 
-    A device that another program has is refused, else locked. `baud` is for serial
-    ports. A text that is no port URL raises ValueError.
+    A device that another program uses is refused, else locked. `baud` is for serial
+    ports. Raises ValueError for a text that is no port URL.
     """
     if isinstance(url, str):
         url = await asyncio.to_thread(parse_port, url)

@@ -1,4 +1,4 @@
-"""What all transports have in common: how the link and they speak to each other."""
+"""The common part of all transports, and their interface to the link."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ INVERTER_BYTE_TIME = 10 / 2400  # s; the UART of the inverter behind HID and TCP
 
 
 class Receiver(Protocol):
-    """Takes what arrives on a transport."""
+    """Receives the bytes of a transport."""
 
     def data_received(self, data: bytes) -> None:
         """Take bytes as they arrived, cut anywhere."""
@@ -26,7 +26,7 @@ class Transport(Protocol):
 
     @property
     def label(self) -> str:
-        """What a person calls the port."""
+        """The name of the port for people."""
 
     @property
     def byte_time(self) -> float:
@@ -40,13 +40,13 @@ class Transport(Protocol):
         """Send a request. Never blocks; after the end of the pipe it does nothing."""
 
     def pause_reading(self) -> None:
-        """Leave what arrives in the kernel's buffer, and do not wake for it."""
+        """Leave received bytes in the kernel's buffer, without waking up."""
 
     def resume_reading(self) -> None:
-        """Deliver again, and first what is in the kernel's buffer, in one piece."""
+        """Deliver bytes again; first those in the kernel's buffer, in one piece."""
 
     def discard_input(self) -> None:
-        """Drop what has arrived but was not delivered. Never blocks."""
+        """Drop received bytes that were not delivered. Never blocks."""
 
     async def close(self) -> None:
         """Drop what is unsent and close; returns when the port is free again."""
@@ -55,8 +55,8 @@ class Transport(Protocol):
 class Forwarder(asyncio.Protocol):
     """Forwards bytes to the receiver, and tells it once when the pipe has ended.
 
-    It is the base of all transports; `label` is what a person calls the port, and
-    `hint` asks what may have ended it.
+    It is the base of all transports; `label` is the name of the port for people, and
+    `hint` returns the likely reason of its end.
     """
 
     def __init__(self, label: str, receiver: Receiver, hint: str) -> None:
@@ -67,7 +67,7 @@ class Forwarder(asyncio.Protocol):
         self._hint = hint
 
     def data_received(self, data: bytes) -> None:
-        """Forward."""
+        """Forward the bytes to the receiver."""
         self._receiver.data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -84,7 +84,7 @@ class Forwarder(asyncio.Protocol):
 async def in_thread(acquire: Callable[[], T], release: Callable[[T], object]) -> T:
     """Return what the blocking `acquire` returns; it runs beside the loop.
 
-    If we are cancelled meanwhile, what it still acquires is released.
+    If the caller is cancelled meanwhile, a later result is released.
     """
     loop = asyncio.get_running_loop()
     job = loop.run_in_executor(None, acquire)

@@ -35,7 +35,7 @@ class PortUrl:
 
     @property
     def label(self) -> str:
-        """What a person calls it: the device path, or ``host:port``."""
+        """The name for people: the device path, or ``host:port``."""
         if self.scheme != "tcp":
             return self.path
         host = f"[{self.host}]" if ":" in self.host else self.host

@@ -25,7 +25,7 @@ _KEEPALIVE = (
 async def open_tcp(
     host: str, port: int, label: str, receiver: Receiver
 ) -> "TcpTransport":
-    """Connect within 5 s; `label` is what a person calls the address."""
+    """Connect within 5 s; `label` is the address as people write it."""
     transport = TcpTransport(label, receiver, "is the serial server switched on?")
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT):
@@ -86,7 +86,7 @@ class TcpTransport(Forwarder):
 
 
 async def _connect(host: str, port: int, transport: TcpTransport) -> None:
-    """Try each address of the host; raises what the last one gave."""
+    """Try each address of the host; raises the error of the last one."""
     loop = asyncio.get_running_loop()
     failure: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
     for family, kind, _, _, address in await loop.getaddrinfo(

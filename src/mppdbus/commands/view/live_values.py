@@ -34,8 +34,8 @@ class Tracker:
 class Picture:
     """One inverter; V, A, W, Hz, °C, %, s. None is unknown, and shown as such.
 
-    `silent` is None while the inverter answers, else for how long it has not; `age` is
-    the time since it was `heard`: read by us, or changed on the bus.
+    `silent` is None while the inverter answers, else the s without an answer; `age` is
+    the s since `heard`: the last reading, or the last change on the bus.
     """
 
     name: str
@@ -74,11 +74,11 @@ class Picture:
 
     @property
     def live(self) -> bool:
-        """True when the values are those of now."""
+        """True when the values are current."""
         return self.silent is None and self.age is not None
 
     def gone(self, silent: float, trouble: str | None = None) -> Picture:
-        """Return what is left when the inverter has not answered for `silent` s."""
+        """Return the picture of an inverter that has not answered for `silent` s."""
         return Picture(
             self.name,
             self.where,
@@ -101,7 +101,7 @@ class Picture:
 
 
 def of_unit(view: UnitView, *, age: float | None) -> Picture:
-    """Return the picture of a snapshot of our own, whose last reply is `age` s old."""
+    """Return the picture of our own snapshot, whose last reply is `age` s old."""
     snapshot, flow = view.snapshot, view.flow
     who, status, ratings = snapshot.identity, snapshot.status, snapshot.ratings
     return Picture(

@@ -27,8 +27,8 @@ WIDEST = 100
 MIDDLE = 22  # columns between the boxes: arrow, inverter, arrow
 ARROW = 4
 LABEL = 9  # columns of the words at the left
-IDLE_W = 5.0  # W below which nothing flows; whole amperes give no less
-FALLBACK_RATING = 5000.0  # W, while the inverter has not said its own
+IDLE_W = 5.0  # W below which nothing flows; less than the rounding to amperes
+FALLBACK_RATING = 5000.0  # W, while the inverter's rating is unknown
 
 
 def render(picture: Picture, width: int, *, colour: bool = False) -> list[str]:

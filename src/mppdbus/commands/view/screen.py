@@ -67,7 +67,7 @@ class Block(Display):
     """The whole picture, once."""
 
     def show(self, pictures: Sequence[Picture], *, news: bool) -> None:
-        """Print it."""
+        """Print the picture."""
         del news
         columns = shutil.get_terminal_size().columns
         for line in render_all(pictures, columns, colour=_colour(sys.stdout)):

@@ -14,7 +14,7 @@ from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Unit, UnitView
 from mppdbus.venus.dbus.client import BusClient
 
-LONG_ENOUGH = len(ONCE) + 1  # polls, between which all other queries are asked
+LONG_ENOUGH = len(ONCE) + 1  # polls until all other queries have been asked
 
 
 class Source(Protocol):
@@ -24,18 +24,18 @@ class Source(Protocol):
     patience: float  # s that a picture may take to become complete
 
     async def run(self) -> None:
-        """Follow until cancelled; raises errors that waiting does not cure."""
+        """Follow until cancelled; raises errors that a retry cannot solve."""
 
     def pictures(self) -> list[Picture]:
-        """Return a picture of each inverter as it is known now."""
+        """Return the present picture of each inverter."""
 
     @property
     def complete(self) -> bool:
-        """True when nothing more will become known."""
+        """True when the pictures are complete."""
 
 
 class LineSource:
-    """Polls an inverter, and connects again when it was lost.
+    """Polls an inverter, and reconnects when it is lost.
 
     The first connection must succeed, or `run` raises why it did not.
     """
@@ -49,7 +49,7 @@ class LineSource:
         self._clock = asyncio.get_running_loop().time
         self._unit = Unit(target.name, target.port.label, instance=0)
         self._snapshot = Snapshot()
-        self._good = self._clock()  # when live values came last
+        self._good = self._clock()  # time of the last live values
         self._keep = 5.0  # s for which live values are shown
         self._polls = 0
         self._known: Inverter | None = None
@@ -120,7 +120,7 @@ class LineSource:
 
 # -- D-Bus -------------------------------------------------------------------------
 
-CLASSES = ("multi", "inverter", "acsystem")  # the first that is there is shown
+CLASSES = ("multi", "inverter", "acsystem")  # the first of these on the bus is shown
 
 
 class BusSource:
@@ -136,7 +136,7 @@ class BusSource:
         self._watcher = watcher
         self._service = service
         self._clock = asyncio.get_running_loop().time
-        self._heard: dict[str, float] = {}  # when a service changed last
+        self._heard: dict[str, float] = {}  # time of a service's last change
         self._left: dict[str, Picture] = {}  # the services that have gone
 
     async def run(self) -> None:

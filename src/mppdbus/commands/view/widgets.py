@@ -69,7 +69,7 @@ def bar(share: float | None, width: int) -> str:
         return "·" * width
     eighths = round(min(max(share, 0.0), 1.0) * width * 8)
     if share > 0 and eighths == 0:
-        eighths = 1  # a little is not nothing
+        eighths = 1  # show the least value above 0
     full, rest = divmod(eighths, 8)
     part = _EIGHTHS[rest] if rest else ""
     return FULL * full + part + EMPTY * (width - full - len(part))

@@ -1,4 +1,4 @@
-"""Faults of the line, on demand: a table of damages. Pure but for random numbers."""
+"""Faults of the line, on demand: a table of damages. Pure except random numbers."""
 
 import random
 from collections.abc import Callable
@@ -9,8 +9,8 @@ from mppdbus.errors import ConfigError
 from mppdbus.protocol.framing import checksum, encode_reply
 from mppdbus.simulator.scene.arguments import number
 
-SLOW_S = 2.0  # how much longer a slow unit thinks, unless told otherwise
-GONE_S = 0.5  # how long a port stays away after a disconnect, likewise
+SLOW_S = 2.0  # how much longer a slow unit thinks, by default
+GONE_S = 0.5  # how long a port stays away after a disconnect, by default
 REPORT = 8  # bytes of a HID report
 
 
@@ -41,7 +41,7 @@ UNHEARD = (FaultKind.SILENCE, FaultKind.NAK, FaultKind.LOOPBACK, FaultKind.DISCO
 
 @dataclass(slots=True)
 class Fault:
-    """A kind, and when: `left` exchanges (None: for good) each with `chance`."""
+    """A kind of fault for `left` exchanges (None: always), each with `chance`."""
 
     kind: FaultKind
     left: int | None = 1
@@ -51,7 +51,7 @@ class Fault:
 
 
 class Faults:
-    """The faults that are armed, oldest first; at most one strikes an exchange."""
+    """The armed faults, oldest first; at most one acts on an exchange."""
 
     def __init__(self, rng: random.Random | None = None) -> None:
         self.rng = rng or random.Random(0)  # noqa: S311 - damage, not secrets
@@ -67,7 +67,7 @@ class Faults:
         command: str | None = None,
         seconds: float | None = None,
     ) -> None:
-        """Let the next `count` replies suffer `kind`; None means until `clear`."""
+        """Apply `kind` to the next `count` replies; None means until `clear`."""
         self.armed.append(Fault(FaultKind(kind), count, chance, command, seconds))
 
     def clear(self) -> None:
@@ -75,7 +75,7 @@ class Faults:
         self.armed.clear()
 
     def take(self, command: str) -> Fault | None:
-        """Return the fault that strikes this exchange, and count it down."""
+        """Return the fault of this exchange, and count it down."""
         for fault in self.armed:
             if fault.command not in (None, command):
                 continue
@@ -90,7 +90,7 @@ class Faults:
         return None
 
     def damage(self, kind: FaultKind, request: bytes, reply: bytes) -> bytes:
-        """Return what arrives instead of `reply`."""
+        """Return the bytes that arrive instead of `reply`."""
         act = _DAMAGES.get(kind)
         return act(request, reply, self.rng) if act else reply
 

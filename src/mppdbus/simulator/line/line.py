@@ -8,11 +8,11 @@ from mppdbus.simulator.line.speed import Overrun, RequestCutter
 
 
 class Line:
-    """Feeds what arrives to a simulator and sends its replies byte by byte.
+    """Passes received bytes to a simulator and sends its replies byte by byte.
 
-    `send` must not block; `hang_up` is called with the seconds for which the port
-    shall be gone. `report` is the size of a HID report, 0 on a serial line: replies
-    then leave in whole reports, padded with NUL.
+    `send` must not block; `hang_up` is called with the seconds for which the port is
+    to be gone. `report` is the size of a HID report, or 0 on a serial line. With HID,
+    replies are sent in whole reports, padded with NUL.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class Line:
                 self._begin(request, now)
 
     def close(self) -> None:
-        """Stop in the middle of whatever goes on."""
+        """Stop at once, even within a reply."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         self._queue.clear()
 
     def _take_modbus(self, byte: int, now: float) -> None:
-        """Pass a byte to the Modbus station that is in place of a PI30 inverter."""
+        """Pass a byte to the Modbus station that replaces the PI30 inverter."""
         station = self._simulator.scene.modbus
         if station is not None and (reply := station.take(byte, now)) is not None:
             self._respond(Response(reply), now)
@@ -107,7 +107,7 @@ class Line:
         return response.data + bytes(missing)
 
     def _next_at(self) -> float:
-        """Return when the next chunk is complete; no error adds up."""
+        """Return when the next chunk is complete, without accumulating errors."""
         pace = self._simulator.scene.pace
         chunk = self._report or pace.chunk
         return self._began + min(self._sent + chunk, len(self._reply)) * pace.byte_s

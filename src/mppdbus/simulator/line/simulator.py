@@ -1,4 +1,4 @@
-"""One simulated unit as its line sees it: request bytes in, what comes back out."""
+"""One simulated unit on its line: request bytes in, reply bytes out."""
 
 import random
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class Responder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What the unit does about a request."""
+    """The reaction of the unit to a request."""
 
     data: bytes = b""
     delay: float = 0.0  # s on top of the pace's think time
@@ -95,7 +95,7 @@ class Simulator:
         return deaf_s is not None and before is not None and now - before >= deaf_s
 
     def _spoiled(self, request: bytes, reply: bytes) -> bytes:
-        """Return a reply with the firmware's bugs, and ended as this unit ends it."""
+        """Return a reply with the bugs of the firmware and this unit's end of line."""
         if (firmware := self.scene.firmware) is not None:
             wire = request + b"\r"
             reply = firmware.spoil_reply(wire, reply, self.source.reply)

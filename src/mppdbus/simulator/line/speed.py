@@ -1,4 +1,4 @@
-"""How fast the line is, and how it cuts requests out of what arrives. Pure."""
+"""The speed of the line, and how it cuts bytes into requests. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BITS = 10  # of a byte on the wire: start, eight, stop
 
 
 class Overrun(StrEnum):
-    """What becomes of bytes that arrive while the unit thinks or answers."""
+    """The treatment of bytes that arrive while the unit thinks or answers."""
 
     LOST = "lost"
     CORRUPT = "corrupt"  # lost, and the reply is damaged
@@ -32,7 +32,7 @@ class Pace:
 
     @classmethod
     def instant(cls) -> Pace:
-        """Return the pace of a unit that takes no time at all."""
+        """Return the pace of a unit that answers without delay."""
         return cls(think=0.0, paced=False)
 
     @property
@@ -46,7 +46,7 @@ class Pace:
 
 
 class RequestCutter:
-    """Cuts a byte stream into requests as a unit does: CR ends one, and so does LF.
+    """Cuts a byte stream into requests as a unit does: CR or LF ends one.
 
     `cut` returns requests without their end; empty ones are dropped.
     """

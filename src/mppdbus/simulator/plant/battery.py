@@ -10,14 +10,14 @@ from mppdbus.simulator.unit.settings import Settings
 TAIL = 0.02  # of the capacity: the current at which absorption is done
 NEW_BULK_SOC = 95.0  # a floating battery is charged anew below this
 TAPER_SOC = 95.0  # above it the charge current tapers off
-# The premature-float bug, as the AEVA forum (t=4332) takes it apart.
+# The premature-float bug, as analysed in the AEVA forum (t=4332).
 LOW_CURRENT = 0.2  # of the charge-current setting
 LOW_CURRENT_S = 50.0
 NEAR_BULK_V = 0.5
 
 
 class RestCurve(StrEnum):
-    """Which rest-voltage curve."""
+    """The rest-voltage curve."""
 
     LFP = "lfp"
     LEAD = "lead"
@@ -82,7 +82,7 @@ class PlantBattery:
 
     @property
     def charging_ohm(self) -> float:
-        """Resistance against charging: it grows as the battery fills up."""
+        """Resistance while charging; it grows as the battery fills up."""
         span = 100.0 - TAPER_SOC
         return self.ohm * span / min(max(100.0 - self.soc, 0.02), span)
 
@@ -94,30 +94,30 @@ class PlantBattery:
         """Return the current at which the terminals take `watts`."""
         rest, ohm = self.rest_v, self.charging_ohm if watts > 0 else self.ohm
         root = math.sqrt(max(rest * rest + 4 * ohm * watts, 0.0))
-        return 2 * watts / (rest + root)  # the stable form near 0 W
+        return 2 * watts / (rest + root)  # this form is stable near 0 W
 
     @property
     def most_watts_out(self) -> float:
-        """What it can deliver at all; 0 when empty."""
+        """The most power that the battery can deliver; 0 when empty."""
         if self.soc <= 0:
             return 0.0
         return 0.99 * self.rest_v**2 / (4 * self.ohm)
 
     def room_amps(self, settings: Settings, most_amps: float) -> float:
-        """Return the amps that it takes now: by the current limit and the phase."""
+        """Return the A that the battery takes now, by current limit and phase."""
         target = settings.float_v if self.phase is Phase.FLOAT else settings.bulk_v
         headroom = max(target - self.rest_v, 0.0)
         return min(most_amps, headroom / self.charging_ohm)
 
     def room_w(self, settings: Settings, most_amps: float) -> float:
-        """Return the watts that it takes now, likewise."""
+        """Return the W that the battery takes now, by current limit and phase."""
         amps = self.room_amps(settings, most_amps)
         return amps * self.volts_at(amps)
 
     def pass_time(
         self, settings: Settings, volts: float, amps: float, seconds: float
     ) -> None:
-        """Let `amps` flow at `volts` for `seconds`, then find the charger's stage."""
+        """Let `amps` flow at `volts` for `seconds`, then update the charging stage."""
         self.soc += amps * seconds / 36.0 / self.capacity_ah
         self.soc = min(max(self.soc, 0.0), 100.0)
         if self.premature_float:

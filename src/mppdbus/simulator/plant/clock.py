@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class PlantClock:
-    """Turns readings of any steady clock into seconds of the plants' time."""
+    """Converts readings of any steady clock into seconds of the plants' time."""
 
     speed: float = 1.0
     paused: bool = False
@@ -19,5 +19,5 @@ class PlantClock:
         return max(now - before, 0.0) * self.speed
 
     def resume(self) -> None:
-        """Run again; what passed meanwhile did not pass for the plants."""
+        """Run again; the time since the pause does not count for the plants."""
         self.paused, self._now = False, None

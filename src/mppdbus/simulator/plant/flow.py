@@ -18,13 +18,13 @@ class PlantFlow:
 
     @property
     def losses_w(self) -> float:
-        """The rest; with a pinned battery, also what its values leave unexplained."""
+        """Losses; with pinned battery values, also the difference they cause."""
         return self.pv_w + self.grid_w - self.load_w - self.battery_w
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What the inverter takes for itself."""
+    """Own consumption of the inverter."""
 
     efficiency: float = 1.0  # between the DC and the AC side, either way
     own_w: float = 0.0
@@ -33,7 +33,7 @@ class Machine:
 def on_line(
     machine: Machine, pv_w: float, load_w: float, battery_w: float
 ) -> PlantFlow:
-    """Return the flow with a grid, which adds what is missing; unused sun is lost."""
+    """Return the flow with a grid, which adds missing power; unused PV is lost."""
     surplus = pv_w - battery_w  # DC watts towards the AC side
     excess = max(surplus - load_w / machine.efficiency, 0.0)
     unused = min(excess, pv_w)

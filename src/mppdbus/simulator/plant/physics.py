@@ -24,7 +24,7 @@ MODES = LINE_MODES + BATTERY_MODES + CHARGE_MODES + DEAD_MODES
 
 LONGEST_STEP_S = 10.0
 AMBIENT_C, HOT_C, WARM_UP_S = 25.0, 30.0, 300.0
-PV_V = 320.0  # V of a tracker in the light, unless the unit is made for less
+PV_V = 320.0  # V of a tracker in the sun, unless the unit's limit is lower
 
 
 @dataclass(slots=True)
@@ -58,7 +58,7 @@ class Pins:
 
 
 class Plant:
-    """Everything that is true around one simulated inverter.
+    """The physical state around one simulated inverter.
 
     Change its parts, then `settle()`; let time pass with `step(seconds)`. Without
     losses (the default) pv + grid = load + battery in W at every moment.
@@ -106,7 +106,7 @@ class Plant:
         self.battery_v = self.battery.rest_v
         self.battery_a = 0.0
         self._spent = False  # the battery fell below the cut-off voltage
-        self._on_battery = True  # what the battery-first priority chose last
+        self._on_battery = True  # the last choice of the battery-first priority
         self.settle()
 
     @property
@@ -128,7 +128,7 @@ class Plant:
 
     @property
     def demand_w(self) -> float:
-        """Watts that the output would have to serve."""
+        """Watts that the output would have to supply."""
         return self.load.watts
 
     @property
@@ -157,7 +157,7 @@ class Plant:
 
     @property
     def charge_stage(self) -> Phase:
-        """What the charger reports: idle while nothing charges."""
+        """The state of the charger; idle while nothing charges."""
         fed = self.flow.pv_w > 0 or (self.mode not in BATTERY_MODES and self.grid.on)
         if self.mode in DEAD_MODES or self.battery_a < 0 or not fed:
             return Phase.IDLE
@@ -177,7 +177,7 @@ class Plant:
             left -= span
 
     def settle(self) -> None:
-        """Find mode and flow for what is connected now; no time passes."""
+        """Update mode and flow after a change; no time passes."""
         self.choose()
         self.take(self.flow_now())
         if self.pins.battery is not None:
@@ -187,11 +187,11 @@ class Plant:
             self.battery_v = self.battery.volts_at(self.battery_a)
 
     def written(self) -> None:
-        """Take note that a setter has changed the settings."""
+        """Note that a setter has changed the settings."""
         self.settle()
 
     def follow(self, other: Plant) -> None:
-        """Take over what another plant has concluded from the battery's voltage."""
+        """Copy another plant's decisions that follow from the battery's voltage."""
         self._spent, self._on_battery = other._spent, other._on_battery
 
     def choose(self) -> None:
@@ -223,7 +223,7 @@ class Plant:
         return {bit for bit, on in checks.items() if on}
 
     def truth(self) -> dict[str, object]:
-        """Return what a perfect meter would show, in SI units (energies in Wh)."""
+        """Return the true values, in SI units (energies in Wh)."""
         return {
             "clock": self.clock.strftime("%Y-%m-%dT%H:%M:%S"),
             "mode": self.mode,
@@ -254,7 +254,7 @@ class Plant:
         return held | {"flags": "".join(sorted(self.settings.flags))}
 
     def account(self, seconds: float) -> None:
-        """Let one short span pass for all but the battery."""
+        """Let one short span pass for everything except the battery."""
         hours = seconds / 3600
         self.energy.add(self.flow, hours)
         day = self.history.setdefault(self.clock.date(), EnergySums())

@@ -28,7 +28,7 @@ class SetPlant(Plant):
     """A plant of a set: it serves and charges a share of the whole.
 
     Outputs with the same `label` are wired together. `load` is what is connected to
-    this unit's output; the others go on serving it when this unit is off.
+    this unit's output; the other units supply it when this one is off.
     """
 
     plant_set: PlantSet | None = None
@@ -38,7 +38,7 @@ class SetPlant(Plant):
 
     @property
     def demand_w(self) -> float:
-        """Watts of the shared load that fall to this unit."""
+        """This unit's share of the load, W."""
         return self.load.watts if self.plant_set is None else self.share_w
 
     @property
@@ -49,13 +49,13 @@ class SetPlant(Plant):
         return self.share_va * self.flow.load_w / self.share_w if self.share_w else 0.0
 
     def room_w(self, most_amps: float) -> float:
-        """Return this unit's part of what the battery takes now."""
+        """Return this unit's share of the battery's charge power now."""
         if self.plant_set is None:
             return super().room_w(most_amps)
         return self.plant_set.room_w(self, most_amps)
 
     def settle(self) -> None:
-        """Find mode and flow of the whole set."""
+        """Update mode and flow of the whole set."""
         if self.plant_set is None:
             super().settle()
         else:
@@ -76,7 +76,7 @@ class SetPlant(Plant):
 
 
 class PlantSet:
-    """The whole set; the battery of the first plant becomes that of all."""
+    """The whole set; all plants share the battery of the first one."""
 
     def __init__(self, members: Sequence[SetPlant]) -> None:
         self.members = tuple(members)
@@ -97,7 +97,7 @@ class PlantSet:
         return tuple(member for member in self.members if member.powered)
 
     def settle(self) -> None:
-        """Find modes and flows for what is connected now; no time passes."""
+        """Update modes and flows after a change; no time passes."""
         self._synchronise()
         for member in self.members:
             member.battery_v = self.battery_v
@@ -146,7 +146,7 @@ class PlantSet:
                 setattr(member.settings, name, getattr(written.settings, name))
 
     def truth(self) -> dict[str, object]:
-        """Return the true values of the whole set: sums, and what is there once."""
+        """Return the true values of the whole set: sums, and the shared values."""
         flows = [member.flow for member in self.members]
         energy = EnergySums()
         for member in self.members:
@@ -167,7 +167,7 @@ class PlantSet:
         }
 
     def _synchronise(self) -> None:
-        """Give a unit that is back the state of the others."""
+        """Copy the state of the others to a unit that is back."""
         before, self._running = self._running, self.running
         for member in self._running:
             if member not in before and before:

@@ -1,4 +1,4 @@
-"""What surrounds the inverter: grid, load, sun."""
+"""The surroundings of the inverter: grid, load, sun."""
 
 import math
 from dataclasses import dataclass, field

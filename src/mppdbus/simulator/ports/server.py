@@ -1,4 +1,4 @@
-"""Where a simulator can be reached: a pty or TCP. Leaving the context closes it."""
+"""The ports of a simulator: a pty or TCP. Leaving the context closes the port."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class PtyPort:
         self._return: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
-        """Appear at the path, replacing a symlink that is there."""
+        """Create the pty and its symlink at the path, replacing an old symlink."""
         if not self.path.is_symlink() and self.path.exists():
             raise ConfigError(f"{self.path} exists and is no symlink: choose another")
         # Our own end of the slave stays open, so that clients may come and go.
@@ -58,7 +58,7 @@ class PtyPort:
         self._loop.add_reader(master, self._readable, master, self._line)
 
     def close(self) -> None:
-        """Disappear for good."""
+        """Close the pty and remove its symlink."""
         if self._return is not None:
             self._return.cancel()
         self._shut()
@@ -97,7 +97,7 @@ class PtyPort:
 async def serve_pty(
     simulator: Simulator, path: str | os.PathLike[str], *, hid: bool = False
 ) -> AsyncIterator[PtyPort]:
-    """Serve on a pty whose slave is linked at `path`, which goes when this ends."""
+    """Serve on a pty whose slave is linked at `path`, until the context ends."""
     port = PtyPort(simulator, Path(path), hid=hid)
     port.open()
     try:
@@ -178,7 +178,7 @@ def _link(target: str, path: Path) -> None:
 
 
 def _make_raw(fd: int) -> None:
-    """Let every byte through unchanged, at 2400 baud for those who ask."""
+    """Make the pty raw; report 2400 baud as its speed."""
     settings = termios.tcgetattr(fd)
     control = settings[6]
     control[termios.VMIN], control[termios.VTIME] = 1, 0

@@ -1,4 +1,4 @@
-"""The scene: what can be changed while a simulator runs, and the control language.
+"""The scene: all that can be changed while a simulator runs, by control lines.
 
 One line, one command, one answer: "ok …" or "error: …". Pure.
 """
@@ -35,7 +35,7 @@ MAX_SPEED = 1e4
 
 @dataclass(slots=True)
 class Scene:
-    """A plant (None: a recording), its line, how its time runs, its firmware."""
+    """A plant (None: a recording), its line, its clock and its firmware."""
 
     plant: Plant | None
     faults: Faults = field(default_factory=Faults)
@@ -64,13 +64,13 @@ class Scene:
         return self.plant is None or self.plant.powered
 
     def catch_up(self, now: float) -> None:
-        """Let the plant's time pass up to `now` (s of any steady clock)."""
+        """Let time pass for the plant up to `now` (s of any steady clock)."""
         seconds = self.clock.passed(now)
         if self.plant is not None and seconds > 0:
             self.plant.step(seconds)
 
     def truth(self) -> dict[str, object]:
-        """Return what is true now, in SI units."""
+        """Return the true values now, in SI units."""
         return self.physics.truth()
 
     def apply(self, line: str) -> str:

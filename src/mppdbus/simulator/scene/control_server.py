@@ -13,7 +13,7 @@ from mppdbus.errors import ConfigError
 
 
 class ControlledScene(Protocol):
-    """The scene of a unit or of a set, as far as it obeys control lines."""
+    """A scene of a unit or of a set, which obeys control lines."""
 
     @property
     def quitting(self) -> bool:
@@ -32,7 +32,7 @@ async def serve_control(
 ) -> AsyncIterator[str]:
     """Serve `scene` at "unix:PATH" or "HOST:PORT"; yields the real address.
 
-    `stop` is called after "quit". Raises `ConfigError` for an address that is none.
+    `stop` is called after "quit". Raises `ConfigError` for an invalid address.
     """
     talks: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
@@ -87,10 +87,10 @@ async def _talk(
 def listen_on_stdin(
     scene: ControlledScene, stop: Callable[[], None]
 ) -> Callable[[], None]:
-    """Obey lines from stdin, where that can be waited for; returns how to end it.
+    """Obey lines from stdin, if it can be waited for; return a function to end it.
 
-    A background job of a terminal must not read it, or the shell would stop it; and
-    the descriptor stays blocking, for a shell shares it.
+    A background job must not read its terminal, or the shell would stop it. The
+    descriptor stays blocking, because the shell shares it.
     """
     fd = 0
     loop = asyncio.get_running_loop()

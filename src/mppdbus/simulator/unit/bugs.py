@@ -48,7 +48,7 @@ class OutgoingReply:
     ask: Callable[[str], bytes | None]
 
     def every(self, number: int) -> bool:
-        """Tell whether this is the last of `number` occasions, over and over."""
+        """Tell whether this is every `number`th occasion."""
         count = int(str(self.memory.get("count", 0))) + 1
         self.memory["count"] = count
         return count % number == 0
@@ -56,7 +56,7 @@ class OutgoingReply:
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """What goes wrong: other traits of the profile, other words, or other bytes."""
+    """A bug: it changes traits of the profile, words, or bytes."""
 
     name: str
     about: str

@@ -69,7 +69,7 @@ class SimulatedInverter:
 
     @property
     def slot(self) -> SetUnit:
-        """This unit as the others see it."""
+        """This unit as the other units report it."""
         return SetUnit(self.plant, self.profile, self.serial)
 
     def answer(self, command: str) -> str | None:

@@ -12,7 +12,7 @@ REQUEST = 8  # bytes of a request of one of the plain functions
 
 @dataclass(slots=True)
 class ModbusStation:
-    """One station; `requests` counts what it was asked, by function code."""
+    """One station; `requests` counts its requests by function code."""
 
     number: int
     requests: Counter[int] = field(default_factory=Counter)

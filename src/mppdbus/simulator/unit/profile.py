@@ -90,7 +90,7 @@ class Habits:
 
     ends_with: bytes = b"\r"
     zero_crc: str = "both"  # accepted in requests: "raw" 00, "one" 01, "both"
-    idle_deaf_s: float | None = None  # loses the first request after that much quiet
+    idle_deaf_s: float | None = None  # s until the first request is lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +125,9 @@ class UnitProfile:
     bare: Mapping[str, str] = field(default_factory=dict)
     summed: frozenset[str] = frozenset()  # asked and answered with a one-byte sum
     refusal: str | None = "NAK"
-    to_garbage: bytes | None = NAK  # what a request with a bad checksum gets
+    to_garbage: bytes | None = NAK  # reply to a request with a bad checksum
 
-    # Layouts: how many words, how wide.
+    # Layouts: number and width of words.
     qpigs_fields: int = 21  # 17, 21, 24, 25
     qpigs2_fields: int = 3  # 3 second tracker, 11 second leg, 12 trackers 2 and 3
     qpiri_fields: int = 25  # 21, 25 to 29
@@ -170,7 +170,7 @@ class UnitProfile:
     alone: str = "0"  # QPGS 1 of a unit that is not part of a set
     has_mode_c: bool = True  # else "charging, output off" reports S
 
-    # Meanings.
+    # Meanings of words and bits.
     flags: str = "abkuvxyz"
     output_modes: Mapping[str, int] = field(default_factory=lambda: MODES_3PHASE)
     output_codes: Mapping[int, OutputPriority] = field(
@@ -190,14 +190,14 @@ class UnitProfile:
     premature_float: bool = False
     acts_after_s: float = 0.0  # a new priority reads back at once and acts later
     forgets_writes: bool = False  # ACK, and nothing is written
-    reset_serial: str | None = None  # what QID becomes after PF on some clones
+    reset_serial: str | None = None  # QID after PF on some clones
     ends_with: bytes = b"\r"
     zero_crc: str = "both"
     idle_deaf_s: float | None = None
 
     @property
     def habits(self) -> Habits:
-        """How it behaves on the line."""
+        """The behaviour of the unit on the line."""
         return Habits(self.ends_with, self.zero_crc, self.idle_deaf_s)
 
 

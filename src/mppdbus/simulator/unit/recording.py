@@ -1,4 +1,4 @@
-"""Plays back what a real inverter said, byte for byte."""
+"""Plays back the replies of a real inverter, byte for byte."""
 
 import json
 import re
@@ -46,14 +46,14 @@ class Recording:
         return said[turn]
 
     def _key(self, command: str) -> str | None:
-        """Find the recorded spelling: a date may differ, an argument be missing.
+        """Find the recorded command: its date may differ, its argument may be missing.
 
-        The number of a unit may not: what another one said is not what this one says.
+        The number of a unit must match: another unit's reply would be wrong.
         """
         if command in self.replies:
             return command
         if slot := _NUMBERED.fullmatch(command):
-            # Written without a number it was most likely the unit itself, which is 0.
+            # Without a number the command was most likely for the unit itself: 0.
             alike = [slot[1], f"{slot[1]}n"] if slot[2] in ("0", None) else []
             return next((key for key in alike if key in self.replies), None)
         if not _DATED.fullmatch(command):
@@ -62,7 +62,7 @@ class Recording:
         return next((key for key in self.replies if base_of(key) == base), None)
 
     def _keeps_silent(self, command: str) -> bool:
-        """Whether the unit leaves a number that is not there unanswered."""
+        """Whether the unit is silent about numbers that do not exist."""
         if not _NUMBERED.fullmatch(command):
             return False
         said = {reply for replies in self.replies.values() for reply in replies}

@@ -1,7 +1,7 @@
-"""Pure: what a plant looks like in PI30, one function per reply, fields in wire order.
+"""Pure: a plant as PI30 replies, one function per reply, fields in wire order.
 
-The layouts stand here a second time on purpose: the simulator must not read them from
-the driver's tables, or both would be wrong together.
+The layouts are repeated here on purpose: if the simulator used the driver's tables,
+an error in them would stay unseen.
 """
 
 from collections.abc import Mapping
@@ -168,14 +168,14 @@ def charge_amps(plant: Plant) -> int:
 
 
 def discharge_amps(plant: Plant, profile: UnitProfile) -> int:
-    """Return whole amps out of the battery, as far as this unit sees them."""
+    """Return whole amps out of the battery; small ones read 0 on some units."""
     if -plant.flow.battery_w < profile.blind_discharge_w:
         return 0
     return max(round(-plant.battery_a), 0)
 
 
 def capacity(plant: Plant, profile: UnitProfile) -> int:
-    """Return % as field 11 tells it: a BMS's, the truth, or a guess by the voltage."""
+    """Return the % of field 11: from a BMS, the true one, or a guess by the voltage."""
     if plant.settings.bms_soc is not None:
         return plant.settings.bms_soc
     if not profile.soc_from_volts:
@@ -225,7 +225,7 @@ def _mains(plant: Plant, profile: UnitProfile) -> tuple[str, str]:
 
 
 def _down(value: float) -> float:
-    """Cut after the tenths, as the ratings of every recorded unit are."""
+    """Cut after the tenths, as in the ratings of every recorded unit."""
     return int(value * 10 + 1e-9) / 10
 
 

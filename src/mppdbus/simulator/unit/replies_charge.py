@@ -1,4 +1,4 @@
-"""Pure: what a plant says of trackers, charging, schedules and its second output."""
+"""Pure: replies about trackers, charging, schedules and the second output."""
 
 from mppdbus.simulator.plant.battery import Phase
 from mppdbus.simulator.plant.physics import CHARGE_MODES, DEAD_MODES, Plant
@@ -105,7 +105,7 @@ def q1(plant: Plant, profile: UnitProfile, role: int) -> str:
             rest = (celsius, celsius, celsius, "00", "00", "000", "0030", "0000")
             return " ".join(("01", allowed, amps, "000", *rest, stage))
         case 18:
-            # Nobody knows what most of it means; it stands as recorded (f0280).
+            # Most words have no known meaning; they are as recorded (f0280).
             head = ("030", "5472", "00000", "00000", "05472", "05472", "01", "01")
             tail = ("00", "00", "000", "5472", "0000", stage)
             return " ".join((*head, *(celsius,) * 4, *tail))
@@ -154,13 +154,13 @@ def hourly(code: str, profile: UnitProfile, order: str) -> str:
 
 
 def qoppt(plant: Plant, profile: UnitProfile) -> str:
-    """QOPPT"""
+    """QOPPT: the output priority for each hour."""
     held = plant.settings.output_priority
     return hourly(code_of(profile.output_codes, held), profile, "021")
 
 
 def qchpt(plant: Plant, profile: UnitProfile) -> str:
-    """QCHPT"""
+    """QCHPT: the charger priority for each hour."""
     held = plant.settings.charger_priority
     return hourly(code_of(profile.charger_codes, held), profile, "000")
 

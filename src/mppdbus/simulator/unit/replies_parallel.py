@@ -1,4 +1,4 @@
-"""Pure: what the units of a set say of one another: QPGSn, QP2GSn."""
+"""Pure: replies about the units of a set: QPGSn, QP2GSn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from mppdbus.simulator.unit.replies import (
 
 @dataclass(frozen=True, slots=True)
 class SetUnit:
-    """A unit as the others of its set see it."""
+    """A unit as the others of its set report it."""
 
     plant: Plant
     profile: UnitProfile

@@ -1,4 +1,4 @@
-"""Setters: a table of what each writes, checked against the profile's rules. Pure."""
+"""Setters: a table of what each one writes, checked by the profile's rules. Pure."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -230,7 +230,7 @@ def _forget_log(
 def _battery_told(
     words: re.Match[str], target: SetterTarget, profile: UnitProfile
 ) -> bool:
-    """Take what a BMS pushes: of its ten numbers only the state of charge acts here."""
+    """Take ten numbers of a BMS; only the state of charge is used."""
     if "PBMS" not in profile.rules:
         return False
     linked = words["state"] == "0"

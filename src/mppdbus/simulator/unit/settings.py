@@ -1,4 +1,4 @@
-"""What a simulated inverter remembers, in the plant's terms and not the wire's."""
+"""The settings that a simulated inverter stores, in words of the plant, not of PI30."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ class OutputPriority(StrEnum):
 
     UTILITY = "utility"  # USB: grid, then solar and battery
     SOLAR = "solar"  # SUB: solar, topped up by the grid
-    BATTERY = "battery"  # SBU: solar, battery, and the grid only when that is low
+    BATTERY = "battery"  # SBU: solar, battery; the grid only when the battery is low
 
 
 class ChargerPriority(StrEnum):
