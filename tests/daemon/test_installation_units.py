@@ -252,12 +252,7 @@ async def test_a_unit_that_turns_mute(
         daemon = Daemon(tmp_path, bus_address, units)
         try:
             await watcher.wait(SYSTEM, {"/Ac/Out/P": 2100.0, "/Ac/NumberOfPhases": 3})
-            bus = watcher.client
-            dbus = "org.freedesktop.DBus"
-            said_owner = await bus.call(
-                "/org/freedesktop/DBus", "GetNameOwner", "s", [SYSTEM],
-                interface=dbus, destination=dbus,
-            )  # fmt: skip
+            owner = await watcher.owner(SYSTEM)
             watcher.signals.clear()
             simulators[1].scene.apply("fault silence forever")
             began = time.monotonic()
@@ -267,6 +262,6 @@ async def test_a_unit_that_turns_mute(
             await watcher.wait(SYSTEM, {"/Ac/Out/P": 1400.0})
             simulators[1].scene.apply("fault off")
             await watcher.wait(SYSTEM, {"/Ac/Out/P": 2100.0})
-            assert set(powers(watcher, said_owner.body[0])) == {1400.0, 2100.0}
+            assert set(powers(watcher, owner)) == {1400.0, 2100.0}
         finally:
             daemon.stop()

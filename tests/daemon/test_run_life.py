@@ -152,7 +152,7 @@ async def walk(ports: Ports, watcher: Watcher, daemon: Daemon) -> Life:
         unit.scene.apply("fault disconnect 1 QPIGS 1.5s")
     await phase("unplugged", known=False)
     await phase("again", known=True)
-    owners = {await owner(watcher, name): name for name in SERVICES.values()}
+    owners = {await watcher.owner(name): name for name in SERVICES.values()}
     signals = [
         (owners[sender], rows) for sender, rows in watcher.signals if sender in owners
     ]
@@ -168,18 +168,6 @@ async def settled(watcher: Watcher, kind: str, *, known: bool) -> dict[str, Vari
         if late or not known or not unknown(rows) - NEVER[kind]:
             return rows
         await asyncio.sleep(0.05)
-
-
-async def owner(watcher: Watcher, name: str) -> str:
-    reply = await watcher.client.call(
-        "/org/freedesktop/DBus",
-        "GetNameOwner",
-        "s",
-        [name],
-        interface="org.freedesktop.DBus",
-        destination="org.freedesktop.DBus",
-    )
-    return str(reply.body[0])
 
 
 def shown_invalid(watcher: Watcher, path: str) -> bool:

@@ -132,6 +132,22 @@ class Watcher:
     async def names(self) -> set[str]:
         return await names(self.client)
 
+    async def owner(self, service: str) -> str:
+        """Wait until somebody has the name; return the connection's own name."""
+        end = asyncio.get_running_loop().time() + PATIENCE
+        while service not in await self.names():
+            assert asyncio.get_running_loop().time() < end, f"nobody has {service}"
+            await asyncio.sleep(0.02)
+        reply = await self.client.call(
+            "/org/freedesktop/DBus",
+            "GetNameOwner",
+            "s",
+            [service],
+            interface="org.freedesktop.DBus",
+            destination="org.freedesktop.DBus",
+        )
+        return str(reply.body[0])
+
     async def raw(self, service: str) -> dict[str, Variant]:
         """Return all values of a service at one moment, as they are on the wire."""
         reply = await self.client.call("/", "GetItems", destination=service)
