@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Decode all lines; 1 if a reply is damaged or unknown, 2 if a line is no reply."""
+    """Decode all lines; return 1 for a damaged or unknown reply, 2 for other lines."""
     data = await asyncio.to_thread(_read, args.file)
     replies, bad_lines = _parse(data)
     refused = False

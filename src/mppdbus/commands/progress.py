@@ -7,7 +7,7 @@ _CLEAR = "\r\x1b[K"
 
 
 class Progress(AbstractContextManager["Progress"]):
-    """Overwrites one line of stderr; prints nothing where that is no terminal."""
+    """Overwrites one line of stderr; prints nothing if stderr is no terminal."""
 
     def __init__(self) -> None:
         self._alive = sys.stderr.isatty()

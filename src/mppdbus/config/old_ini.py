@@ -20,7 +20,7 @@ from mppdbus.transport.port_url import parse_port
 
 @dataclass(frozen=True, slots=True)
 class _Option:
-    """A line of the new file and the remark above it; value None: the remark alone."""
+    """A line of the new file, with a remark above it; value None: only the remark."""
 
     key: str
     value: str | float | None

@@ -66,7 +66,7 @@ class Installation:
         )
         self._introducing = asyncio.Lock()
         self._listens_to_input = False
-        self._warned: set[str] = set()  # uids already logged as not lasting
+        self._warned: set[str] = set()  # uids with a warning in the log
         self._monitor: str | None = None  # service of another program's battery
         self._batteries = BatteryMonitor(self._watcher, BATTERY_NAME, self._monitored)
         self._notifier = Notifier(self._watcher)

@@ -52,8 +52,8 @@ async def linked(
 ) -> AsyncIterator[Link]:
     """Open a port for as long as the context lasts; raises `PortError`.
 
-    `name` is for messages. `patience` is how many s the inverter may think; None: as
-    long as is usual at this kind of port.
+    `name` is for messages. `patience` is the s that the inverter may think; None: the
+    default of this kind of port.
     """
     link = Link(
         name or name_of(port), patience=patience or timing.PATIENCE[port.scheme]

@@ -61,9 +61,8 @@ async def find_modbus(port: PortUrl, baud: int) -> Question | None:
 
     Call it for a closed port that did not answer PI30.
 
-    Without an answer it ends with a bare CR at `baud`. A PI30 unit that wakes up would
-    else join our bytes to the next request: no document gives the pause after which it
-    forgets half a request.
+    Without an answer it finally sends a bare CR at `baud`. Otherwise a PI30 unit that
+    wakes up might join our bytes to the next request.
     USB-HID is left out: it takes the 00 in these frames for padding.
     """
     if port.scheme not in timing.MODBUS_PATIENCE:

@@ -1,4 +1,4 @@
-"""The last reading of each query, and how a reply of unknown layout becomes one."""
+"""Keeps the last reading of each query, and accepts replies of unknown layout."""
 
 import logging
 from collections.abc import Callable, Mapping

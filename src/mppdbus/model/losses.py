@@ -2,9 +2,9 @@
 
 On battery nothing comes from the mains, so PV plus battery less load is lost: own
 consumption, a share of the load, a share of PV. Only this module learns them; mains
-power and state of charge both use the result. Rounding to whole amperes is larger than
-the losses, with the same sign at the same load. So many different loads are needed, and
-the same load again teaches little.
+power and state of charge both use the result. The error of whole amperes is larger than
+the losses, and is the same whenever the load is the same. So the learner needs many
+different loads.
 """
 
 import math
@@ -30,9 +30,9 @@ SURE_A, UNSURE_A = 0.3, 0.5  # A: own consumption is certain enough below, no mo
 FEWEST = 8  # looks
 LOOKS_MOST = 1_000_000
 
-# The four unknowns, their standard deviations around zero before anything is known,
-# and what they can be at all: W of own consumption (less what the battery meter reads
-# too high); share of the load; share of the sun; A that this meter shows too few.
+# The four unknowns: W of own consumption (less the offset of the battery meter); share
+# of the load; share of PV; A by which that meter shows too little. First their standard
+# deviations around zero at the start, then their bounds.
 START = (100.0, 0.15, 0.04, 0.25)
 BOUNDS = ((-100.0, 250.0), (0.0, 0.33), (-0.05, 0.2), (-0.5, 0.5))
 DRIFT = (3.0, 0.005, 0.005, 0.0)  # a day: fans, temperature

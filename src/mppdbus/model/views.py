@@ -78,7 +78,7 @@ class UnitView:
         counters: Counters | None = None,
         history: History | None = None,
     ) -> UnitView:
-        """Return the view of a snapshot; a unit alone has the input of its system."""
+        """Return the view of a snapshot, with the active input of this unit alone."""
         power = flow(snapshot) if power is None else power
         own_input = active_input(power.mains_used)
         return cls(

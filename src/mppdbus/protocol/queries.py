@@ -71,7 +71,7 @@ Queries = dict[str, tuple[Layout, ...]]
 def layout(
     model: type[Reading], *counts: int, dotted: tuple[int, bool] | None = None
 ) -> Layout:
-    """Return a row: `model` is what replies of so many words say."""
+    """Return a row: the `model` of replies with these numbers of words."""
     return Layout(model, frozenset(counts), dotted)
 
 

@@ -45,7 +45,7 @@ class Masker:
             old, new = own.encode("latin-1"), self.number(own).encode()
             if base_command(command) != "QSID":
                 return payload.replace(old, new, 1)
-            padding = payload[2 + len(own) :]  # often the serial once more
+            padding = payload[2 + len(own) :]  # on some units it repeats the serial
             if len(set(padding)) > 1:
                 padding = b"0" * len(padding)
             return payload[:2] + new + padding

@@ -96,7 +96,7 @@ class HidrawTransport(Forwarder):
             self._end(error)
 
     def _read_reports(self) -> tuple[bytes, OSError | None]:
-        """Read all reports that wait; with an error if the device is gone."""
+        """Read all waiting reports; also return the error if the device is gone."""
         data = bytearray()
         try:
             for _ in range(REPORTS_KEPT):

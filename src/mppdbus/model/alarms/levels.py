@@ -26,7 +26,7 @@ from mppdbus.protocol.dialect import Dialect
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.explain import fault_code_of
 
-FAULT_MODE = "mode_fault"  # QMOD F, beside the names of the bits
+FAULT_MODE = "mode_fault"  # mode F of QMOD, as a name like those of bits
 NAMELESS = "inverter fault"
 _UNTOLD = (INVERTER_FAULT, FAULT_MODE)
 

@@ -32,7 +32,7 @@ class BatteryModel:
     cutoff_v: float | None = None
     units: int = 1
     efficiency: float | None = None  # Ah out per Ah in; None: typical, and learned
-    capacity_blur: float = 0.05  # the nominal value is no better
+    capacity_blur: float = 0.05  # nominal capacities are not exact
     voltage_blur: float = 0.0  # %: how far voltages mislead if it is another chemistry
 
     def __post_init__(self) -> None:
@@ -56,7 +56,7 @@ class BatteryModel:
 
     @cached_property
     def cell(self) -> Cell:
-        """The row of its chemistry."""
+        """The data of one cell of this chemistry."""
         return CELLS[Chemistry(self.chemistry)]
 
     @cached_property

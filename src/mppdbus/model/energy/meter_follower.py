@@ -71,7 +71,7 @@ class Follower:
             self.offset = self.held = 0.0
 
     def _start(self, kwh: float) -> None:
-        """Start to follow the meter; raise the count to it if the meter is ahead."""
+        """Start following the meter; raise the count to it if the meter is ahead."""
         self.shown, self.doubt = kwh, None
         self.count = max(self.count, kwh)
         self.offset = self.count - kwh

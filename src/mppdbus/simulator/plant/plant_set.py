@@ -133,7 +133,7 @@ class PlantSet:
             seconds -= span
 
     def room_w(self, member: SetPlant, most_amps: float) -> float:
-        """Return the watts that the battery takes from `member`, of `most_amps`."""
+        """Return the W that the battery takes from `member`, limited by `most_amps`."""
         limits = sum(m.settings.max_charge_a for m in self.running)
         total = self.battery.room_amps(member.settings, limits)
         part = total * member.settings.max_charge_a / limits if limits else 0.0

@@ -143,7 +143,7 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _hang_up(self, seconds: float) -> None:
-        del seconds  # the listener stays: a gateway is still there
+        del seconds  # only the client is cut off, as by a gateway
         self.abort()
 
 

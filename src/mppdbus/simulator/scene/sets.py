@@ -31,7 +31,7 @@ class SimulatedSet:
 
     @property
     def name(self) -> str:
-        """How many units of which profile."""
+        """The number of units, and their profile."""
         return f"{len(self.simulators)} × {self.simulators[0].name}"
 
 

@@ -29,7 +29,7 @@ class SimulatedFirmware:
         return tuple(self._memories)
 
     def switch(self, name: str, *, on: bool) -> None:
-        """Switch a bug; raises `ConfigError` for a name that is none."""
+        """Switch a bug; raises `ConfigError` for an unknown name."""
         if name not in BUGS:
             raise ConfigError(f"no bug {name!r}; there are {', '.join(BUGS)}")
         self._memories.pop(name, None)

@@ -90,7 +90,7 @@ class Habits:
 
     ends_with: bytes = b"\r"
     zero_crc: str = "both"  # accepted in requests: "raw" 00, "one" 01, "both"
-    idle_deaf_s: float | None = None  # s until the first request is lost
+    idle_deaf_s: float | None = None  # s of silence; then it loses one request
 
 
 @dataclass(frozen=True, slots=True)

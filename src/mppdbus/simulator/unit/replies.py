@@ -149,7 +149,7 @@ def output(plant: Plant) -> tuple[str, str]:
 
 
 def load(plant: Plant, profile: UnitProfile, *, leg: int = 0) -> tuple[str, str, str]:
-    """Return VA, W and % of a leg of the output (0 is L1, and all of a single one)."""
+    """Return VA, W and % of a leg of the output; leg 0 is L1, or the only one."""
     watts, va = plant.flow.load_w, plant.load_va
     if watts < profile.blind_load_w:
         watts = va = 0.0
