@@ -1,6 +1,6 @@
 """Finds the inverter at a port by the few queries that tell it from other devices.
 
-`connected` opens a port, `Interview` asks who is there, and `detect` does both and
+`connected` opens a port, `Interview` identifies the unit, and `detect` does both and
 closes the port again.
 """
 

@@ -191,7 +191,7 @@ class PeriodicSave(Generic[T]):
 
     async def close(self) -> None:
         """Save what has changed, and end."""
-        self._task.cancel()  # a save that has begun goes on, and ours waits for it
+        self._task.cancel()  # a save under way goes on; the next one waits for it
         await asyncio.wait([self._task])
         await self.save()
 

@@ -34,7 +34,7 @@ def check_device(path: str) -> None:
         raise PortError(f"{path} is a directory; name the device in it")
     if not stat.S_ISCHR(mode):
         raise PortError(f"{path} is no device; name one such as /dev/ttyUSB0")
-    # Root is let in by TIOCEXCL, and most programs lock nothing: so look who is there.
+    # TIOCEXCL does not stop root, and most programs lock nothing: so find the users.
     if others := holders(path):
         raise busy(path, others)
 

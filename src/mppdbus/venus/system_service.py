@@ -68,7 +68,7 @@ class SystemService(TableService[SystemView]):
         self.service.update(values)
 
     def setting_changed(self, name: str) -> None:
-        """Show a setting that somebody has changed."""
+        """Show a changed setting."""
         super().setting_changed(name)
         self.around.site.render_system()  # the setting decides which alarms show
 

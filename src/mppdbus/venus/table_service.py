@@ -116,7 +116,7 @@ class TableService(Generic[V]):
         self.service.update(self.setting_value(name, view))
 
     def setting_changed(self, name: str) -> None:
-        """Show a setting that somebody has changed."""
+        """Show a changed setting."""
         if self.view is not None:
             self.show_setting(name, self.view)
 

@@ -92,7 +92,7 @@ class UnitService(TableService[UnitView]):
         self._watch_charge(view)
 
     def setting_changed(self, name: str) -> None:
-        """Show a setting that somebody has changed, and tell the site."""
+        """Show a changed setting, and pass it to the site."""
         if self.view is None:
             return
         uid, site = self.kept.uid, self.around.site

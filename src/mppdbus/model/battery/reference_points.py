@@ -20,7 +20,7 @@ SETTLED_S = 3600.0  # of floating, until the current no longer falls
 KNEE_S = 120.0
 KNEE_CURRENT = 0.2  # of the capacity; above it the voltage drop is too uncertain
 LEAST_BLUR = 3.0  # %: least uncertainty of a charge by voltage
-NEAR_EMPTY = 25.0  # %: below, the charge is uncertain by `foot`
+NEAR_EMPTY = 25.0  # %: below it the uncertainty grows up to `foot`
 SURE, WILD = 15.0, 30.0  # %: least uncertainty of a guess at little, at more current
 
 

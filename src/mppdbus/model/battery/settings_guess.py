@@ -17,7 +17,7 @@ CHARGE_HOURS = {"lead": 4.0, "lithium": 2.0}  # h of the configured charge curre
 CHARGE_AMPS = 50.0  # if the inverter gives none
 CAPACITY = (50.0, 2000.0)  # Ah
 CAPACITY_BLUR = 0.4  # of a capacity that is guessed
-CHEMISTRY_BLUR = 20.0  # %: error of a voltage's charge if the chemistry is wrong
+CHEMISTRY_BLUR = 20.0  # %: error of the charge by voltage if the chemistry is wrong
 
 AnyRatings = Ratings | RatingsRevo
 _BY_NAME = {"AGM": Chemistry.AGM, "Flooded": Chemistry.FLOODED}

@@ -78,7 +78,7 @@ class Overall:
 
 @dataclass(slots=True)
 class History:
-    """The days; the first of `days` is today, the others stand in no order."""
+    """The days; the first of `days` is today, the others have no order."""
 
     days: Annotated[list[Day], Field(min_length=1)] = field(
         default_factory=lambda: [Day()]

@@ -102,7 +102,7 @@ class UnitProfile:
     in `queries` gets `refusal`: NAK, or silence when that is None. A setter that has
     no rule is refused too. `current_forms` says how a charge-current setter is
     spelled: `m` is the parallel number, `n` a digit of the amps. `bare` are requests
-    without a checksum, and what answers them, likewise without one.
+    without a checksum and their replies, also without one.
     """
 
     name: str
@@ -139,7 +139,7 @@ class UnitProfile:
     qdi_fields: int = 25  # 25, 26, 27, 29
     cv_auto: int = 0  # the minutes that mean "automatic"
     rating_digits: int = 9  # of the rated powers: a clone prints the last 4
-    qdi_cv: str | None = None  # QDI 26 where it is not the time of the settings
+    qdi_cv: str | None = None  # QDI 26 if it differs from the settings
     hourly_fields: int = 24  # of QOPPT and QCHPT: 24, 28
     fault_digits_at: int | None = None  # of QPIWS
     pv_loss_bit: bool = True  # QPIWS a0 at night

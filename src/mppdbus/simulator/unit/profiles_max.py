@@ -111,7 +111,7 @@ MAX_11000 = replace(
     fixed={
         query: reply
         for query, reply in MAX_8000.fixed.items()
-        if query != "QGMN"  # nobody has recorded its number
+        if query != "QGMN"  # its number was never recorded
     }
     | identity("96342209100999", QMN="MKS2-11000", QVFW="VERFW:00079.12"),
     charge_amps=AMPS_10_150,

@@ -17,7 +17,7 @@ from mppdbus.simulator.plant.physics import (
 from mppdbus.simulator.unit.profile import UnitProfile
 from mppdbus.simulator.unit.settings import Settings
 
-_AD_AT_0C, _AD_PER_C = 350.0, 5.5  # nobody knows the true curve of the NTC
+_AD_AT_0C, _AD_PER_C = 350.0, 5.5  # the true curve of the NTC is unknown
 
 
 def mode_letter(plant: Plant, profile: UnitProfile) -> str:

@@ -79,7 +79,7 @@ AMPS_10_150 = tuple(range(10, 151, 10))
 AC_AMPS_60 = (2, *range(10, 61, 10))
 AC_AMPS_120 = (2, *range(10, 121, 10))
 
-# QDI's defaults of a 24 V unit, as those of a 48 V one stand in `Settings`.
+# QDI's defaults of a 24 V unit; those of a 48 V unit are in `Settings`.
 SETTINGS_24 = Settings(
     recharge_v=23.0,
     redischarge_v=27.0,

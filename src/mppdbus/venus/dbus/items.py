@@ -106,8 +106,8 @@ class Item:
     `text` is a format string ("{:.0f} W"), the names of values, or a function of the
     value; the text of unknown is "---".
     Clients can read `minimum`, `maximum` and `default` where they are not None, and
-    cannot write a value out of bounds. The writer of a `confirmable` item also gets a
-    value that is shown already: "yes, it is full" is news too.
+    cannot write a value out of bounds. The writer of a `confirmable` item also gets
+    writes that repeat the shown value, such as a state of charge that is confirmed.
     Raises ValueError for a malformed path, TypeError for bounds of another type.
     """
 

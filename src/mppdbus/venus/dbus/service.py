@@ -219,7 +219,7 @@ class Service:
             self._wake.clear()
             try:
                 await self._act()
-            except Exception as cause:  # of any kind: whoever starts must not hang
+            except Exception as cause:  # of any kind: callers of `start` must not hang
                 error = cause if isinstance(cause, BusError) else BusError(repr(cause))
                 if error is not cause:
                     log.exception("%s", self.name)

@@ -45,9 +45,9 @@ class BusListener:
     """Callbacks of a watcher, called in the order of the bus."""
 
     def owner_changed(self, name: str, owner: str) -> None:
-        """Take the unique name of the new owner of `name`; "" for nobody.
+        """Take the unique name of the new owner of `name`; "" for none.
 
-        When the bus is lost, nobody owns anything.
+        When the bus is lost, names have no owner.
         """
 
     def items_changed(self, name: str, rows: Rows) -> None:
@@ -79,7 +79,7 @@ class Watcher:
         self._listeners.append(listener)
 
     def owner(self, name: str) -> str:
-        """Return the unique name of the owner of `name`, "" for nobody."""
+        """Return the unique name of the owner of `name`, "" for none."""
         return self._owners.get(name, "")
 
     @property

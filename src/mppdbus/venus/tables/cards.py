@@ -144,7 +144,7 @@ def _switch(letter: str, name: str) -> tuple[Row[UnitView], ...]:
     )
 
 
-# -- the state of charge, for whoever knows better -----------------------------------
+# -- the state of charge, to be corrected by the user --------------------------------
 
 NUMERIC = 8  # /Settings/Type: a number that can be typed
 READY = 0x09  # /Status of a control that can be used
