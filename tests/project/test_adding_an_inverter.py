@@ -272,3 +272,10 @@ def test_every_command_and_file_that_it_names_is_there() -> None:
     for path in re.findall(r"`((?:src|tests|docs|tools)/[\w/.-]+)`", GUIDE):
         new = "NAME" in path or "sunx" in path
         assert new or (ROOT / path).exists(), path
+
+
+def test_replies_that_somebody_wrote_down_become_a_file(tmp_path: Path) -> None:
+    page = (ROOT / "tests/frames/README.md").read_text(encoding="utf-8")
+    [script] = re.findall(r"<<'END'\n(.*?)^END$", page, re.DOTALL | re.MULTILINE)
+    assert run(tmp_path, "-c", script) == ""
+    assert [*tmp_path.glob("*.jsonl")]
