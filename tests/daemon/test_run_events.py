@@ -89,7 +89,7 @@ async def test_it_survives_a_restart_of_the_bus(
             async with Watcher.on(private_bus.address) as watcher:
                 await watcher.wait(name, {"/Ac/Out/L1/P": 500.0})
             private_bus.stop()
-            await daemon.says("lost the bus")
+            await eventually(daemon.warnings)  # in other words while a name is claimed
             # Meanwhile the unit goes and comes: it is introduced while there is no bus.
             asked = simulator.scene.requests["QPI"]
             simulator.scene.apply("fault disconnect 1 QPIGS 0.1s")
