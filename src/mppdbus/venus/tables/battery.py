@@ -4,6 +4,7 @@ There is no /Info, because with it DVCC would take this for a BMS; no alarms, be
 the inverters show them; no /Dc/0/Temperature, because it is not measured.
 """
 
+from dataclasses import replace
 from operator import attrgetter
 
 from mppdbus import __version__
@@ -19,11 +20,10 @@ from mppdbus.venus.tables.row import (
     TEXT,
     WATT,
     Row,
-    ToSetting,
     fixed,
     hexadecimal,
 )
-from mppdbus.venus.tables.unit import CHARGE_OF, PRODUCT_ID, SOC
+from mppdbus.venus.tables.unit import CHARGE_OF, CUSTOM_NAME, PRODUCT_ID, SOC
 
 BATTERY_NAME = "com.victronenergy.battery.mppdbus"
 PRODUCT_NAME = "Battery (mppdbus)"
@@ -57,6 +57,11 @@ def _capacity_left(charge: Charge) -> float | None:
     return charge.capacity * charge.percent / 100
 
 
+_NAME = "what the user has written"
+_MEAN = "mean of all units that see a battery"
+_LEFT = "`/Soc` of `/InstalledCapacity`"
+_WHOLE = "`capacity_ah` in the config"
+_OFFSET = "what the meters of all units read too high, as far as learned"
 BATTERY: tuple[Row[SystemView], ...] = (
     fixed("/Mgmt/ProcessName", TEXT, "mppdbus"),
     fixed("/Mgmt/ProcessVersion", TEXT, __version__, "", "version of mppdbus"),
@@ -64,55 +69,18 @@ BATTERY: tuple[Row[SystemView], ...] = (
     fixed("/DeviceInstance", INT, None, "", "localsettings"),
     fixed("/ProductId", INT, PRODUCT_ID, hexadecimal),
     fixed("/ProductName", TEXT, PRODUCT_NAME),
-    Row(
-        "/CustomName",
-        TEXT,
-        lambda _: PRODUCT_NAME,
-        about="what the user has written",
-        fixed=True,
-        write=ToSetting("CustomName"),
-    ),
+    replace(fixed("/CustomName", TEXT, PRODUCT_NAME, "", _NAME), write=CUSTOM_NAME),
     fixed("/FirmwareVersion", TEXT, __version__, "", "version of mppdbus"),
     fixed("/HardwareVersion", TEXT, None, "", "unknown: there is no such device"),
     fixed("/Serial", TEXT, None, "", "unknown: there is no such device"),
     Row("/Connected", INT, lambda s: bool(s.online), "", "1 while any answers"),
-    Row(
-        "/Dc/0/Voltage",
-        NUM,
-        lambda s: s.mean(_voltage),
-        DC_VOLT,
-        "mean of all units that see a battery",
-        digits=2,
-    ),
+    Row("/Dc/0/Voltage", NUM, lambda s: s.mean(_voltage), DC_VOLT, _MEAN, digits=2),
     _sum("/Dc/0/Current", "battery_current", AMP),
     _sum("/Dc/0/Power", "battery_power", WATT),
     SOC,
-    Row(
-        "/Capacity",
-        NUM,
-        _capacity_left,
-        AMP_HOURS,
-        "`/Soc` of `/InstalledCapacity`",
-        CHARGE_OF,
-        digits=1,
-    ),
-    Row(
-        "/InstalledCapacity",
-        NUM,
-        "capacity",
-        AMP_HOURS,
-        "`capacity_ah` in the config",
-        CHARGE_OF,
-    ),
+    Row("/Capacity", NUM, _capacity_left, AMP_HOURS, _LEFT, CHARGE_OF, 1),
+    Row("/InstalledCapacity", NUM, "capacity", AMP_HOURS, _WHOLE, CHARGE_OF),
     *CHARGE,
     *CHARGE_CONTROL,
-    Row(
-        "/Mppdbus/Soc/Offset",
-        NUM,
-        "offset",
-        "{:.2f} A",
-        "what the meters of all units read too high, as far as learned",
-        CHARGE_OF,
-        digits=2,
-    ),
+    Row("/Mppdbus/Soc/Offset", NUM, "offset", "{:.2f} A", _OFFSET, CHARGE_OF, 2),
 )

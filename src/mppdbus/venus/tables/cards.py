@@ -23,15 +23,15 @@ from mppdbus.venus.tables.row import (
     TEXT,
     VOLT,
     Row,
-    ToCharge,
     fixed,
 )
-from mppdbus.venus.tables.unit import CHARGE_OF, QPIGS
+from mppdbus.venus.tables.unit import CHARGE_OF, QPIGS, correction
 
 # -- readings ------------------------------------------------------------------------
 
 PLAIN, RANGED, TEMPERATURE = 1, 2, 3  # /Settings/Type of a GenericInput
 SHOWN, HIDDEN = 1, 0  # /Settings/ShowUIInput
+_SHOWN = "1 while it is known: the GUI shows the unknown as 0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +63,11 @@ READINGS = (
 
 def _card(card: ReadingCard) -> tuple[Row[UnitView], ...]:
     base, field = f"/GenericInput/{card.id}", card.field
+    shown = f"{base}/Settings/ShowUIInput"
     return (
         Row(f"{base}/Value", NUM, field, card.text, f"QPIGS `{field}`", QPIGS),
         Row(f"{base}/Status", INT, field, "", "0 while it is known", QPIGS, known=0),
-        Row(
-            f"{base}/Settings/ShowUIInput",
-            INT,
-            field,
-            "",
-            "1 while it is known: the GUI shows the unknown as 0",
-            QPIGS,
-            known=SHOWN,
-            unknown=HIDDEN,
-        ),
+        Row(shown, INT, field, "", _SHOWN, QPIGS, known=SHOWN, unknown=HIDDEN),
         fixed(f"{base}/Name", TEXT, card.name),
         fixed(f"{base}/Settings/Type", INT, card.type),
         fixed(f"{base}/Settings/ValidTypes", INT, 1 << card.type),
@@ -91,6 +83,7 @@ def _card(card: ReadingCard) -> tuple[Row[UnitView], ...]:
 
 TOGGLE, MANUAL = 1, 2  # /Settings/Type and /Settings/Function of a SwitchableOutput
 DISABLED = 0x20  # /Status of a switch that the GUI locks
+_DISABLED, _LOCKED = {DISABLED: "Disabled"}, "locked: shown, not switched"
 
 # The letter of a flag and its name in the GUI.
 SWITCHES = {
@@ -131,15 +124,7 @@ def _switch(letter: str, name: str) -> tuple[Row[UnitView], ...]:
     base = f"/SwitchableOutput/{switch_id(letter)}"
     return (
         Row(f"{base}/State", INT, state, ON_OFF, f"QFLAG `{letter}`", _FLAGS),
-        Row(
-            f"{base}/Status",
-            INT,
-            state,
-            {DISABLED: "Disabled"},
-            "locked: shown, not switched",
-            _FLAGS,
-            known=DISABLED,
-        ),
+        Row(f"{base}/Status", INT, state, _DISABLED, _LOCKED, _FLAGS, known=DISABLED),
         *_output(base, name, TOGGLE),
     )
 
@@ -150,6 +135,8 @@ NUMERIC = 8  # /Settings/Type: a number that can be typed
 READY = 0x09  # /Status of a control that can be used
 _CHARGE = "/SwitchableOutput/StateOfCharge"
 CORRECTION = f"{_CHARGE}/Dimming"
+_WRITTEN = "`/Soc` where it is our estimate; what is written corrects it"
+_READY = "9 while it can be corrected"
 
 
 def _estimate(charge: Charge) -> float | None:
@@ -158,28 +145,8 @@ def _estimate(charge: Charge) -> float | None:
 
 
 CHARGE_CONTROL: tuple[Row[Any], ...] = (
-    Row(
-        CORRECTION,
-        NUM,
-        _estimate,
-        PERCENT,
-        "`/Soc` where it is our estimate; what is written corrects it",
-        CHARGE_OF,
-        digits=0,
-        write=ToCharge(),
-        confirmable=True,
-        minimum=0.0,
-        maximum=100.0,
-    ),
-    Row(
-        f"{_CHARGE}/Status",
-        INT,
-        _estimate,
-        "",
-        "9 while it can be corrected",
-        CHARGE_OF,
-        known=READY,
-    ),
+    correction(CORRECTION, _estimate, _WRITTEN, 0),
+    Row(f"{_CHARGE}/Status", INT, _estimate, "", _READY, CHARGE_OF, known=READY),
     *_output(_CHARGE, "State of charge", NUMERIC),
     fixed(f"{_CHARGE}/Settings/DimmingMin", NUM, 0.0),
     fixed(f"{_CHARGE}/Settings/DimmingMax", NUM, 100.0),

@@ -67,19 +67,16 @@ def _energy(view: UnitView) -> Origin | None:
 
 
 _MEASURED, _DERIVED = Origin.MEASURED, Origin.DERIVED
+_OUT_VOLTAGE, _BATTERY = "/Ac/Out/*/V, F and S", "/Dc/0/Voltage and Current"
 _COUNTED = "/Energy/*, /Yield/User and System, /History/*"
 QUANTITIES: tuple[Quantity, ...] = (
     Quantity("AcIn", "/Ac/In/1/*/P", FLOW, "mains_origin"),
     Quantity("AcInCurrent", "/Ac/In/1/*/I", FLOW, "mains_current_origin"),
     Quantity("AcInVoltage", "/Ac/In/1/*/V and F", FLOW, "mains_voltage", _MEASURED),
     Quantity("Load", "/Ac/Out/*/P", FLOW, "load_origin"),
-    Quantity(
-        "AcOutVoltage", "/Ac/Out/*/V, F and S", QPIGS, "ac_output_voltage", _MEASURED
-    ),
+    Quantity("AcOutVoltage", _OUT_VOLTAGE, QPIGS, "ac_output_voltage", _MEASURED),
     Quantity("AcOutCurrent", "/Ac/Out/*/I", QPIGS, output_current, _DERIVED),
-    Quantity(
-        "Battery", "/Dc/0/Voltage and Current", FLOW, "battery_voltage", _MEASURED
-    ),
+    Quantity("Battery", _BATTERY, FLOW, "battery_voltage", _MEASURED),
     Quantity("BatteryPower", "/Dc/0/Power", FLOW, "battery_power", _DERIVED),
     Quantity("Yield", "/Yield/Power and /Pv/*/P", FLOW, "pv_origin"),
     Quantity("PvVoltage", "/Pv/V and /Pv/*/V", QPIGS, "pv_input_voltage", _MEASURED),
@@ -107,41 +104,21 @@ def system_origins(system: SystemView) -> tuple[Value, ...]:
 
 
 def _origin_rows(of: Callable[[Any], Any], about: str) -> list[Row[Any]]:
+    rows = ((f"/Mppdbus/Origin/{one.name}", f"of {one.about}") for one in QUANTITIES)
     return [
-        Row(
-            f"/Mppdbus/Origin/{quantity.name}",
-            TEXT,
-            itemgetter(number),
-            about=f"of {quantity.about}{about}",
-            of=of,
-        )
-        for number, quantity in enumerate(QUANTITIES)
+        Row(path, TEXT, itemgetter(number), "", f"{paths}{about}", of)
+        for number, (path, paths) in enumerate(rows)
     ]
 
 
 # -- charge --------------------------------------------------------------------------
 
-
+_MARGIN = "± of /Soc that holds 19 times of 20; the estimate's own"
+_CONFIDENCE = "0 to 1, of the estimate of /Soc"
 CHARGE: tuple[Row[Any], ...] = (
     Row("/Mppdbus/Origin/Soc", TEXT, "origin", "", "a sentence", CHARGE_OF),
-    Row(
-        "/Mppdbus/Soc/Margin",
-        NUM,
-        "margin",
-        FINE_PERCENT,
-        "± of /Soc that holds 19 times of 20; the estimate's own",
-        CHARGE_OF,
-        digits=1,
-    ),
-    Row(
-        "/Mppdbus/Soc/Confidence",
-        NUM,
-        "confidence",
-        "",
-        "0 to 1, of the estimate of /Soc",
-        CHARGE_OF,
-        digits=2,
-    ),
+    Row("/Mppdbus/Soc/Margin", NUM, "margin", FINE_PERCENT, _MARGIN, CHARGE_OF, 1),
+    Row("/Mppdbus/Soc/Confidence", NUM, "confidence", "", _CONFIDENCE, CHARGE_OF, 2),
 )
 
 # -- line ----------------------------------------------------------------------------
@@ -160,18 +137,12 @@ def age(seconds: float | None) -> float | None:
 _LINK: Callable[[UnitView], Any] = attrgetter("snapshot.link")
 _AGE: Callable[[UnitView], Any] = attrgetter("snapshot.link.age")
 _QUALITY = "good replies of all attempts"
+_QPIGS_AGE = "the last QPIGS is at most as old; 5 s is the finest step"
 _FAILURES = "attempts without a good reply"
 LINK: tuple[Row[UnitView], ...] = (
     Row("/Mppdbus/Link/Quality", NUM, "quality", FINE_PERCENT, _QUALITY, _LINK, 1),
     Row("/Mppdbus/Link/Failures", INT, "failures", "", _FAILURES, _LINK),
-    Row(
-        "/Mppdbus/Link/Age",
-        NUM,
-        age,
-        SECONDS,
-        "the last QPIGS is at most as old; 5 s is the finest step",
-        _AGE,
-    ),
+    Row("/Mppdbus/Link/Age", NUM, age, SECONDS, _QPIGS_AGE, _AGE),
 )
 
 # -- complaints ----------------------------------------------------------------------
@@ -192,23 +163,16 @@ def _nothing(alarms: AlarmState) -> str | None:
 
 # -- tables --------------------------------------------------------------------------
 
+_STOPPED = "what stopped it, in words; empty: nothing"
+_WARNINGS = "QPIWS, in words; empty: none"
 _LOSSES = "estimated: own consumption and conversion, once learned"
 _HIDDEN = "estimated: what the output takes while its load reads 0"
 OWN: tuple[Row[UnitView], ...] = (
     Row("/Mppdbus/Dialect", TEXT, "dialect", "", "family", IDENTITY),
     Row("/Mppdbus/Mode", TEXT, "snapshot.mode", "", "QMOD, the letter"),
     Row("/Mppdbus/Load", NUM, "load_percent", PERCENT, "QPIGS `load_percent`", QPIGS),
-    Row(
-        "/Mppdbus/Fault",
-        TEXT,
-        _fault,
-        "",
-        "what stopped it, in words; empty: nothing",
-        ALARMS,
-    ),
-    Row(
-        "/Mppdbus/Warnings", TEXT, _warnings, "", "QPIWS, in words; empty: none", ALARMS
-    ),
+    Row("/Mppdbus/Fault", TEXT, _fault, "", _STOPPED, ALARMS),
+    Row("/Mppdbus/Warnings", TEXT, _warnings, "", _WARNINGS, ALARMS),
     flow_row("/Mppdbus/Losses", "losses", WATT, _LOSSES, 0),
     flow_row("/Mppdbus/HiddenLoad", "hidden_load", WATT, _HIDDEN, 0),
     *LINK,

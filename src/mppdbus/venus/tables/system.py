@@ -18,12 +18,12 @@ from mppdbus.venus.tables.row import (
     STATE_NAMES,
     TEXT,
     Row,
-    ToSetting,
     fixed,
 )
 from mppdbus.venus.tables.unit import (
     AC_INPUT,
     CHARGE_OF,
+    CUSTOM_NAME,
     PROCESS,
     UNIT,
     UNIT_OF,
@@ -73,6 +73,10 @@ def _connected(part: Standing) -> bool:
     return bool(part.system.online)
 
 
+def _phases(part: Standing) -> int:
+    return len(by_phase(part.system))
+
+
 def _limit_of_phase(part: Standing) -> float | None:
     """Add up the ratings of the units on one phase, which the GUI shows for each."""
     system = part.system
@@ -86,6 +90,11 @@ def _limit_of_phase(part: Standing) -> float | None:
 
 _LEAD = "of the unit with the lowest instance that answers"
 _STATE = f"2 if any has a fault; {_LEAD}"
+_CALLED = "the name of the only unit, or what the user has written"
+_PHASES = "how many phases have a unit, or a leg of one"
+_LIMIT = "sum of the units on one phase"
+_ACTIVE = "0 as soon as one unit is on mains, else 240"
+_GRID_LOST = "QPIWS `line_fail` of any unit, if /Settings/AlarmLevel/GridLost lets it"
 _OF_UNIT = {row.path: row for row in (*UNIT, *AC_INPUT)}
 
 
@@ -123,15 +132,7 @@ SYSTEM: tuple[Row[SystemView], ...] = (
     _first("/Mgmt/Connection"),
     fixed("/DeviceInstance", INT, 0, "", "generator start/stop looks there"),
     _first("/ProductName"),
-    Row(
-        "/CustomName",
-        TEXT,
-        _name,
-        "",
-        "the name of the only unit, or what the user has written",
-        standing,
-        write=ToSetting("CustomName"),
-    ),
+    Row("/CustomName", TEXT, _name, "", _CALLED, standing, write=CUSTOM_NAME),
     _first("/FirmwareVersion"),
     _first("/Serial"),
     Row("/Connected", INT, _connected, "", "1 while any answers", standing),
@@ -140,46 +141,20 @@ SYSTEM: tuple[Row[SystemView], ...] = (
     fixed("/Capabilities/HasAcPassthroughSupport", INT, 0),
     fixed("/Capabilities/HasDynamicEssSupport", INT, 0),
     _first("/Ac/NumberOfAcInputs"),
-    Row(
-        "/Ac/NumberOfPhases",
-        INT,
-        lambda part: len(by_phase(part.system)),
-        about="how many phases have a unit, or a leg of one",
-        of=standing,
-    ),
+    Row("/Ac/NumberOfPhases", INT, _phases, "", _PHASES, standing),
     _first("/Ac/In/1/Type"),
     _sum("/Ac/In/1/P", "/Ac/In/1/{phase}/P"),
-    Row(
-        "/Ac/In/1/CurrentLimit",
-        NUM,
-        _limit_of_phase,
-        AMP,
-        "sum of the units on one phase",
-        standing,
-        digits=1,
-    ),
+    Row("/Ac/In/1/CurrentLimit", NUM, _limit_of_phase, AMP, _LIMIT, standing, 1),
     fixed("/Ac/In/1/CurrentLimitIsAdjustable", INT, 0),
-    Row(
-        "/Ac/ActiveIn/ActiveInput",
-        INT,
-        "system.active_input",
-        about="0 as soon as one unit is on mains, else 240",
-        of=standing,
-    ),
+    Row("/Ac/ActiveIn/ActiveInput", INT, "system.active_input", "", _ACTIVE, standing),
     _sum("/Ac/Out/P", "/Ac/Out/{phase}/P"),
     _mean("/Dc/0/Voltage"),
     _sum("/Dc/0/Current"),
     _sum("/Dc/0/Power"),
-    Row("/Soc", NUM, "percent", PERCENT, "`/Mppdbus/Origin/Soc`", CHARGE_OF, digits=1),
+    Row("/Soc", NUM, "percent", PERCENT, "`/Mppdbus/Origin/Soc`", CHARGE_OF, 1),
     _alarm("HighTemperature"),
     _alarm("Overload"),
-    Row(
-        "/Alarms/GridLost",
-        INT,
-        lambda _: None,
-        LEVELS,
-        "QPIWS `line_fail` of any unit, if /Settings/AlarmLevel/GridLost lets it",
-    ),
+    Row("/Alarms/GridLost", INT, lambda _: None, LEVELS, _GRID_LOST),
     *(alarm_level(name) for name in ALARM_LEVELS["acsystem"]),
     *(alarm_level(name, of_units=True) for name in ALARM_LEVELS["multi"]),
     *SYSTEM_OWN,

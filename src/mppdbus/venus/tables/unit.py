@@ -14,6 +14,7 @@ from mppdbus.model.alarms.effects import (
     SHOW_ALL,
     SHOW_NONE,
 )
+from mppdbus.model.battery.state_of_charge import Charge
 from mppdbus.model.snapshot import Identity, Snapshot
 from mppdbus.model.victron_codes import AcInput, firmware_number
 from mppdbus.model.views import SystemView, Unit, UnitView
@@ -52,24 +53,27 @@ IDENTITY: Callable[[UnitView], Any] = attrgetter("snapshot.identity")
 QPIGS: Callable[[UnitView], Any] = attrgetter("snapshot.status")
 FLOW: Callable[[UnitView], Any] = attrgetter("flow")
 ALARMS: Callable[[UnitView], Any] = attrgetter("alarm_state")
-RATINGS: Callable[[UnitView], Any] = attrgetter("snapshot.ratings")
+_RATINGS: Callable[[UnitView], Any] = attrgetter("snapshot.ratings")
+_FIRMWARE: Callable[[UnitView], Any] = attrgetter("snapshot.identity.firmware")
 CHARGE_OF: Callable[[Any], Any] = attrgetter("charge")
 
 
-def only_tracker(view: UnitView) -> GeneralStatus | None:
-    """Return QPIGS of a unit with one tracker."""
+def _only_tracker(view: UnitView) -> GeneralStatus | None:
     return view.snapshot.status if view.snapshot.trackers == 1 else None
 
 
-def several_trackers(view: UnitView) -> Snapshot | None:
-    """Return the readings of a unit with several trackers."""
+def _several_trackers(view: UnitView) -> Snapshot | None:
     snapshot = view.snapshot
     several = snapshot.trackers is not None and snapshot.trackers != 1
     return snapshot if several and snapshot.status is not None else None
 
 
-def several_powers(view: UnitView) -> tuple[float | None, ...] | None:
-    """Return the power of each tracker of a unit with several."""
+def _second_tracker(view: UnitView) -> Any:  # noqa: ANN401 - QPIGS2 of any family
+    snapshot = _several_trackers(view)
+    return snapshot.second if snapshot else None
+
+
+def _several_powers(view: UnitView) -> tuple[float | None, ...] | None:
     return view.flow.pv if len(view.flow.pv) > 1 else None
 
 
@@ -91,14 +95,12 @@ def product_name(who: Identity) -> str:
     return who.model or (model.name if model else FALLBACK_PRODUCT)
 
 
-def input_count(unit: Unit) -> int:
-    """Return how many AC inputs a unit has."""
+def _phase_setting(unit: Unit) -> int:
+    return unit.phase - 1
+
+
+def _input_count(unit: Unit) -> int:
     return int(unit.ac_input != AcInput.NONE)
-
-
-def _second_voltage(snapshot: Snapshot) -> float | None:
-    second = snapshot.second
-    return second.pv2_voltage if second is not None else None
 
 
 # -- rows of a kind ------------------------------------------------------------------
@@ -106,6 +108,10 @@ def _second_voltage(snapshot: Snapshot) -> float | None:
 
 def _qpigs(path: str, name: str, text: Text) -> Row[UnitView]:
     return Row(path, NUM, name, text, f"QPIGS `{name}`", QPIGS)
+
+
+def _qpiri(path: str, name: str, text: Text, about: str = "") -> Row[UnitView]:
+    return Row(path, NUM, name, text, f"QPIRI `{name}`{about}", _RATINGS)
 
 
 def flow_row(
@@ -116,13 +122,27 @@ def flow_row(
 
 
 def _alarm(name: str) -> Row[UnitView]:
+    about = "QPIWS, the fault code and QMOD, held for a moment"
+    level = lambda alarms: alarms.levels.get(name)  # noqa: E731
+    return Row(f"/Alarms/{name}", INT, level, LEVELS, about, ALARMS)
+
+
+def correction(
+    path: str, source: Callable[[Charge], float | None] | str, about: str, digits: int
+) -> Row[UnitView | SystemView]:
+    """Return a row of the state of charge; what is written corrects the estimate."""
     return Row(
-        f"/Alarms/{name}",
-        INT,
-        lambda alarms: alarms.levels.get(name),
-        LEVELS,
-        "QPIWS, the fault code and QMOD, held for a moment",
-        ALARMS,
+        path,
+        NUM,
+        source,
+        PERCENT,
+        about,
+        CHARGE_OF,
+        digits,
+        write=ToCharge(),
+        minimum=0.0,
+        maximum=100.0,
+        confirmable=True,
     )
 
 
@@ -152,11 +172,25 @@ def alarm_level(name: str, *, of_units: bool = False) -> Row[object]:
 
 _QMOD = "QMOD, with the charging bits of QPIGS"
 _INPUT = "the config, else the setting of the GX"
-_MAINS = "QPIGS `grid_{}`; unknown below 30 V"
-_RATED = "QPIRI `ac_output_rating_active_power`"
+_NAME = "the name in the config, or what the user has written"
+_QVFW = "QVFW; 0x7270 stands for 72.70"
+_PHASES = "1, or the 2 legs of a PI41; /Settings/System/AcPhase says which one"
+_PHASE = "the config, else what the unit says of itself (QPIRI, QPGS)"
+_BATTERY = "QPIGS `battery_voltage`"
+_CURRENT = "QPIGS: charging less discharging current, whole amperes"
+_SOC = "as `/Mppdbus/Origin/Soc` says; what is written corrects the estimate"
+_PV = "QPIGS `pv_charging_power`, and QPIGS2; else estimated"
+_ERROR = "the nearest of Victron's charger errors to a fault; 0 is none"
+_GRID_VOLTAGE = "QPIGS `grid_voltage`; unknown below 30 V"
+_GRID_FREQUENCY = "QPIGS `grid_frequency`; unknown below 30 V"
+_GRID_CURRENT = "derived: W / V; measured by the few units that tell it"
+_MADE_FOR = ": what it is made for"
+_ACTIVE = "QMOD: 0 on mains, 240 off; the same for all units of a system"
 _ONLY, _FIRST = "QPIGS, of the only tracker", "QPIGS, of the first of several"
 _BALANCE = "derived from load, battery and PV: PI30 does not measure it"
 
+_BASIC_ALARMS = ALARM_LEVELS["inverter"]
+CUSTOM_NAME = ToSetting("CustomName")
 PROCESS: tuple[Row[object], ...] = (
     fixed("/Mgmt/ProcessName", TEXT, "mppdbus"),
     fixed("/Mgmt/ProcessVersion", TEXT, __version__, "", "version of mppdbus"),
@@ -164,166 +198,59 @@ PROCESS: tuple[Row[object], ...] = (
     fixed("/HardwareVersion", TEXT, None, "", "unknown: no query tells it"),
     fixed("/ModeIsAdjustable", INT, 0, "", "PI30 has no such switch"),
 )
-SOC: Row[UnitView | SystemView] = Row(
-    "/Soc",
-    NUM,
-    "percent",
-    PERCENT,
-    "as `/Mppdbus/Origin/Soc` says; what is written corrects the estimate",
-    CHARGE_OF,
-    digits=1,
-    write=ToCharge(),
-    confirmable=True,
-    minimum=0.0,
-    maximum=100.0,
-)
+SOC: Row[UnitView | SystemView] = correction("/Soc", "percent", _SOC, 1)
 UNIT: tuple[Row[UnitView], ...] = (
     *PROCESS,
     Row("/Mgmt/Connection", TEXT, "connection", "", "the port", UNIT_OF),
     Row("/DeviceInstance", INT, "instance", "", "localsettings", UNIT_OF),
     Row("/ProductName", TEXT, product_name, "", "QMN, else QGMN", IDENTITY),
-    Row(
-        "/CustomName",
-        TEXT,
-        "called",
-        "",
-        "the name in the config, or what the user has written",
-        UNIT_OF,
-        write=ToSetting("CustomName"),
-    ),
-    Row(
-        "/FirmwareVersion",
-        INT,
-        firmware_number,
-        firmware_text,
-        "QVFW; 0x7270 stands for 72.70",
-        attrgetter("snapshot.identity.firmware"),
-    ),
+    Row("/CustomName", TEXT, "called", "", _NAME, UNIT_OF, write=CUSTOM_NAME),
+    Row("/FirmwareVersion", INT, firmware_number, firmware_text, _QVFW, _FIRMWARE),
     Row("/Serial", TEXT, "serial", "", "QID", IDENTITY),
     Row("/Connected", INT, "snapshot.online", "", "1 while it answers"),
     fixed("/IsInverterCharger", INT, 1),
     Row("/Mode", INT, "mode", "", _QMOD),
     Row("/State", INT, "state", STATE_NAMES, _QMOD),
-    Row(
-        "/Ac/NumberOfPhases",
-        INT,
-        "legs",
-        about="1, or the 2 legs of a PI41; /Settings/System/AcPhase says which one",
-    ),
+    Row("/Ac/NumberOfPhases", INT, "legs", "", _PHASES),
     _qpigs("/Ac/Out/{phase}/V", "ac_output_voltage", VOLT),
-    Row(
-        "/Ac/Out/{phase}/I",
-        NUM,
-        output_current,
-        AMP,
-        "derived: VA / V",
-        QPIGS,
-        digits=2,
-    ),
+    Row("/Ac/Out/{phase}/I", NUM, output_current, AMP, "derived: VA / V", QPIGS, 2),
     flow_row("/Ac/Out/{phase}/P", "load", WATT, "QPIGS `ac_output_active_power`"),
     _qpigs("/Ac/Out/{phase}/S", "ac_output_apparent_power", VA),
     _qpigs("/Ac/Out/{phase}/F", "ac_output_frequency", HERTZ),
-    Row(
-        "/Settings/System/AcPhase",
-        INT,
-        lambda unit: unit.phase - 1,
-        "",
-        "the config, else what the unit says of itself (QPIRI, QPGS)",
-        UNIT_OF,
-    ),
-    flow_row(
-        "/Dc/0/Voltage", "battery_voltage", DC_VOLT, "QPIGS `battery_voltage`", digits=2
-    ),
-    flow_row(
-        "/Dc/0/Current",
-        "battery_current",
-        AMP,
-        "QPIGS: charging less discharging current, whole amperes",
-    ),
+    Row("/Settings/System/AcPhase", INT, _phase_setting, "", _PHASE, UNIT_OF),
+    flow_row("/Dc/0/Voltage", "battery_voltage", DC_VOLT, _BATTERY, 2),
+    flow_row("/Dc/0/Current", "battery_current", AMP, _CURRENT),
     flow_row("/Dc/0/Power", "battery_power", WATT, "derived: V × A"),
     SOC,
     Row("/NrOfTrackers", INT, "snapshot.trackers", "", "QPIGS2: asked once"),
-    flow_row(
-        "/Yield/Power",
-        "pv_total",
-        WATT,
-        "QPIGS `pv_charging_power`, and QPIGS2; else estimated",
-    ),
-    Row("/Pv/V", NUM, "pv_input_voltage", VOLT, _ONLY, only_tracker),
-    Row("/Pv/0/V", NUM, "status.pv_input_voltage", VOLT, _FIRST, several_trackers),
-    Row("/Pv/0/P", NUM, itemgetter(0), WATT, _FIRST, several_powers, digits=1),
-    Row(
-        "/Pv/1/V", NUM, _second_voltage, VOLT, "QPIGS2 `pv2_voltage`", several_trackers
-    ),
-    Row(
-        "/Pv/1/P",
-        NUM,
-        itemgetter(1),
-        WATT,
-        "QPIGS2 `pv2_power`",
-        several_powers,
-        digits=1,
-    ),
-    Row(
-        "/ErrorCode",
-        INT,
-        "error_code",
-        "",
-        "the nearest of Victron's charger errors to a fault; 0 is none",
-        ALARMS,
-    ),
-    *(_alarm(name) for name in ALARM_LEVELS["inverter"]),
-    *(alarm_level(name) for name in ALARM_LEVELS["inverter"]),
+    flow_row("/Yield/Power", "pv_total", WATT, _PV),
+    Row("/Pv/V", NUM, "pv_input_voltage", VOLT, _ONLY, _only_tracker),
+    Row("/Pv/0/V", NUM, "status.pv_input_voltage", VOLT, _FIRST, _several_trackers),
+    Row("/Pv/0/P", NUM, itemgetter(0), WATT, _FIRST, _several_powers, 1),
+    Row("/Pv/1/V", NUM, "pv2_voltage", VOLT, "QPIGS2 `pv2_voltage`", _second_tracker),
+    Row("/Pv/1/P", NUM, itemgetter(1), WATT, "QPIGS2 `pv2_power`", _several_powers, 1),
+    Row("/ErrorCode", INT, "error_code", "", _ERROR, ALARMS),
+    *(_alarm(name) for name in _BASIC_ALARMS),
+    *(alarm_level(name) for name in _BASIC_ALARMS),
 )
-
-_MORE_ALARMS = [
-    name for name in ALARM_LEVELS["multi"] if name not in ALARM_LEVELS["inverter"]
-]
+_MORE_ALARMS = [name for name in ALARM_LEVELS["multi"] if name not in _BASIC_ALARMS]
 AC_INPUT: tuple[Row[UnitView], ...] = (
-    flow_row("/Ac/In/1/{phase}/V", "mains_voltage", VOLT, _MAINS.format("voltage"), 3),
-    flow_row(
-        "/Ac/In/1/{phase}/F", "mains_frequency", HERTZ, _MAINS.format("frequency"), 3
-    ),
+    flow_row("/Ac/In/1/{phase}/V", "mains_voltage", VOLT, _GRID_VOLTAGE, 3),
+    flow_row("/Ac/In/1/{phase}/F", "mains_frequency", HERTZ, _GRID_FREQUENCY, 3),
     flow_row("/Ac/In/1/{phase}/P", "mains_power", WATT, _BALANCE),
-    flow_row(
-        "/Ac/In/1/{phase}/I",
-        "mains_current",
-        AMP,
-        "derived: W / V; measured by the few units that tell it",
-        digits=2,
-    ),
+    flow_row("/Ac/In/1/{phase}/I", "mains_current", AMP, _GRID_CURRENT, 2),
     Row("/Ac/In/1/Type", INT, "ac_input", "", _INPUT, UNIT_OF),
-    Row(
-        "/Ac/In/1/CurrentLimit",
-        NUM,
-        "grid_rating_current",
-        AMP,
-        "QPIRI `grid_rating_current`: what it is made for",
-        RATINGS,
-    ),
+    _qpiri("/Ac/In/1/CurrentLimit", "grid_rating_current", AMP, _MADE_FOR),
     fixed("/Ac/In/1/CurrentLimitIsAdjustable", INT, 0),
-    Row(
-        "/Ac/ActiveIn/ActiveInput",
-        INT,
-        "active_input",
-        about="QMOD: 0 on mains, 240 off; the same for all units of a system",
-    ),
-    Row("/Ac/NumberOfAcInputs", INT, input_count, "", _INPUT, UNIT_OF),
-    Row(
-        "/Ac/Out/{phase}/NominalInverterPower",
-        NUM,
-        "ac_output_rating_active_power",
-        WATT,
-        _RATED,
-        RATINGS,
+    Row("/Ac/ActiveIn/ActiveInput", INT, "active_input", "", _ACTIVE),
+    Row("/Ac/NumberOfAcInputs", INT, _input_count, "", _INPUT, UNIT_OF),
+    _qpiri(
+        "/Ac/Out/{phase}/NominalInverterPower", "ac_output_rating_active_power", WATT
     ),
     *(_alarm(name) for name in _MORE_ALARMS),
     *(alarm_level(name) for name in _MORE_ALARMS),
 )
+_RUNNING = {0: "Offline", 1: "Running"}
 STATUS: Row[UnitView] = Row(
-    "/Status",
-    INT,
-    "snapshot.online",
-    {0: "Offline", 1: "Running"},
-    "1 while it answers",
+    "/Status", INT, "snapshot.online", _RUNNING, "1 while it answers"
 )
