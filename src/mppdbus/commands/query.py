@@ -1,7 +1,5 @@
 """`mppdbus query`: asks an inverter and shows its replies with units."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import re
@@ -82,7 +80,7 @@ def parse_query(word: str) -> str:
     raise ConfigError(f"{word!r} is no query; queries begin with Q: QPIGS, QMOD …")
 
 
-def _exit_code(answers: list[Answer]) -> int:
+def _exit_code(answers: list["Answer"]) -> int:
     if all(isinstance(answer.result.error, LinkError) for answer in answers):
         return NO_DEVICE
     failed = (a.result.error or a.result.acknowledged is False for a in answers)

@@ -1,7 +1,5 @@
 """`mppdbus record`: writes all that an inverter answers into a file."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import os
@@ -124,7 +122,7 @@ def _save(
     recorder: Recorder,
     ended: str | None,
     now: datetime,
-) -> RecordingSummary:
+) -> "RecordingSummary":
     """Write the file and return its summary; `ended` is why it ended early."""
     model, found = recorder.answers.model, recorder.answers.identification
     if named := DIALECTS.get(target.dialect):  # a family that the user has set

@@ -5,8 +5,6 @@ That is derived from the balance, and marked so; the unit's losses are included 
 as `losses` has learned them. Measured values stay as they are.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -289,7 +287,7 @@ class Leg:
     apparent: float | None = None
 
     @classmethod
-    def of(cls, output: GeneralStatus | SecondPhase | None) -> Leg:
+    def of(cls, output: GeneralStatus | SecondPhase | None) -> "Leg":
         """Return what a reply says of the phase; A is VA / V, none without voltage."""
         if output is None:
             return cls()

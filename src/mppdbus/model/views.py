@@ -1,7 +1,5 @@
 """The data that a service row may read: one unit, or all units together. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -77,7 +75,7 @@ class UnitView:
         charge: Charge | None = None,
         counters: Counters | None = None,
         history: History | None = None,
-    ) -> UnitView:
+    ) -> "UnitView":
         """Return the view of a snapshot, with the active input of this unit alone."""
         power = flow(snapshot) if power is None else power
         own_input = active_input(power.mains_used)
@@ -122,11 +120,11 @@ class SystemView:
         units = self.live or self.online
         return min(units, key=lambda view: view.unit.instance, default=None)
 
-    def of_profile(self, profile: str) -> SystemView:
+    def of_profile(self, profile: str) -> "SystemView":
         """Return the units of one profile."""
         return self.part(lambda unit: unit.profile == profile)
 
-    def part(self, belongs: Callable[[Unit], bool]) -> SystemView:
+    def part(self, belongs: Callable[[Unit], bool]) -> "SystemView":
         """Return the units that belong to a part of the system."""
         units = tuple(view for view in self.units if belongs(view.unit))
         if len(units) == len(self.units):

@@ -4,8 +4,6 @@ A picture is made of our own readings (`of_unit`), or of the paths of a service 
 D-Bus (`of_service`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -77,7 +75,7 @@ class Picture:
         """True when the values are current."""
         return self.silent is None and self.age is not None
 
-    def gone(self, silent: float, trouble: str | None = None) -> Picture:
+    def gone(self, silent: float, trouble: str | None = None) -> "Picture":
         """Return the picture of an inverter that has not answered for `silent` s."""
         return Picture(
             self.name,

@@ -1,7 +1,5 @@
 """Active warnings → alarm levels, error code, texts. Pure, and without state."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
@@ -74,7 +72,7 @@ class ActiveWarnings:
     code: int | None  # of the fault, on families that have it in QPIWS
 
     @classmethod
-    def of(cls, snapshot: Snapshot, *, had_battery: bool) -> ActiveWarnings:
+    def of(cls, snapshot: Snapshot, *, had_battery: bool) -> "ActiveWarnings":
         """Read a snapshot; "battery open" counts only if a battery was seen before."""
         names = {FAULT_MODE: NAMELESS} if snapshot.mode == "F" else {}
         warnings, dialect = snapshot.warnings, dialect_of(snapshot)

@@ -6,8 +6,6 @@ number each. The covariances link the unknowns, so a full battery corrects the c
 and the meter's offset in one step.
 """
 
-from __future__ import annotations
-
 import math
 from enum import IntEnum
 
@@ -44,7 +42,7 @@ class BatteryFilter(KalmanFilter):
     """The unknowns of a battery and its meter."""
 
     @classmethod
-    def of(cls, battery: BatteryModel) -> BatteryFilter:
+    def of(cls, battery: BatteryModel) -> "BatteryFilter":
         """Return a filter with typical values of such a battery and its meters."""
         mean, sigma = battery.cell.efficiency
         if battery.efficiency is not None:

@@ -1,7 +1,5 @@
 """Energy flows: one number for each path that Victron counts. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -33,11 +31,11 @@ class Ways:
     solar_to_battery: Amount = 0.0
     solar_to_ac_in1: Amount = 0.0
 
-    def plus(self, other: Ways) -> Ways:
+    def plus(self, other: "Ways") -> "Ways":
         """Add path by path."""
         return Ways(*(a + b for a, b in zip(values(self), values(other), strict=True)))
 
-    def until(self, other: Ways, hours: float) -> Ways:
+    def until(self, other: "Ways", hours: float) -> "Ways":
         """Return the kWh of `hours`; power goes linearly from this one to the other."""
         k = hours / 2000.0
         pairs = zip(values(self), values(other), strict=True)

@@ -1,7 +1,5 @@
 """The values of a snapshot that counters and history use. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from mppdbus.model.power import Flow
@@ -29,7 +27,7 @@ class Sample:
     reading: GeneralStatus | None = field(default=None, compare=False, repr=False)
 
     @classmethod
-    def of(cls, snapshot: Snapshot, flow: Flow) -> Sample:
+    def of(cls, snapshot: Snapshot, flow: Flow) -> "Sample":
         """Make a sample of a snapshot and the flow of the same snapshot."""
         stage, volts = charge_stage(snapshot), _pv_voltages(snapshot)
         return cls(flow, volts, stage, snapshot.status)

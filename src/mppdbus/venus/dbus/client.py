@@ -4,20 +4,16 @@ A `BusClient` follows every com.victronenergy service: GetItems when a name appe
 then ItemsChanged (and PropertiesChanged, which older services send).
 """
 
-from __future__ import annotations
-
 import asyncio
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from mppdbus.errors import BusError
 from mppdbus.venus.dbus.connection import ITEM, CallError, Request, bus_address
 from mppdbus.venus.dbus.items import Value
 from mppdbus.venus.dbus.watcher import BusListener, Rows, Watcher
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 ANSWER = 5.0  # s that a service may take to answer
 _SIGNALS = f"type='signal',interface='{ITEM}'"

@@ -1,7 +1,5 @@
 """One connection to a D-Bus: its address, its socket, calls in and out."""
 
-from __future__ import annotations
-
 import asyncio
 import fcntl
 import logging
@@ -9,19 +7,17 @@ import os
 import select
 import termios
 from collections import deque
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from dbus_fast import Message, MessageFlag, MessageType
 from dbus_fast.aio import MessageBus
 
 from mppdbus.errors import BusError
 from mppdbus.venus.dbus.values import plain
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 log = logging.getLogger("mppdbus.bus")
 
@@ -139,7 +135,7 @@ class Connection:
     def __init__(
         self,
         bus: MessageBus,
-        on_call: Callable[[Connection, Message], bool] | None = None,
+        on_call: Callable[["Connection", Message], bool] | None = None,
         on_signal: Callable[[Message], None] | None = None,
         on_lost: Callable[[], None] | None = None,
     ) -> None:
@@ -163,7 +159,7 @@ class Connection:
     async def open(
         cls,
         address: str,
-        on_call: Callable[[Connection, Message], bool] | None = None,
+        on_call: Callable[["Connection", Message], bool] | None = None,
         on_signal: Callable[[Message], None] | None = None,
         on_lost: Callable[[], None] | None = None,
     ) -> Self:

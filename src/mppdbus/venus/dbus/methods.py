@@ -1,7 +1,5 @@
 """The method calls that a service answers: BusItem, Introspectable and Peer."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +21,24 @@ UNKNOWN_OBJECT = _ERROR + "UnknownObject"
 UNKNOWN_METHOD = _ERROR + "UnknownMethod"
 INVALID_ARGS = _ERROR + "InvalidArgs"
 NOT_SUPPORTED = _ERROR + "NotSupported"
+
+
+@dataclass(slots=True)
+class Call:
+    """A method call with the object it is for."""
+
+    connection: Connection
+    message: Message
+    path: str
+    leaf: Leaf | None
+
+    def reply(self, signature: str, value: Any) -> None:  # noqa: ANN401
+        """Answer with one value."""
+        self.connection.reply(self.message, signature, [value])
+
+    def verdict(self, verdict: int) -> None:
+        """Answer a write."""
+        self.connection.reply(self.message, "i", [verdict])
 
 
 class Methods:
@@ -112,24 +128,6 @@ class Methods:
     def ping(self, call: Call) -> None:
         """Answer with nothing."""
         call.connection.reply(call.message, "", [])
-
-
-@dataclass(slots=True)
-class Call:
-    """A method call with the object it is for."""
-
-    connection: Connection
-    message: Message
-    path: str
-    leaf: Leaf | None
-
-    def reply(self, signature: str, value: Any) -> None:  # noqa: ANN401
-        """Answer with one value."""
-        self.connection.reply(self.message, signature, [value])
-
-    def verdict(self, verdict: int) -> None:
-        """Answer a write."""
-        self.connection.reply(self.message, "i", [verdict])
 
 
 @dataclass(frozen=True, slots=True)

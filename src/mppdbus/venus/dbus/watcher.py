@@ -1,11 +1,12 @@
 """A connection that follows Victron's services: owners of names, and signals."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from dbus_fast import Message
 
 from mppdbus.errors import BusError
 from mppdbus.venus.dbus.connection import (
@@ -19,11 +20,6 @@ from mppdbus.venus.dbus.connection import (
 )
 from mppdbus.venus.dbus.tasks import ended
 from mppdbus.venus.dbus.values import plain
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from dbus_fast import Message
 
 PREFIX = "com.victronenergy"
 TIMEOUT = 10.0  # s that the bus may take to answer at the start
