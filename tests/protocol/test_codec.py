@@ -226,7 +226,7 @@ def test_serials_with_odd_characters_are_taken() -> None:
 
 
 def test_unknown_mode_letters_are_kept() -> None:
-    assert decode("QMOD", b"X").derived() == {"mode_name": "unknown"}
+    assert explain(decode("QMOD", b"X"), DIALECTS["pi30"]) == {"mode_name": "unknown"}
     for not_a_mode in (b"b", b"BB", b"\xe0", b""):
         with pytest.raises(CorruptReply):
             decode("QMOD", not_a_mode)

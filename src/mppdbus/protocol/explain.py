@@ -8,6 +8,7 @@ from mppdbus.protocol.dialect import Dialect
 from mppdbus.protocol.modes import MODE_NAMES
 from mppdbus.protocol.replies import parallel as p
 from mppdbus.protocol.replies import status as m
+from mppdbus.protocol.replies.charge import CHARGE_STATES
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.warning_bits import INVERTER_FAULT, WarningBit
 
@@ -51,37 +52,38 @@ def explain(
     result = reading.derived()
     for field, names_of in _CODES.items():
         code = getattr(reading, field, None)
-        if code is not None and (names := names_of(dialect)) is not None:
-            result[f"{field}_name"] = names.get(code, "unknown")
+        unproven = field in _PRIORITIES and not dialect.priorities_proven
+        if code is not None and not unproven:
+            result[f"{field}_name"] = names_of(dialect).get(code, "unknown")
     if isinstance(reading, m.GeneralStatus):
         result["flags"] = _flags(reading, dialect)
+        if reading.device_status_2 is not None:
+            result["switched_on"] = reading.switched_on
+            result["charging_to_float"] = reading.charging_to_float
     if isinstance(reading, m.Warnings):
         result |= _warnings(reading, dialect, mode)
-    if isinstance(reading, p.ParallelStatus | p.SecondPhaseParallelStatus):
-        result |= _parallel(reading, dialect)
+    if (letter := getattr(reading, "mode", None)) is not None:
+        result["mode_name"] = MODE_NAMES.get(letter, "unknown")
+    if isinstance(reading, _OF_SET) and reading.fault_code:
+        result["fault_name"] = dialect.fault_codes.get(reading.fault_code, "unknown")
     if bits := _STATUS_BITS.get(type(reading)):
         result["flags"] = _bit_names(getattr(reading, bits[0]) or "", *bits[1:])
     return result
 
 
-def _output_priorities(dialect: Dialect) -> Names | None:
-    return dialect.output_priorities if dialect.priorities_proven else None
-
-
-def _charger_priorities(dialect: Dialect) -> Names | None:
-    return dialect.charger_priorities if dialect.priorities_proven else None
-
-
-# Fields that hold a code → the family's table of names, None if no meaning is proven.
-_CODES: dict[str, Callable[[Dialect], Names | None]] = {
+_OF_SET = (p.ParallelStatus, p.SecondPhaseParallelStatus)
+_PRIORITIES = ("output_source_priority", "charger_source_priority")
+# Fields that hold a code → the family's table of names.
+_CODES: dict[str, Callable[[Dialect], Names]] = {
     "battery_type": lambda dialect: dialect.battery_types,
     "input_voltage_range": lambda _: INPUT_RANGES,
-    "output_source_priority": _output_priorities,
-    "charger_source_priority": _charger_priorities,
+    "output_source_priority": lambda dialect: dialect.output_priorities,
+    "charger_source_priority": lambda dialect: dialect.charger_priorities,
     "machine_type": lambda dialect: dialect.machine_types,
     "topology": lambda _: TOPOLOGIES,
     "output_mode": lambda dialect: dialect.output_modes,
     "operation_logic": lambda _: OPERATION_LOGICS,
+    "charge_state": lambda _: CHARGE_STATES,
 }
 
 
@@ -149,14 +151,3 @@ _STATUS_BITS: dict[type[Reading], tuple[str, tuple[str, ...], int | None]] = {
     p.SecondPhaseParallelStatus: ("status", _PHASE_2, None),
     p.SecondTrackersParallel: ("scc_status", _TRACKERS, None),
 }
-
-
-def _parallel(
-    reading: p.ParallelStatus | p.SecondPhaseParallelStatus, dialect: Dialect
-) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    if reading.mode is not None:
-        result["mode_name"] = MODE_NAMES.get(reading.mode, "unknown")
-    if reading.fault_code:
-        result["fault_name"] = dialect.fault_codes.get(reading.fault_code, "unknown")
-    return result

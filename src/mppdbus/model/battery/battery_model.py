@@ -102,11 +102,6 @@ class BatteryModel:
         return self.soc_at(volts, 0.0)[0], LEAST_BLUR
 
     @cached_property
-    def when_floating(self) -> float:
-        """State of charge, %, that the float voltage alone can hold."""
-        return self.soc_at(self.float_reached_v, 0.0)[0]
-
-    @cached_property
     def tail_a(self) -> float:
         """A at which charging is complete; at least what the meters can resolve."""
         return max(self.cell.tail * self.capacity_ah, 2.0 * self.units)

@@ -255,9 +255,10 @@ class SocEstimator:
         self._look_s = 0.0
 
     def _fill(self) -> None:
-        soc, sigma = self.battery.when_charged
+        battery = self.battery
+        soc, sigma = battery.when_charged
         if not self._points.charged:
-            least = self.battery.when_floating
+            least = battery.soc_at(battery.float_reached_v, 0.0)[0]
             soc, sigma = min(max(self._count.percent, least), 100.0), FLOATING_SIGMA
         self._count.fill(soc, sigma, again=self._holding)
         self._holding = True

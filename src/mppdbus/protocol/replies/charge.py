@@ -1,7 +1,5 @@
 """Q1, undocumented: the state of charging, in five layouts."""
 
-from typing import Any
-
 from mppdbus.protocol.replies import fields as f
 from mppdbus.protocol.replies.fields import Reading
 
@@ -28,12 +26,6 @@ class ChargeState(Reading):
     parallel_warning: f.Code = None
     sync_frequency: f.Hertz = None
     charge_state: f.Code = None
-
-    def derived(self) -> dict[str, Any]:
-        """Return the name of the charge state."""
-        if self.charge_state is None:
-            return {}
-        return {"charge_state_name": CHARGE_STATES.get(self.charge_state, "unknown")}
 
 
 class ChargeStateEqualization(ChargeState):
@@ -91,9 +83,3 @@ class ChargeStateVmii(Reading):
     unknown_16: f.Text = None
     unknown_17: f.Text = None
     charge_state: f.Code = None
-
-    def derived(self) -> dict[str, Any]:
-        """Return the name of the charge state."""
-        if self.charge_state is None:
-            return {}
-        return {"charge_state_name": CHARGE_STATES.get(self.charge_state, "unknown")}

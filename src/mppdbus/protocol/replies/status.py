@@ -91,17 +91,6 @@ class GeneralStatus(Reading):
         """b9: the output is switched on."""
         return _bit(self.device_status_2, 1)
 
-    def derived(self) -> dict[str, Any]:
-        """Return the names of the set bits."""
-        flags = ("load_on", "charging", "scc_charging", "ac_charging")
-        result: dict[str, Any] = {
-            "flags": [name for name in flags if getattr(self, name)]
-        }
-        if self.device_status_2 is not None:
-            result["switched_on"] = self.switched_on
-            result["charging_to_float"] = self.charging_to_float
-        return result
-
 
 class GeneralStatusSplitPhase(GeneralStatus):
     """QPIGS of PI41 (document H): words 1 to 7 are L1, word 17 as in QPGS."""
@@ -209,10 +198,6 @@ class DeviceMode(TextReading):
     def known(self) -> bool:
         """True when a document says what the letter means."""
         return self.mode in MODE_NAMES
-
-    def derived(self) -> dict[str, Any]:
-        """Return the name of the mode."""
-        return {"mode_name": MODE_NAMES.get(self.mode, "unknown")}
 
 
 class Warnings(TextReading):
