@@ -57,8 +57,6 @@ async def test_an_inverter_that_works(tmp_path: Path) -> None:
 
 # -- another protocol ----------------------------------------------------------------
 
-UPS = "a reply without a checksum is never read, so its protocol is not told"
-
 
 def speaking(protocol: str) -> ScriptedInverter:
     """Return the UPS of the case, which speaks another protocol."""
@@ -68,7 +66,6 @@ def speaking(protocol: str) -> ScriptedInverter:
 
 
 @pytest.mark.parametrize("protocol", ["PI01", "PI16", "PI00", "PI99"])
-@pytest.mark.xfail(strict=True, reason=UPS)
 async def test_a_ups_at_the_port(tmp_path: Path, protocol: str) -> None:
     ups = speaking(protocol)
     done = await detected(ups, tmp_path)
@@ -79,7 +76,6 @@ async def test_a_ups_at_the_port(tmp_path: Path, protocol: str) -> None:
     assert set(ups.asked) == {"QPI"}
 
 
-@pytest.mark.xfail(strict=True, reason=UPS)
 async def test_the_daemon_at_a_ups(tmp_path: Path) -> None:
     """It says so once, asks nothing else, and shows nothing."""
     ups = ScriptedInverter.of("ups-pi01")
@@ -89,7 +85,6 @@ async def test_the_daemon_at_a_ups(tmp_path: Path) -> None:
         assert not {name for name in await field.watcher.names() if "mppdbus" in name}
 
 
-@pytest.mark.xfail(strict=True, reason=UPS)
 def test_the_recorded_replies_of_a_ups() -> None:
     rows = (json.loads(line) for line in FRAMES.read_text().splitlines())
     ups = [json.dumps(row) for row in rows if row["variant"] == "PI01"]

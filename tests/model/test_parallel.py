@@ -266,3 +266,26 @@ def test_the_legs_of_a_unit() -> None:
         Leg(0.0, 0.0, 0, None, 0),
     )
     assert legs(Snapshot()) == (Leg(),)
+
+
+@pytest.mark.parametrize("frame", ["f0353", "f0413", "n0007"])
+def test_without_its_battery_voltage_a_unit_has_no_amperes_of_watts(frame: str) -> None:
+    """A power is no current, and an unknown voltage makes none of it."""
+    told = snapshot_of(
+        unit(frame).model_copy(update={"battery_voltage": None}), MAX, lead=lead(2)
+    )
+    assert told.status is not None
+    assert not told.status.pv_input_current
+    assert not flow(told).pv_total
+
+
+def test_without_the_voltage_of_a_tracker_its_current_is_unknown() -> None:
+    second = (
+        BY_ID["f0252"]
+        .decode()
+        .model_copy(update={"pv2_voltage": None, "pv2_current": 5.0})
+    )
+    lit = unit("f0253").model_copy(update={"pv_input_current": 4.0})
+    told = snapshot_of(lit, PI41, lead=lead(2), second=second, current_at_battery=True)
+    assert isinstance(told.second, SecondPhase)
+    assert told.second.pv2_current is None

@@ -314,7 +314,7 @@ def test_priorities_are_named_only_where_they_are_proven() -> None:
     named = explain(ratings, DIALECTS["pi30max"])
     assert named["output_source_priority_name"] == "SBU"
     assert named["charger_source_priority_name"] == "Only solar"
-    for unsure in ("pi30vmii", "pi30lv"):
+    for unsure in ("pi30vmii", "pi30lv", "pi30clone"):
         assert "output_source_priority_name" not in explain(ratings, DIALECTS[unsure])
         assert "charger_source_priority_name" not in explain(ratings, DIALECTS[unsure])
 

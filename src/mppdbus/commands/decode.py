@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 from mppdbus.commands.decoded_reply import DecodedReply
@@ -15,12 +16,13 @@ from mppdbus.errors import (
     OtherProtocol,
     UnknownLayout,
 )
-from mppdbus.protocol.dialect import Dialect
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.evidence import Evidence
-from mppdbus.protocol.identification import identify
+from mppdbus.protocol.identification import Identification, identify
+from mppdbus.protocol.plausibility import Plausibility
 from mppdbus.protocol.queries import QUERIES, base_command, decode
 from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.settings import Ratings, RatingsRevo
 from mppdbus.recording.pasted_replies import (
     PastedReply,
     Payload,
@@ -114,22 +116,38 @@ def decode_all(replies: list[PastedReply], dialect: str = "auto") -> list[Decode
     for reply, result in zip(replies, results, strict=True):
         devices[reply.device].append(result)
     for device, own in devices.items():
-        known = DIALECTS.get(dialect) or _dialect(own)
+        found = _identified(own)
+        if known := DIALECTS.get(dialect):
+            found = replace(found, dialect=known, confidence=1.0)
         foreign = _foreign(own) if device is not None else None
         for result in own:
-            result.speak(known)
-            if foreign is not None and result.error is None:
+            result.speak(found)
+            if foreign is not None:
                 result.error = foreign
+        _remark(own, found)
     return results
 
 
-def _dialect(results: list[DecodedReply]) -> Dialect:
+def _identified(results: list[DecodedReply]) -> Identification:
     readings = {
         base_command(result.command): result.reading
         for result in results
         if result.command and result.reading is not None and not result.partial
     }
-    return identify(Evidence.gather(readings)).dialect
+    return identify(Evidence.gather(readings))
+
+
+def _remark(results: list[DecodedReply], found: Identification) -> None:
+    """Add what the daemon would not show; the ratings count where they are of one."""
+    rated = [r for r in results if isinstance(r.reading, Ratings | RatingsRevo)]
+    volts = {getattr(result.reading, "battery_rating_voltage", 0) for result in rated}
+    alike = rated[:1] if len(volts) == 1 else []
+    for result in results:
+        limits = Plausibility(replace(found, nominal_voltage=None))
+        for each in alike:
+            if each.reading is not None:
+                limits.check(each.reading, 0.0)
+        result.remark(limits)
 
 
 def _foreign(results: list[DecodedReply]) -> OtherProtocol | None:

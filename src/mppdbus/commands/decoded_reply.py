@@ -7,12 +7,18 @@ from typing import Any
 from mppdbus.errors import MppdbusError, UnknownLayout
 from mppdbus.protocol.dialect import Dialect
 from mppdbus.protocol.explain import explain, warnings_of
+from mppdbus.protocol.identification import GUESSED, Identification
+from mppdbus.protocol.plausibility import Plausibility
 from mppdbus.protocol.queries import QUERIES, base_command, decode
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.status import Warnings
 
 Row = tuple[str, str, str]  # field, value, unit
 UNKNOWN = "--"
+UNPROVEN = (
+    "the family is a guess: the names of the priorities are those of the documents, "
+    "not proven for this unit; clones use other codes"
+)
 NO_CHECKSUM = "no checksum: nothing shows whether it is complete"
 
 
@@ -32,9 +38,15 @@ class DecodedReply:
     checked: bool = True  # by its checksum
     id: str = ""  # name of the input line, shown in the output
 
-    def speak(self, dialect: Dialect) -> None:
-        """Decode the reply again if this family has other layouts."""
-        self.dialect = dialect
+    def speak(self, found: Identification) -> None:
+        """Decode the reply again if this family has other layouts.
+
+        Codes get the names of a guessed family, too, but are marked as unproven.
+        """
+        self.dialect = dialect = found.dialect
+        guessed = found.confidence <= GUESSED and dialect.priorities_proven
+        if guessed and hasattr(self.reading, "charger_source_priority"):
+            self.warnings.append(UNPROVEN)
         query = base_command(self.command or "")
         layouts = dialect.queries.get(query)
         if self.reading is None or self.payload is None or not layouts:
@@ -45,6 +57,14 @@ class DecodedReply:
                 self.reading = decode(query, self.payload, dialect.queries)
                 if self.partial:
                     self.partial, self.warnings = False, []
+
+    def remark(self, limits: Plausibility) -> None:
+        """Add the values that the daemon would not show, with the reasons."""
+        if self.reading is None or self.error is not None:
+            return
+        _, remarks = limits.check(self.reading, 0.0)
+        said = (remark.text for remark in remarks if remark.value is not None)
+        self.warnings += [f"not shown on the bus: {text}" for text in said]
 
     def take_partial(self, error: UnknownLayout) -> bool:
         """Store the readable part of an unknown layout; False if there is none."""

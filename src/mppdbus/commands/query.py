@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mppdbus.commands.decoded_reply import DecodedReply
@@ -26,6 +26,7 @@ from mppdbus.errors import (
 )
 from mppdbus.inverter.detection import Interview
 from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.plausibility import Plausibility
 from mppdbus.protocol.queries import base_command
 from mppdbus.protocol.replies.status import DeviceMode
 from mppdbus.recording.recording_link import RecordingLink
@@ -177,4 +178,8 @@ class Asker:
                     if query not in answers.readings:
                         await self._interview.try_read(query, attempts=2)
                 await self._interview.ask_until_sure(MORE_NAMING)
-        result.speak(self._fixed or answers.identification.dialect)
+        found = answers.identification
+        if self._fixed is not None:
+            found = replace(found, dialect=self._fixed, confidence=1.0)
+        result.speak(found)
+        result.remark(Plausibility(found))

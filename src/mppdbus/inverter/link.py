@@ -78,7 +78,7 @@ class _Request:
         """Take a frame as the reply, as an error, or as a stray."""
         if frame.flaw is None:
             self.reply.set_result(frame.payload)
-        elif frame.flaw is Flaw.CHECKSUM:
+        elif frame.flaw is Flaw.CHECKSUM and foreign(frame) is None:
             text = f"{self.command}: bad checksum in {frame.payload[-24:].hex(' ')}"
             self.reply.set_exception(CorruptReply(text))
         else:

@@ -134,7 +134,7 @@ def _status(
     if isinstance(second, SecondTrackersParallel):
         return status.model_copy(update={"pv_charging_power": second.pv_power})
     volts = unit.battery_voltage
-    amps = pv / volts if pv is not None and volts else pv or None
+    amps = _amps(pv, volts)
     estimated = {"pv_input_current": amps, "scc_battery_voltage": volts}
     return status.model_copy(update=estimated)
 
@@ -145,8 +145,7 @@ def _second(
     match second:
         case SecondPhaseParallelStatus():
             leg = SecondPhase(**_common(second, SecondPhase))
-            volts = leg.pv2_voltage
-            amps = pv / volts if pv is not None and volts else pv
+            amps = _amps(pv, leg.pv2_voltage)
             return leg.model_copy(update={"pv2_current": amps})
         case SecondTrackersParallel():
             return SecondTrackerDuo(**_common(second, SecondTrackerDuo))
@@ -157,6 +156,18 @@ def _second(
         pv2_voltage=unit.pv2_voltage,
         pv2_power=None if pv is None else round(pv),
     )
+
+
+def _amps(power: float | None, volts: float | None) -> float | None:
+    """Return the current, A, of a power in W; None while the voltage is unknown.
+
+    No power is no current, also of a tracker that shows 0 V at night.
+    """
+    if power is None:
+        return None
+    if volts:
+        return power / volts
+    return None if power else 0.0
 
 
 def _common(unit: Reading, model: type[Reading]) -> dict[str, float | int | None]:

@@ -1,9 +1,19 @@
 """Recognises replies of other protocols by their frame alone; pure."""
 
+import re
+
 from mppdbus.errors import OtherProtocol, ProtocolError, UnknownLayout
 from mppdbus.protocol.framing import Flaw, Frame
 
+SPOKEN = frozenset(("PI30", "PI41"))  # PI41 is PI30 with two phases
 QALL_WORDS = 18  # document I; a damaged PI30 reply fits the sum once in 500 times
+
+_PROTOCOL = re.compile(rb"PI[0-9]{2}")
+
+
+def speaks(protocol: str) -> OtherProtocol:
+    """Return the error of a device whose QPI names another protocol."""
+    return OtherProtocol(f"the device speaks {protocol}, not PI30")
 
 
 def foreign(frame: Frame) -> ProtocolError | None:
@@ -13,6 +23,10 @@ def foreign(frame: Frame) -> ProtocolError | None:
     """
     if frame.flaw is Flaw.FOREIGN:
         return OtherProtocol("the answer begins with ^: PI17 or PI18, not PI30")
+    if frame.flaw is Flaw.CHECKSUM and _PROTOCOL.fullmatch(frame.payload):
+        # Such a device, a UPS, sends no checksums; PI30 without one proves nothing.
+        protocol = frame.payload.decode()
+        return None if protocol in SPOKEN else speaks(protocol)
     if frame.flaw is Flaw.SUM and len(frame.payload.split()) == QALL_WORDS:
         return UnknownLayout(
             "a REVO's QALL reply, intact: it ends in a one-byte sum, not in PI30's "

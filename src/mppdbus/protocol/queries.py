@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from mppdbus.errors import CorruptReply, OtherProtocol, Refused, UnknownLayout
+from mppdbus.protocol.other_protocols import SPOKEN, speaks
 from mppdbus.protocol.replies import charge as q
 from mppdbus.protocol.replies import other as r
 from mppdbus.protocol.replies import parallel as p
@@ -16,7 +17,6 @@ from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.salvage import salvage
 
 _ONE_WORD = frozenset((1,))  # such replies may hold blanks
-SPOKEN = frozenset(("PI30", "PI41"))  # PI41 is PI30 with two phases
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,5 @@ def _one_word(command: str, model: type[Reading], payload: bytes) -> Reading:
     except ValueError as error:
         raise CorruptReply(f"{command}: {error}") from error
     if isinstance(reading, s.ProtocolId) and reading.protocol not in SPOKEN:
-        raise OtherProtocol(
-            f"{command}: the device speaks {reading.protocol}, not PI30"
-        )
+        raise OtherProtocol(f"{command}: {speaks(reading.protocol)}")
     return reading

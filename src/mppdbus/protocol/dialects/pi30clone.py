@@ -1,4 +1,9 @@
-"""Clones that call themselves VMII-NXPW (PowMr and others); no document."""
+"""Clones that call themselves VMII-NXPW (PowMr and others); no document.
+
+What their codes of priorities mean depends on the board: on some 0 is utility first,
+on others solar first, and QPIRI does not tell which. So the codes are shown without
+names, and cannot be set.
+"""
 
 from dataclasses import replace
 
@@ -23,7 +28,7 @@ def _clues(seen: Evidence) -> Clues:
 
 
 CLONE_SETTERS = (
-    *setters.COMMON,
+    *(row for row in setters.COMMON if row is not setters.OUTPUT_SOURCE_PRIORITY),
     setters.BATTERY_TYPE.of(0, 1, 2),
     setters.OUTPUT_MODE,
     setters.MAX_CHARGING_CURRENT.spelled("MNCHGC{value:03d}", 999),
@@ -36,11 +41,12 @@ FAMILY = Family(
         name="pi30clone",
         title="clone, VMII-NXPW (PowMr and others)",
         documents="",
+        priorities_proven=False,
         status_b7=RESERVED_BIT,
     ),
     names={r"VMII-NXPW": 0.97},  # the size in it is wrong: those of 10 kW say 5KW
     answers="QMN QMCHGCR QMUCHGCR QBEQI Q1",
     refuses="QVFW3 QPIGS2 QT QET QEY QEM QED QLT QLY QLM QLD QBATCD",
     clues=_clues,
-    setters=(*CLONE_SETTERS, setters.CHARGER_SOURCE_PRIORITY.of(0, 1, 2, 3)),
+    setters=CLONE_SETTERS,
 )

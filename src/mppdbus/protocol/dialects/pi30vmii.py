@@ -14,7 +14,7 @@ from mppdbus.protocol.replies import charge
 from mppdbus.protocol.settings import setters
 
 BATTERIES: Names = {0: "AGM", 1: "Flooded", 2: "User", 3: "LIA", 4: "Pylontech"}
-OUTPUT_PRIORITIES: Names = {0: "Solar first", 1: "SBU", 2: "Utility first"}
+OUTPUT_PRIORITIES: Names = {0: "Solar first", 1: "SBU"}
 
 
 def _clues(seen: Evidence) -> Clues:
@@ -47,6 +47,7 @@ FAMILY = Family(
     clues=_clues,
     setters=(
         *CLONE_SETTERS,
+        setters.OUTPUT_SOURCE_PRIORITY.of(0, 1),
         setters.CHARGER_SOURCE_PRIORITY.of(0, 1, 2),
         setters.Setter(
             "pv_use", setters.CODE, "PVENGUSE{value:02d}",

@@ -117,11 +117,14 @@ def _capacity(name: str, command: str, least: int, most: int) -> Setter:
 
 # -- what all documents of PI30 have ---------------------------------------------------
 
+OUTPUT_SOURCE_PRIORITY = _code(
+    "output_source_priority", "POP{value:02d}", BEHAVIOUR, 0, 1, 2
+)
 COMMON: tuple[Setter, ...] = (
     Setter("flag_on", FLAG, "PE{value}", BEHAVIOUR, ReadBack("QFLAG", "enabled")),
     Setter("flag_off", FLAG, "PD{value}", BEHAVIOUR, ReadBack("QFLAG", "disabled")),
     Setter("factory_reset", NONE, "PF", DESTRUCTIVE, rereads=("QPIRI", "QFLAG")),
-    _code("output_source_priority", "POP{value:02d}", BEHAVIOUR, 0, 1, 2),
+    OUTPUT_SOURCE_PRIORITY,
     _code("input_voltage_range", "PGR{value:02d}", BEHAVIOUR, 0, 1),
     _voltage("battery_recharge_voltage", "PBCV", BEHAVIOUR),
     _voltage("battery_redischarge_voltage", "PBDV", BEHAVIOUR),
