@@ -14,13 +14,15 @@ END = 0.552  # s, a QPIGS with think time
 BYTE = 1 / 240
 
 
-def look(pace: ReplyTimes, end: float, length: int = 110) -> tuple[float, int]:
+def look(
+    pace: ReplyTimes, end: float, length: int = 110, query: str = "QPIGS"
+) -> tuple[float, int]:
     """Read one reply as the link does: sleep, then wake for every byte left."""
-    quiet = pace.quiet("QPIGS")
+    quiet = pace.quiet(query)
     left = max(0, int((end - quiet) / BYTE))
     wakeups = 1 + min(left, length - 1)
     took = max(end, quiet)
-    pace.learn("QPIGS", took, length, wakeups)
+    pace.learn(query, took, length, wakeups)
     return took - end, wakeups
 
 
@@ -35,6 +37,16 @@ def test_a_steady_reply_is_found_at_once_and_with_few_wakeups() -> None:
     results = [look(pace, END) for _ in range(50)]
     assert all(late < 0.002 for late, _ in results)
     assert all(wakeups <= 4 for _, wakeups in results)
+
+
+def test_a_reply_that_is_not_shown_at_once_is_read_in_one_piece() -> None:
+    pace = ReplyTimes()
+    look(pace, END, query="QPIWS")
+    results = [look(pace, END, query="QPIWS") for _ in range(50)]
+    assert all(late < 0.004 for late, _ in results)
+    assert mean(wakeups for _, wakeups in results) < 1.2
+    look(pace, END + 0.02, query="QPIWS")
+    assert look(pace, END + 0.02, query="QPIWS")[1] == 1
 
 
 def test_a_reply_that_gets_faster_is_followed() -> None:

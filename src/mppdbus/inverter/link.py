@@ -297,7 +297,7 @@ class Link:
         end = request.sent + request.limit
         request.timers.append(loop.call_at(end, request.overdue))
         quiet = self._times.quiet(command)
-        if self.sleeps and quiet > wire:
+        if self.sleeps and wire < quiet < request.limit:
             transport.pause_reading()
             end_of_sleep = request.sent + quiet
             request.timers.append(loop.call_at(end_of_sleep, transport.resume_reading))

@@ -39,11 +39,13 @@ MODBUS_SETTLE = 0.2  # s after a bare CR until its NAK has passed
 
 # -- how long each reply takes -------------------------------------------------------
 
-GUARD = 0.0035  # s by which we wake before the expected end: one byte
+GUARD = 0.0035  # s that we wake before the expected end, or after it: one byte
 # Think times vary by tens of ms. With four steps up for one down, at worst one reply in
 # five is read late, by a few ms; a slower climb costs more wake-ups.
 LATE_STEP = 0.008  # s subtracted when the reply was complete before we woke
 CLIMB = 0.002  # s added at most when we woke before its end
+SHOWN_AT_ONCE = "QPIGS"  # all others may be a few ms late, so one wake-up reads them
+EARLIER = 0.0005  # s subtracted from their sleep after each that was complete
 
 
 @dataclass(slots=True)
@@ -55,8 +57,8 @@ class _Known:
 class ReplyTimes:
     """Learned times of each command: how long to sleep, and the length of the reply.
 
-    Pure: seconds in, seconds out. A sleep is never longer than the shortest recent time
-    less a guard, so a reply is read within milliseconds of its end.
+    Pure: seconds in, seconds out. The sleep through a QPIGS is never longer than the
+    shortest recent time less a guard, so it is read within milliseconds of its end.
     """
 
     def __init__(self) -> None:
@@ -74,12 +76,15 @@ class ReplyTimes:
 
     def learn(self, command: str, took: float, length: int, wakeups: int) -> None:
         """Learn from one good reply: its seconds, bytes, and number of wake-ups."""
-        known = self._known.get(command)
+        known, in_one = self._known.get(command), wakeups <= 1
+        margin, down, up = GUARD, EARLIER, took
+        if command == SHOWN_AT_ONCE:
+            margin, down, up = -GUARD, LATE_STEP, CLIMB
         if known is None or known.length != length:
             # A reply of another length (a NAK, a new mode) ends at another time.
-            quiet = 0.0 if wakeups <= 1 else max(0.0, took - GUARD)
+            quiet = 0.0 if in_one else max(0.0, took + margin)
             self._known[command] = _Known(length, quiet)
-        elif wakeups <= 1:
-            known.quiet = max(0.0, min(known.quiet, took) - LATE_STEP)
+        elif in_one:
+            known.quiet = max(0.0, min(known.quiet, took) - down)
         else:
-            known.quiet = max(0.0, min(known.quiet + CLIMB, took - GUARD))
+            known.quiet = max(0.0, min(known.quiet + up, took + margin))

@@ -117,6 +117,12 @@ class _Line(PySerialTransport):  # type: ignore[misc]
         if data:
             super().write(data)
 
+    def resume_reading(self) -> None:
+        """Take at once what has arrived; upstream waits a round of the loop."""
+        if not self._has_reader and not self._closing:
+            super().resume_reading()
+            self._read_ready()
+
     def _close(self, exc: Exception | None = None) -> None:
         # Upstream first waits for the unsent bytes, which a lost adapter never takes.
         if not self._closing:
@@ -131,7 +137,8 @@ class _Line(PySerialTransport):  # type: ignore[misc]
 def _open(path: str, baud: int) -> _Port:
     check_device(path)
     try:
-        port = _Port(path, baud, exclusive=True)
+        # 0 makes an empty buffer differ from a lost port (VMIN 1).
+        port = _Port(path, baud, exclusive=True, inter_byte_timeout=0)
     except serial.SerialException as error:
         cause = error.__context__
         if isinstance(cause, termios.error) and cause.args[0] in (ENOTTY, EINVAL):
