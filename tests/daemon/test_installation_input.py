@@ -9,16 +9,7 @@ from typing import Any
 import pytest
 
 from helpers.bus import serving
-from helpers.installation import (
-    FIRST,
-    SECOND,
-    SERIALS,
-    Clock,
-    at_home,
-    said,
-    unit,
-    write,
-)
+from helpers.installation import FIRST, SECOND, SERIALS, Clock, at_home, said, unit
 from helpers.run import MULTI, SYSTEM, Daemon, Ports, Watcher, eventually
 from helpers.settings import Rig, add_as_another
 from mppdbus.daemon.installation import AC_INPUT
@@ -28,9 +19,10 @@ from mppdbus.simulator.line.simulator import simulate
 from mppdbus.simulator.line.speed import Pace
 from mppdbus.venus.dbus.items import Item, ItemType
 from mppdbus.venus.notifications import INJECT, PLATFORM
+from mppdbus.venus.system_service import FORMER_LEVEL, MONITOR_GRID
 
 TYPE, INPUTS = "/Ac/In/1/Type", "/Ac/NumberOfAcInputs"
-LEVEL, LOST = "/Settings/AlarmLevel/GridLost", "/Alarms/GridLost"
+LOST = "/Alarms/GridLost"
 MAINS_FAILED, FAN_LOCKED = 5, 10  # positions in QPIWS
 KINDS = {0: "none", 1: "grid", 2: "generator", 3: "shore"}
 
@@ -90,24 +82,45 @@ async def test_the_setting_changes_while_localsettings_is_away_from_us(
 
 @pytest.mark.parametrize(("kind", "lost"), [(1, 2), (2, 2), (3, 2), (0, None)])
 async def test_a_mains_failure_by_the_kind_of_input(
-    bus_address: str, state: Path, watcher: Watcher, kind: int, lost: int | None
+    rig: Rig, state: Path, watcher: Watcher, kind: int, lost: int | None
 ) -> None:
-    """Where there is no input none can fail, though QPIWS says so day and night."""
+    """Where there is no input none can fail, though QPIWS says so day and night.
+
+    The switch is "Monitor for grid failure" in the menu of the GX.
+    """
+    await rig.service.start()
     clock, house = Clock(), unit(0, ac_input=AcInput(kind))
 
     def without() -> Snapshot:
         clock.now += 6.0
         return said(SERIALS[0], "B", grid=0.0, warned=(MAINS_FAILED,))
 
-    async with at_home(bus_address, state, house) as home:
+    async with at_home(rig.address, state, house, patience=5) as home:
         home.set_clock(clock)
         await home.meet(0, without())
         home.hear(0, without())
         assert (await watcher.values(SYSTEM))[LOST] is None  # nobody asked for it
-        assert await write(watcher, SYSTEM, LEVEL, "i", 2) == 0
-        home.hear(0, without())
-        await watcher.wait(SYSTEM, input_of(kind))
-        assert (await watcher.values(SYSTEM))[LOST] == lost
+        assert await rig.user.get_value(MONITOR_GRID.path) == 0
+        await rig.user.set_value(MONITOR_GRID.path, "i", 1)
+        await watcher.wait(SYSTEM, input_of(kind) | {LOST: lost})
+        await rig.user.set_value(MONITOR_GRID.path, "i", 0)
+        await watcher.wait(SYSTEM, {LOST: None})
+
+
+async def test_whoever_had_the_grid_alarm_keeps_it(
+    rig: Rig, state: Path, watcher: Watcher
+) -> None:
+    """It was a setting of ours before, which no page of the GUI showed."""
+    await rig.service.start()
+    former = {"path": FORMER_LEVEL.path, "default": 0, "min": 0, "max": 2}
+    await add_as_another(rig.user, former)
+    await rig.user.set_value(FORMER_LEVEL.path, "i", 2)
+    for chosen in (1, 0):  # the user switches it off later: that stays, too
+        async with at_home(rig.address, state, unit(0), patience=5) as home:
+            await home.meet(0, said(SERIALS[0]))
+            assert await rig.user.get_value(MONITOR_GRID.path) == chosen
+            await watcher.wait(SYSTEM, {LOST: 0 if chosen else None})
+        await rig.user.set_value(MONITOR_GRID.path, "i", 0)
 
 
 async def test_a_fault_gets_to_the_notifications(
@@ -126,7 +139,7 @@ async def test_a_fault_gets_to_the_notifications(
             name = MULTI + "92932105100123"
             await watcher.wait(name, {"/Ac/Out/L1/P": 700.0, "/Alarms/Overload": 0})
             told = await eventually(lambda: platform.value(INJECT))
-            assert told == "0\tgarage\ta fan is locked"
+            assert told == "0\tgarage\tA fan is locked"
             values = await watcher.values(name)
             assert values["/Mppdbus/Warnings"] == "a fan is locked"
             assert not {p: v for p, v in values.items() if "/Alarms/" in p and v}

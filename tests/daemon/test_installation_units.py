@@ -208,7 +208,7 @@ async def test_a_phase_that_changes(
             await watcher.wait(SECOND, {"/Ac/Out/L3/P": 700.0, "/Ac/Out/L1/P": None})
             await watcher.wait(
                 SYSTEM,
-                {"/Ac/Out/L1/P": 500.0, "/Ac/Out/L3/P": 700.0, "/Ac/NumberOfPhases": 2},
+                {"/Ac/Out/L1/P": 500.0, "/Ac/Out/L3/P": 700.0, "/Ac/NumberOfPhases": 3},
             )
             for _ in range(3):
                 home.hear(1, reply(1, phase=3))

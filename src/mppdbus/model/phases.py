@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 
-from mppdbus.model.power import Flow, Leg, Origin, legs
+from mppdbus.model.power import MAINS_PRESENT, Flow, Leg, Origin, legs
 from mppdbus.model.views import SystemView, UnitView
+from mppdbus.protocol.replies.status import SecondPhase
 
 PHASES = 3
 
@@ -35,14 +36,30 @@ def _of_leg(view: UnitView, leg: Leg) -> UnitView:
             }
         )
     nothing = None if view.flow.mains_used is not False else 0.0
+    voltage, frequency = _mains_of_leg(view)
     flow = Flow(
         load=leg.power,
         load_origin=Origin.UNKNOWN if leg.power is None else Origin.MEASURED,
+        mains_voltage=voltage,
+        mains_frequency=frequency,
         mains_power=nothing,
         mains_current=nothing,
     )
     snapshot = replace(view.snapshot, status=status, ratings=None)
     return replace(view, snapshot=snapshot, flow=flow)
+
+
+def _mains_of_leg(view: UnitView) -> tuple[float | None, float | None]:
+    """Return V and Hz at the input of the second leg: its own, else those of L1.
+
+    Both legs have one mains connection. GUIs take V and Hz of a load from the input.
+    """
+    second = view.snapshot.second
+    if not isinstance(second, SecondPhase) or second.grid_voltage is None:
+        return view.flow.mains_voltage, view.flow.mains_frequency
+    if second.grid_voltage < MAINS_PRESENT:
+        return None, None
+    return second.grid_voltage, second.grid_frequency
 
 
 def by_phase(system: SystemView) -> dict[int, SystemView]:

@@ -7,12 +7,17 @@ from mppdbus.model.phases import by_phase
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.model.views import SystemView
 from mppdbus.venus.dbus.items import Item, ItemType, Value
+from mppdbus.venus.settings.setting import DEVICES, Setting
 from mppdbus.venus.table_service import Surroundings, TableService
 from mppdbus.venus.tables.row import values_of
 from mppdbus.venus.tables.system import SYSTEM, SYSTEM_PHASE
 
-SYSTEM_NAME = "com.victronenergy.acsystem.mppdbus"
-GRID_LOST, GRID_LOST_LEVEL = "GridLost", "AlarmLevel/GridLost"
+SYSTEM_NAME, SYSTEM_UID = "com.victronenergy.acsystem.mppdbus", "mppdbus_sys"
+GRID_LOST = "GridLost"
+# "Monitor for grid failure" in the menu of the GX, as dbus-acsystem declares it; and
+# the setting that was ours before, which no page showed.
+MONITOR_GRID = Setting("/Settings/Alarm/System/GridLost", 0, 0, 1)
+FORMER_LEVEL = Setting(f"{DEVICES}/{SYSTEM_UID}/AlarmLevel/GridLost", 0, 0, 2)
 
 Devices = Mapping[str, tuple[str, int]]
 """By the port of a unit: the name of its service and its DeviceInstance."""
@@ -29,10 +34,31 @@ class SystemService(TableService[SystemView]):
         around: Surroundings,
         keep_in_units: Callable[[str, Value], Awaitable[int]],
     ) -> None:
-        super().__init__(SYSTEM_NAME, "mppdbus_sys", SYSTEM, around)
+        super().__init__(SYSTEM_NAME, SYSTEM_UID, SYSTEM, around)
         self._keep_in_units = keep_in_units
         self._phases: set[int] = set()
         self._ports: list[str] = []  # in the order of /Devices
+        self._end: Callable[[], None] | None = None  # ends listening
+
+    async def load(self, device_class: str, wanted: int) -> None:
+        """Load the settings, also the one of the GX that decides on /Alarms/GridLost.
+
+        A user who had switched the alarm on by our former setting keeps it.
+        """
+        await super().load(device_class, wanted)
+        store, site = self.around.store, self.around.site
+        self._end = store.on_change(MONITOR_GRID.path, lambda *_: site.render_system())
+        await store.add([MONITOR_GRID])
+        if await store.holds(FORMER_LEVEL.path):
+            former = await store.add([FORMER_LEVEL])
+            if former[FORMER_LEVEL.path] and await store.set(MONITOR_GRID.path, 1):
+                await store.set(FORMER_LEVEL.path, 0)
+
+    async def close(self) -> None:
+        """Leave the bus for good."""
+        if self._end is not None:
+            self._end()
+        await super().close()
 
     def show(self, view: SystemView) -> None:
         """Show all units as they are now."""
@@ -44,9 +70,9 @@ class SystemService(TableService[SystemView]):
                 self._grow(phase)
             values |= values_of(SYSTEM_PHASE, parts.get(phase, nobody), phase)
         with_input = view.part(lambda unit: unit.ac_input != AcInput.NONE)
-        lost, level = with_input.alarm(GRID_LOST), self.kept.value(GRID_LOST_LEVEL)
-        shown = grid_lost(lost, level if isinstance(level, int) else None)
-        values[f"/Alarms/{GRID_LOST}"] = shown
+        wanted = self.around.store.value(MONITOR_GRID.path)
+        lost = grid_lost(with_input.alarm(GRID_LOST), wanted)
+        values[f"/Alarms/{GRID_LOST}"] = lost
         if name := self.kept.custom_name:
             values["/CustomName"] = name
         self.service.update(values)
@@ -66,11 +92,6 @@ class SystemService(TableService[SystemView]):
             values[f"/Devices/{place}/Service"] = name
             values[f"/Devices/{place}/Instance"] = instance
         self.service.update(values)
-
-    def setting_changed(self, name: str) -> None:
-        """Show a changed setting."""
-        super().setting_changed(name)
-        self.around.site.render_system()  # the setting decides which alarms show
 
     def keep_in_units(self, name: str, value: Value) -> Awaitable[int]:
         """Store a setting for each unit."""

@@ -86,12 +86,12 @@ def test_missing_is_no_warning_and_not_all_clear_either() -> None:
         ((1, 26), "pi30king", 33),
         ((1, 34), "pi30duo", 33),  # PV3
         ((1, 27), "pi30king", 34),
-        ((1, 26), "pi30max", 0),  # reserved there
-        ((1, 23), "pi30", 0),
+        ((1, 26), "pi30max", None),  # reserved there
+        ((1, 23), "pi30", None),  # Victron has no such number
     ],
 )
 def test_error_code_only_with_a_fault(
-    bits: tuple[int, ...], dialect: str, number: int
+    bits: tuple[int, ...], dialect: str, number: int | None
 ) -> None:
     snapshot = told(dialect=dialect)
     snapshot = replace(snapshot, warnings=warnings(*bits, length=38))
@@ -116,13 +116,16 @@ def test_every_fault_with_an_effect_is_in_a_table() -> None:
 
 
 def test_every_leaf_has_a_level_to_set() -> None:
-    assert {name for names in ALARM_LEVELS.values() for name in names} == set(LEAVES)
-    assert dict(DEFAULT_LEVELS) == dict.fromkeys(LEAVES, 2) | {"GridLost": 0}
+    assert {name for names in ALARM_LEVELS.values() for name in names} == set(
+        LEAVES[:7]
+    )
+    assert LEAVES[7] == "GridLost"  # the GX itself has a switch for it
+    assert dict(DEFAULT_LEVELS) == dict.fromkeys(LEAVES[:7], 2)
 
 
 @pytest.mark.parametrize(
     ("level", "setting", "shown"),
-    [(2, 0, None), (2, None, None), (2, 1, 2), (2, 2, 2), (0, 2, 0), (None, 2, None)],
+    [(2, 0, None), (2, None, None), (2, 1, 2), (0, 1, 0), (None, 1, None)],
 )
 def test_a_lost_grid_is_told_to_those_who_ask(
     level: int | None, setting: int | None, shown: int | None
@@ -239,7 +242,7 @@ def test_polls_between_two_readings_show_what_the_reading_says(day: Day) -> None
 
 
 def test_what_a_reading_says_follows_the_mode(day: Day) -> None:
-    warned = told(9)
+    warned = told(9, 10)
     for _ in range(30):
         day.see(warned, after=0.5)
     faulty = replace(warned, mode="F")

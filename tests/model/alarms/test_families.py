@@ -11,7 +11,7 @@ import pytest
 
 from mppdbus.errors import MppdbusError
 from mppdbus.model.alarms.effects import LEAVES
-from mppdbus.model.alarms.levels import AlarmState, NoticeKind
+from mppdbus.model.alarms.levels import AlarmState, NoticeKind, sentence
 from mppdbus.model.alarms.watch import AlarmWatch
 from mppdbus.model.snapshot import Identity, Snapshot
 from mppdbus.protocol.dialect import Dialect
@@ -243,7 +243,8 @@ def test_a_bit_with_a_fault(column: Column, name: str, bit: int) -> None:
     state = unit.settled()
     path = column.paths.get(bit)
     assert raised(state) == ({path[0]: path[2]} if path else {})
-    assert state.error_code == column.errors.get(bit, 0)
+    number = column.errors.get(bit)
+    assert state.error_code == number
     assert state.fault
 
 
@@ -273,11 +274,13 @@ def test_a_fault(name: str, code: int, path: str | None, error: int) -> None:
     digits = PROFILES[name].fault_digits_at is not None
     state = unit.see("F", fault_code=None if digits else code)
     assert raised(state) == ({path: 2} if path else {})
-    assert state.error_code == error
+    assert state.error_code == (error or None)
     assert state.fault is not None
     assert state.fault.endswith(f"(fault {code:02})")
-    assert "no document" not in state.fault
-    assert [notice.text for notice in state.notices] == [state.fault]
+    assert not state.fault.startswith("inverter fault")
+    alarms = [notice.text for notice in state.notices]
+    # One fault is one alarm: that of its path, of its number, or the text.
+    assert alarms == ([] if path or error else [sentence(state.fault)])
 
 
 def test_a_unit_without_qpiws_still_tells_of_its_fault() -> None:

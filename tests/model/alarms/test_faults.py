@@ -26,39 +26,43 @@ def coded(code: str, mode: str = "F", dialect: str = "pi30max") -> Snapshot:
     return replace(snapshot, warnings=Warnings.from_payload(bits.encode()))
 
 
-def test_a_fault_code_raises_its_path_and_tells_once(day: Day) -> None:
+def test_a_fault_code_raises_its_path_or_tells_once(day: Day) -> None:
     state = day.see(coded("02"))
     assert raised(state) == {"HighTemperature": 2}
     assert state.fault == "over temperature (fault 02)"
-    assert state.notices == (Notice(NoticeKind.ALARM, "over temperature (fault 02)"),)
-    assert state.texts == ()
-    assert day.see(coded("02")).notices == ()
-    assert day.see(coded("07")).notices == (
-        Notice(NoticeKind.ALARM, "overload time-out (fault 07)"),
+    assert (state.notices, state.texts) == ((), ())
+    assert day.see(coded("01")).notices == (
+        Notice(NoticeKind.ALARM, "Fan locked while the inverter was off (fault 01)"),
+    )
+    assert day.see(coded("01")).notices == ()
+    assert day.see(coded("08")).notices == (
+        Notice(NoticeKind.ALARM, "Bus voltage too high (fault 08)"),
     )
 
 
 @pytest.mark.parametrize(
     ("code", "dialect", "levels", "error"),
     [
-        ("03", "pi30max", {"HighVoltage": 2}, 0),
-        ("04", "pi30max", {"LowVoltage": 2}, 0),
-        ("05", "pi30max", {"ShortCircuit": 2}, 0),
-        ("06", "pi30max", {"HighVoltageAcOut": 2}, 0),
-        ("58", "pi30max", {"LowVoltageAcOut": 2}, 0),
+        ("03", "pi30max", {"HighVoltage": 2}, None),
+        ("04", "pi30max", {"LowVoltage": 2}, None),
+        ("05", "pi30max", {"ShortCircuit": 2}, None),
+        ("06", "pi30max", {"HighVoltageAcOut": 2}, None),
+        ("58", "pi30max", {"LowVoltageAcOut": 2}, None),
         ("11", "pi30max", {}, 33),
         ("51", "pi30max", {}, 18),
         ("10", "pi30max", {}, 34),
         ("59", "pi30king", {}, 33),
-        ("08", "pi30max", {}, 0),
+        ("08", "pi30max", {}, None),
     ],
 )
 def test_fault_codes(
-    day: Day, code: str, dialect: str, levels: dict[str, int], error: int
+    day: Day, code: str, dialect: str, levels: dict[str, int], error: int | None
 ) -> None:
     state = day.see(coded(code, dialect=dialect))
     assert (raised(state), state.error_code) == (levels, error)
     assert state.fault is not None
+    alarms = len(levels) + bool(error) + len(state.notices)
+    assert alarms == 1, "one fault is one alarm"
 
 
 def test_the_same_code_means_what_the_family_says(day: Day) -> None:
@@ -71,7 +75,34 @@ def test_the_same_code_means_what_the_family_says(day: Day) -> None:
 
 
 def test_a_code_that_no_document_has_is_a_number(day: Day) -> None:
-    assert day.see(coded("77")).fault == "no document explains it (fault 77)"
+    assert day.see(coded("77")).fault == "inverter fault 77"
+
+
+def test_of_several_bits_only_those_without_a_path_are_told(day: Day) -> None:
+    for _ in range(3):
+        state = day.see(told(1, 9, 16, mode="F", dialect="pi30"))
+    assert raised(state) == {"HighTemperature": 2, "Overload": 2}
+    assert (state.error_code, state.notices) == (None, ())
+    day = Day(AlarmWatch())
+    for _ in range(3):
+        state = day.see(told(1, 9, 10, mode="F", dialect="pi30"))
+    assert raised(state) == {"HighTemperature": 2}
+    assert state.notices == (Notice(NoticeKind.ALARM, "A fan is locked"),)
+
+
+def test_a_number_is_an_alarm_only_where_venus_reads_it() -> None:
+    hybrid, bare = AlarmWatch(), AlarmWatch("inverter")
+    assert Day(hybrid).see(coded("51")).notices == ()
+    told_ = Day(bare).see(coded("51"))
+    assert told_.notices == (Notice(NoticeKind.ALARM, "Over-current (fault 51)"),)
+    assert told_.error_code == 18
+
+
+def test_a_fault_is_told_in_words_while_no_path_can_show_it(day: Day) -> None:
+    mute = replace(coded("07"), warnings=None)
+    state = day.see(mute, fault_code=7)
+    assert set(state.levels.values()) == {None}
+    assert state.notices == (Notice(NoticeKind.ALARM, "Overload time-out (fault 07)"),)
 
 
 def test_a_code_without_a_fault_says_nothing(day: Day) -> None:
@@ -84,7 +115,7 @@ def test_a_code_without_a_fault_says_nothing(day: Day) -> None:
 def test_a_code_from_another_reply_counts(day: Day) -> None:
     state = day.see(told(1, mode="F", dialect="pi30"), fault_code=3)
     assert raised(state) == {"HighVoltage": 2}
-    assert state.notices[0].text == "battery voltage too high (fault 03)"
+    assert state.fault == "battery voltage too high (fault 03)"
 
 
 def test_a_code_is_kept_as_long_as_the_fault(day: Day) -> None:
@@ -102,7 +133,7 @@ def test_a_fault_without_a_code_is_named_by_its_bits(day: Day) -> None:
     for _ in range(2):
         state = day.see(told(*faulty, mode="F", dialect="pi30"))
     assert state.notices == (
-        Notice(NoticeKind.ALARM, "a fan is locked, self-test failed"),
+        Notice(NoticeKind.ALARM, "A fan is locked, self-test failed"),
     )
     assert day.see(told(*faulty, mode="F", dialect="pi30")).notices == ()
 
@@ -117,20 +148,20 @@ def test_a_fault_that_has_no_name_is_told_as_well(day: Day) -> None:
 
 
 def test_a_fault_is_told_again_when_it_comes_again(day: Day) -> None:
-    assert day.see(coded("02")).notices
+    assert day.see(coded("08")).notices
     for _ in range(5):
         state = day.see(told())
     assert state.fault is None
-    assert day.see(coded("02")).notices
+    assert day.see(coded("08")).notices
 
 
 def test_a_gap_in_a_fault_does_not_tell_it_twice(day: Day) -> None:
-    day.see(coded("02", mode="L"))
-    assert day.see(coded("02", mode="L")).notices
-    assert day.see(replace(coded("02", mode="L"), warnings=None)).fault is None
+    day.see(coded("08", mode="L"))
+    assert day.see(coded("08", mode="L")).notices
+    assert day.see(replace(coded("08", mode="L"), warnings=None)).fault is None
     assert day.see(Snapshot()).fault is None
-    again = day.see(coded("02", mode="L"))
-    assert (raised(again), again.notices) == ({"HighTemperature": 2}, ())
+    again = day.see(coded("08", mode="L"))
+    assert (again.fault, again.notices) == ("bus voltage too high (fault 08)", ())
 
 
 @pytest.mark.parametrize(
@@ -145,7 +176,8 @@ def test_a_gap_in_a_fault_does_not_tell_it_twice(day: Day) -> None:
 def test_what_has_no_path_is_a_notice_once(day: Day, bit: int, text: str) -> None:
     assert day.see(told(bit)).notices == ()
     state = day.see(told(bit))
-    assert state.notices == (Notice(NoticeKind.WARNING, text),)
+    shown = text[0].upper() + text[1:]
+    assert state.notices == (Notice(NoticeKind.WARNING, shown),)
     assert state.texts == (text,)
     assert day.see(told(bit)).notices == ()
     day.see(Snapshot())
@@ -167,7 +199,7 @@ def test_what_has_a_path_is_no_notice(day: Day) -> None:
 
 def test_an_error_is_in_words_until_it_is_a_fault(day: Day) -> None:
     state = day.settle(18)
-    assert state.notices == (Notice(NoticeKind.WARNING, "inverter over-current"),)
+    assert state.notices == (Notice(NoticeKind.WARNING, "Inverter over-current"),)
     assert state.error_code == 0
     state = day.settle(1, 18, mode="F")
     assert (state.error_code, state.notices) == (18, ())

@@ -38,10 +38,7 @@ TABLES: dict[str, tuple[Row[Any], ...]] = {
     "battery": BATTERY,
 }
 # Published although no program of Victron's was found to read it there.
-EXTRA = {
-    ("multi", "/ModeIsAdjustable"),
-    ("acsystem", "/Settings/AlarmLevel/GridLost"),  # ours: no switch of Victron's
-}
+EXTRA = {("multi", "/ModeIsAdjustable")}
 
 
 def paths(service: str) -> set[str]:
@@ -276,11 +273,14 @@ def test_each_leg_of_a_unit_stands_on_its_own_phase() -> None:
     first, second = on_phases(view).values()
     assert values_of(MULTI, first)["/Ac/Out/L1/P"] == 500.0
     assert values_of(MULTI, first)["/Ac/NumberOfPhases"] == 2
+    assert values_of(MULTI, first)["/Settings/System/AcPhase"] is None
     values = values_of(phased(MULTI), second, 2)
     assert values["/Ac/Out/L2/P"] == 300.0
     assert values["/Ac/Out/L2/V"] == 121.0
     assert values["/Ac/Out/L2/I"] == 3.0
     assert values["/Ac/In/1/L2/P"] is None
+    assert values["/Ac/In/1/L2/V"] == 230.0  # as L1: QPIGS2 does not say
+    assert values["/Ac/In/1/L2/F"] == 50.0
     assert all("/L2/" in path for path in values)
 
 
@@ -299,7 +299,7 @@ def test_a_system_has_what_each_leg_does_on_its_phase() -> None:
         (UnitView.of(UNIT, two), UnitView.of(replace(UNIT, instance=289, phase=2), one))
     )
     assert by_phase(both).keys() == {1, 2}
-    assert values_of(SYSTEM, both)["/Ac/NumberOfPhases"] == 2
+    assert values_of(SYSTEM, both)["/Ac/NumberOfPhases"] == 3  # the GUI knows no 2
     parts = by_phase(both) | {3: SystemView(())}
     loads = [
         values_of(SYSTEM_PHASE, parts[phase], phase)[f"/Ac/Out/L{phase}/P"]

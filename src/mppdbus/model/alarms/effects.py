@@ -55,13 +55,9 @@ LEAVES = (
 ALARM_LEVELS: Mapping[str, tuple[str, ...]] = {
     "multi": LEAVES[:7],
     "inverter": LEAVES[:6],
-    "acsystem": ("GridLost",),
 }
-SHOW_NONE, SHOW_ALARMS, SHOW_ALL = 0, 1, 2  # what such a setting may be
-DEFAULT_LEVELS: Mapping[str, int] = {  # a mains failure is what the battery is for
-    **dict.fromkeys(LEAVES, SHOW_ALL),
-    "GridLost": SHOW_NONE,
-}
+SHOW_NONE, SHOW_ALL = 0, 2  # what such a setting may be: 1 is alarms only
+DEFAULT_LEVELS: Mapping[str, int] = dict.fromkeys(LEAVES[:7], SHOW_ALL)
 
 CHARGER_OVER_CURRENT = 18
 PV_OVER_VOLTAGE = 33

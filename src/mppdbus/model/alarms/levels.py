@@ -12,8 +12,6 @@ from mppdbus.model.alarms.effects import (
     INVERTER_FAULT,
     LEAVES,
     LINE_FAIL,
-    SHOW_ALARMS,
-    SHOW_ALL,
     UNSAID,
     Effect,
     Level,
@@ -50,9 +48,10 @@ class AlarmState:
     """The alarms and warnings of one inverter.
 
     `levels` has all of `LEAVES`: 0, 1, 2, or None unknown. `error_code` is a number of
-    Victron's charger errors, 0 none. `fault` is what stopped the inverter, None for
-    nothing or unknown. `texts` are the warnings in words. `notices` and `unknown`
-    (positions that no document explains, as "a13") hold only what is new.
+    Victron's charger errors, 0 without a fault, None unknown or for a fault that has no
+    such number. `fault` is what stopped the inverter, None for nothing or unknown.
+    `texts` are the warnings in words. `notices` and `unknown` (positions that no
+    document explains, as "a13") hold only what is new.
     """
 
     levels: dict[str, int | None] = field(default_factory=lambda: dict.fromkeys(LEAVES))
@@ -61,6 +60,11 @@ class AlarmState:
     texts: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
     unknown: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """True while the warnings of the inverter are known."""
+        return self.levels["Overload"] is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +142,14 @@ def levels_of(effects: Iterable[Effect], *, faulty: bool) -> dict[str, int | Non
     return levels
 
 
-def error_of(effects: Iterable[Effect], *, faulty: bool) -> int:
-    """Return Victron's charger error that is most like the fault, 0 without a fault."""
-    return next((e.error for e in effects if e.error and faulty), 0)
+def error_of(effects: Iterable[Effect], *, faulty: bool) -> int | None:
+    """Return Victron's charger error that is most like the fault, 0 without a fault.
+
+    None is a fault without such a number: 0 would read "no error" beside it.
+    """
+    if not faulty:
+        return 0
+    return next((effect.error for effect in effects if effect.error), None)
 
 
 def texts_of(names: Mapping[str, str]) -> tuple[str, ...]:
@@ -155,10 +164,39 @@ def fault_name(snapshot: Snapshot, code: int | None) -> str | None:
 
 def fault_text(names: Mapping[str, str], code: int | None, meaning: str | None) -> str:
     """Return the fault in words: the code and its meaning, else the possible bits."""
+    if meaning is not None:
+        return f"{meaning} (fault {code:02})"
     if code is not None:
-        return f"{meaning or 'no document explains it'} (fault {code:02})"
+        return f"{NAMELESS} {code:02}"
     bits = [text for name, text in names.items() if is_fault(name)]
     return ", ".join(bits) or NAMELESS
+
+
+def unshown_fault(
+    names: Mapping[str, str], code: int | None, meaning: str | None, *, errors: bool
+) -> str | None:
+    """Return the fault in words if no path shows it as an alarm, else None.
+
+    One fault is one alarm. `errors`: /ErrorCode is an alarm too. Of several bits only
+    those without a path are named.
+    """
+
+    def shown(effect: Effect | None) -> bool:
+        return bool(effect and (effect.leaf or (errors and effect.error)))
+
+    if meaning is not None:
+        effect = FAULT_EFFECTS.get(meaning)
+        return None if shown(effect) else fault_text({}, code, meaning)
+    bits = {name: text for name, text in names.items() if is_fault(name)}
+    unshown = {name: text for name, text in bits.items() if not shown(EFFECTS[name])}
+    if bits and not unshown:
+        return None
+    return fault_text(unshown, code, None)
+
+
+def sentence(text: str) -> str:
+    """Return a text as people read it in a list of alarms: it begins in upper case."""
+    return text[:1].upper() + text[1:]
 
 
 def noticed_of(names: AbstractSet[str]) -> set[str]:
@@ -188,10 +226,10 @@ def momentary(snapshot: Snapshot) -> AlarmState:
     )
 
 
-def grid_lost(level: int | None, setting: int | None) -> int | None:
+def grid_lost(level: int | None, setting: object) -> int | None:
     """Return what acsystem shows at /Alarms/GridLost.
 
-    venus-platform has no switch of its own for this one, so `setting` decides here:
-    0 none, 1 alarms, 2 all. An alarm that is off is shown as unknown: no notification.
+    `setting` is the GX's "Monitor for grid failure": 1 is on. An alarm that is off is
+    shown as unknown: no notification.
     """
-    return level if setting in (SHOW_ALARMS, SHOW_ALL) else None
+    return level if setting == 1 else None

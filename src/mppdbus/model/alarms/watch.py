@@ -33,7 +33,7 @@ class AlarmWatch:
         self._had_battery = False
         self._noticed: set[str] = set()
         self._explained: set[str] = set()  # unknown positions already reported
-        self._fault = _Fault()
+        self._fault = self._no_fault()
         self._looked: tuple[object, ...] = ()  # inputs of the last verdict
         self._verdict: AlarmState | None = None  # None: time alone may change it
 
@@ -72,7 +72,7 @@ class AlarmWatch:
         on = self._settle(warnings, seen, now)
         words = {name: text for name, text in self._words.items() if name in on}
         faulty = levels.is_faulty(on)
-        fault = self._fault if faulty else _Fault()
+        fault = self._fault if faulty else self._no_fault()
         self._fault = fault
         told = (
             fault.feed(snapshot, seen.code or fault_code, words, now) if faulty else ()
@@ -95,9 +95,9 @@ class AlarmWatch:
         """Use the mode alone; a fault does not end because QPIWS is missing."""
         if snapshot.mode != "F":
             if not levels.is_faulty(self._debounce.on):
-                self._fault = _Fault()
+                self._fault = self._no_fault()
             return AlarmState()
-        told = self._fault.feed(snapshot, fault_code, {}, now)
+        told = self._fault.feed(snapshot, fault_code, None, now)
         return AlarmState(fault=self._fault.text, notices=told)
 
     def _settle(
@@ -118,6 +118,10 @@ class AlarmWatch:
         self._words = {name: known[name] for name in known if name in on | names}
         return on
 
+    def _no_fault(self) -> "_Fault":
+        """Return the state without a fault; Venus reads /ErrorCode only of a multi."""
+        return _Fault(errors=not self._bare)
+
     def _shown(self, shown: dict[str, int | None]) -> dict[str, int | None]:
         if self._bare:
             shown["Overload"] = max(shown["Overload"] or 0, shown["ShortCircuit"] or 0)
@@ -128,7 +132,7 @@ class AlarmWatch:
         names = levels.noticed_of(words.keys())
         new, self._noticed = names - self._noticed, names
         return tuple(
-            Notice(NoticeKind.WARNING, words[name])
+            Notice(NoticeKind.WARNING, levels.sentence(words[name]))
             for name in EFFECTS
             if name in new and not (faulty and levels.is_fault(name))
         )
@@ -144,9 +148,13 @@ class AlarmWatch:
 
 
 class _Fault:
-    """The fault of an inverter, if any, and its notice, which is given once."""
+    """The fault of an inverter, if any, and its notice, which is given once.
 
-    def __init__(self) -> None:
+    `errors`: /ErrorCode is an alarm, so that a fault with a number needs no notice.
+    """
+
+    def __init__(self, *, errors: bool) -> None:
+        self._errors = errors
         self.text: str | None = None
         self.meaning: str | None = None  # of the fault code, by the family's table
         self._code: int | None = None
@@ -154,20 +162,34 @@ class _Fault:
         self._told: int | None = None  # code of the last notice, 0 for none
 
     def feed(
-        self, snapshot: Snapshot, code: int | None, words: dict[str, str], now: float
+        self,
+        snapshot: Snapshot,
+        code: int | None,
+        words: dict[str, str] | None,
+        now: float,
     ) -> tuple[Notice, ...]:
         """Take what is known now; return the notice if it is due.
 
-        The code is kept as long as the fault. The notice waits for the code, but
-        not for ever, and comes again when the inverter gives another code.
+        `words` are the active warnings; None: they are unknown, and no path shows any.
+
+        The code is kept as long as the fault. A fault that a path shows as an alarm has
+        no notice: it would be a second one. The notice waits for the code, but not for
+        ever, and comes again when the inverter gives another code.
         """
         if self.text is None:
             self._since = now
         self._code = code or self._code
         self.meaning = levels.fault_name(snapshot, self._code)
-        self.text = levels.fault_text(words, self._code, self.meaning)
+        self.text = levels.fault_text(words or {}, self._code, self.meaning)
         early = self._code is None and now - self._since < NAMING
         if early or self._told in (0, self._code or 0):
             return ()
         self._told = self._code or 0
-        return (Notice(NoticeKind.ALARM, self.text),)
+        unshown: str | None = self.text
+        if words is not None:
+            unshown = levels.unshown_fault(
+                words, self._code, self.meaning, errors=self._errors
+            )
+        if unshown is None:
+            return ()
+        return (Notice(NoticeKind.ALARM, levels.sentence(unshown)),)

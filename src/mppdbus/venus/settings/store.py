@@ -82,7 +82,10 @@ class LocalSettings(BusListener):
 
     async def knows(self, uid: str) -> bool:
         """Tell whether anything is stored for a device."""
-        path = instance_path(uid)
+        return await self.holds(instance_path(uid))
+
+    async def holds(self, path: str) -> bool:
+        """Tell whether there is a stored setting at `path`."""
         if (service := await self._reach()) is not None:
             return await service.holds(path)
         return self._file.holds(path)

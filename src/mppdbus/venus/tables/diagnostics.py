@@ -158,7 +158,7 @@ def _warnings(alarms: AlarmState) -> str | None:
 
 def _nothing(alarms: AlarmState) -> str | None:
     """Return "" if it is known that nothing is active."""
-    return None if alarms.error_code is None else ""
+    return "" if alarms.known else None
 
 
 # -- tables --------------------------------------------------------------------------

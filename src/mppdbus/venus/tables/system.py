@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from mppdbus.model.alarms.effects import ALARM_LEVELS
-from mppdbus.model.phases import by_phase
+from mppdbus.model.phases import PHASES, by_phase
 from mppdbus.model.views import SystemView, UnitView
 from mppdbus.venus.tables.diagnostics import SYSTEM_OWN
 from mppdbus.venus.tables.row import (
@@ -74,7 +74,7 @@ def _connected(part: Standing) -> bool:
 
 
 def _phases(part: Standing) -> int:
-    return len(by_phase(part.system))
+    return 1 if len(by_phase(part.system)) <= 1 else PHASES
 
 
 def _limit_of_phase(part: Standing) -> float | None:
@@ -91,10 +91,10 @@ def _limit_of_phase(part: Standing) -> float | None:
 _LEAD = "of the unit with the lowest instance that answers"
 _STATE = f"2 if any has a fault; {_LEAD}"
 _CALLED = "the name of the only unit, or what the user has written"
-_PHASES = "how many phases have a unit, or a leg of one"
+_PHASES = "1, or 3 if more than one has a unit or a leg: the GUI shows nothing for 2"
 _LIMIT = "sum of the units on one phase"
 _ACTIVE = "0 as soon as one unit is on mains, else 240"
-_GRID_LOST = "QPIWS `line_fail` of any unit, if /Settings/AlarmLevel/GridLost lets it"
+_GRID_LOST = "QPIWS `line_fail` of any unit, while the GX monitors for grid failure"
 _OF_UNIT = {row.path: row for row in (*UNIT, *AC_INPUT)}
 
 
@@ -155,7 +155,6 @@ SYSTEM: tuple[Row[SystemView], ...] = (
     _alarm("HighTemperature"),
     _alarm("Overload"),
     Row("/Alarms/GridLost", INT, lambda _: None, LEVELS, _GRID_LOST),
-    *(alarm_level(name) for name in ALARM_LEVELS["acsystem"]),
     *(alarm_level(name, of_units=True) for name in ALARM_LEVELS["multi"]),
     *SYSTEM_OWN,
 )

@@ -62,6 +62,10 @@ def _only_tracker(view: UnitView) -> GeneralStatus | None:
     return view.snapshot.status if view.snapshot.trackers == 1 else None
 
 
+def _only_leg(view: UnitView) -> Unit | None:
+    return view.unit if view.legs == 1 else None
+
+
 def _several_trackers(view: UnitView) -> Snapshot | None:
     snapshot = view.snapshot
     several = snapshot.trackers is not None and snapshot.trackers != 1
@@ -175,12 +179,18 @@ _INPUT = "the config, else the setting of the GX"
 _NAME = "the name in the config, or what the user has written"
 _QVFW = "QVFW; 0x7270 stands for 72.70"
 _PHASES = "1, or the 2 legs of a PI41; /Settings/System/AcPhase says which one"
-_PHASE = "the config, else what the unit says of itself (QPIRI, QPGS)"
+_PHASE = (
+    "the config, else what the unit says of itself (QPIRI, QPGS); unknown with two "
+    "legs, as the GUI shows both only then"
+)
 _BATTERY = "QPIGS `battery_voltage`"
 _CURRENT = "QPIGS: charging less discharging current, whole amperes"
 _SOC = "as `/Mppdbus/Origin/Soc` says; what is written corrects the estimate"
 _PV = "QPIGS `pv_charging_power`, and QPIGS2; else estimated"
-_ERROR = "the nearest of Victron's charger errors to a fault; 0 is none"
+_ERROR = (
+    "the nearest of Victron's charger errors to a fault; 0 without a fault, unknown "
+    "for one that has no such number"
+)
 _GRID_VOLTAGE = "QPIGS `grid_voltage`; unknown below 30 V"
 _GRID_FREQUENCY = "QPIGS `grid_frequency`; unknown below 30 V"
 _GRID_CURRENT = "derived: W / V; measured by the few units that tell it"
@@ -217,7 +227,7 @@ UNIT: tuple[Row[UnitView], ...] = (
     flow_row("/Ac/Out/{phase}/P", "load", WATT, "QPIGS `ac_output_active_power`"),
     _qpigs("/Ac/Out/{phase}/S", "ac_output_apparent_power", VA),
     _qpigs("/Ac/Out/{phase}/F", "ac_output_frequency", HERTZ),
-    Row("/Settings/System/AcPhase", INT, _phase_setting, "", _PHASE, UNIT_OF),
+    Row("/Settings/System/AcPhase", INT, _phase_setting, "", _PHASE, _only_leg),
     flow_row("/Dc/0/Voltage", "battery_voltage", DC_VOLT, _BATTERY, 2),
     flow_row("/Dc/0/Current", "battery_current", AMP, _CURRENT),
     flow_row("/Dc/0/Power", "battery_power", WATT, "derived: V × A"),
