@@ -44,15 +44,9 @@ class NoReply(LinkError, TimeoutError):
 
 
 class CorruptReply(LinkError, ValueError):
-    """A reply came, but its checksum or a field of a known layout is damaged.
-
-    With a good checksum, `partial` and `report` are as in `UnknownLayout`: a field that
-    never fits is not damaged; the firmware writes it so.
-    """
+    """A reply came, but it is damaged, or no reply to this command."""
 
     kind = "corrupt"
-    partial: Any = None
-    report: Any = None
 
 
 class Truncated(CorruptReply):
@@ -88,8 +82,9 @@ class Refused(ProtocolError):
 class UnknownLayout(ProtocolError, ValueError):
     """An intact reply of a shape that no document and no recording shows.
 
-    `partial` is the readable part, a `Reading`; `report`, a
-    `protocol.salvage.FieldReport`, tells which fields were read. Both may be None.
+    It has an unknown number of words, or an odd word. `partial` is the readable part, a
+    `Reading`; `report`, a `protocol.salvage.FieldReport`, tells which fields were read.
+    Both may be None. Such a reply proves nothing about the family.
     """
 
     kind = "unknown-layout"

@@ -39,6 +39,10 @@ KIND_OF_QUALITY = {
 }
 
 
+# Damaged before their checksum was made: only the odd word tells.
+ODD_WORDS = ("f0093-", "f0360-")
+
+
 def known(frame: dict[str, Any]) -> bool:
     """Whether anybody knows what the words of a reply mean."""
     return frame["command"] not in UNEXPLAINED
@@ -64,7 +68,10 @@ def test_every_recorded_reply_is_decoded_or_refused_by_its_right_name() -> None:
         if frame["variant"] == "PI01":  # tests/field/test_detect.py
             continue
         kinds = KIND_OF_QUALITY.get(frame["quality"])
-        if kinds is not None:
+        if frame["id"].startswith(ODD_WORDS):
+            assert record["partial"]
+            assert "values" in record
+        elif kinds is not None:
             error = str(record.get("error"))
             assert error.split(":", 1)[0] in kinds, (frame["id"], record)
         elif frame["quality"] == "good":

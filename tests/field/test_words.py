@@ -21,13 +21,11 @@ ANOTHER = (  # of 25 words
     "230.0 13.9 230.0 50.0 13.9 3200 3000 24.0 23.0 22.0 29.0 29.0 2 20 020 1 0 2 6 01 "
     "0 0 27.0 0 1"
 )
-RESCUED = "a QPIRI of unknown length is read as that of a REVO, and so it is one"
 
 
 # -- a layout that was only rescued proves nothing ----------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason=RESCUED)
 async def test_a_qpiri_of_24_words(tmp_path: Path) -> None:
     inverter = ScriptedInverter.of("ratings-24-words")
     battery = 'soc = "inverter"'
@@ -45,7 +43,6 @@ async def test_a_qpiri_of_24_words(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [22, 23])
 @pytest.mark.parametrize("words", [CONVERSOL, ANOTHER], ids=["5000", "3200"])
-@pytest.mark.xfail(strict=True, reason=RESCUED)
 async def test_a_qpiri_cut_short(tmp_path: Path, words: str, count: int) -> None:
     inverter = ScriptedInverter.of("ratings-24-words")
     inverter.replies["QPIRI"] = [" ".join(words.split()[:count])]
@@ -62,7 +59,6 @@ async def test_a_qpiri_cut_short(tmp_path: Path, words: str, count: int) -> None
 
 @pytest.mark.parametrize("count", [22, 23, 24])
 @pytest.mark.parametrize("words", [CONVERSOL, ANOTHER], ids=["5000", "3200"])
-@pytest.mark.xfail(strict=True, reason=RESCUED)
 def test_decode_reads_a_short_qpiri_by_its_beginning(words: str, count: int) -> None:
     said = " ".join(words.split()[:count])
     (record,) = decoded(f"QPIRI ({said}\n").records
@@ -74,11 +70,9 @@ def test_decode_reads_a_short_qpiri_by_its_beginning(words: str, count: int) -> 
 
 # -- an odd word in a sound reply ---------------------------------------------------
 
-ODD = "a sound reply with an odd word is called corrupt"
 TIMES = ("2023081415283", "20230814152", "00000000000000", "20231314152830")
 
 
-@pytest.mark.xfail(strict=True, reason=ODD)
 def test_decode_of_a_clock_with_thirteen_digits() -> None:
     done = decoded_case("clock-13-digits")
     (record,) = done.records
@@ -88,7 +82,6 @@ def test_decode_of_a_clock_with_thirteen_digits() -> None:
 
 
 @pytest.mark.parametrize("time", TIMES)
-@pytest.mark.xfail(strict=True, reason=ODD)
 async def test_a_clock_that_is_none_is_asked_seldom(tmp_path: Path, time: str) -> None:
     """And it spoils no statistics of the line."""
     inverter = ScriptedInverter.of("eg4-pair")
@@ -115,7 +108,6 @@ ODD_STATUS = (
         ("QET", "0001234-", {"energy": None}),
     ],
 )
-@pytest.mark.xfail(strict=True, reason=ODD)
 def test_decode_shows_what_stands_beside_an_odd_word(
     command: str, reply: str, known: dict[str, object]
 ) -> None:

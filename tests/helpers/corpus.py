@@ -6,10 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import cast
 
 from helpers.places import TESTS
-from mppdbus.errors import MppdbusError, UnknownLayout
+from mppdbus.errors import MppdbusError
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.evidence import Clue, Evidence
 from mppdbus.protocol.identification import DECISIVE, Identification, clues_of, identify
@@ -132,8 +131,6 @@ def _read(command: str, payload: bytes) -> Reading | None:
     """Return what a reply says to one who does not know the family yet."""
     try:
         return decode(command, payload)
-    except UnknownLayout as error:
-        return cast("Reading | None", error.partial)
     except MppdbusError:
         return None
 

@@ -255,7 +255,7 @@ def test_the_trackers_are_counted(
     assert warped(main) == trackers
 
 
-def test_an_unknown_layout_is_asked_twice_once(
+def test_an_unknown_layout_is_read_at_once_and_told_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async def main() -> list[int]:
@@ -270,7 +270,7 @@ def test_an_unknown_layout_is_asked_twice_once(
         return retries
 
     with caplog.at_level(logging.WARNING):
-        assert warped(main) == [1, 1, 1]
+        assert warped(main) == [0, 0, 0]
     assert [r.message[:16] for r in caplog.records] == ["QPIGS: 23 fields"]
 
 
@@ -314,7 +314,7 @@ def test_a_word_that_never_fits_costs_its_field_and_not_the_unit(
     assert len([r for r in caplog.records if "NTC!" in r.message]) == 1
 
 
-def test_a_word_that_does_not_fit_now_and_then_is_damage() -> None:
+def test_a_word_that_does_not_fit_now_and_then_costs_its_field_then() -> None:
     async def main() -> list[Snapshot]:
         replies = [QPIGS, DAMAGED, QPIGS, ODD, ODD, QPIGS, DAMAGED, ODD]
         inverter = await learn(device({**PLAIN, "QPIGS": replies}), "QMOD", "QPIRI")
@@ -324,10 +324,47 @@ def test_a_word_that_does_not_fit_now_and_then_is_damage() -> None:
             seen.append(now(inverter))
         return seen
 
-    temperatures = {
-        s.status.heatsink_temperature for s in warped(main) if s.status is not None
-    }
-    assert temperatures == {35}
+    seen = [s.status for s in warped(main) if s.status is not None]
+    told = [(s.heatsink_temperature, s.ac_output_apparent_power) for s in seen]
+    good, damaged, odd = (35, 500), (35, None), (None, 500)
+    assert told == [good, damaged, good, odd, odd, good]
+
+
+@pytest.mark.parametrize("count", [22, 23, 24])
+def test_a_rescued_reply_changes_no_family(count: int) -> None:
+    """A QPIRI that is cut now, and one that was always."""
+
+    async def main() -> list[str]:
+        cut = " ".join(QPIRI_25.split()[:count])
+        said = PLAIN | {"QPIRI": [QPIRI_25, cut, cut]}
+        inverter = await learn(device(said), "QPIGS", "QPIRI")
+        names = [inverter.dialect.name]
+        for _ in range(2):
+            await inverter.try_read("QPIRI")
+            inverter.refine()
+            names.append(inverter.dialect.name)
+        always = await learn(device(PLAIN | {"QPIRI": cut}), "QPIGS", "QPIRI")
+        return [*names, always.dialect.name]
+
+    first, *others, always = warped(main)
+    assert others == [first, first]
+    assert always == "pi30"
+
+
+def test_one_reply_of_another_length_changes_no_family() -> None:
+    async def main() -> list[str]:
+        king = f"{QPIRI_25} 060 0"
+        longer = f"{king} 120"
+        said = PLAIN | {"QPIRI": [king, king, longer, king, longer, longer]}
+        inverter = await learn(device(said), "QPIGS", "QPIRI")
+        names = [inverter.dialect.name]
+        for _ in range(5):
+            await inverter.try_read("QPIRI")
+            inverter.refine()
+            names.append(inverter.dialect.name)
+        return names
+
+    assert warped(main) == ["pi30king"] * 5 + ["pi30max"]
 
 
 def test_a_strange_reply_is_said_word_by_word_once(

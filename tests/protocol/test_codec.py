@@ -62,13 +62,13 @@ REFUSED_BY_DECODING = {
     "f0030": OtherProtocol,
     "f0031": Refused,
     "f0039": UnknownLayout,
-    "f0093": CorruptReply,
+    "f0093": UnknownLayout,
     "f0148": Refused,
     "f0156": Refused,
     "f0157": Refused,
-    "f0360": CorruptReply,
+    "f0360": UnknownLayout,
     "f0422": CorruptReply,
-    "n0008": CorruptReply,
+    "n0008": UnknownLayout,
     "n0052": UnknownLayout,
 }
 BAD = tuple(frame for frame in FRAMES if not frame.is_good)
@@ -121,9 +121,32 @@ def test_what_is_not_good_is_refused_where_its_bytes_tell(frame: Recorded) -> No
         assert not intact
 
 
-def test_a_letter_in_a_number_is_named() -> None:
-    with pytest.raises(CorruptReply, match=r"field 15 .*'06P' is not a number"):
+def partial_of(frame: str) -> Reading:
+    (sent,) = feed_whole(BY_ID[frame].response)
+    with pytest.raises(UnknownLayout) as caught:
+        decode(BY_ID[frame].command, sent.payload)
+    assert isinstance(caught.value.partial, Reading)
+    return caught.value.partial
+
+
+def test_a_letter_in_a_number_is_named_and_costs_its_field() -> None:
+    with pytest.raises(UnknownLayout, match=r"field 15 .*'06P' is not a number"):
         decode("QPIRI", feed_whole(BY_ID["f0360"].response)[0].payload)
+    ratings = partial_of("f0360").model_dump()
+    assert (ratings["max_charging_current"], ratings["battery_type"]) == (None, 2)
+    assert ratings["pv_power_balance"] == 1
+
+
+def test_a_clock_without_its_last_digit_is_unknown() -> None:
+    assert partial_of("n0008").model_dump() == {"time": None}
+
+
+def test_a_qpiri_of_24_words_begins_as_one_of_25() -> None:
+    ratings = partial_of("n0052")
+    assert type(ratings) is Ratings
+    assert (ratings.battery_type, ratings.output_source_priority) == (1, 2)
+    assert (ratings.battery_redischarge_voltage, ratings.pv_ok_condition) == (54.0, 0)
+    assert ratings.pv_power_balance is None
 
 
 # -- layouts -----------------------------------------------------------------------

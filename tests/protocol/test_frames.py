@@ -224,6 +224,6 @@ def test_record_guesses_as_the_test_does_and_sees_what_is_masked(
     (one,) = units(again.parent)
     taken = one.taken_for
     assert f": {taken.dialect.name}, {taken.confidence:.0%} sure; " in said.out
-    assert any("QPIGS: PV current" in reason for reason in taken.reasons)
+    assert not any("QPIGS:" in reason for reason in taken.reasons)  # proves nothing
     assert "serial numbers are masked" in said.out
     assert [text.split(": ")[1] for text in problems(again)] == ["unknown layout"]

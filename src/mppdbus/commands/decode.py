@@ -134,7 +134,8 @@ def _identified(results: list[DecodedReply]) -> Identification:
         for result in results
         if result.command and result.reading is not None and not result.partial
     }
-    return identify(Evidence.gather(readings))
+    strange = {base_command(one.command or "") for one in results if one.partial}
+    return identify(Evidence.gather(readings, strange=strange - readings.keys()))
 
 
 def _remark(results: list[DecodedReply], found: Identification) -> None:
@@ -197,7 +198,8 @@ def _reading(command: str, payload: Payload) -> Reading:
     try:
         return decode(command, payload.data)
     except (CorruptReply, UnknownLayout) as error:
-        if not payload.checked and getattr(error, "partial", None) is None:
+        report = getattr(error, "report", None)
+        if not payload.checked and (report is None or report.odd_end):
             _refuse_bad_checksum(command, payload.data)
         raise
 

@@ -31,7 +31,8 @@ async def probe_capabilities(
     for query in queries:
         capability = CAPABILITIES[query]
         clock = readings.get(CLOCK)
-        command = capability.command(clock.time if isinstance(clock, Clock) else now)
+        theirs = clock.time if isinstance(clock, Clock) else None
+        command = capability.command(theirs or now)
         if command is None:
             continue
         again = (Outcome.DAMAGED,) if outcomes else (Outcome.DAMAGED, Outcome.SILENT)

@@ -86,12 +86,15 @@ class Answers:
 
     readings: dict[str, Reading] = field(default_factory=dict)
     payloads: dict[str, bytes] = field(default_factory=dict)
+    strange: set[str] = field(default_factory=set)  # answered in an unknown layout
     capabilities: Capabilities = field(default_factory=Capabilities)
 
     @property
     def identification(self) -> Identification:
-        """The family by the readings."""
-        return identify(Evidence.gather(self.readings, self.payloads.get("QPIGS")))
+        """The family by the readings of known layouts."""
+        known = {q: r for q, r in self.readings.items() if q not in self.strange}
+        status = self.payloads.get("QPIGS") if "QPIGS" in known else None
+        return identify(Evidence.gather(known, status, self.strange))
 
     @property
     def serial(self) -> str | None:
@@ -127,24 +130,26 @@ class Interview:
         """
         answers, name = self.answers, base_command(query)
 
-        def accept(payload: bytes) -> Reading:
+        def accept(payload: bytes) -> Reading | UnknownLayout:
             answers.payloads[name] = payload
-            return decode(query, payload)
+            try:
+                return decode(query, payload)
+            except UnknownLayout as error:
+                if error.partial is None:
+                    raise  # it may be the reply to another query: ask again
+                return error
 
-        try:
-            reading = await self._link.exchange(
-                query,
-                accept,
-                priority=Priority.ASK,
-                attempts=attempts,
-                patience=patience,
-            )
-        except UnknownLayout as error:
-            if error.partial is not None:
-                answers.readings[name] = error.partial
-            raise
-        answers.readings[name] = reading
-        return reading
+        said = await self._link.exchange(
+            query, accept, priority=Priority.ASK, attempts=attempts, patience=patience
+        )
+        if isinstance(said, UnknownLayout):
+            answers.readings[name] = said.partial
+            if not said.report.proven:
+                answers.strange.add(name)
+            raise said
+        answers.readings[name] = said
+        answers.strange.discard(name)
+        return said
 
     async def try_read(self, query: str, *, attempts: int | None = 1) -> Reading | None:
         """Ask an optional query; None for any failure except `PortLost`."""

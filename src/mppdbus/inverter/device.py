@@ -73,9 +73,9 @@ class Inverter:
             self.answered.add(query)
             self.mark_unsupported(query)
             raise
-        except UnknownLayout as error:
+        except UnknownLayout:
             self.answered.add(query)
-            reading = readings.accept(query, error)
+            raise
         self.answered.add(query)
         readings.keep(query, reading)
         if query == "QPIGS2":
@@ -145,14 +145,20 @@ class Inverter:
     def refine(self) -> None:
         """Update dialect and names from all readings so far."""
         identity, readings = self._identity, self.readings
-        before, payload = identity.dialect.queries, readings.payloads.get("QPIGS")
-        readings.filter.identified(identity.refine(readings.latest(), payload))
+        before, proven = identity.dialect.queries, readings.proven()
+        strange = readings.strange - proven.keys()
+        payload = readings.payloads.get("QPIGS")
+        payload = None if "QPIGS" in readings.strange else payload
+        readings.filter.identified(identity.refine(proven, payload, strange))
         readings.read_anew(before, identity.dialect.queries)
-        identity.weighed = set(readings.latest())
+        identity.weighed = set(readings.proven())
         self._find_phase()
 
     def _find_phase(self) -> None:
-        output_mode = getattr(self.readings.last("QPIRI"), "output_mode", None)
+        """Take the phase from the last QPIRI that says an output mode."""
+        said = self.readings.last("QPIRI"), self.readings.proven().get("QPIRI")
+        modes = (getattr(reading, "output_mode", None) for reading in said)
+        output_mode = next((mode for mode in modes if mode is not None), None)
         self._phase = phase_of(output_mode, self._identity.dialect)
 
     def resume(self, fresh: Self) -> Self:

@@ -45,8 +45,8 @@ class EnergyMeters:
         patience = inverter.link.brief
         said = await inverter.try_read(query, attempts=1, patience=patience)
         match said:
-            case Clock():
-                self._left += self._days(said.time)
+            case Clock(time=theirs) if theirs is not None:
+                self._left += self._days(theirs)
             case Energy(energy=wh) if wh is not None:
                 self._take(query, float(wh))
         if query.startswith("QED"):

@@ -1,6 +1,6 @@
 """The identity of a unit: its numbers, names and dialect."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from mppdbus.inverter.parallel_set import OTHERS
@@ -22,6 +22,7 @@ class DeviceIdentity:
         self.fixed = DIALECTS.get(dialect)  # set by the config
         self.dialect: Dialect = self.fixed or UNKNOWN_FAMILY
         self._confidence = 0.0
+        self._rival: Dialect | None = None  # what the last readings told instead
         self.weighed: set[str] = set()  # queries used to detect the dialect
 
     def introduce(self, protocol: Reading | None, serial: Reading | None) -> None:
@@ -32,18 +33,26 @@ class DeviceIdentity:
             self.known = replace(self.known, serial=serial.serial)
 
     def refine(
-        self, readings: Mapping[str, Reading], status_payload: bytes | None
+        self,
+        readings: Mapping[str, Reading],
+        status_payload: bytes | None,
+        strange: Iterable[str] = (),
     ) -> Identification:
         """Update dialect and names from all readings, by query, and the bytes of QPIGS.
 
-        A new kind of reply may change the dialect; new values of the same replies only
-        with at least the old confidence. Returns the result with its reasons.
+        `strange` are the queries that were answered in an unknown layout.
+        A new kind of reply may change the dialect. New values of the same replies do so
+        only with at least the old confidence, and if the next ones tell the same.
+        Returns the result with its reasons.
         """
         own = {query: each for query, each in readings.items() if query not in OTHERS}
-        evidence = Evidence.gather(own, status_payload)
+        evidence = Evidence.gather(own, status_payload, strange)
         found = identify(replace(evidence, protocol=self.known.protocol))
         more = not readings.keys() <= self.weighed
-        if self.fixed is None and (more or found.confidence >= self._confidence):
+        same = found.dialect in (self.dialect, self._rival)
+        sure = same and found.confidence >= self._confidence
+        self._rival = found.dialect
+        if self.fixed is None and (more or sure):
             self._confidence = found.confidence
             self.dialect = found.dialect
         self.known = replace(

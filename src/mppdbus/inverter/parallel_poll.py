@@ -124,7 +124,7 @@ class ParallelPoll:
         inverter, parallel_set = self._inverter, self._inverter.parallel_set
         parallel_set.asked(slot, self._clock())
         status = await self._read(f"QPGS{slot}")
-        if not isinstance(status, ParallelStatus):
+        if not isinstance(status, ParallelStatus) or _nameless(status):
             parallel_set.missed(slot)
             return
         half = HalfRead(slot, status, lead)
@@ -201,3 +201,8 @@ class ParallelPoll:
         others = self._inverter.parallel_set.other_units(self._serial())
         if others:
             self._tell(others)
+
+
+def _nameless(status: ParallelStatus) -> bool:
+    """Tell whether odd words hide if there is a unit, or which."""
+    return status.exists is None or (status.exists and status.serial is None)

@@ -20,7 +20,6 @@ from mppdbus.protocol.replies.status import (
     Warnings,
 )
 
-NEVER_FITS = 4  # replies in a row with the same wrong words: not damage
 # The queries of a snapshot, and the models of their readings.
 SHOWN: Mapping[str, tuple[type[Reading], ...]] = {
     "QPIGS": (GeneralStatus,),
@@ -40,13 +39,14 @@ class KeptReading:
     plausible: Reading
     time: float  # s of the caller's clock
     battery_fitted: bool  # False: it shows 0 to 3 V where a battery goes
+    proven: Reading | None  # the last one of a known layout, which shows the family
 
 
 class Readings:
     """Decodes the replies of one unit; `kept` is the last good reading of each query.
 
-    A reply that fits no known layout may be damaged, or belong to another request. If
-    it comes again in the same shape, it is this unit's layout. `payloads` are the last
+    A reply with odd words, or more or fewer of them, is read as far as the layout is
+    sure. One of unknown length proves nothing about the family. `payloads` are the last
     bytes of each query. Each problem is logged once.
     """
 
@@ -55,53 +55,36 @@ class Readings:
         self.kept: dict[str, KeptReading] = {}
         self.payloads: dict[str, bytes] = {}
         self._clock = clock
-        self._accepted: set[str] = set()  # queries whose unknown layout came twice
-        self._unfit: dict[str, tuple[tuple[str, ...], int]] = {}
+        self.strange: set[str] = set()  # queries whose last reply proves nothing
         self._log = logging.getLogger(f"mppdbus.{name}")
         self._logged: set[str] = set()
 
     # -- decoding -------------------------------------------------------------------
 
     def decode(self, layouts: Queries, query: str, payload: bytes) -> Reading:
-        """Return the reading of a reply; raises as `protocol.queries.decode` does."""
+        """Return the reading of a reply; raises as `protocol.queries.decode` does.
+
+        It raises `UnknownLayout` only if nothing of the reply can be read.
+        """
         self.payloads[query] = payload
         try:
-            return decode(query, payload, layouts)
+            reading = decode(query, payload, layouts)
         except UnknownLayout as error:
-            if query in self._accepted and error.partial is not None:
-                return cast("Reading", error.partial)
-            raise
-        except CorruptReply as error:
-            return self._repeated(query, error)
-
-    def accept(self, query: str, error: UnknownLayout) -> Reading:
-        """Return the readable part of an unknown layout, and accept it from now on.
-
-        Raises `error` if nothing can be read.
-        """
-        if error.partial is None:
-            raise error
-        self.complain(query, error)
-        self._accepted.add(query)
-        return cast("Reading", error.partial)
+            if error.partial is None:
+                raise
+            self.complain(query, error)
+            self.strange.add(query)
+            if error.report.proven:
+                self.strange.discard(query)
+            return cast("Reading", error.partial)
+        self.strange.discard(query)
+        return reading
 
     def complain(self, query: str, error: UnknownLayout) -> None:
-        """Log an unknown layout, once, with the words of the reply."""
+        """Log an unknown layout or an odd word, once, with the words of the reply."""
         words = self.payloads[query].decode("ascii", "backslashreplace")
-        self._log_once(logging.WARNING, query, f"{error}: {words}")
-
-    def _repeated(self, query: str, error: CorruptReply) -> Reading:
-        """Return the rest of a reply whose same words never fit; else raise `error`."""
-        if error.partial is None:
-            raise error
-        unfit = tuple(error.report.unparsed)
-        before, times = self._unfit.get(query, ((), 0))
-        times = times + 1 if unfit == before else 1
-        self._unfit[query] = unfit, times
-        if times < NEVER_FITS:
-            raise error
-        self._log_once(logging.WARNING, f"{query} {unfit}", str(error))
-        return cast("Reading", error.partial)
+        odd = next(iter(error.report.unparsed), "") if error.report else ""
+        self._log_once(logging.WARNING, f"{query} {odd}", f"{error}: {words}")
 
     def _log_once(self, level: int, key: str, text: str) -> None:
         if key not in self._logged:
@@ -125,16 +108,23 @@ class Readings:
             )
             self._log_once(logging.WARNING, "mode", text)
         fitted = all(remark.code != "no_battery" for remark in remarks)
-        self.kept[query] = KeptReading(reading, plausible, now, fitted)
+        proven: Reading | None = reading
+        if query in self.strange:
+            proven = self.kept[query].proven if query in self.kept else None
+        self.kept[query] = KeptReading(reading, plausible, now, fitted, proven)
 
     def last(self, query: str) -> Reading | None:
         """Return the last reading of `query` as it came, however old."""
         kept = self.kept.get(query)
         return kept.reading if kept else None
 
-    def latest(self) -> dict[str, Reading]:
-        """Return the last reading of every query as it came, however old."""
-        return {query: kept.reading for query, kept in self.kept.items()}
+    def proven(self) -> dict[str, Reading]:
+        """Return the last reading of a known layout of every query."""
+        return {
+            query: kept.proven
+            for query, kept in self.kept.items()
+            if kept.proven is not None
+        }
 
     def fresh(self, keep: Mapping[str, float]) -> dict[str, Any]:
         """Return the plausible readings in `SHOWN` that are younger than `keep` s.

@@ -1,10 +1,10 @@
 """Evidence for the family of an inverter, collected from its replies; pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Self, TypeVar
 
-from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.fields import NUMERIC, Reading
 from mppdbus.protocol.replies.settings import Flags, Ratings, RatingsClone
 from mppdbus.protocol.replies.status import GeneralStatus, Warnings
 
@@ -26,7 +26,8 @@ class Evidence:
     """The replies of an inverter that are known so far; all are optional.
 
     `status_payload` is the raw QPIGS, which shows how many digits a number has.
-    `others` are the replies without a field of their own.
+    `others` are the replies without a field of their own, `strange` the queries that
+    were answered in an unknown layout.
     """
 
     protocol: str | None = None
@@ -40,10 +41,14 @@ class Evidence:
     flags: Flags | None = None
     second_tracker: Reading | None = None
     others: tuple[Reading, ...] = ()
+    strange: frozenset[str] = frozenset()
 
     @classmethod
     def gather(
-        cls, readings: Mapping[str, Reading], status_payload: bytes | None = None
+        cls,
+        readings: Mapping[str, Reading],
+        status_payload: bytes | None = None,
+        strange: Iterable[str] = (),
     ) -> Self:
         """Sort decoded replies, by query, into the fields."""
         rest = dict(readings)
@@ -62,6 +67,7 @@ class Evidence:
             flags=flags if isinstance(flags, Flags) else None,
             second_tracker=rest.pop("QPIGS2", None),
             others=tuple(rest.values()),
+            strange=frozenset(strange),
         )
 
     @property
@@ -110,7 +116,8 @@ class Evidence:
 
     def _status_word(self, place: int) -> bytes:
         words = (self.status_payload or b"").split()
-        return words[place] if len(words) > place else b""
+        number = len(words) > place and not words[place].translate(None, NUMERIC)
+        return words[place] if number else b""
 
 
 def words_of(reading: Reading) -> int:

@@ -4,6 +4,8 @@ Every clue supports a family, with a weight (0 to 1) and a reason. Clues for the
 family are combined as independent evidence. Only a name (QMN) that no other family
 uses decides against all other clues, because clones copy the number, the layouts and
 the firmware of others.
+
+A QPIRI of unknown length is of no known family: then weak clues count for nothing.
 """
 
 import re
@@ -18,6 +20,8 @@ from mppdbus.protocol.evidence import Clue, Evidence
 NOMINAL = (12, 24, 36, 48)  # V; the batteries that PI30 inverters are made for
 DECISIVE = 0.97  # weight of a name in QMN from which other evidence is ignored
 SUREST = 0.99  # the highest confidence: never certain
+STRONG = 0.5  # weight of a clue that counts also where QPIRI is of no known family
+FALLBACK = "pi30"  # the family without clues
 GUESSED = 0.25  # a clue of this weight is shown only if there is no other
 
 
@@ -69,8 +73,12 @@ def clues_of(evidence: Evidence) -> dict[str, list[Clue]]:
             found[name].append(Clue(0.98, f"QGMN {number}: {model.name}"))
     if named := _name_clue(evidence):
         found[named[0]].append(named[1])
+    strange = "QPIRI" in evidence.strange
     for name, family in FAMILIES.items():
-        if clues := [*family.clues(evidence)]:
+        clues = [*family.clues(evidence)]
+        if strange and name != FALLBACK:
+            clues = [clue for clue in clues if clue.weight >= STRONG]
+        if clues:
             found[name] += clues
     return dict(found)
 

@@ -81,6 +81,7 @@ class Plausibility:
         """Return the reading without impossible values, and the remarks; `now` in s."""
         if getattr(reading, "exists", True) is False:
             return reading, []  # an empty slot has no measured values
+        unsaid = _not_reported(reading)
         if isinstance(reading, s.Ratings | s.RatingsRevo):
             remarks = list(self._settings(reading))
         else:
@@ -94,8 +95,7 @@ class Plausibility:
             reading = reading.model_copy(update=gone)
         if isinstance(reading, s.Ratings | s.RatingsRevo):
             self._learn(reading)
-        remarks += _not_reported(reading)
-        return reading, remarks
+        return reading, remarks + unsaid
 
     # -- each field by itself -----------------------------------------------------
 
@@ -238,13 +238,10 @@ def _battery_remarks(reading: Reading, code: str, text: str) -> list[Remark]:
 
 
 def _not_reported(reading: Reading) -> list[Remark]:
-    """Name the fields for which the inverter wrote "-"."""
-    known, wire = reading.model_fields_set, reading.wire_names()
-    if known.isdisjoint(wire[len(known) :]):
-        return []  # as many fields as places: no gap
-    last = max(n for n, name in enumerate(wire) if name in known)
-    missing = [name for name in wire[:last] if name not in known]
+    """Name the fields for which the inverter wrote "-", or an odd word."""
+    said = vars(reading)
+    missing = [name for name in reading.model_fields_set if said[name] is None]
     return [
-        Remark("not_reported", name, None, f"{name}: the inverter prints a dash")
+        Remark("not_reported", name, None, f"{name}: the inverter says no value")
         for name in missing
     ]

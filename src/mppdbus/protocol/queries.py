@@ -14,7 +14,7 @@ from mppdbus.protocol.replies import parallel as p
 from mppdbus.protocol.replies import settings as s
 from mppdbus.protocol.replies import status as m
 from mppdbus.protocol.replies.fields import Reading
-from mppdbus.protocol.salvage import salvage
+from mppdbus.protocol.salvage import FieldReport, salvage
 
 _ONE_WORD = frozenset((1,))  # such replies may hold blanks
 
@@ -157,6 +157,7 @@ ACKNOWLEDGED = frozenset(("QBMS",))
 _NUMBERED = re.compile(
     r"(QPGS|QP2GS|Q2PGS|QEY|QEM|QED|QLY|QLM|QLD)(\d{1,8}|n)$|(VERFW):$", re.ASCII
 )
+_SIGNED = re.compile(r"(?<!\S)[+-][0-9]")
 _FOREIGN_COMMAND = re.compile(r"H[A-Z0-9]{2,}|QPRTL")  # a VMII dialect without CRC
 
 
@@ -169,9 +170,9 @@ def base_command(command: str) -> str:
 def decode(command: str, payload: bytes, queries: Queries = QUERIES) -> Reading:
     """Return the model of an intact reply to `command`.
 
-    Raises `Refused` for NAK, `OtherProtocol` for another family of protocols,
-    `UnknownLayout` for an unknown number of words, and `CorruptReply` for a word that
-    does not fit a known layout; both contain the readable part.
+    Raises `Refused` for NAK and `OtherProtocol` for another family of protocols.
+    `UnknownLayout` is a reply with an unknown number of words, or with an odd one; it
+    contains the readable part. `CorruptReply` is no reply to this command.
     """
     if payload == b"NAK":
         raise Refused(
@@ -185,21 +186,19 @@ def decode(command: str, payload: bytes, queries: Queries = QUERIES) -> Reading:
     if len(layouts) == 1 and layouts[0].counts == _ONE_WORD:
         return _one_word(command, layouts[0].model, payload)
     try:
-        words = payload.decode("ascii").split()
+        text = payload.decode("ascii")
     except UnicodeDecodeError as error:
         raise CorruptReply(f"{command}: {payload!r} is not ASCII") from error
+    words = text.split()
     for found in layouts:
         if found.fits(words):
             break
     else:
-        raise _no_layout(command, words, layouts)
+        raise _no_layout(command, text, layouts)
     try:
         return found.model.from_payload(payload)
     except ValueError as error:
-        corrupt = CorruptReply(f"{command}: {error}")
-        if rest := salvage([(found.model, frozenset((len(words),)))], words):
-            corrupt.partial, corrupt.report = rest
-        raise corrupt from error
+        raise _odd_word(command, text, layouts, error) from error
 
 
 def _no_query(command: str) -> UnknownLayout | OtherProtocol:
@@ -209,25 +208,53 @@ def _no_query(command: str) -> UnknownLayout | OtherProtocol:
 
 
 def _no_layout(
-    command: str, words: list[str], layouts: tuple[Layout, ...]
+    command: str, text: str, layouts: tuple[Layout, ...]
 ) -> UnknownLayout | OtherProtocol:
-    if any(word[:1] in ("+", "-") and len(word) > 1 for word in words):
-        return OtherProtocol(f"{command}: a signed field: PI34, not PI30")
     known = sorted({count for each in layouts for count in each.counts})
     error = UnknownLayout(
-        f"{command}: {len(words)} fields where {', '.join(map(str, known))} are known; "
-        "please send a recording"
+        f"{command}: {len(text.split())} fields where {', '.join(map(str, known))} are "
+        "known; please send a recording"
     )
-    if rest := salvage(((each.model, each.counts) for each in layouts), words):
-        error.partial, error.report = rest
+    if not _rescue(error, text, layouts) and _SIGNED.search(text):
+        return OtherProtocol(f"{command}: a signed field: PI34, not PI30")
     return error
+
+
+def _odd_word(
+    command: str, text: str, layouts: tuple[Layout, ...], why: ValueError
+) -> UnknownLayout | CorruptReply:
+    error = UnknownLayout(f"{command}: {why}")
+    if _rescue(error, text, layouts):
+        return error
+    return CorruptReply(str(error))
+
+
+def _rescue(error: UnknownLayout, text: str, layouts: tuple[Layout, ...]) -> bool:
+    """Store the readable part of a reply in the error; False if there is none.
+
+    Two blanks in a row are a word that is missing, where that makes a known length.
+    """
+    shapes = [(each.model, each.counts) for each in layouts]
+    known = {count for each in layouts for count in each.counts}
+    with_gaps = text.strip(" ").split(" ")
+    words = with_gaps if len(with_gaps) in known else text.split()
+    error.partial, error.report = salvage(shapes, words) or (None, None)
+    return error.partial is not None
 
 
 def _one_word(command: str, model: type[Reading], payload: bytes) -> Reading:
     try:
         reading = model.from_payload(payload)
     except ValueError as error:
-        raise CorruptReply(f"{command}: {error}") from error
-    if isinstance(reading, s.ProtocolId) and reading.protocol not in SPOKEN:
-        raise OtherProtocol(f"{command}: {speaks(reading.protocol)}")
+        word = payload.decode("ascii", "replace").strip(" ")
+        if model.loose is None or not re.fullmatch(model.loose, word):
+            raise CorruptReply(f"{command}: {error}") from error
+        (name,) = model.wire_names()
+        odd = UnknownLayout(f"{command}: {error}")
+        odd.partial = model.model_validate({name: None})
+        odd.report = FieldReport((), (), {name: word}, ())
+        raise odd from error
+    protocol = getattr(reading, "protocol", None)
+    if protocol is not None and protocol not in SPOKEN:
+        raise OtherProtocol(f"{command}: {speaks(protocol)}")
     return reading

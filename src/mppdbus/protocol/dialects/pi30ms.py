@@ -12,7 +12,7 @@ def _clues(seen: Evidence) -> Clues:
     if (ratings := seen.common_ratings) is not None:
         if ratings.topology == 1:
             yield Clue(0.3, "QPIRI: built with a transformer")
-        lacks = "max_parallel_units" not in ratings.model_fields_set
+        lacks = ratings.max_parallel_units is None
         if lacks and seen.ratings_words > 19:
             yield Clue(0.3, "QPIRI: no parallel operation")
     temperature = getattr(seen.status, "heatsink_temperature", None)

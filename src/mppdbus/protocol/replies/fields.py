@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 NUMERIC = b"0123456789. "
 _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
+CODE = r"[0-9-][0-9A-Za-z-]{0,3}"  # a small number with an odd character
 UNKNOWN_WORDS = frozenset(("-", "--", "---", "NOA"))  # "not available", seen in QPIRI
 
 
@@ -51,16 +52,17 @@ class Reading(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True
     )
     numbers: ClassVar[bool] = True
+    # Of one word: what is still a reply to this query, if its value cannot be read.
+    loose: ClassVar[str | None] = None
 
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
         """Return the model of a payload; raises `ValueError` if it does not fit."""
         words, names = payload.decode("ascii").split(), cls.wire_names()
         fields = dict(zip(names, words, strict=False))
-        if cls.numbers and payload.translate(None, NUMERIC):
-            fields = _available(fields)
+        odd = cls.numbers and payload.translate(None, NUMERIC)
         try:
-            return cls.model_validate(fields)
+            return cls.model_validate(_available(fields) if odd else fields)
         except ValidationError as error:
             raise ValueError(describe(error, names)) from None
 
@@ -90,12 +92,12 @@ class TextReading(Reading):
     numbers: ClassVar[bool] = False
 
 
-def _available(fields: dict[str, str]) -> dict[str, str]:
-    """Leave out the words that say "not available"; all others must be numbers."""
+def _available(fields: dict[str, str]) -> dict[str, str | None]:
+    """Return None for a word that says "not available"; others must be numbers."""
     for place, (name, word) in enumerate(fields.items(), start=1):
         if word not in UNKNOWN_WORDS and not is_number(word):
             raise ValueError(f"field {place} ({name}): {word!r} is not a number")
-    return {name: word for name, word in fields.items() if word not in UNKNOWN_WORDS}
+    return {n: None if word in UNKNOWN_WORDS else word for n, word in fields.items()}
 
 
 def is_number(word: str) -> bool:

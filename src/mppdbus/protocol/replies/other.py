@@ -84,31 +84,44 @@ class HourlyPriorities(Reading):
 class OutputMode(Reading):
     """QOPM: single, parallel, or which phase; see the family's table."""
 
-    output_mode: int
+    loose = f.CODE
+
+    output_mode: f.Code = None
 
 
 class Bootloader(Reading):
     """QBOOT: a bootloader is present."""
 
-    present: bool
+    loose = f.CODE
+
+    present: f.Bool = None
 
 
 class BatteryControl(TextReading):
     """QBATCD: three digits, as PBATCD sets them (document E)."""
 
-    code: Annotated[str, Field(pattern=r"^[01]{3}$")]
+    loose = f.CODE
+
+    code: Annotated[str, Field(pattern=r"^[01]{3}$")] | None = None
 
 
 class Energy(Reading):
     """QET, QEY, QEM, QED and QLT, QLY, QLM, QLD: PV or load energy."""
 
+    loose = r"[0-9-][0-9A-Za-z.-]{0,11}"
+
     energy: f.WattHours = None
 
 
 class Clock(TextReading):
-    """QT: the inverter's clock, in the local time of where it was set."""
+    """QT: the inverter's clock, in the local time of where it was set.
 
-    time: datetime
+    Some units lose a digit now and then (n0008): the time is None.
+    """
+
+    loose = r"(20|0)[0-9 :/.-]*|[-: ]+"
+
+    time: datetime | None = None
 
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
@@ -117,8 +130,8 @@ class Clock(TextReading):
         return cls(time=datetime.fromisoformat(f"{word[:8]}T{word[8:]}"))
 
     @field_serializer("time")
-    def _as_text(self, time: datetime) -> str:
-        return time.isoformat(sep=" ")
+    def _as_text(self, time: datetime | None) -> str | None:
+        return None if time is None else time.isoformat(sep=" ")
 
 
 class BatteryVoltage(Reading):

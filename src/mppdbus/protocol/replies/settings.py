@@ -201,7 +201,9 @@ class Equalization(Reading):
 class ProtocolId(TextReading):
     """QPI: the protocol that the unit claims to speak."""
 
-    protocol: Annotated[str, Field(pattern=r"^PI[0-9]{2}$")]
+    loose = r"P.{0,7}"
+
+    protocol: Annotated[str, Field(pattern=r"^PI[0-9]{2}$")] | None = None
 
 
 class SerialNumber(TextReading):
