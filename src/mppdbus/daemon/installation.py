@@ -241,7 +241,7 @@ class Installation:
         view = site.update(uid, snapshot, now, today)
         self._publisher.show(view)
         self.render_system()
-        site.count(uid, now, today)
+        site.count(now)
         self._notify(view)
         return True
 

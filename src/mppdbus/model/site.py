@@ -17,6 +17,7 @@ from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import SystemView, Unit, UnitView
 
 SHARED = Charge(origin="unknown: see the battery that all inverters share")
+COUNT_EVERY = 10.0  # s; readings are counted in batches, each with its own time
 
 
 @dataclass(slots=True)
@@ -28,7 +29,6 @@ class _Member:
     learner: LossLearner
     counters: Counters  # by the last count
     heard: float = float("-inf")  # s, when the last new QPIGS came
-    counted: bool = True  # whether the last snapshot was counted
     learned: Losses | None = None  # losses that the ledger has
 
 
@@ -45,6 +45,7 @@ class Site:
         self.charge = bank.charge  # by the last count
         self._trickle = bank.trickle  # A, for `flow`; by the last count
         self._expected = expected
+        self._uncounted: list[tuple[UnitView, tuple[UnitView, ...], float, date]] = []
         self._members: dict[str, _Member] = {}
         self.views: dict[str, UnitView] = {}
         self.several = expected > 1  # units share the battery
@@ -66,6 +67,7 @@ class Site:
 
     def leave(self, uid: str) -> None:
         """Forget a unit."""
+        self._count()
         self._members.pop(uid, None)
         self.views.pop(uid, None)
         self.several = max(len(self.views), self._expected) > 1
@@ -80,8 +82,8 @@ class Site:
         """Take a snapshot at `now` s of a monotonic clock; return what to show.
 
         The view has the counters and charge of the last count, so that it can be shown
-        at once: call `count` after that. When values, battery or day begin or end, the
-        snapshot is counted here, so that nothing old is shown.
+        at once: call `count` after that. When values, settings, battery or day begin or
+        end, all is counted here, so that nothing old is shown.
         """
         member, last = self._members[uid], self.views[uid]
         unit, before = last.unit, last.snapshot
@@ -104,16 +106,15 @@ class Site:
             history=member.ledger.books.history,
         )
         self.views[uid] = view
-        member.counted = False
-        # Count now if values, the battery or the day begin or end; else `count` does it
-        # later.
+        self._uncounted.append((view, tuple(self.views.values()), now, today))
         if (
             before.status is None
             or snapshot.status is None
+            or before.ratings is not snapshot.ratings
             or before.battery_fitted != snapshot.battery_fitted
             or member.ledger.books.history.today.when != today
         ):
-            self.count(uid, now, today)
+            self._count()
             charge = SHARED if self.several else self.charge
             view = replace(view, charge=charge, counters=member.counters)
         if self.several and unit.profile == "hybrid":
@@ -123,24 +124,35 @@ class Site:
         self.views[uid] = view
         return view
 
-    def count(self, uid: str, now: float, today: date) -> None:
-        """Count the snapshot of the last `update` once, at its `now` and `today`."""
-        member = self._members[uid]
-        if member.counted:
-            return
-        member.counted = True
-        view, learner = self.views[uid], member.learner
-        snapshot, power = view.snapshot, view.flow
-        learner.feed(snapshot, power, now)
-        member.ledger.feed(Sample.of(snapshot, power), now, today)
-        if member.learned is not learner.losses:
-            member.learned = learner.losses
-            member.ledger.books.losses = learner.state
-        member.counters = member.ledger.counters
-        self._feed_bank(uid, now)
+    def count(self, now: float) -> None:
+        """Count the readings of `update`, once the oldest is `COUNT_EVERY` s old."""
+        if self._uncounted and now - self._uncounted[0][2] >= COUNT_EVERY:
+            self._count()
+
+    def _count(self) -> None:
+        """Count all waiting readings.
+
+        The bank is fed once a round, when the first online unit is counted.
+        """
+        for view, views, now, today in self._uncounted:
+            member = self._members[view.unit.uid]
+            learner, ledger = member.learner, member.ledger
+            learner.feed(view.snapshot, view.flow, now)
+            ledger.feed(Sample.of(view.snapshot, view.flow), now, today)
+            if member.learned is not learner.losses:
+                member.learned = learner.losses
+                ledger.books.losses = learner.state
+            member.counters = ledger.counters
+            first = next((each for each in views if each.snapshot.online), view)
+            if first is view:
+                losses = [each.learner.losses for each in self._members.values()]
+                self.bank.feed([(v.snapshot, v.flow) for v in views], now, losses)
+        self._uncounted.clear()
+        self.charge, self._trickle = self.bank.charge, self.bank.trickle
 
     def read_meter(self, uid: str, day: date | None, wh: float) -> None:
         """Take PV Wh of the unit's own meter: of a day, or (None) of its whole life."""
+        self._count()
         member = self._members[uid]
         if day is None:
             member.ledger.read_total(wh)
@@ -164,18 +176,10 @@ class Site:
 
     def correct_charge(self, percent: float) -> bool:
         """Set the state of charge to the user's value; false if that is impossible."""
+        self._count()
         taken = self.bank.correct(percent)
         self.charge = self.bank.charge
         return taken
-
-    def _feed_bank(self, uid: str, now: float) -> None:
-        """Feed the bank once a round, when the first online unit is counted."""
-        views = self.views.values()
-        online = [view.unit.uid for view in views if view.snapshot.online]
-        if not online or online[0] == uid:
-            losses = [member.learner.losses for member in self._members.values()]
-            self.bank.feed([(v.snapshot, v.flow) for v in views], now, losses)
-            self.charge, self._trickle = self.bank.charge, self.bank.trickle
 
 
 def _phase(snapshot: Snapshot) -> int | None:

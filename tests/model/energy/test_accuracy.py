@@ -70,6 +70,7 @@ class Driver:
 
     def save(self, time: float) -> None:
         """Keep the books, as the daemon does now and then and at its end."""
+        self.house.count(float("inf"))
         self.file = energy_data(self.ledger.books)
         self.saved, self.charge = time, self.house.bank.state
 
@@ -87,7 +88,7 @@ class Driver:
             return False
         before = self.ledger.counters
         self.house.update(UNIT.uid, snapshot(), time - self.back, today)
-        self.house.count(UNIT.uid, time - self.back, today)
+        self.house.count(time - self.back)
         after = self.ledger.counters
         assert after.yield_system >= before.yield_system
         assert after.yield_user >= before.yield_user
@@ -133,10 +134,10 @@ def absent(site: Site, driver: Driver) -> None:
 def read_meters(site: Site, driver: Driver, by_day: dict[date, float]) -> None:
     """Ask QET and QED, as on a unit whose total moves in steps of 100 Wh."""
     today, total = local(site.plant.clock).date(), site.plant.energy.pv_wh
-    driver.ledger.read_total(int(AGE * 10 + total / 100) * 100)
+    driver.house.read_meter(UNIT.uid, None, int(AGE * 10 + total / 100) * 100)
     for age in range(5):
         day = today - timedelta(days=age)
-        driver.ledger.read_day(day, int(by_day[day] * 1000))
+        driver.house.read_meter(UNIT.uid, day, int(by_day[day] * 1000))
 
 
 @dataclass

@@ -1,0 +1,47 @@
+"""Readings are counted in batches, each with its own time; none of them is lost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from helpers.snapshots import online, qpigs, status
+from mppdbus.model.battery.bank import Bank, BankSettings
+from mppdbus.model.energy.ledger import Ledger
+from mppdbus.model.site import COUNT_EVERY, Site
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.views import Unit
+
+UNIT = Unit("house", "/dev/ttyUSB0", 289, uid="one")
+TODAY = date(2026, 6, 1)
+
+
+NIGHT = replace(online(qpigs(), "B"), trackers=1)
+
+
+def sunny(pv: int) -> Snapshot:
+    return replace(NIGHT, status=status(qpigs(grid=0, pv=pv)))
+
+
+def test_a_batch_counts_what_each_reading_by_itself_would_count() -> None:
+    batches, ledger, single = Site(Bank(BankSettings())), Ledger(), Ledger()
+    each = Site(Bank(BankSettings()))
+    batches.join(UNIT, ledger)
+    each.join(UNIT, single)
+    shown = set()
+    for second in range(60):
+        snapshot = sunny(100 * (second % 7))
+        batches.update("one", snapshot, float(second), TODAY)
+        each.update("one", snapshot, float(second), TODAY)
+        batches.count(float(second))
+        each.count(float("inf"))
+        shown.add(ledger.counters.yield_user)
+    assert len(shown) == 60 / COUNT_EVERY
+    batches.update("one", Snapshot(), 60.0, TODAY)  # it does not answer any more
+    each.update("one", Snapshot(), 60.0, TODAY)
+    assert ledger.counters == single.counters
+    assert ledger.history == single.history
+    assert ledger.counters.yield_user == pytest.approx(0.3 * 59 / 3600, rel=0.05)
+    assert batches.charge == each.charge
