@@ -219,17 +219,19 @@ async def test_nothing_of_it_is_fatal_or_a_traceback(served: Served) -> None:
 @together
 @module_loop
 async def test_a_second_daemon_is_told_who_the_first_is(served: Served) -> None:
-    second = Daemon(served.folder, served.bus.address, ['port = "/dev/x"'], "second")
-    assert await second.ended() == 2
-    [line] = second.said.splitlines()
-    assert line.startswith(f"mppdbus: {SYSTEM} is taken on this bus by ")
-    assert f"pid {served.daemon.pid}" in line
-    assert "stop that program" in line
-    # An inverter of that name alone does not mind the other's system.
-    lines = 'port = "/dev/x"\nprofile = "inverter"'
-    other = Daemon(served.folder, served.bus.address, [lines], "other")
-    await other.says("/dev/x does not exist")
-    assert await other.terminate() == 0
+    """It waits for the shared name, and its unit comes to the bus meanwhile."""
+    await served.ports.add("late", "max-8000")
+    lines = [served.ports.unit("late")]
+    second = Daemon(served.folder, served.bus.address, lines, "second")
+    try:
+        line = await second.says(f"{SYSTEM} is taken on this bus by ")
+        assert f"pid {served.daemon.pid}" in line
+        assert "stop that program" in line
+        await served.watcher.wait(MULTI + "96342107100456", {"/Ac/Out/L1/P": ...})
+        assert len(second.warnings()) == 1
+        assert await second.terminate() == 0
+    finally:
+        second.stop()
 
 
 # -- mistakes of the user: exit code 2, before anything is opened ---------------------
@@ -277,23 +279,53 @@ async def test_every_mistake_of_a_config_in_a_line(tmp_path: Path) -> None:
     ("config", "text"),
     [
         (None, "no such file; copy config.example.toml there"),
-        ('[dbus]\nbus = "unix:path=/nowhere"\n[[inverter]]\nport = "/dev/x"', "no D-B"),
+        ('[dbus]\nbus = "session"\n[[inverter]]\nport = "/dev/x"', "no session bus"),
     ],
 )
-async def test_no_config_and_no_bus(
-    tmp_path: Path, config: str | None, text: str
+async def test_no_config_and_no_address_of_a_bus(
+    tmp_path: Path, config: str | None, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
     code, [line] = await end_of(tmp_path, config)
     assert code == 2
     assert line.startswith("mppdbus: ")
     assert text in line
 
 
-async def test_a_name_that_is_taken_ends_it(tmp_path: Path, bus_address: str) -> None:
-    taken = MULTI + "92932105100123"
-    async with Ports.below(tmp_path) as ports, serving(bus_address, [], name=taken):
+async def test_a_bus_that_is_not_there_yet(
+    tmp_path: Path, private_bus: PrivateBus
+) -> None:
+    """It is waited for, with one line; and a signal ends the waiting."""
+    private_bus.stop()
+    async with Ports.below(tmp_path) as ports:
         await ports.add("tty")
-        daemon = Daemon(tmp_path, bus_address, [ports.unit("tty")])
-        assert await daemon.ended() == 2
-        assert daemon.said.splitlines()[-1].startswith(f"mppdbus: {taken} is taken on ")
+        with Daemon(tmp_path, private_bus.address, [ports.unit("tty")]) as daemon:
+            await daemon.says(f"no D-Bus at {private_bus.address}")
+            assert await daemon.terminate() == 0
+        daemon.log.unlink()
+        with Daemon(tmp_path, private_bus.address, [ports.unit("tty")]) as daemon:
+            await daemon.says(f"no D-Bus at {private_bus.address}")
+            private_bus.start()
+            async with Watcher.on(private_bus.address) as watcher:
+                await watcher.wait(MULTI + "92932105100123", {"/Ac/Out/L1/P": ...})
+            assert len(daemon.warnings()) == 1
+            assert await daemon.terminate() == 0
+
+
+async def test_a_name_that_is_taken_ends_nothing(
+    tmp_path: Path, bus_address: str
+) -> None:
+    taken, other = MULTI + "92932105100123", MULTI + "96342107100456"
+    async with Ports.below(tmp_path) as ports, Watcher.on(bus_address) as watcher:
+        await ports.add("tty")
+        await ports.add("well", "max-8000", "load 700")
+        units = [ports.unit("tty"), ports.unit("well")]
+        async with serving(bus_address, [], name=taken):
+            daemon = Daemon(tmp_path, bus_address, units)
+            await daemon.says(f"{taken} is taken on ")
+            await watcher.wait(other, {"/Ac/Out/L1/P": 700.0})
+            await watcher.wait(SYSTEM, {"/Connected": 1})
+        await watcher.wait(taken, {"/Ac/Out/L1/P": ...})
+        assert await daemon.terminate() == 0
+        assert len(daemon.warnings()) == 1
         assert "Traceback" not in daemon.said

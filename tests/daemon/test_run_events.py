@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from pathlib import Path
+
+import pytest
 
 from helpers.bus import PrivateBus
 from helpers.run import MULTI, SYSTEM, Daemon, Ports, Watcher, eventually
@@ -116,3 +120,53 @@ async def test_it_ends_when_it_is_told_to(tmp_path: Path, bus_address: str) -> N
             assert await daemon.terminate() == 0
             assert await watcher.names() == set()
             assert "Traceback" not in daemon.said
+
+
+@pytest.mark.parametrize("supervised", [False, True])
+async def test_a_terminal_that_closes(
+    tmp_path: Path,
+    bus_address: str,
+    supervised: bool,  # noqa: FBT001 - a parameter of the test
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """SIGHUP ends it in good order and saves; a service goes on and says so."""
+    monkeypatch.delenv("INVOCATION_ID", raising=False)
+    if supervised:  # by systemd
+        monkeypatch.setenv("INVOCATION_ID", "0123456789abcdef")
+    async with Ports.below(tmp_path) as ports, Watcher.on(bus_address) as watcher:
+        await ports.add("tty", scene="pv 0; load 500")
+        name = MULTI + "92932105100123"
+        with Daemon(tmp_path, bus_address, [ports.unit("tty")]) as daemon:
+            await watcher.wait(name, {"/Yield/User": ...})
+            os.kill(daemon.pid, signal.SIGHUP)
+            if supervised:
+                await daemon.says("SIGHUP: ")
+                await watcher.wait(name, {"/Connected": 1})
+                assert await daemon.terminate() == 0
+            else:
+                assert await daemon.ended() == 0
+            assert await watcher.names() == set()
+            assert (tmp_path / "state" / "energy-mppdbus_92932105100123.json").exists()
+
+
+async def test_a_restart_of_the_bus_is_two_lines(
+    tmp_path: Path, private_bus: PrivateBus
+) -> None:
+    """However many services there are: lost as a warning, back as news."""
+    async with Ports.below(tmp_path) as ports:
+        for name, kind in (("a", "axpert-5000"), ("b", "max-8000")):
+            await ports.add(name, kind)
+        units = [ports.unit("a"), ports.unit("b")]
+        with Daemon(tmp_path, private_bus.address, units) as daemon:
+            async with Watcher.on(private_bus.address) as watcher:
+                for name in (MULTI_NAME, MULTI + "92932105100123", SYSTEM):
+                    await watcher.wait(name, {"/Connected": 1})
+            before = len(daemon.said.splitlines())
+            private_bus.stop()
+            await eventually(daemon.warnings)
+            private_bus.start()
+            await daemon.says("the D-Bus is there again")
+            lines = daemon.said.splitlines()[before:]
+            assert len(lines) == 2
+            assert "WARNING mppdbus.bus: the D-Bus is lost: " in lines[0]
+            assert "INFO    mppdbus.bus: the D-Bus is there again" in lines[1]

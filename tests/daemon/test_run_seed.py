@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import subprocess
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -114,14 +113,3 @@ async def test_status_says_offline(served: Served) -> None:
     assert text.body == ["Offline"]
     shown = await served.watcher.wait(NAME, {"/Status": 1, "/Ac/Out/L1/V": 230.0})
     assert shown["/Connected"] == 1
-
-
-async def test_a_second_one_of_that_name_is_told_who_has_it(
-    served: Served, tmp_path: Path
-) -> None:
-    unit = f'port = "/dev/x"\nprofile = "inverter"\nbus_name = "{NAME}"'
-    second = Daemon(tmp_path, served.address, [unit])
-    assert await second.ended() == 2
-    [line] = second.said.splitlines()
-    assert line.startswith(f"mppdbus: {NAME} is taken on this bus by ")
-    assert f"pid {served.daemon.pid}" in line

@@ -14,7 +14,7 @@ import pytest
 from helpers.run import MULTI, Ports, Watcher, eventually
 from mppdbus.config.models import parse
 from mppdbus.daemon.installation import Installation
-from mppdbus.daemon.session import Session, unit_of
+from mppdbus.daemon.session import Session
 from mppdbus.inverter import timing
 from mppdbus.model.battery.bank import BankSettings
 from mppdbus.model.snapshot import Snapshot
@@ -43,7 +43,7 @@ async def kept(
         installation = kind(
             address, folder / "state", BankSettings(), expected=1, patience=0.0
         )
-        await installation.open([unit_of(config)])
+        await installation.open()
         task = asyncio.create_task(Session(config, installation).run())
         try:
             await watcher.wait(NAME, {"/Ac/Out/L1/P": 500.0})

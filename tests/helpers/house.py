@@ -34,7 +34,7 @@ class House:
         self.installation.show(self.uids[index], port, snapshot)
 
     async def open(self) -> None:
-        await self.installation.open(list(self.units))
+        await self.installation.open()
 
     async def close(self) -> None:
         await self.installation.close()

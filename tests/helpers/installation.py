@@ -115,7 +115,7 @@ async def at_home(
     """Open an installation, and close it in the end."""
     home = Home(address, folder, *units, source=source, patience=patience)
     try:
-        await home.installation.open(list(units))
+        await home.installation.open()
         yield home
     finally:
         await home.installation.close()

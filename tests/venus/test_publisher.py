@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from dbus_fast import RequestNameReply
 
-from helpers.bus import PrivateBus, serving
+from helpers.bus import BusItemClient, PrivateBus, serving
 from helpers.house import House
 from helpers.run import INVERTER, MULTI, SYSTEM, Watcher
 from helpers.snapshots import online, qpigs
-from mppdbus.errors import BusAway, BusError
+from mppdbus.errors import BusError
 from mppdbus.model.snapshot import Identity, Snapshot
 from mppdbus.model.views import Unit
 from mppdbus.venus import unit_service as module
@@ -157,33 +159,52 @@ async def test_another_unit_on_the_port_takes_a_name_of_its_own(
         await watcher.wait(SYSTEM, {"/Devices/0/Service": MULTI + "2222222"})
 
 
-@pytest.mark.parametrize(
-    ("name", "member"),
-    [
-        (SYSTEM, unit(0)),
-        (
-            "com.victronenergy.inverter",
-            unit(0, "inverter", "com.victronenergy.inverter"),
-        ),
-    ],
-)
-async def test_a_name_that_is_taken_is_an_error_at_once(
-    bus_address: str, state: Path, name: str, member: Unit
+async def test_a_name_that_is_taken_is_waited_for(
+    bus_address: str, state: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with serving(bus_address, [], name=name):
-        with pytest.raises(BusError, match=f"{name} is taken on this bus by .*pid"):
-            async with published(bus_address, state, member):
-                pass
+    """Whose ever it is, the other services come, and this one when it is free."""
+    caplog.set_level(logging.INFO)
+    taken = (MULTI + "1111111", SYSTEM)
+    async with published(bus_address, state, unit(0), unit(1)) as (publisher, watcher):
+        async with AsyncExitStack() as thieves:
+            for name in taken:
+                await thieves.enter_async_context(serving(bus_address, [], name=name))
+            await publisher.introduce(0, snapshot("1111111"))
+            await publisher.introduce(1, snapshot("2222222"))
+            await names_become(watcher, *taken, MULTI + "2222222", BATTERY)
+            publisher.publish(1, snapshot("2222222", "B"))
+            await watcher.wait(MULTI + "2222222", {"/Mppdbus/Mode": "B"})
+        await watcher.wait(SYSTEM, {"/Connected": 1})
+        await names_become(watcher, *taken, MULTI + "2222222", BATTERY)
+    for name in taken:
+        lines = [r for r in caplog.records if r.message.startswith(name)]
+        assert [r.levelname for r in lines] == ["WARNING", "INFO"]
+        assert "is taken on this bus by" in lines[0].message
+        assert "on the bus now" in lines[1].message
 
 
-async def test_a_name_that_is_taken_later_is_an_error_too(
+async def test_somebody_who_queues_for_our_name_gets_it_only_for_a_time(
     bus_address: str, state: Path
 ) -> None:
+    """A new DeviceInstance renews the name, and the bus gives it to who waits."""
+    name = MULTI + "1111111"
     async with published(bus_address, state, unit(0)) as (publisher, watcher):
-        async with serving(bus_address, [], name=MULTI + "1111111"):
-            with pytest.raises(BusError, match="is taken on this bus by"):
-                await publisher.introduce(0, snapshot("1111111"))
-        assert SYSTEM not in await watcher.names()
+        await publisher.introduce(0, snapshot("1111111"))
+        other = await BusItemClient.connect(bus_address, name)
+        assert await other.bus.request_name(name) is RequestNameReply.IN_QUEUE
+        publisher.installation._publisher._units[publisher.uids[0]].service.restart()
+        await owned_by(watcher, name, other.bus.unique_name)
+        # While he has it the unit is introduced again, as after a lost connection.
+        await publisher.introduce(0, snapshot("1111111"))
+        publisher.publish(0, snapshot("1111111", "B"))
+        await other.close()
+        await watcher.wait(name, {"/Mppdbus/Mode": "B"})
+
+
+async def owned_by(watcher: Watcher, name: str, owner: str | None) -> None:
+    async with asyncio.timeout(5):
+        while await watcher.owner(name) != owner:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_bus_that_is_away_for_a_moment(
@@ -197,12 +218,9 @@ async def test_a_bus_that_is_away_for_a_moment(
         private_bus.stop()
         await asyncio.sleep(0.05)
         for index in (0, 1):  # one that was there, and one that is new
-            with pytest.raises(BusAway):
-                await publisher.introduce(index, snapshot(f"{index + 1}" * 7, "B"))
+            await publisher.introduce(index, snapshot(f"{index + 1}" * 7, "B"))
         private_bus.start()
         async with Watcher.on(address) as watcher:
-            await names_become(watcher, MULTI + "1111111", SYSTEM, BATTERY)
-            await publisher.introduce(1, snapshot("2222222"))
             both = (MULTI + "1111111", MULTI + "2222222")
             await names_become(watcher, *both, SYSTEM, BATTERY)
             await watcher.wait(MULTI + "1111111", {"/Mppdbus/Mode": "B"})
@@ -210,8 +228,30 @@ async def test_a_bus_that_is_away_for_a_moment(
         await publisher.close()
 
 
-async def test_no_bus(state: Path) -> None:
-    publisher = House("unix:path=/nowhere/bus", state, unit(0))
-    with pytest.raises(BusError, match="no D-Bus at unix:path=/nowhere/bus"):
+async def test_a_bus_that_is_not_there_yet_is_waited_for(
+    private_bus: PrivateBus, state: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    private_bus.stop()
+    publisher = House(private_bus.address, state, unit(0))
+    opening = asyncio.create_task(publisher.open())
+    async with asyncio.timeout(5):
+        while "no D-Bus at" not in caplog.text:
+            await asyncio.sleep(0.01)
+    private_bus.start()
+    await opening
+    await publisher.introduce(0, snapshot("1111111"))
+    async with Watcher.on(private_bus.address) as watcher:
+        assert await watcher.names() == {MULTI + "1111111", SYSTEM}
+    await publisher.close()
+    said = [(r.levelname, r.message) for r in caplog.records if r.name == "mppdbus.bus"]
+    assert [level for level, _ in said[:2]] == ["WARNING", "INFO"]
+    assert said[0][1].startswith(f"no D-Bus at {private_bus.address}")
+    assert said[1][1] == "the D-Bus is there again"
+
+
+async def test_an_address_that_is_none_is_an_error(state: Path) -> None:
+    publisher = House("carrier:pigeon=1", state, unit(0))
+    with pytest.raises(BusError, match="no D-Bus at carrier:pigeon=1"):
         await publisher.open()
     await publisher.close()

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Serve until SIGTERM or SIGINT; return 0."""
+    """Serve until a signal; return 0."""
     config = await asyncio.to_thread(load, args.config)
     logging.getLogger().setLevel(args.log_level or config.log.level)
     await serve(config)

@@ -18,6 +18,7 @@ from mppdbus.model.unit_ids import candidates, choose_uid
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.model.views import Unit, UnitView
 from mppdbus.venus.battery_monitor import BatteryMonitor
+from mppdbus.venus.dbus.outage_log import OutageLog
 from mppdbus.venus.dbus.watcher import Watcher
 from mppdbus.venus.notifications import Notifier
 from mppdbus.venus.publisher import Publisher
@@ -60,7 +61,8 @@ class Installation:
         self._expected = expected
         self._state = StateFiles(directory)
         self._battery = battery
-        self._watcher = Watcher(address)
+        outages = OutageLog()
+        self._watcher = Watcher(address, outages=outages)
         self._settings = LocalSettings(
             self._watcher, directory / "settings.json", patience=patience
         )
@@ -70,19 +72,18 @@ class Installation:
         self._monitor: str | None = None  # service of another program's battery
         self._batteries = BatteryMonitor(self._watcher, BATTERY_NAME, self._monitored)
         self._notifier = Notifier(self._watcher)
-        self._publisher = Publisher(address, self._settings, self)
+        self._publisher = Publisher(address, self._settings, self, outages)
         self._rendering: asyncio.Handle | None = None
 
-    async def open(self, units: list[Unit]) -> None:
-        """Connect to the bus; raises `BusError` if there is none, or a name is taken.
+    async def open(self) -> None:
+        """Connect to the bus, and wait for one that is not there yet.
 
-        This checks only the names that do not depend on a serial number.
+        Raises `BusError` for an address that is none.
         """
-        await self._publisher.open(units)
         await self._settings.load()
         bank = await self._state.bank(self._battery)
         self.site = Site(bank, expected=self._expected)
-        await self._watcher.open()
+        await self._watcher.open(wait=True)
         with suppress(TimeoutError):  # so that ours never shows beside a BMS
             async with asyncio.timeout(SETTLED):
                 await self._batteries.settled()
@@ -111,9 +112,8 @@ class Installation:
         """Put an inverter on the bus and return its uid.
 
         `place` is where it is plugged in, and stays when ports are renumbered.
-        `interval` s is the time between its snapshots. Raises `BusError` when its name
-        has another owner, `ShownAlready` for a reported unit that is on the bus, and
-        `BusAway` while there is no bus.
+        `interval` s is the time between its snapshots. Raises `ShownAlready` for a
+        reported unit that is on the bus by a cable of its own.
         """
         serial = snapshot.identity.serial
         if not unit.reported:

@@ -7,9 +7,9 @@ import signal
 
 from mppdbus.config.models import Config
 from mppdbus.daemon.installation import Installation
-from mppdbus.daemon.session import Session, unit_of
-from mppdbus.host.platform import on_venus, state_directory
-from mppdbus.host.signals import on_signals
+from mppdbus.daemon.session import Session
+from mppdbus.host.platform import is_service, on_venus, state_directory
+from mppdbus.host.signals import on_signals, until_signal
 from mppdbus.model.battery.bank import BankSettings
 from mppdbus.venus.dbus.connection import bus_address
 
@@ -19,18 +19,27 @@ log = logging.getLogger("mppdbus.daemon")
 
 
 async def run(config: Config) -> None:
-    """Serve all inverters of the config until SIGTERM or SIGINT.
+    """Serve all inverters of the config until SIGTERM, SIGINT or SIGHUP.
 
-    Raises `BusError` when there is no bus or a name has another owner. A failure of one
-    inverter does not affect the others.
+    As a service it goes on after SIGHUP, see `is_service`.
+    It waits for a bus that is not there, and for a name that has another owner. A
+    failure of one inverter does not affect the others. Raises `BusError` when the
+    config names no bus.
     """
-    ended = asyncio.Event()
-    with on_signals(ended.set, signals=(signal.SIGTERM, signal.SIGINT)):
-        await _serve(config, ended)
-
-
-async def _serve(config: Config, ended: asyncio.Event) -> None:
     venus = await asyncio.to_thread(on_venus)
+    serving = _serve(config, venus=venus)
+    if await asyncio.to_thread(is_service, os.environ, venus=venus):
+        with on_signals(_hang_up, signals=(signal.SIGHUP,)):
+            await until_signal(serving, signals=(signal.SIGTERM, signal.SIGINT))
+    else:
+        await until_signal(serving)
+
+
+def _hang_up() -> None:
+    log.info("SIGHUP: the config is read only at the start; restart the service for it")
+
+
+async def _serve(config: Config, *, venus: bool) -> None:
     installation = Installation(
         bus_address(config.dbus.bus),
         state_directory(os.environ, venus=venus),
@@ -38,24 +47,18 @@ async def _serve(config: Config, ended: asyncio.Event) -> None:
         expected=len(config.inverter),
         patience=PATIENCE_SETTINGS if venus else 0.0,
     )
-    loop = asyncio.get_running_loop()
-    tasks: list[asyncio.Task[object]] = []
     try:
-        await installation.open([unit_of(unit) for unit in config.inverter])
-        for unit in config.inverter:
-            alone = len(config.inverter) == 1
-            others = alone if unit.others == "auto" else unit.others
-            session = Session(unit, installation, others=others)
-            tasks.append(loop.create_task(session.run(), name=unit.name))
-        tasks.append(loop.create_task(ended.wait(), name="signal"))
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()  # a BusError ends the daemon
+        await installation.open()
+        alone = len(config.inverter) == 1
+        async with asyncio.TaskGroup() as sessions:
+            for unit in config.inverter:
+                others = alone if unit.others == "auto" else unit.others
+                session = Session(unit, installation, others=others)
+                sessions.create_task(session.run(), name=unit.name)
+    except asyncio.CancelledError:
         log.info("told to end")
+        raise
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         await installation.close()
 
 

@@ -8,14 +8,7 @@ from datetime import date
 from mppdbus.config.models import InverterConfig
 from mppdbus.daemon.installation import Installation
 from mppdbus.daemon.parallel_units import ParallelUnits
-from mppdbus.errors import (
-    BusAway,
-    BusError,
-    LinkError,
-    MppdbusError,
-    OtherProtocol,
-    PortError,
-)
+from mppdbus.errors import LinkError, MppdbusError, OtherProtocol, PortError
 from mppdbus.host.clock import local_now
 from mppdbus.host.port_location import place_of
 from mppdbus.inverter import timing
@@ -80,7 +73,7 @@ class Session:
         self._others = ParallelUnits(installation, unit_of(config))
 
     async def run(self) -> None:
-        """Run for ever; raises only `BusError`."""
+        """Run for ever."""
         while True:
             try:
                 await self._connect()
@@ -88,8 +81,6 @@ class Session:
                 self._complain(error)
                 await asyncio.sleep(timing.OTHER_PROTOCOL_PAUSE)
             except MppdbusError as error:
-                if isinstance(error, BusError) and not isinstance(error, BusAway):
-                    raise
                 self._complain(error)
                 most = len(timing.BACK_OFF) - 1
                 await asyncio.sleep(timing.BACK_OFF[min(self._attempts, most)])

@@ -1,5 +1,6 @@
 """Which kind of machine this is, and where a program keeps its files on it."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +11,19 @@ NO_HOMES = {"", "/", "/root", "/nonexistent"}  # where services "live"
 def on_venus() -> bool:
     """Tell whether this is Venus OS; looks at the disk, which blocks for a moment."""
     return VENUS.exists()
+
+
+def is_service(env: Mapping[str, str], *, venus: bool) -> bool:
+    """Tell whether a supervisor has started this program, and not a person.
+
+    A service has no terminal, and systemd ($INVOCATION_ID) or Venus OS runs it. Opens
+    /dev/tty, which blocks for a moment.
+    """
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
+    except OSError:
+        return venus or "INVOCATION_ID" in env
+    return False
 
 
 def state_directory(env: Mapping[str, str], *, venus: bool) -> Path:

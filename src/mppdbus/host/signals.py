@@ -15,18 +15,25 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def on_signals(
     call: Callable[[], object], *, signals: tuple[signal.Signals, ...] = ENDING
 ) -> Iterator[None]:
-    """Call `call` at each of the signals while the context lasts."""
+    """Call `call` at each of the signals while the context lasts.
+
+    SIGHUP stays ignored where the program was started so, as by nohup.
+    """
     loop = asyncio.get_running_loop()
-    for number in signals:
+    nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    taken = [one for one in signals if not (nohup and one is signal.SIGHUP)]
+    for number in taken:
         loop.add_signal_handler(number, call)
     try:
         yield
     finally:
-        for number in signals:
+        for number in taken:
             loop.remove_signal_handler(number)
 
 
-async def until_signal(work: Coroutine[Any, Any, T]) -> T | None:
+async def until_signal(
+    work: Coroutine[Any, Any, T], *, signals: tuple[signal.Signals, ...] = ENDING
+) -> T | None:
     """Return what `work` returns, or None when a signal has cancelled it.
 
     The first signal cancels; another one does not disturb the clearing up.
@@ -39,7 +46,7 @@ async def until_signal(work: Coroutine[Any, Any, T]) -> T | None:
             task.cancel()
         ended.set()
 
-    with on_signals(end):
+    with on_signals(end, signals=signals):
         try:
             return await task
         except asyncio.CancelledError:

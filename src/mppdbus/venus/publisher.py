@@ -6,17 +6,16 @@ unit is away for a short time, and releases it when the unit stays away.
 
 import asyncio
 import logging
-from collections.abc import Sequence
 
 from mppdbus.errors import BusError
 from mppdbus.model.alarms.effects import ALARM_LEVELS
 from mppdbus.model.views import SystemView, Unit, UnitView
-from mppdbus.venus.dbus.bus_name import check_free
 from mppdbus.venus.dbus.items import Value
+from mppdbus.venus.dbus.outage_log import OutageLog
 from mppdbus.venus.dbus.writes import REFUSED
 from mppdbus.venus.settings.service_settings import NAME
 from mppdbus.venus.settings.store import LocalSettings
-from mppdbus.venus.system_service import SYSTEM_NAME, SystemService
+from mppdbus.venus.system_service import SystemService
 from mppdbus.venus.table_service import SiteControl, Surroundings, TableService
 from mppdbus.venus.tables.battery import BATTERY, BATTERY_NAME
 from mppdbus.venus.unit_service import UnitService, service_name
@@ -31,31 +30,25 @@ log = logging.getLogger("mppdbus.bus")
 class Publisher:
     """All services of this process; one bus connection each.
 
-    `site` gets the changes of users. `show…` never waits for the bus. `enter` connects
-    and claims the name; it raises `BusError` when the name has another owner, `BusAway`
-    while there is no bus. `monitor` is the service of another program that measures the
-    battery: our battery service then leaves the bus.
+    `site` gets the changes of users. `show…` never waits for the bus. A service whose
+    name has another owner comes to the bus when the name is free. `monitor` is the
+    service of another program that measures the battery: our battery service then
+    leaves the bus.
     """
 
     def __init__(
-        self, address: str, settings: LocalSettings, site: SiteControl
+        self,
+        address: str,
+        settings: LocalSettings,
+        site: SiteControl,
+        outages: OutageLog,
     ) -> None:
-        self._around = Surroundings(address, settings, site)
+        self._around = Surroundings(address, settings, site, outages)
         self._units: dict[str, UnitService] = {}  # by uid
         self._system: SystemService | None = None
         self._battery: TableService[SystemView] | None = None
         self._making: asyncio.Task[None] | None = None  # the battery
         self.monitor: str | None = None
-
-    async def open(self, units: Sequence[Unit]) -> None:
-        """Check the bus; raises `BusError` if there is none, or a name is taken.
-
-        This checks only the names that do not depend on a serial number.
-        """
-        names = {unit.bus_name for unit in units if unit.bus_name}
-        if any(unit.profile == "hybrid" for unit in units):
-            names.add(SYSTEM_NAME)
-        await check_free(self._around.address, names)
 
     async def close(self) -> None:
         """Release all names and disconnect."""
@@ -93,7 +86,7 @@ class Publisher:
                 await acsystem.open("acsystem", SYSTEM_INSTANCE, whole)
                 self._system = acsystem
             self._list_units()
-            await self._system.service.start()
+            await self._system.put_on_bus()
         self._around.site.render_system()
 
     def show(self, view: UnitView) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Generic, Protocol
 
+from mppdbus.errors import BusError
 from mppdbus.venus.dbus.items import Value
+from mppdbus.venus.dbus.outage_log import OutageLog
 from mppdbus.venus.dbus.service import INSTANCE, Service
 from mppdbus.venus.dbus.writes import ACCEPTED, REFUSED
 from mppdbus.venus.settings import service_settings as settings
@@ -37,6 +39,7 @@ class Surroundings:
     address: str  # of the bus
     store: LocalSettings
     site: SiteControl
+    outages: OutageLog
 
 
 class TableService(Generic[V]):
@@ -68,7 +71,13 @@ class TableService(Generic[V]):
             if isinstance(row.write, ToSetting) and not row.write.of_units
         }
         items = [row.item(phase) for row in rows]
-        self.service = Service(name, items, address=around.address, writer=self._write)
+        self.service = Service(
+            name,
+            items,
+            address=around.address,
+            writer=self._write,
+            outages=around.outages,
+        )
 
     async def open(self, device_class: str, instance: int, view: V) -> None:
         """Load the stored settings, and show the fixed values."""
@@ -126,6 +135,13 @@ class TableService(Generic[V]):
             self.service.start_soon()
         else:
             self.service.stop()
+
+    async def put_on_bus(self) -> None:
+        """Put the service on the bus; if it cannot be there now, as soon as it can."""
+        try:
+            await self.service.start()
+        except BusError:
+            self.service.start_soon()  # logs the reason
 
     async def close(self) -> None:
         """Leave the bus for good."""

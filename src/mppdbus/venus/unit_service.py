@@ -23,6 +23,7 @@ from mppdbus.venus.tables.row import Row, phased, values_of
 from mppdbus.venus.tables.unit import AC_INPUT, STATUS, UNIT
 
 PREFIX = "com.victronenergy"
+CONNECTION = "/Mgmt/Connection"
 AWAY = 300.0  # s offline after which a name is released
 HISTORY_EVERY = 60.0  # s
 FIRST_RECORDS = 5.0  # s, until the history has its first values
@@ -60,7 +61,7 @@ class UnitService(TableService[UnitView]):
         self._history_begun = False  # the history has values
         self._leaving: asyncio.TimerHandle | None = None
         self.released = False  # the unit stayed away: its name is released
-        self._charged: bool | None = None  # charge is known; None: unit is away
+        self._charged = False  # the charge is known
 
     def named(self, unit: Unit) -> Unit:
         """Return a unit with its stored instance and name."""
@@ -72,8 +73,8 @@ class UnitService(TableService[UnitView]):
         fixed = values_of((row for row in self.rows if row.fixed), view)
         self.service.update(fixed | self.setting_values(view))
         new, self.released = not self.service.claimed, False
-        await self.service.start()
-        if new:
+        await self.put_on_bus()
+        if new and self.service.claimed:
             log.info("%s is on the bus as %s", view.unit.name, self.service.name)
 
     def show(self, view: UnitView) -> None:
@@ -156,10 +157,12 @@ class UnitService(TableService[UnitView]):
         self._listed()
 
     def _watch_charge(self, view: UnitView) -> None:
-        """Restart when the charge becomes known: systemcalc looks only at a start."""
-        before = self._charged
-        self._charged = (
-            view.charge.percent is not None if view.snapshot.online else None
-        )
-        if self._charged and before is False:
-            self.service.restart()
+        """Have systemcalc choose its battery anew when the charge becomes known.
+
+        It does that only when a name appears, or one of a few paths changes.
+        """
+        before, self._charged = self._charged, view.charge.percent is not None
+        if self._charged and not before and self.service.claimed:
+            port = self.service.value(CONNECTION)
+            self.service.update({CONNECTION: None})
+            self.service.update({CONNECTION: port})

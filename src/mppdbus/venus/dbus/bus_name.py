@@ -1,14 +1,17 @@
-"""Names on the bus: claims one, and finds the owner of a name."""
+"""Names on the bus: claims one, and says why the bus does not give it."""
 
 import asyncio
-from collections.abc import Iterable
+import os
 from contextlib import suppress
 from pathlib import Path
 
 from dbus_fast import NameFlag, RequestNameReply
 
 from mppdbus.errors import BusError
-from mppdbus.venus.dbus.connection import Connection, to_bus
+from mppdbus.venus.dbus.connection import CallError, Connection, to_bus
+
+DENIED = "org.freedesktop.DBus.Error.AccessDenied"
+POLICY = "dbus-1/system.d/mppdbus.conf"
 
 _OURS = (RequestNameReply.PRIMARY_OWNER.value, RequestNameReply.ALREADY_OWNER.value)
 
@@ -19,24 +22,35 @@ async def claim_name(connection: Connection, name: str) -> None:
         verdict = await connection.call(
             to_bus("RequestName", "su", name, NameFlag.DO_NOT_QUEUE.value)
         )
+    except CallError as error:
+        advice = error.text
+        if error.name == DENIED:
+            advice = await asyncio.to_thread(_advice, Path("/"), os.geteuid())
+        raise BusError(f"the bus does not give us {name}: {advice}") from error
     except BusError as error:
-        raise BusError(
-            f"{name}: the bus does not give us this name: {error}; on Debian install "
-            "systemd/mppdbus-dbus.conf (see the README), then reload dbus"
-        ) from error
+        raise BusError(f"{name}: {error}") from error
     if verdict not in _OURS:
         raise BusError(await _taken(connection, name))
 
 
-async def check_free(address: str, names: Iterable[str]) -> None:
-    """Raise BusError if there is no bus, or, with the owner, if a name is taken."""
-    connection = await Connection.open(address)
-    try:
-        for name in names:
-            if await connection.call(to_bus("NameHasOwner", "s", name)):
-                raise BusError(await _taken(connection, name))
-    finally:
-        await connection.close()
+def _advice(root: Path, user: int) -> str:
+    """Return what lets `user` (0: root) own a name that the policy denies."""
+    places = (root / "etc" / POLICY, root / "usr/share" / POLICY)
+    policy = next((place for place in places if place.exists()), None)
+    if policy is None:
+        return (
+            "no policy allows it; on Debian copy systemd/mppdbus-dbus.conf to "
+            f"/etc/{POLICY}, then: systemctl reload dbus"
+        )
+    if user:
+        return (
+            f"{policy} allows it to root alone; run mppdbus as root, or add a policy "
+            "for your user there, then: systemctl reload dbus"
+        )
+    return (
+        f"{policy} does not allow it, or is not read yet; add the name there, then: "
+        "systemctl reload dbus"
+    )
 
 
 async def _taken(connection: Connection, name: str) -> str:

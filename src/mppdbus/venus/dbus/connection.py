@@ -15,8 +15,9 @@ from typing import Any, Self
 
 from dbus_fast import Message, MessageFlag, MessageType
 from dbus_fast.aio import MessageBus
+from dbus_fast.errors import InvalidAddressError
 
-from mppdbus.errors import BusError
+from mppdbus.errors import BusAway, BusError
 from mppdbus.venus.dbus.values import plain
 
 log = logging.getLogger("mppdbus.bus")
@@ -65,7 +66,7 @@ class CallError(BusError):
 
     def __init__(self, name: str, text: str) -> None:
         super().__init__(f"{name}: {text}")
-        self.name = name
+        self.name, self.text = name, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +103,11 @@ def first(body: list[Any]) -> Any:  # noqa: ANN401
 
 
 class _Bus(MessageBus):
-    """A MessageBus that mends two defects of older dbus-fast.
+    """A MessageBus that mends three defects of dbus-fast.
 
     Older versions leave the socket open if connecting fails, and loop for ever if the
-    bus hangs up during authentication.
+    bus hangs up during authentication. All of them may raise in `send` and drop the
+    future, whose exception is then logged as never retrieved.
     """
 
     def __init__(self, address: str) -> None:
@@ -123,6 +125,16 @@ class _Bus(MessageBus):
                 raise EOFError("the bus hung up during authentication")
             line += chunk
         return line[:-2].decode()
+
+    def send(  # type: ignore[override]
+        self, msg: Message
+    ) -> asyncio.Future[None]:
+        """Send a message; the future has the error, if any."""
+        msg.serial = msg.serial or self.next_serial()
+        sending = self._loop.create_future()
+        with suppress(OSError):  # just broken; `sending` may have the reason
+            self._writer.schedule_write(msg, sending)  # type: ignore[union-attr]
+        return sending
 
 
 class Connection:
@@ -168,24 +180,24 @@ class Connection:
         `on_call` gets each method call and returns whether it has dealt with it;
         `on_signal` gets each signal, in order with the replies; `on_lost` is called
         when the connection has ended. They must not raise.
-        Raises BusError when there is no bus, or it refuses us.
+        Raises BusAway when there is no bus, or it refuses us now, and BusError when
+        `address` is none.
         """
         bus: MessageBus | None = None
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
                 bus = _Bus(address)
                 await bus.connect()
-        except (OSError, EOFError, ValueError, TypeError) as error:
+        except BaseException as error:
             if bus is not None:
                 _dispose(bus)
-            raise BusError(
+            if not isinstance(error, Exception):  # cancelled
+                raise
+            kind = BusError if isinstance(error, InvalidAddressError) else BusAway
+            raise kind(
                 f"no D-Bus at {address}: {error or type(error).__name__}; start the "
                 'bus, or name another one as "bus" under [dbus]'
             ) from error
-        except BaseException:  # cancelled
-            if bus is not None:
-                _dispose(bus)
-            raise
         return cls(bus, on_call, on_signal, on_lost)
 
     @property
@@ -241,12 +253,9 @@ class Connection:
             if not self._poll.poll(0):
                 self._loop.add_writer(self._fd, self._writable)
                 return
-            try:
-                self._sending = self._bus.send(self._backlog.popleft())
-            except OSError:  # just broken: `on_lost` will follow
-                return
+            self._sending = self._bus.send(self._backlog.popleft())
             if self._sending.done():
-                self._sending.exception()  # seen, for the same reason
+                self._sending.exception()  # seen: `on_lost` will follow
             else:
                 self._sending.add_done_callback(self._sent_late)
 
@@ -322,7 +331,7 @@ class Connection:
     async def _await_end(self) -> None:
         try:
             await self._bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
-        except (OSError, EOFError, ValueError, TypeError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever ends it, it has ended
             self.reason = str(error) or "the bus hung up"
         finally:
             self._backlog.clear()

@@ -12,6 +12,7 @@ from mppdbus.venus.dbus.bus_name import claim_name
 from mppdbus.venus.dbus.connection import Connection, bus_address, to_bus
 from mppdbus.venus.dbus.items import Item, Value
 from mppdbus.venus.dbus.methods import Methods
+from mppdbus.venus.dbus.outage_log import OutageLog
 from mppdbus.venus.dbus.signals import ChangeSignals
 from mppdbus.venus.dbus.tasks import ended
 from mppdbus.venus.dbus.tree import Tree
@@ -30,7 +31,8 @@ class Service:
 
     `address` is a D-Bus address, by default the system bus. `writer` decides about the
     writes of clients; without one every valid value is taken. Values can be updated at
-    any time; clients see them while the service is on the bus.
+    any time; clients see them while the service is on the bus. `outages` is shared with
+    the other connections of this process.
 
     One task does all work that takes time: it connects, and claims and releases the
     name. It retries until the wanted state is reached, also after a lost connection.
@@ -43,6 +45,7 @@ class Service:
         *,
         address: str | None = None,
         writer: Writer | None = None,
+        outages: OutageLog | None = None,
         first_delay: float = FIRST_DELAY,
     ) -> None:
         if not is_bus_name_valid(name):
@@ -50,6 +53,7 @@ class Service:
         self.name = name
         self._address = address or bus_address("system")
         self._first_delay = first_delay
+        self._outages = outages or OutageLog()
         self._tree = Tree()
         self._signals = ChangeSignals()
         self._writes = Writes(writer, self._signals)
@@ -185,6 +189,7 @@ class Service:
     async def close(self) -> None:
         """Refuse writes without a verdict, then leave the bus for good."""
         self._closed, self._wanted = True, False
+        self._outages.back(self.name)
         self._started()
         task, self._task = self._task, None
         try:
@@ -214,7 +219,7 @@ class Service:
 
     async def _run(self) -> None:
         """Do the work on the bus until cancelled; log each trouble once."""
-        delay, trouble = self._first_delay, ""
+        delay, told = self._first_delay, False
         while True:
             self._wake.clear()
             try:
@@ -224,9 +229,8 @@ class Service:
                 if error is not cause:
                     log.exception("%s", self.name)
                 self._started(error)
-                if self._wanted and trouble != str(error):
-                    trouble = str(error)
-                    log.warning("%s", trouble)
+                if self._wanted:
+                    told = self._tell(error, told=told)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(delay if self._wanted else None):
                         await self._wake.wait()
@@ -234,10 +238,21 @@ class Service:
                 continue
             if self._wake.is_set():
                 continue  # something else is wanted now
-            if self.claimed and trouble:
-                log.warning("%s: back on the bus", self.name)
-            delay, trouble = self._first_delay, ""
+            self._outages.back(self.name)
+            if self.claimed and told:
+                log.info("%s: on the bus now", self.name)
+            delay, told = self._first_delay, False
             await self._wake.wait()
+
+    def _tell(self, error: BusError, *, told: bool) -> bool:
+        """Log why the service is not on the bus, once; return whether that is told."""
+        if isinstance(error, BusAway):
+            self._outages.lost(self.name, error)
+            return told
+        self._outages.back(self.name)
+        if not told:
+            log.warning("%s; trying again", error)
+        return True
 
     async def _act(self) -> None:
         """Try once to reach the wanted state; raises BusError."""
@@ -245,7 +260,7 @@ class Service:
         if connection is not None and not connection.alive:
             self._connection, self._claimed = None, False
             if self._wanted:
-                raise BusAway(f"{self.name}: lost the bus: {connection.reason}")
+                raise BusAway(f"the D-Bus is lost: {connection.reason}")
         if self._restarting or not self.wanted:
             self._restarting = False
             await self._release()
@@ -265,13 +280,9 @@ class Service:
     async def _claim(self) -> None:
         connection = self._connection
         if connection is None:
-            try:
-                connection = await Connection.open(
-                    self._address, self._methods.answer, on_lost=self._lost
-                )
-            except BusError as error:
-                raise BusAway(str(error)) from error
-            self._connection = connection
+            self._connection = connection = await Connection.open(
+                self._address, self._methods.answer, on_lost=self._lost
+            )
         # A client that sees the name reads the items, then relies on the signals.
         self._signals.start(connection, self._tree.leaves.values())
         try:

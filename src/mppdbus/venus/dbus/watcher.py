@@ -8,7 +8,7 @@ from typing import Any
 
 from dbus_fast import Message
 
-from mppdbus.errors import BusError
+from mppdbus.errors import BusAway, BusError
 from mppdbus.venus.dbus.connection import (
     DAEMON,
     ITEM,
@@ -18,6 +18,7 @@ from mppdbus.venus.dbus.connection import (
     first,
     to_bus,
 )
+from mppdbus.venus.dbus.outage_log import OutageLog
 from mppdbus.venus.dbus.tasks import ended
 from mppdbus.venus.dbus.values import plain
 
@@ -59,8 +60,15 @@ class Watcher:
     Owners of names below com.victronenergy are known; signals must be asked for.
     """
 
-    def __init__(self, address: str, *, first_delay: float = FIRST_DELAY) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        outages: OutageLog | None = None,
+        first_delay: float = FIRST_DELAY,
+    ) -> None:
         self._address = address
+        self._outages = outages or OutageLog()
         self._first_delay = first_delay
         self._connection: Connection | None = None
         self._owners: dict[str, str] = {}
@@ -83,9 +91,18 @@ class Watcher:
         """The name the bus gave the connection, "" without one."""
         return self._connection.unique_name if self._connection is not None else ""
 
-    async def open(self) -> None:
-        """Connect and report all owners; raises BusError if there is no bus."""
-        await self._connect()
+    async def open(self, *, wait: bool = False) -> None:
+        """Connect and report all owners.
+
+        Raises BusAway if there is no bus, or with `wait` waits for it. Raises BusError
+        for an address that is none.
+        """
+        try:
+            await self._connect()
+        except BusAway as error:
+            if not wait:
+                raise
+            await self._reconnect(error)
         self._task = asyncio.create_task(self._keep())
 
     async def close(self) -> None:
@@ -140,7 +157,7 @@ class Watcher:
             await asyncio.gather(*(self._look_up(name) for name in names))
         except BusError as error:
             await self._connection.close()
-            raise BusError(f"the bus at {self._address}: {error}") from error
+            raise BusAway(f"the bus at {self._address}: {error}") from error
         self.connected = True
         self._tell(lambda listener: listener.bus_changed())
 
@@ -159,12 +176,19 @@ class Watcher:
         while True:
             await self._lost.wait()
             self._lost.clear()
-            delay = self._first_delay
-            while not self.connected:
-                await asyncio.sleep(delay)
-                delay = min(2 * delay, LONGEST_DELAY)
-                with suppress(BusError):  # our services log it
-                    await self._connect()
+            reason = self._connection.reason if self._connection is not None else ""
+            await self._reconnect(BusAway(f"the D-Bus is lost: {reason}"))
+
+    async def _reconnect(self, trouble: BusAway) -> None:
+        """Try until there is a connection again; `trouble` is why there is none."""
+        self._outages.lost(self._address, trouble)
+        delay = self._first_delay
+        while not self.connected:
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, LONGEST_DELAY)
+            with suppress(BusError):
+                await self._connect()
+        self._outages.back(self._address)
 
     # What the bus says
 
