@@ -56,7 +56,7 @@ class Heard:
         self._changes = watcher.changes()
 
     async def next(self) -> Change:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             return await anext(self._changes)
 
 
@@ -120,7 +120,7 @@ async def test_the_pictures_of_a_bus(bus_address: str) -> None:
     system = await served(bus_address, "com.victronenergy.acsystem.x")
     while not (source.complete and len(watcher.services()) == 2):
         source.changed.clear()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await source.changed.wait()
     pictures = source.pictures()
     assert [one.where for one in pictures] == [MULTI]  # the system is not one more
@@ -128,7 +128,7 @@ async def test_the_pictures_of_a_bus(bus_address: str) -> None:
     source.changed.clear()
     await service.close()
     while source.pictures()[0].silent is None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             await source.changed.wait()
         source.changed.clear()
     assert source.pictures()[0].load_power is None
@@ -222,7 +222,7 @@ def test_the_demo_in_lines(scratch: Path) -> None:
             if "grid 230.0 V" in said and "grid -- V" in said:
                 break
         process.terminate()
-        assert process.wait(8) == 0
+        assert process.wait(60) == 0
     assert len(shown) > 2
     assert list(scratch.iterdir()) == []
     assert processes_of(scratch) == {}
@@ -247,8 +247,8 @@ def test_the_demo_told_to_end_leaves_nothing(scratch: Path, number: int) -> None
         json.loads(process.stdout.readline())
         began = time.monotonic()
         process.send_signal(number)
-        assert process.wait(8) == 0
-        assert time.monotonic() - began < 4
+        assert process.wait(60) == 0
+        assert time.monotonic() - began < 10
     assert list(scratch.iterdir()) == []
     assert processes_of(scratch) == {}
 
@@ -275,7 +275,7 @@ def test_a_part_of_the_demo_that_dies_is_named(
         pids = [pid for pid, words in processes_of(scratch).items() if victim in words]
         assert len(pids) == 1
         os.kill(pids[0], signal.SIGKILL)
-        _, complaint = process.communicate(timeout=10)
+        _, complaint = process.communicate(timeout=60)
         assert process.returncode == 1
     assert f"mppdbus: {name} ended with -9" in complaint
     assert list(scratch.iterdir()) == []

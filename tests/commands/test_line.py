@@ -265,7 +265,7 @@ def test_lines_of_a_pipe_and_a_lost_inverter_that_comes_back(
         inverter.tell("fault off")
         assert until(silent=False)["load_power"] == 500
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
+        assert process.wait(60) == 0
 
 
 def test_a_terminal_is_left_as_it_was(inverter: Simulated) -> None:
@@ -285,7 +285,7 @@ def test_a_terminal_is_left_as_it_was(inverter: Simulated) -> None:
         process.send_signal(signal.SIGINT)
         while b"\x1b[?25h" not in shown:
             shown += os.read(ours, 4096)
-        assert process.wait(5) == 0
+        assert process.wait(60) == 0
     os.close(ours)
     assert b"\x1b[?25l" in shown
     assert b"Traceback" not in shown

@@ -222,5 +222,5 @@ def test_a_port_that_the_driver_has_names_the_driver(
             assert said.code == 3
             assert f"in use by pid {other.pid}" in said.out + said.err
         other.send_signal(signal.SIGINT)
-        assert other.wait(5) == 0
+        assert other.wait(60) == 0
     assert command(capsys, "query", "QPI", "--port", inverter.path).code == 0

@@ -119,7 +119,7 @@ async def test_the_process_serves_and_ends_cleanly(
             assert await reader.readline() == b"ok bye\n"
         else:
             simulator.send_signal(end)
-        assert await asyncio.wait_for(simulator.wait(), 5) == 0
+        assert await asyncio.wait_for(simulator.wait(), 30) == 0
         writer.close()
         assert simulator.stderr is not None
         assert await simulator.stderr.read() == b""

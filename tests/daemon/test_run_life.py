@@ -24,6 +24,7 @@ from helpers.run import (
     BATTERY,
     INVERTER,
     MULTI,
+    PATIENCE,
     SYSTEM,
     Daemon,
     Ports,
@@ -161,13 +162,13 @@ async def walk(ports: Ports, watcher: Watcher, daemon: Daemon) -> Life:
 
 async def settled(watcher: Watcher, kind: str, *, known: bool) -> dict[str, Variant]:
     """Return all values of a service, as soon as what must be known is known."""
-    end = asyncio.get_running_loop().time() + 10.0
+    end = asyncio.get_running_loop().time() + PATIENCE
     while True:
         rows = await watcher.raw(SERVICES[kind])
         late = asyncio.get_running_loop().time() > end
         if late or not known or not unknown(rows) - NEVER[kind]:
             return rows
-        await asyncio.sleep(0.05)
+        await watcher.news()
 
 
 def shown_invalid(watcher: Watcher, path: str) -> bool:

@@ -71,7 +71,7 @@ class Bms:
         """End it as it should."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        await asyncio.wait_for(self._process.wait(), 5)
+        await asyncio.wait_for(self._process.wait(), 60)
 
     async def crash(self) -> None:
         """Kill it, if it is still there."""
@@ -89,5 +89,5 @@ class Bms:
 
     async def _ready(self) -> None:
         assert self._process.stdout is not None
-        line = await asyncio.wait_for(self._process.stdout.readline(), 10)
+        line = await asyncio.wait_for(self._process.stdout.readline(), 60)
         assert line == b"ready\n", "the battery service did not start"

@@ -58,14 +58,14 @@ def simulated(folder: Path, *options: str) -> Iterator[Simulated]:
         yield Simulated(path, process)
     finally:
         process.terminate()
-        process.communicate(timeout=5)
+        process.communicate(timeout=60)
 
 
 def cli(
     *words: str,
     stdin: bytes = b"",
     cwd: Path | None = None,
-    timeout: float = 30,
+    timeout: float = 90,
     env: dict[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run the command line as a process of its own."""

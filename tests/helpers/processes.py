@@ -61,7 +61,7 @@ class Program:
         """Ask it to end; return its exit code, negative if it had to be killed."""
         self._process.terminate()
         try:
-            return self._process.wait(5)
+            return self._process.wait(60)
         except subprocess.TimeoutExpired:
             self.kill()
             return self._process.wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -102,6 +102,7 @@ class Watcher:
     def __init__(self, client: BusItemClient) -> None:
         self.client = client
         self.signals: list[tuple[str, dict[str, Variant]]] = []
+        self._news = asyncio.Event()
 
     @classmethod
     @asynccontextmanager
@@ -128,6 +129,14 @@ class Watcher:
         ):
             rows = {path: row["Value"] for path, row in message.body[0].items()}
             self.signals.append((message.sender or "", rows))
+            self._news.set()
+
+    async def news(self) -> None:
+        """Wait for the next signal, or a moment: not all that changes is signalled."""
+        self._news.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await self._news.wait()
 
     async def names(self) -> set[str]:
         return await names(self.client)
@@ -174,7 +183,7 @@ class Watcher:
                 return values
             seen = {path: values.get(path) for path in wanted}
             assert asyncio.get_running_loop().time() < end, f"{service}: {seen}"
-            await asyncio.sleep(0.02)
+            await self.news()
 
 
 def _is(value: object, wanted: object) -> bool:

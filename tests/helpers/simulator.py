@@ -78,7 +78,7 @@ class Wire:
     def data(self) -> bytes:
         return b"".join(piece for _, piece in self.pieces)
 
-    async def ask(self, command: str, seconds: float = 5.0) -> bytes:
+    async def ask(self, command: str, seconds: float = 30.0) -> bytes:
         """Ask; return all that came within `seconds` of the loop's time."""
         del self.pieces[:]
         self.line.feed(encode_request(command))
@@ -89,7 +89,7 @@ class Wire:
         self.pieces.append((self._loop.time(), data))
 
 
-def ask_once(simulator: Simulator, command: str, seconds: float = 5.0) -> bytes:
+def ask_once(simulator: Simulator, command: str, seconds: float = 30.0) -> bytes:
     """Return the reply to one command on a new line, without waiting."""
 
     async def main() -> bytes:
@@ -98,7 +98,7 @@ def ask_once(simulator: Simulator, command: str, seconds: float = 5.0) -> bytes:
     return warped(main)
 
 
-async def read_until(fd: int, end: bytes, seconds: float = 3.0) -> bytes:
+async def read_until(fd: int, end: bytes, seconds: float = 30.0) -> bytes:
     """Read from a non-blocking descriptor until `end` has come."""
     loop = asyncio.get_running_loop()
     data = bytearray()
@@ -162,4 +162,4 @@ async def process(*words: str) -> AsyncIterator[asyncio.subprocess.Process]:
 
 async def first_line(reader: asyncio.StreamReader | None) -> str:
     assert reader is not None
-    return (await asyncio.wait_for(reader.readline(), 10)).decode().rstrip()
+    return (await asyncio.wait_for(reader.readline(), 60)).decode().rstrip()

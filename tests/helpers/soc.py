@@ -340,8 +340,8 @@ def follow(
         if sample.time < silent_until:
             continue
         due = not waiting or sample.time <= waiting[0].at - waiting[0].age
-        if due and estimator.state is not None and sample.time % 600 == 0:
-            kept, kept_at = STATE.dump_json(estimator.state), sample.time
+        if due and sample.time % 600 == 0 and (state := estimator.state) is not None:
+            kept, kept_at = STATE.dump_json(state), sample.time
             lessons = learner.state
         meter.feed(estimator, learner, sample, sample.time + 5e6)
         if each is not None:

@@ -27,7 +27,7 @@ class Recorder:
         return b"".join(self.pieces)
 
 
-async def until(condition: Callable[[], object], seconds: float = 2.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     """Wait for something that real I/O brings about."""
     async with asyncio.timeout(seconds):
         while not condition():

@@ -19,6 +19,7 @@ from mppdbus.simulator.plant.flow import Machine
 ADAPTER = TypeAdapter(LossState)
 DAY = 30.0  # h, so that a night comes twice
 ROUNDED = Meters()
+LONG = pytest.mark.long
 
 
 def lived(run: Run, hours: float = DAY) -> LossState:
@@ -32,8 +33,8 @@ def lived(run: Run, hours: float = DAY) -> LossState:
     ("meters", "seed"),
     [
         (ROUNDED, 7),
-        (ROUNDED, 20),
-        (ROUNDED, 23),
+        pytest.param(ROUNDED, 20, marks=LONG),
+        pytest.param(ROUNDED, 23, marks=LONG),
         (Meters(late=True), 20),
         (Meters(pv_gain=1.03), 23),
     ],
@@ -63,7 +64,9 @@ def test_an_offset_of_the_meter_cancels_out(offset: float) -> None:
     assert mean_error(points) < 15
 
 
-@pytest.mark.parametrize("seed", [7, 20, 23])
+@pytest.mark.parametrize(
+    "seed", [pytest.param(7, marks=LONG), 20, pytest.param(23, marks=LONG)]
+)
 def test_losses_are_found(seed: int) -> None:
     run = Run(seed=seed)
     points = list(run.points(DAY))
@@ -93,8 +96,15 @@ def test_the_counted_energy_follows() -> None:
     assert after["pv"] == pytest.approx(before["pv"], abs=1e-9)
 
 
-@pytest.mark.parametrize("cuts", [False, True])
-@pytest.mark.parametrize("seed", [7, 24])
+@pytest.mark.parametrize(
+    ("cuts", "seed"),
+    [
+        (False, 7),
+        (True, 24),
+        pytest.param(True, 7, marks=LONG),
+        pytest.param(False, 24, marks=LONG),
+    ],
+)
 def test_a_unit_without_losses_is_not_corrected(*, cuts: bool, seed: int) -> None:
     run = Run(machine=Machine(), meters=Meters(cuts=cuts), seed=seed)
     points = list(run.points(DAY))
@@ -102,7 +112,9 @@ def test_a_unit_without_losses_is_not_corrected(*, cuts: bool, seed: int) -> Non
     assert all(point.after == point.before for point in points)
 
 
-@pytest.mark.parametrize("seed", [7, 20, 29])
+@pytest.mark.parametrize(
+    "seed", [pytest.param(7, marks=LONG), pytest.param(20, marks=LONG), 29]
+)
 def test_cut_amperes_are_better_than_nothing_too(seed: int) -> None:
     """Cut or rounded: only charging from the sun, on battery, tells which."""
     run = Run(meters=Meters(cuts=True), seed=seed)

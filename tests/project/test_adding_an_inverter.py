@@ -93,16 +93,12 @@ def project(tmp_path: Path) -> Path:
     for name in ("src", "tools", "docs", "pyproject.toml"):
         source = ROOT / name
         if source.is_dir():
-            skipped = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            skipped = shutil.ignore_patterns("*.egg-info")
             shutil.copytree(source, tmp_path / name, ignore=skipped)
         else:
             shutil.copy(source, tmp_path / name)
     for name in ("frames", "helpers", "protocol"):
-        shutil.copytree(
-            ROOT / "tests" / name,
-            tmp_path / "tests" / name,
-            ignore=shutil.ignore_patterns("__pycache__"),
-        )
+        shutil.copytree(ROOT / "tests" / name, tmp_path / "tests" / name)
     return tmp_path
 
 

@@ -51,7 +51,7 @@ def replayed(*words: str) -> Iterator[dict[str, str]]:
             yield json.loads(process.stdout.readline())
         finally:
             process.terminate()
-            assert process.wait(5) == 0
+            assert process.wait(60) == 0
 
 
 def record(capsys: Capture, port: str, path: Path, *words: str) -> list[Entry]:

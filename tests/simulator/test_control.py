@@ -235,7 +235,7 @@ async def test_the_socket_obeys_and_quits(
         for line in (b"load 700\n", b"nonsense\n", b"truth\r\n", b"quit\n"):
             writer.write(line)
             answers.append((await reader.readline()).decode())
-        await asyncio.wait_for(stop.wait(), 1)
+        await asyncio.wait_for(stop.wait(), 30)
         writer.close()
         await writer.wait_closed()
     assert answers[0] == "ok load 700 W\n"
@@ -253,7 +253,7 @@ async def test_the_socket_ends_although_a_client_stays(
         reader, writer = await asyncio.open_unix_connection(path)
         writer.write(b"help\n")
         await reader.readline()
-    assert await asyncio.wait_for(reader.read(), 1) == b""
+    assert await asyncio.wait_for(reader.read(), 30) == b""
     writer.close()
 
 

@@ -107,7 +107,7 @@ async def test_the_process_serves_every_unit_on_its_own_port(tmp_path: Path) -> 
         with opened(path) as fd:
             assert (await ask(fd, "QPGS2"))[1:3] == b"0 "
         simulator.send_signal(signal.SIGTERM)
-        assert await asyncio.wait_for(simulator.wait(), 5) == 0
+        assert await asyncio.wait_for(simulator.wait(), 30) == 0
     assert not any(port.is_symlink() for port in ports)
 
 

@@ -54,7 +54,7 @@ async def published(
 
 async def names_become(watcher: Watcher, *names: str) -> None:
     with suppress(TimeoutError):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while await watcher.names() != set(names):
                 await asyncio.sleep(0.01)
     assert await watcher.names() == set(names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from itertools import product
 
 import pytest
 
@@ -90,8 +91,14 @@ def test_the_offset_of_the_sensor_is_learned(name: str, offset: float) -> None:
     assert result.offsets[-1] == pytest.approx(offset, abs=0.35)
 
 
-@pytest.mark.parametrize("seed", [11, 12, 13])
-@cases
+SEEDS = [("LFP", 11), ("lead", 12), ("lossy lead", 13)]
+MORE_SEEDS = [row for row in product(CASES, (11, 12, 13)) if row not in SEEDS]
+
+
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [*SEEDS, *(pytest.param(*row, marks=pytest.mark.long) for row in MORE_SEEDS)],
+)
 def test_other_weather_and_other_loads_change_nothing(name: str, seed: int) -> None:
     case = CASES[name]
     samples = truth(replace(case.scene, seed=seed))
