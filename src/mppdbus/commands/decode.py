@@ -23,6 +23,7 @@ from mppdbus.protocol.plausibility import Plausibility
 from mppdbus.protocol.queries import QUERIES, base_command, decode
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.settings import Ratings, RatingsRevo
+from mppdbus.recording.lost_byte import choose
 from mppdbus.recording.pasted_replies import (
     PastedReply,
     Payload,
@@ -186,6 +187,10 @@ def _interpret(result: DecodedReply, payload: Payload) -> None:
         return
     if result.command is None:
         result.command = _guessed(payload)
+    if payload.longer is not None:
+        data, remark = choose(result.command, payload.data, payload.longer)
+        result.payload, payload = data, replace(payload, data=data)
+        result.warnings += [remark] if remark else []
     try:
         result.reading = _reading(result.command, payload)
     except UnknownLayout as error:
@@ -214,6 +219,8 @@ def _refuse_bad_checksum(command: str, data: bytes) -> None:
 
 def _guessed(payload: Payload) -> str:
     fits = guess_query(payload.data)
+    if not fits and payload.longer is not None:
+        fits = guess_query(payload.longer)
     if not fits and not payload.checked:
         # The end of the text may be a bad checksum.
         fits = guess_query(payload.data[:-2])

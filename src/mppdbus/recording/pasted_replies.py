@@ -14,6 +14,7 @@ from mppdbus.errors import CorruptReply, EchoedRequest, MppdbusError, Truncated
 from mppdbus.protocol.framing import Flaw, Frame, ResponseFramer
 from mppdbus.protocol.other_protocols import foreign
 from mppdbus.protocol.queries import QUERIES, base_command
+from mppdbus.recording.lost_byte import longer
 
 _ESCAPE = re.compile(
     r"\\x(?P<hex>[0-9A-Fa-f]{2})|\\(?P<one>[rnt0\\'\"])"
@@ -49,10 +50,14 @@ class PastedReply:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """The payload of a reply; `checked` is False if there was no checksum."""
+    """The payload of a reply; `checked` is False if there was no checksum.
+
+    `longer` is the payload if a NUL of the checksum was lost, see `lost_byte`.
+    """
 
     data: bytes
     checked: bool = True
+    longer: bytes | None = None
 
 
 def parse_line(number: int, text: str) -> PastedReply | None:
@@ -159,12 +164,16 @@ def payload_of(reply: PastedReply) -> Payload:
         tries.append(body + b"\r")
     elif reply.notation is Notation.TEXT:
         body = body.rstrip(b"\r\n")
-        # The checksum of ACK ends in a blank, which an editor may have cut off.
-        tries = [body + b"\r", body + b" \r"]
+        # The checksum of ACK ends in a blank, which an editor may have cut off; that of
+        # others begins with a NUL, which many a log has lost.
+        lost = body[:-1] + b"\0" + body[-1:]
+        tries = [body + b"\r", body + b" \r", lost + b"\r"]
     for data in tries:
         for frame in ResponseFramer().feed(data):
             if frame.intact:
-                return Payload(frame.payload)
+                as_text = reply.notation is Notation.TEXT and data is tries[0]
+                more = longer(body, frame.payload) if as_text else None
+                return Payload(frame.payload, longer=more)
     frames = ResponseFramer().feed(tries[0])
     if reply.notation is Notation.TEXT and not any(map(foreign, frames)):
         text = body.removeprefix(b"(").strip(b" ")
