@@ -1,20 +1,22 @@
 """The command line: the table of commands, exit codes, errors as one line each.
 
-Exit codes: 0 done, 1 the device said no, 2 usage or config, 3 no device.
+Exit codes: 0 done, 1 the device said no, 2 usage or config, 3 no device, 4 a device
+that gives no live values, 130 ended by Ctrl-C.
 """
 
 import argparse
 import asyncio
+import errno
 import importlib
 import io
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable
-from typing import Protocol, cast
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn, Protocol, cast
 
 from mppdbus import __version__
-from mppdbus.commands.output import DONE, NO_DEVICE, SAID_NO, USAGE
+from mppdbus.commands.output import DONE, INTERRUPTED, NO_DEVICE, SAID_NO, USAGE
 from mppdbus.errors import BusError, ConfigError, LinkError, MppdbusError
 
 # Command → what it does. Its module has the same name, and is loaded when it is called.
@@ -24,7 +26,7 @@ COMMANDS = {
     "monitor": "watch an inverter live in the terminal",
     "detect": "find ports with a PI30 inverter",
     "query": "ask an inverter, decoded, with units",
-    "decode": "decode recorded replies",
+    "decode": "decode recorded or pasted replies",
     "record": "ask all that can be asked, into a file",
     "replay": "be the inverter of a recording",
     "simulate": "be a PI30 inverter on a pty or TCP",
@@ -32,41 +34,71 @@ COMMANDS = {
     "import-config": "turn an old ini into TOML",
     "test-connection": "the standalone connection test",
 }
+WITHOUT_OUTPUT = ("run", "simulate")  # their stdout may be closed
+# What writing gives where a disk is full, or a terminal has gone.
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+EXIT_CODES = (
+    "Exit codes: 0 done, 1 the device said no, 2 usage or config, 3 no device, "
+    "4 an inverter that gives no live values (detect), 130 ended by Ctrl-C."
+)
 
 
 class Command(Protocol):
-    """A module of `mppdbus.commands`: its arguments, and how it runs."""
+    """A module of `mppdbus.commands`: its arguments, and how it runs.
+
+    `run` returns the exit code, or a coroutine that does.
+    """
 
     add_arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], Awaitable[int]]
+    run: Callable[[argparse.Namespace], int | Coroutine[Any, Any, int]]
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong with the arguments in one line, without all of the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the message and where to read more; exit with 2."""
+        self.exit(USAGE, f"mppdbus: {message}; see: {self.prog} --help\n")
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = sys.argv[1:] if argv is None else argv
+    closed = _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal may lack a character
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="lookalike")
     try:
-        args = _parser(words).parse_args(words)
-        logging.basicConfig(
-            level=args.log_level or "WARNING",
-            format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
-            stream=sys.stderr,
-        )
-        return asyncio.run(_run(args))
+        if closed and not set(words) & set(WITHOUT_OUTPUT):
+            raise ConfigError("the output is closed; send it to /dev/null instead")
+        try:
+            return _run(words)
+        finally:
+            sys.stdout.flush()  # --help and --version end in SystemExit
     except KeyboardInterrupt:
-        return DONE
+        return INTERRUPTED
     except BrokenPipeError:  # the reader of our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return DONE
     except MppdbusError as error:
-        print(f"mppdbus: {error}", file=sys.stderr)  # noqa: T201
+        _complain(str(error))
         return exit_code(error)
+    except OSError as error:
+        return _unusable(error)
 
 
-async def _run(args: argparse.Namespace) -> int:
-    return await _load(args.command).run(args)
+def _run(words: list[str]) -> int:
+    if not words:
+        _parser(words).print_help()
+        return DONE
+    args = _parser(words).parse_args(words)
+    logging.basicConfig(
+        level=args.log_level or "WARNING",
+        format="%(asctime)s %(levelname)-7s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+    done = _load(args.command).run(args)
+    return done if isinstance(done, int) else asyncio.run(done)
 
 
 def exit_code(error: MppdbusError) -> int:
@@ -76,6 +108,43 @@ def exit_code(error: MppdbusError) -> int:
     return NO_DEVICE if isinstance(error, LinkError) else SAID_NO
 
 
+def _open_closed_streams() -> bool:
+    """Put /dev/null where a standard stream is closed; return whether stdout was.
+
+    Else the next file that is opened would get its number, and our output.
+    """
+    closed = sys.stdout is None
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            null = os.open(os.devnull, os.O_RDWR)
+            if null != number:
+                os.dup2(null, number)
+            setattr(sys, name, open(number, "r" if number == 0 else "w"))  # noqa: PTH123, SIM115
+    return closed
+
+
+def _drop_output() -> None:
+    """Drop the rest of the output, or Python would try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _unusable(error: OSError) -> int:
+    """Say in one line which file, or that the output, cannot be used."""
+    reason = error.strerror or error
+    if error.filename is not None:
+        _complain(f"{error.filename} cannot be used: {reason}")
+        return USAGE
+    if error.errno not in UNWRITABLE:
+        raise error
+    _drop_output()
+    _complain(f"the output cannot be written: {reason}")
+    return USAGE
+
+
+def _complain(text: str) -> None:
+    print(f"mppdbus: {text}", file=sys.stderr)  # noqa: T201
+
+
 def _load(name: str) -> Command:
     module = f"mppdbus.commands.{name.replace('-', '_')}"
     return cast("Command", importlib.import_module(module))
@@ -83,17 +152,18 @@ def _load(name: str) -> Command:
 
 def _parser(words: list[str]) -> argparse.ArgumentParser:
     """Build the parser; only the command that is called gets its options."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog="mppdbus",
         description="PI30 hybrid inverters as Victron devices on Venus OS.",
-        epilog="Exit codes: 0 done, 1 the device said no, 2 usage or config, "
-        "3 no device.",
+        epilog=EXIT_CODES,
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     called = next((word for word in words if word in COMMANDS), None)
     for name, purpose in COMMANDS.items():
-        command = commands.add_parser(name, help=purpose, description=purpose)
+        command = commands.add_parser(
+            name, help=purpose, description=purpose, epilog=EXIT_CODES
+        )
         if name == called:
             command.add_argument(
                 "--log-level",

@@ -1,7 +1,6 @@
 """`mppdbus decode`: decodes recorded or pasted replies."""
 
 import argparse
-import asyncio
 import sys
 from collections import defaultdict
 from dataclasses import replace
@@ -52,9 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-async def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Decode all lines; return 1 for a damaged or unknown reply, 2 for other lines."""
-    data = await asyncio.to_thread(_read, args.file)
+    data = _read(args.file)
     replies, bad_lines = _parse(data)
     refused = False
     output = Output(as_json=args.json)

@@ -17,7 +17,7 @@ from typing import Any
 from mppdbus.commands.child_processes import Child, running
 from mppdbus.commands.demo_day import BEGIN, DAY, DAY_LENGTH, PLANT_SPEED, PROFILE
 from mppdbus.commands.monitor import follow
-from mppdbus.commands.output import DONE, Output
+from mppdbus.commands.output import DONE, Output, how_called
 from mppdbus.commands.progress import Progress
 from mppdbus.commands.view.screen import display
 from mppdbus.commands.view.sources import BusSource
@@ -222,11 +222,12 @@ def _introduce(
         f"  inverter  {demo.port}  (a pty at 2400 baud)\n"
         f"  D-Bus     {demo.bus}\n"
         f"  first live value on the bus {took:.2f} s after the start of the driver\n"
+        "Its day is short: an hour of sun and battery passes in a minute.\n"
         "From another terminal, while this runs:\n"
         f"  busctl --address={demo.bus} list\n"
         f"  dbus-send --bus={demo.bus} --print-reply \\\n"
         f"    --dest={service} \\\n"
         "    /Dc/0/Voltage com.victronenergy.BusItem.GetText\n"
-        f"  mppdbus monitor --bus {demo.bus}\n"
+        f"  {how_called()} monitor --bus {demo.bus}\n"
         "Ctrl-C ends it all.\n",
     )

@@ -1,7 +1,6 @@
 """`mppdbus import-config`: converts the ini of an earlier driver to TOML."""
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
 
@@ -21,24 +20,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-async def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> int:
     """Convert, check that the result is valid, and write it."""
-    await asyncio.to_thread(_convert, args.ini, args.output)
+    text = _converted(args.ini, str(args.output or "config.toml"))
+    if args.output is None:
+        sys.stdout.write(text)
+    else:
+        _write(args.output, text)
     return 0
 
 
-def _convert(ini: Path, output: Path | None) -> None:
+def _converted(ini: Path, output: str) -> str:
     try:
         text = convert(ini.read_text("utf-8-sig"), str(ini))
-        parse(text, str(output or "config.toml"))
-        if output is None:
-            sys.stdout.write(text)
-            return
+    except UnicodeDecodeError as error:
+        where = f"byte {error.start + 1} is not UTF-8"
+        raise ConfigError(f"{ini}: {where}; save the file as UTF-8 text") from error
+    except OSError as error:
+        raise ConfigError(f"{ini}: {error.strerror or error}") from error
+    parse(text, output)
+    return text
+
+
+def _write(output: Path, text: str) -> None:
+    try:
         with output.open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError as error:
         raise ConfigError(f"{output}: exists already; name another file") from error
     except OSError as error:
-        raise ConfigError(f"{error.filename}: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{ini}: {error}") from error
+        raise ConfigError(f"{output}: {error.strerror or error}") from error

@@ -3,14 +3,16 @@
 import sys
 from contextlib import AbstractContextManager
 
+from mppdbus.commands.output import dumb_terminal
+
 _CLEAR = "\r\x1b[K"
 
 
 class Progress(AbstractContextManager["Progress"]):
-    """Overwrites one line of stderr; prints nothing if stderr is no terminal."""
+    """Overwrites one line of stderr; nothing where stderr cannot."""
 
     def __init__(self) -> None:
-        self._alive = sys.stderr.isatty()
+        self._alive = sys.stderr.isatty() and not dumb_terminal()
         self._shown = False
 
     def __exit__(self, *_: object) -> None:

@@ -13,7 +13,7 @@ from textwrap import wrap
 from typing import Any
 
 from mppdbus import __version__
-from mppdbus.commands.output import DONE, SAID_NO, Output
+from mppdbus.commands.output import DONE, SAID_NO, Output, how_called
 from mppdbus.commands.progress import Progress
 from mppdbus.commands.target import (
     Target,
@@ -108,10 +108,14 @@ async def _interview(
 
 def _check_writable(path: Path) -> None:
     """Raise `ConfigError` if the file cannot be written, before recording starts."""
-    if path.exists():
-        raise ConfigError(f"{path} exists; choose another name")
-    if not path.parent.is_dir():
-        raise ConfigError(f"{path}: there is no directory {path.parent}")
+    try:
+        if path.exists():
+            raise ConfigError(f"{path} exists; choose another name")
+        if not path.parent.is_dir():
+            raise ConfigError(f"{path}: there is no directory {path.parent}")
+    except OSError as error:
+        reason = error.strerror or error
+        raise ConfigError(f"{path} cannot be written: {reason}") from error
     if not os.access(path.parent, os.W_OK):
         raise ConfigError(f"{path}: you may not write to {path.parent}")
 
@@ -217,8 +221,8 @@ class RecordingSummary:
             masked = "serial numbers were left in"
         return [
             f"Written to {self.path}; {masked}.",
-            f"  look at it       mppdbus decode {self.path}",
-            f"  play it back     mppdbus replay {self.path}",
+            f"  look at it       {how_called()} decode {self.path}",
+            f"  play it back     {how_called()} replay {self.path}",
             "  not recognised, or a value is wrong?  Attach the file to an issue:",
             f"                   {ISSUES}",
         ]

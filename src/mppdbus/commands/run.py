@@ -3,26 +3,20 @@
 import argparse
 import asyncio
 import logging
-from pathlib import Path
 
+from mppdbus.commands.config_argument import add_config_argument, config_path
 from mppdbus.config.models import load
 from mppdbus.daemon.main import run as serve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument(
-        "--config",
-        type=Path,
-        default=Path("config.toml"),
-        metavar="FILE",
-        help="the configuration (default: %(default)s)",
-    )
+    add_config_argument(parser)
 
 
 async def run(args: argparse.Namespace) -> int:
     """Serve until a signal; return 0."""
-    config = await asyncio.to_thread(load, args.config)
+    config = await asyncio.to_thread(load, config_path(args))
     logging.getLogger().setLevel(args.log_level or config.log.level)
     await serve(config)
     return 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from mppdbus.commands.config_argument import DEFAULT_CONFIG
 from mppdbus.config.models import BAUDS, load
 from mppdbus.errors import ConfigError
 from mppdbus.host.ports import Candidate, PortVerdict, candidates
@@ -17,8 +18,6 @@ from mppdbus.inverter.timing import PATIENCE
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.recording.recording_link import RecordingLink, recording_link
 from mppdbus.transport.port_url import PortUrl, parse_port
-
-DEFAULT_CONFIG = Path("config.toml")
 
 
 @dataclass(frozen=True, slots=True)

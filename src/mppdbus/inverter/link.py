@@ -60,6 +60,12 @@ class LinkStats:
         return 100.0 * good / (good + self.lost) if good + self.lost else None
 
 
+def _in_log(frame: Frame) -> str:
+    """Return a received frame as text for the log, other bytes as hex escapes."""
+    text = ascii(frame.payload)[2:-1]
+    return f"({text}" if frame.intact else f"{text} [{frame.flaw}]"
+
+
 @dataclass(slots=True)
 class _Request:
     """One request under way, and the frames received for it."""
@@ -169,9 +175,10 @@ class Link:
     def data_received(self, data: bytes) -> None:
         """Take bytes; outside an exchange they belong to a late reply."""
         self.stats.wakeups += 1
-        if wire_log.isEnabledFor(logging.DEBUG):
-            wire_log.debug("%s < %s", self.name, data.hex(" "))
         frames, request = self._framer.feed(data), self._now
+        if frames and wire_log.isEnabledFor(logging.DEBUG):
+            for frame in frames:
+                wire_log.debug("%s < %s", self.name, _in_log(frame))
         if request is None:
             if frames and self._owed is not None:
                 self._owed.passed.set()
@@ -240,7 +247,7 @@ class Link:
     def send(self, data: bytes) -> None:
         """Write a request to the transport."""
         if wire_log.isEnabledFor(logging.DEBUG):
-            wire_log.debug("%s > %s", self.name, data.hex(" "))
+            wire_log.debug("%s > %s", self.name, ascii(data)[2:-1])
         if self._transport is not None:
             self._transport.write(data)
 

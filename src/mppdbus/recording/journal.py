@@ -112,7 +112,7 @@ def _problem(error: ErrorDetails) -> str:
 def write(path: Path, entries: Iterable[Entry]) -> None:
     """Write a journal, whole or not at all; raises `ConfigError`."""
     text = "".join(f"{entry.as_line()}\n" for entry in entries)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = path.with_name(f".mppdbus.{os.getpid()}")  # a name may be too long already
     try:
         write_file(aside, text.encode())
         aside.replace(path)

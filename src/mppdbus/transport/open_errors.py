@@ -16,6 +16,8 @@ from mppdbus.host.usb_adapters import VOLTRONIC_HID
 _MISSING = {errno.ENOENT, errno.ENOTDIR, errno.ENXIO, errno.ENODEV}
 _FORBIDDEN = {errno.EACCES, errno.EPERM}
 _BUSY = {errno.EBUSY, errno.EAGAIN}
+_UNREAL = {errno.ENAMETOOLONG, errno.ELOOP}  # no name of anything
+_PORTS = ("tty", "hidraw")  # classes of /sys that inverters are reached by
 _STOP_TTY = "/opt/victronenergy/serial-starter/stop-tty.sh"  # Venus OS
 _RULES = "/etc/udev/rules.d/60-mppdbus.rules"
 _RULE = (
@@ -27,13 +29,15 @@ _RULE = (
 def check_device(path: str) -> None:
     """Raise `PortError` for what can be told without opening `path`."""
     try:
-        mode = Path(path).stat().st_mode
+        status = Path(path).stat()
     except OSError as error:
         raise cannot_open(path, error) from error
-    if stat.S_ISDIR(mode):
+    if stat.S_ISDIR(status.st_mode):
         raise PortError(f"{path} is a directory; name the device in it")
-    if not stat.S_ISCHR(mode):
+    if not stat.S_ISCHR(status.st_mode):
         raise PortError(f"{path} is no device; name one such as /dev/ttyUSB0")
+    if _kind_of(status.st_rdev) not in ("", *_PORTS):
+        return  # many programs have /dev/null open; opening it tells what it is
     # TIOCEXCL does not stop root, and most programs lock nothing: so find the users.
     if others := holders(path):
         raise busy(path, others)
@@ -48,6 +52,8 @@ def cannot_open(path: str, error: OSError) -> PortError:
     if error.errno in _BUSY:
         return busy(path, holders(path))
     reason = os.strerror(error.errno) if error.errno else str(error)
+    if error.errno in _UNREAL:
+        return PortError(f"{path} is no device: {reason}; name it as ls /dev does")
     return PortError(f"{path} cannot be opened: {reason}; unplug it and plug it in")
 
 
@@ -75,8 +81,20 @@ def _missing(path: str) -> PortError:
     return PortError(f"{path} does not exist; {advice}")
 
 
+def _kind_of(device: int) -> str:
+    """Return the class of a device in /sys, such as tty or mem; "" if it has none."""
+    number = f"{os.major(device)}:{os.minor(device)}"
+    kind = Path(f"/sys/dev/char/{number}/subsystem")
+    return kind.resolve().name if kind.exists() else ""
+
+
 def _forbidden(path: str) -> PortError:
-    status = Path(path).stat()
+    try:
+        status = Path(path).stat()
+    except OSError:
+        folder = Path(path).parent
+        advice = "run as root, or name a device in /dev"
+        return PortError(f"{path}: you may not look into {folder}; {advice}")
     try:
         group = grp.getgrgid(status.st_gid).gr_name
     except KeyError:

@@ -1,6 +1,5 @@
 """Displays for pictures: redrawn in place on a terminal, else line by line."""
 
-import json
 import os
 import shutil
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Self, TextIO
 
+from mppdbus.commands.output import as_json, dumb_terminal
 from mppdbus.commands.view.live_values import Picture
 from mppdbus.commands.view.render import render_all, summary
 
@@ -32,7 +32,7 @@ def display(*, as_json: bool, once: bool = False) -> Display:
     """Return the display that suits stdout and the options of the user."""
     if as_json:
         return JsonLines()
-    if sys.stdout.isatty() and not once:
+    if sys.stdout.isatty() and not dumb_terminal() and not once:
         return Screen(sys.stdout)
     return Block() if once else PlainLines()
 
@@ -44,7 +44,7 @@ class JsonLines(Display):
         """Print what is new."""
         now = time.strftime("%Y-%m-%dT%H:%M:%S%z")
         for picture in pictures if news else ():
-            _print(json.dumps({"time": now, **picture.record()}, ensure_ascii=False))
+            _print(as_json({"time": now, **picture.record()}))
 
 
 class PlainLines(Display):
@@ -79,7 +79,7 @@ def _print(text: str) -> None:
 
 
 def _colour(out: TextIO) -> bool:
-    return out.isatty() and "NO_COLOR" not in os.environ
+    return out.isatty() and "NO_COLOR" not in os.environ and not dumb_terminal()
 
 
 class Screen(Display):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
+import socket
 import termios
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,7 @@ from typing import cast
 from mppdbus.errors import ConfigError
 from mppdbus.simulator.line.line import Line
 from mppdbus.simulator.line.simulator import Simulator
+from mppdbus.simulator.listen_errors import cannot_listen
 from mppdbus.simulator.ports.hidraw import REPORT, without_report_numbers
 
 _CHUNK = 4096
@@ -38,7 +41,11 @@ class PtyPort:
 
     def open(self) -> None:
         """Create the pty and its symlink at the path, replacing an old symlink."""
-        if not self.path.is_symlink() and self.path.exists():
+        try:
+            taken = not self.path.is_symlink() and self.path.exists()
+        except OSError as error:
+            raise _cannot_make(self.path, error) from error
+        if taken:
             raise ConfigError(f"{self.path} exists and is no symlink: choose another")
         # Our own end of the slave stays open, so that clients may come and go.
         master, slave = os.openpty()
@@ -50,9 +57,7 @@ class PtyPort:
             _link(self._link, self.path)
         except OSError as error:
             self._shut()
-            raise ConfigError(
-                f"{self.path} cannot be made: {error.strerror}; choose another path"
-            ) from error
+            raise _cannot_make(self.path, error) from error
         report = REPORT if self._hid else 0
         self._line = Line(self._simulator, self._send, self._hang_up, report=report)
         self._loop.add_reader(master, self._readable, master, self._line)
@@ -99,11 +104,12 @@ async def serve_pty(
 ) -> AsyncIterator[PtyPort]:
     """Serve on a pty whose slave is linked at `path`, until the context ends."""
     port = PtyPort(simulator, Path(path), hid=hid)
-    port.open()
-    try:
-        yield port
-    finally:
-        port.close()
+    with _claimed(port.path):
+        port.open()
+        try:
+            yield port
+        finally:
+            port.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +165,7 @@ async def serve_tcp(
             lambda: _Connection(simulator, open_ones), host, port
         )
     except OSError as error:
-        raise ConfigError(f"cannot listen on {host}:{port}: {error}") from error
+        raise cannot_listen(f"{host}:{port}", error) from error
     try:
         yield TcpPort(host, server.sockets[0].getsockname()[1])
     finally:
@@ -169,9 +175,31 @@ async def serve_tcp(
         await server.wait_closed()
 
 
+def _cannot_make(path: Path, error: OSError) -> ConfigError:
+    reason = error.strerror or error
+    return ConfigError(f"{path} cannot be made: {reason}; choose another path")
+
+
+@contextlib.contextmanager
+def _claimed(path: Path) -> Iterator[None]:
+    """Hold a path, so that a second simulator does not take it away.
+
+    The claim is a socket without a file, which ends with its process in any case.
+    """
+    name = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()
+    with socket.socket(socket.AF_UNIX) as claim:
+        try:
+            claim.bind(f"\0mppdbus-simulate-{name}")
+        except OSError as error:
+            raise ConfigError(
+                f"{path} is the port of another simulator; end it, or choose another"
+            ) from error
+        yield
+
+
 def _link(target: str, path: Path) -> None:
     """Point `path` at `target` in one step."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = path.with_name(f".mppdbus.{os.getpid()}")  # a name may be too long already
     aside.unlink(missing_ok=True)
     aside.symlink_to(target)
     aside.replace(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from mppdbus.errors import ConfigError
+from mppdbus.simulator.listen_errors import cannot_listen
 
 
 class ControlledScene(Protocol):
@@ -44,7 +45,7 @@ async def serve_control(
     try:
         server, shown = await _listen(talk, address)
     except OSError as error:
-        raise ConfigError(f"control: cannot listen on {address}: {error}") from error
+        raise cannot_listen(address, error) from error
     try:
         yield shown
     finally:
@@ -63,6 +64,8 @@ _Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]
 async def _listen(talk: _Talk, address: str) -> tuple[asyncio.Server, str]:
     kind, _, rest = address.partition(":")
     if kind == "unix" and rest:
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(rest)  # noqa: PTH116 - asyncio would log what this raises
         return await asyncio.start_unix_server(talk, rest), address
     host, port = parse_address(address)
     server = await asyncio.start_server(talk, host, port)
