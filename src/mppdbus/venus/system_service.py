@@ -9,7 +9,7 @@ from mppdbus.model.views import SystemView
 from mppdbus.venus.dbus.items import Item, ItemType, Value
 from mppdbus.venus.settings.setting import DEVICES, Setting
 from mppdbus.venus.table_service import Surroundings, TableService
-from mppdbus.venus.tables.row import values_of
+from mppdbus.venus.tables.row import ChangedRows
 from mppdbus.venus.tables.system import SYSTEM, SYSTEM_PHASE
 
 SYSTEM_NAME, SYSTEM_UID = "com.victronenergy.acsystem.mppdbus", "mppdbus_sys"
@@ -36,7 +36,7 @@ class SystemService(TableService[SystemView]):
     ) -> None:
         super().__init__(SYSTEM_NAME, SYSTEM_UID, SYSTEM, around)
         self._keep_in_units = keep_in_units
-        self._phases: set[int] = set()
+        self._phases: dict[int, ChangedRows[SystemView]] = {}
         self._ports: list[str] = []  # in the order of /Devices
         self._end: Callable[[], None] | None = None  # ends listening
 
@@ -65,10 +65,10 @@ class SystemService(TableService[SystemView]):
         self.view = view
         values = self.changed_rows.values(view)
         parts, nobody = by_phase(view), SystemView(())
-        for phase in self._phases | parts.keys():
+        for phase in self._phases.keys() | parts.keys():
             if phase not in self._phases:
                 self._grow(phase)
-            values |= values_of(SYSTEM_PHASE, parts.get(phase, nobody), phase)
+            values |= self._phases[phase].values(parts.get(phase, nobody), phase)
         with_input = view.part(lambda unit: unit.ac_input != AcInput.NONE)
         wanted = self.around.store.value(MONITOR_GRID.path)
         lost = grid_lost(with_input.alarm(GRID_LOST), wanted)
@@ -99,6 +99,6 @@ class SystemService(TableService[SystemView]):
 
     def _grow(self, phase: int) -> None:
         """Add the paths of a phase; clients look for them only after a restart."""
-        self._phases.add(phase)
+        self._phases[phase] = ChangedRows(SYSTEM_PHASE)
         self.service.add(row.item(phase) for row in SYSTEM_PHASE)
         self.service.restart()

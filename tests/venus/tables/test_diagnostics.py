@@ -16,7 +16,7 @@ from mppdbus.protocol.queries import decode
 from mppdbus.protocol.replies.settings import Flags
 from mppdbus.venus.dbus.items import Value
 from mppdbus.venus.tables.cards import CORRECTION, SWITCHES, switch_id
-from mppdbus.venus.tables.diagnostics import QUANTITIES, age
+from mppdbus.venus.tables.diagnostics import ORIGINS, age
 from mppdbus.venus.tables.row import values_of
 from mppdbus.venus.tables.system import SYSTEM
 from mppdbus.venus.unit_service import MULTI
@@ -52,7 +52,7 @@ def test_each_quantity_has_an_origin() -> None:
         "Energy": "unknown",
         "State": "derived",
     }
-    assert {q.name for q in QUANTITIES} == wanted.keys()
+    assert {row.path for row in ORIGINS} == {ORIGIN + name for name in wanted}
     assert {name: values[ORIGIN + name] for name in wanted} == wanted
 
 

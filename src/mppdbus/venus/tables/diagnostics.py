@@ -5,7 +5,6 @@ Each quantity has one row that says whether it is measured, derived or estimated
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from typing import Any
 
@@ -36,28 +35,6 @@ from mppdbus.venus.tables.unit import (
 # -- origins -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """A quantity with an origin, which `source` reads from a part of a view.
-
-    With `known`, `source` is the quantity itself; it has that origin while known.
-    """
-
-    name: str
-    about: str  # the paths of the quantity
-    of: Callable[[UnitView], Any] | None
-    source: Callable[[Any], Any] | str
-    known: Origin | None = None
-
-    def teller(self) -> Callable[[UnitView], Value]:
-        """Return the function that reads the origin of a unit's quantity."""
-        known, unknown = self.known and self.known.value, Origin.UNKNOWN.value
-        row: Row[UnitView] = Row(
-            self.name, TEXT, self.source, of=self.of, known=known, unknown=unknown
-        )
-        return row.value
-
-
 def _energy(view: UnitView) -> Origin | None:
     """Return the origin of the counters: that of the power counted now."""
     if view.counters is None:
@@ -69,47 +46,59 @@ def _energy(view: UnitView) -> Origin | None:
 _MEASURED, _DERIVED = Origin.MEASURED, Origin.DERIVED
 _OUT_VOLTAGE, _BATTERY = "/Ac/Out/*/V, F and S", "/Dc/0/Voltage and Current"
 _COUNTED = "/Energy/*, /Yield/User and System, /History/*"
-QUANTITIES: tuple[Quantity, ...] = (
-    Quantity("AcIn", "/Ac/In/1/*/P", FLOW, "mains_origin"),
-    Quantity("AcInCurrent", "/Ac/In/1/*/I", FLOW, "mains_current_origin"),
-    Quantity("AcInVoltage", "/Ac/In/1/*/V and F", FLOW, "mains_voltage", _MEASURED),
-    Quantity("Load", "/Ac/Out/*/P", FLOW, "load_origin"),
-    Quantity("AcOutVoltage", _OUT_VOLTAGE, QPIGS, "ac_output_voltage", _MEASURED),
-    Quantity("AcOutCurrent", "/Ac/Out/*/I", QPIGS, output_current, _DERIVED),
-    Quantity("Battery", _BATTERY, FLOW, "battery_voltage", _MEASURED),
-    Quantity("BatteryPower", "/Dc/0/Power", FLOW, "battery_power", _DERIVED),
-    Quantity("Yield", "/Yield/Power and /Pv/*/P", FLOW, "pv_origin"),
-    Quantity("PvVoltage", "/Pv/V and /Pv/*/V", QPIGS, "pv_input_voltage", _MEASURED),
-    Quantity("Energy", _COUNTED, None, _energy),
-    Quantity("State", "/State and /Mode", None, "state", _DERIVED),
+
+
+def _origin(
+    name: str,
+    about: str,
+    of: Callable[[UnitView], Any] | None,
+    source: Callable[[Any], Any] | str,
+    known: Origin | None = None,
+) -> Row[UnitView]:
+    """Return the row of the origin of a quantity, whose paths `about` names.
+
+    With `known`, `source` is the quantity itself; it has that origin while known.
+    """
+    path, about = f"/Mppdbus/Origin/{name}", f"of {about}"
+    return Row(path, TEXT, source, "", about, of, known=known, unknown=Origin.UNKNOWN)
+
+
+ORIGINS: tuple[Row[UnitView], ...] = (
+    _origin("AcIn", "/Ac/In/1/*/P", FLOW, "mains_origin"),
+    _origin("AcInCurrent", "/Ac/In/1/*/I", FLOW, "mains_current_origin"),
+    _origin("AcInVoltage", "/Ac/In/1/*/V and F", FLOW, "mains_voltage", _MEASURED),
+    _origin("Load", "/Ac/Out/*/P", FLOW, "load_origin"),
+    _origin("AcOutVoltage", _OUT_VOLTAGE, QPIGS, "ac_output_voltage", _MEASURED),
+    _origin("AcOutCurrent", "/Ac/Out/*/I", QPIGS, output_current, _DERIVED),
+    _origin("Battery", _BATTERY, FLOW, "battery_voltage", _MEASURED),
+    _origin("BatteryPower", "/Dc/0/Power", FLOW, "battery_power", _DERIVED),
+    _origin("Yield", "/Yield/Power and /Pv/*/P", FLOW, "pv_origin"),
+    _origin("PvVoltage", "/Pv/V and /Pv/*/V", QPIGS, "pv_input_voltage", _MEASURED),
+    _origin("Energy", _COUNTED, None, _energy),
+    _origin("State", "/State and /Mode", None, "state", _DERIVED),
 )
-_TELLERS = [quantity.teller() for quantity in QUANTITIES]
-_ORDER = [origin.value for origin in (_MEASURED, _DERIVED, Origin.ESTIMATED)]
-_ORDER.append(Origin.UNKNOWN.value)
-
-
-def origins(view: UnitView) -> tuple[Value, ...]:
-    """Return the origin of each quantity of a unit, in their order."""
-    return tuple([tell(view) for tell in _TELLERS])
+_ORDER = (_MEASURED, _DERIVED, Origin.ESTIMATED, Origin.UNKNOWN)
 
 
 def system_origins(system: SystemView) -> tuple[Value, ...]:
     """Return the least certain origin of each quantity among the units that answer."""
-    of_units = [origins(view) for view in system.online]
-    if len(of_units) == 1:
-        return of_units[0]
+    of_units = [[row.value(view) for row in ORIGINS] for view in system.online]
     if not of_units:
-        return (Origin.UNKNOWN.value,) * len(QUANTITIES)
+        return (Origin.UNKNOWN,) * len(ORIGINS)
     return tuple(max(each, key=_ORDER.index) for each in zip(*of_units, strict=True))
 
 
-def _origin_rows(of: Callable[[Any], Any], about: str) -> list[Row[Any]]:
-    rows = ((f"/Mppdbus/Origin/{one.name}", f"of {one.about}") for one in QUANTITIES)
-    return [
-        Row(path, TEXT, itemgetter(number), "", f"{paths}{about}", of)
-        for number, (path, paths) in enumerate(rows)
-    ]
-
+_LEAST_CERTAIN = tuple(
+    Row(
+        row.path,
+        TEXT,
+        itemgetter(number),
+        "",
+        f"{row.about}: the least certain of the units",
+        system_origins,
+    )
+    for number, row in enumerate(ORIGINS)
+)
 
 # -- charge --------------------------------------------------------------------------
 
@@ -177,9 +166,6 @@ OWN: tuple[Row[UnitView], ...] = (
     flow_row("/Mppdbus/HiddenLoad", "hidden_load", WATT, _HIDDEN, 0),
     *LINK,
     *CHARGE,
-    *_origin_rows(origins, ""),
+    *ORIGINS,
 )
-SYSTEM_OWN: tuple[Row[SystemView], ...] = (
-    *CHARGE,
-    *_origin_rows(system_origins, ": the least certain of the units"),
-)
+SYSTEM_OWN: tuple[Row[SystemView], ...] = (*CHARGE, *_LEAST_CERTAIN)

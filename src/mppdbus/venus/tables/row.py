@@ -77,18 +77,17 @@ class Row(Generic[V]):
 
     def value(self, view: V) -> Value:
         """Return the value that the row shows of a view."""
-        return self.show(view if self.of is None else self.of(view))
+        return self.shown(self.raw(view))
 
-    def show(self, part: Any) -> Value:  # noqa: ANN401 - a part of any type
-        """Return the value of the row for its part of a view, which may be None."""
-        value = None if part is None else self.get(part)
-        if value is None:
+    def shown(self, raw: Any) -> Value:  # noqa: ANN401 - a field of any type
+        """Return the value that the row shows of its field, which may be None."""
+        if raw is None:
             return self.unknown
         if self.known is not None:
             return self.known
         if self.kind is NUM:
-            return round(float(value), self.digits)
-        return int(value) if self.kind is INT else str(value)
+            return round(float(raw), self.digits)
+        return int(raw) if self.kind is INT else str(raw)
 
     def item(self, phase: int) -> Item:
         """Return the item of this row for a unit on `phase`."""
@@ -137,16 +136,16 @@ def values_of(rows: Iterable[Row[V]], view: V, phase: int = 1) -> dict[str, Valu
 class ChangedRows(Generic[V]):
     """Evaluates only rows whose part of the view changed since the last call.
 
-    Rows that read the view itself are evaluated every time.
+    Rows that read the view itself are looked at every time. A row whose field is the
+    same as at the last look is left out.
     """
 
     def __init__(self, rows: Iterable[Row[V]]) -> None:
         groups: dict[Callable[[V], Any] | None, list[Row[V]]] = {}
         for row in rows:
             groups.setdefault(row.of, []).append(row)
-        self._always = groups.pop(None, [])
-        self._groups = [(of, rows) for of, rows in groups.items() if of is not None]
-        self._seen: dict[Callable[[V], Any], object] = {}
+        self._groups = tuple(groups.items())
+        self._seen: dict[Callable[[V], Any] | None, tuple[object, list[Any]]] = {}
 
     def forget(self) -> None:
         """Evaluate all rows next time."""
@@ -154,14 +153,17 @@ class ChangedRows(Generic[V]):
 
     def values(self, view: V, phase: int = 1) -> dict[str, Value]:
         """Return the values by their paths."""
-        place = phase - 1
-        values = {row.paths[place]: row.show(view) for row in self._always}
+        place, values = phase - 1, {}
         for of, rows in self._groups:
-            part, seen = of(view), self._seen.get(of, _UNSEEN)
-            if part is not seen and part != seen:
-                self._seen[of] = part
-                for row in rows:
-                    values[row.paths[place]] = row.show(part)
+            part = view if of is None else of(view)
+            seen, before = self._seen.get(of, (_UNSEEN, [_UNSEEN] * len(rows)))
+            if part is seen or (of is not None and part == seen):
+                continue
+            raws = [None if part is None else row.get(part) for row in rows]
+            self._seen[of] = part, raws
+            for row, raw, last in zip(rows, raws, before, strict=True):
+                if raw != last:
+                    values[row.paths[place]] = row.shown(raw)
         return values
 
 
