@@ -173,6 +173,24 @@ async def test_a_written_state_of_charge_is_where_the_count_goes_on(
         assert await soc(watcher, FIRST) == pytest.approx(kept, abs=0.5)
 
 
+async def test_a_correction_is_shown_everywhere_before_the_next_poll(
+    bus_address: str, state: Path, watcher: Watcher
+) -> None:
+    """Another setting that is written then does not bring the old value back."""
+    async with at_home(bus_address, state, unit(0)) as home:
+        await meet_all(home)
+        watcher.signals.clear()
+        assert await write(watcher, FIRST, "/Soc", "d", 3.0) == 0
+        await watcher.wait(SYSTEM, {"/Soc": 3.0})
+        assert (await watcher.values(FIRST))[CORRECTION] == 3
+        alarm = "/Settings/AlarmLevel/LowVoltage"
+        assert await write(watcher, FIRST, alarm, "i", 1) == 0
+        home.installation.renumber(home.uids[0], 290)
+        await watcher.wait(FIRST, {"/Soc": 3.0, "/DeviceInstance": 290})
+        told = [rows["/Soc"].value for _, rows in watcher.signals if "/Soc" in rows]
+        assert set(told) == {3.0}
+
+
 async def test_a_correction_outlives_a_power_cut(
     bus_address: str, state: Path, watcher: Watcher
 ) -> None:

@@ -289,10 +289,16 @@ class Installation:
         taken = self.site.correct_charge(percent)
         if taken:
             self._state.save_bank_soon()
+            self._show_all()
         return taken
 
     def _change(self, unit: Unit) -> None:
         self._publisher.show(self.site.change(unit))
+        self.render_system()
+
+    def _show_all(self) -> None:
+        for view in self.site.views.values():
+            self._publisher.show(view)
         self.render_system()
 
     def _monitored(self, name: str | None) -> None:
@@ -305,9 +311,7 @@ class Installation:
         log.info(said)
         self._monitor = self._publisher.monitor = name
         self.site.step_back(name)
-        for view in self.site.views.values():
-            self._publisher.show(view)
-        self.render_system()
+        self._show_all()
 
     async def _input_of_gx(self) -> AcInput:
         """Return the GX's setting of the AC input, and follow it from now on."""

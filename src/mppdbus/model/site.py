@@ -169,17 +169,21 @@ class Site:
     def step_back(self, monitor: str | None) -> None:
         """Use the state of charge of the service `monitor`; None: use our own."""
         self.bank.step_back(monitor)
-        self.charge = self.bank.charge
-        if not self.several:
-            for uid, view in self.views.items():
-                self.views[uid] = replace(view, charge=self.charge)
+        self._read_charge()
 
     def correct_charge(self, percent: float) -> bool:
         """Set the state of charge to the user's value; false if that is impossible."""
         self._count()
         taken = self.bank.correct(percent)
-        self.charge = self.bank.charge
+        self._read_charge()
         return taken
+
+    def _read_charge(self) -> None:
+        """Take the charge of the bank into all views."""
+        self.charge = self.bank.charge
+        if not self.several:
+            for uid, view in self.views.items():
+                self.views[uid] = replace(view, charge=self.charge)
 
 
 def _phase(snapshot: Snapshot) -> int | None:

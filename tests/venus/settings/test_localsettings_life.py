@@ -73,6 +73,50 @@ async def test_localsettings_appears_late_and_knows_better(rig: Rig) -> None:
         assert await rig.user.get_value(CAPACITY.path) == 300.0
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_what_was_set_before_localsettings_is_not_lost(
+    rig: Rig,
+    restarted: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """A name that is typed in the first seconds, or years before it came."""
+    name = custom_name_path(UID)
+    async with rig.opened(patience=0) as settings:
+        assert await named_device(settings, OTHER, 288) == (288, "")
+        assert await named_device(settings, UID, 288) == (289, "")
+        await settings.add((CAPACITY,))
+        assert await settings.set(name, "Garage")
+        assert await settings.set(CAPACITY.path, 280)
+        if not restarted:
+            heard: list[tuple[str, Any]] = []
+            settings.on_change("/Settings", lambda *news: heard.append(news))
+            await rig.service.start()
+            await soon(lambda: settings.available)
+            assert heard == []
+    if restarted:
+        await rig.service.start()
+    async with rig.opened(patience=5) as settings:
+        assert await named_device(settings, UID, 288) == (289, "Garage")
+        assert await settings.add((CAPACITY,)) == {CAPACITY.path: 280.0}
+        assert await rig.user.get_value(name) == "Garage"
+        assert await rig.user.get_value(CAPACITY.path) == 280.0
+
+
+async def test_what_was_set_last_wins_when_localsettings_comes(rig: Rig) -> None:
+    await rig.service.start()
+    name = custom_name_path(UID)
+    async with rig.opened(patience=5) as settings:
+        await settings.device(UID, "multi", 288)
+        assert await settings.set(name, "Garage")
+    await rig.service.stop()
+    async with rig.opened(patience=0) as settings:
+        await settings.device(UID, "multi", 288)
+        assert await settings.set(name, "Barn")
+        await rig.service.start()
+        await soon(lambda: settings.available)
+        assert settings.value(name) == "Barn"
+        assert await rig.user.get_value(name) == "Barn"
+
+
 async def test_a_change_while_localsettings_appears_is_not_lost(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,9 +40,9 @@ class SettingsFile:
         """Read the file; one that cannot be read is set aside with a warning."""
         self._values = await self._document.load({})
 
-    def holds(self, path: str) -> bool:
-        """Tell whether there is a value for `path`."""
-        return path in self._values
+    def value(self, path: str) -> SettingValue | None:
+        """Return the stored value for `path`; None if there is none."""
+        return self._values.get(path)
 
     async def add(self, settings: Iterable[Setting]) -> None:
         """Add settings; they are used even if the file cannot be written."""

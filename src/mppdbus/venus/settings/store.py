@@ -1,14 +1,16 @@
 """Stores settings in Victron's localsettings, or in a file where it does not run.
 
-Values of localsettings win. While it is missing, the file is used, so that every unit
-has its DeviceInstance at once. When localsettings appears, all settings are added to
-it, and values that it has already are reported as changes.
+While localsettings is missing, the file is used, so that every unit has its
+DeviceInstance at once. When localsettings appears, all settings are added to it: with
+the value of the file where it has none, and with what the user has set meanwhile. Other
+values that it has win, and are reported as changes.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from mppdbus.errors import BusError
@@ -61,6 +63,7 @@ class LocalSettings(BusListener):
         self._adopting: asyncio.Task[None] | None = None
         self._deadline = 0.0
         self._seen = False
+        self._set_meanwhile: dict[str, SettingValue] = {}  # without localsettings
         self._file_used = False
         watcher.add(self)
 
@@ -88,7 +91,7 @@ class LocalSettings(BusListener):
         """Tell whether there is a stored setting at `path`."""
         if (service := await self._reach()) is not None:
             return await service.holds(path)
-        return self._file.holds(path)
+        return self._file.value(path) is not None
 
     async def device(self, uid: str, device_class: str, wanted: int) -> int:
         """Add the instance and name of a device, and return its DeviceInstance.
@@ -159,6 +162,8 @@ class LocalSettings(BusListener):
             log.warning("%s is not set: localsettings is away", path)
             return False
         accepted = await self._file.set(setting, fitting)
+        if accepted:
+            self._set_meanwhile[path] = fitting
         if self._service is not None:  # it came meanwhile, without this change
             return await self.set(path, value)
         return accepted
@@ -257,7 +262,10 @@ class LocalSettings(BusListener):
         self, keeper: SettingsService | SettingsFile, settings: Sequence[Setting]
     ) -> None:
         """Add settings; a DeviceInstance of another class gets the new class."""
-        await keeper.add(settings)
+        if isinstance(keeper, SettingsFile):
+            await keeper.add(settings)
+        else:
+            await self._add_kept(keeper, settings)
         for setting in settings:
             uid = device_of(setting.path)
             default = ClassInstance.read(setting.default)
@@ -268,6 +276,24 @@ class LocalSettings(BusListener):
                     await keeper.set(setting, str(wanted))
             if keeper is not self._file and self._unsynced.get(setting.path) is setting:
                 del self._unsynced[setting.path]
+
+    async def _add_kept(
+        self, service: SettingsService, settings: Sequence[Setting]
+    ) -> None:
+        """Add settings to localsettings, with what it lacks of the file."""
+        kept: list[Setting] = []
+        for setting in settings:
+            value = setting.fit(self._file.value(setting.path))
+            known = value in (None, setting.default)
+            if value is None or known or await service.holds(setting.path):
+                kept.append(setting)
+            else:  # a new setting takes its default
+                kept.append(replace(setting, default=value))
+        await service.add(kept)
+        for setting in settings:
+            if (value := self._set_meanwhile.get(setting.path)) is not None:
+                await service.set(setting, value)
+                self._set_meanwhile.pop(setting.path, None)
 
     def _unknown(self, settings: Iterable[Setting]) -> list[Setting]:
         return [s for s in settings if s.fit(self._values.get(s.path)) is None]
