@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
+from mppdbus.daemon.event_log import EventLog
 from mppdbus.daemon.state import StateFiles
 from mppdbus.errors import ShownAlready
 from mppdbus.host.clock import local_today
@@ -68,6 +69,7 @@ class Installation:
         )
         self._introducing = asyncio.Lock()
         self._listens_to_input = False
+        self._events: dict[str, EventLog] = {}  # by uid
         self._warned: set[str] = set()  # uids with a warning in the log
         self._monitor: str | None = None  # service of another program's battery
         self._batteries = BatteryMonitor(self._watcher, BATTERY_NAME, self._monitored)
@@ -150,6 +152,7 @@ class Installation:
                 log.info("%s is at %s now", uid, unit.connection)
             phase = before.phase if unit.phase_follows else unit.phase
             site.change(replace(unit, phase=phase))
+        self._events.setdefault(uid, EventLog(unit.name))
         self.show(uid, unit.connection, snapshot)
         await self._publisher.enter(site.views[uid], site.system())
 
@@ -242,7 +245,7 @@ class Installation:
         self._publisher.show(view)
         self.render_system()
         site.count(now)
-        self._notify(view)
+        self._notify(view, now)
         return True
 
     def render_system(self) -> None:
@@ -259,8 +262,9 @@ class Installation:
         if uid in self.site.views:
             self.site.read_meter(uid, day, wh)
 
-    def _notify(self, view: UnitView) -> None:
-        """Send notices of warnings without an alarm path; log unknown positions."""
+    def _notify(self, view: UnitView, now: float) -> None:
+        """Log what happens; send notices of warnings without an alarm path."""
+        self._events[view.unit.uid].tell(view, now)
         state = view.alarm_state
         for notice in state.notices:
             self._notifier.notify(view.unit.called, notice)
