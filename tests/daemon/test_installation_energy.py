@@ -64,7 +64,6 @@ def calendar(monkeypatch: pytest.MonkeyPatch) -> Calendar:
     calendar = Calendar()
     monkeypatch.setattr(module, "local_today", calendar)
     monkeypatch.setattr(unit_service, "HISTORY_EVERY", 0.0)
-    monkeypatch.setattr(unit_service, "FIRST_RECORDS", 0.0)
     return calendar
 
 

@@ -4,8 +4,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date
 
+from mppdbus.model.energy.daily_history import Day
 from mppdbus.model.phases import on_phases
 from mppdbus.model.views import Unit, UnitView
 from mppdbus.venus.dbus.items import Value
@@ -26,7 +26,6 @@ PREFIX = "com.victronenergy"
 CONNECTION = "/Mgmt/Connection"
 AWAY = 300.0  # s offline after which a name is released
 HISTORY_EVERY = 60.0  # s
-FIRST_RECORDS = 5.0  # s, until the history has its first values
 
 log = logging.getLogger("mppdbus.bus")
 
@@ -55,10 +54,8 @@ class UnitService(TableService[UnitView]):
         self._listed = listed
         self._phased = phased(rows)
         self._phases = [unit.phase]
-        self._trackers: int | None = None
         self._history_at = float("-inf")
-        self._history_day: date | None = None
-        self._history_begun = False  # the history has values
+        self._history_of: tuple[object, ...] = ()  # its day, trackers, and what it has
         self._leaving: asyncio.TimerHandle | None = None
         self.released = False  # the unit stayed away: its name is released
         self._charged = False  # the charge is known
@@ -79,7 +76,7 @@ class UnitService(TableService[UnitView]):
 
     def show(self, view: UnitView) -> None:
         """Show a view; only what changed is sent."""
-        self.view = view
+        last, self.view = self.view, view
         legs = on_phases(view)
         phases = list(legs)
         if self._phases != phases:
@@ -88,7 +85,9 @@ class UnitService(TableService[UnitView]):
         values = self.changed_rows.values(leg, first)
         for phase, leg in others:
             values |= values_of(self._phased, leg, phase)
-        self.service.update(values | self._history(view))
+        if last is None or last.counters is not view.counters:
+            values |= self._history(view)
+        self.service.update(values)
         self._watch_absence(online=view.snapshot.online)
         self._watch_charge(view)
 
@@ -125,15 +124,12 @@ class UnitService(TableService[UnitView]):
     def _history(self, view: UnitView) -> dict[str, Value]:
         """Return the values of the history when due: now and then, and on a new day."""
         now = asyncio.get_running_loop().time()
-        history, trackers = view.history, view.snapshot.trackers
-        today = history.today.when if history is not None else None
-        every = HISTORY_EVERY if self._history_begun else FIRST_RECORDS
-        fresh = now - self._history_at < every
-        if fresh and today == self._history_day and trackers == self._trackers:
+        trackers = view.snapshot.trackers
+        today = view.history.today if view.history is not None else Day()
+        what = today.when, trackers, today.max_battery_voltage is None
+        if now - self._history_at < HISTORY_EVERY and what == self._history_of:
             return {}
-        records = history.today.max_battery_voltage if history is not None else None
-        self._history_begun = records is not None
-        self._history_at, self._history_day, self._trackers = now, today, trackers
+        self._history_at, self._history_of = now, what
         self.service.add(history_items(trackers))
         return history_values(view, trackers)
 
