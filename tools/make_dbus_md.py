@@ -64,8 +64,9 @@ CARDS_TEXT = """\
 ## Cards of the GUI
 
 On each `multi` and `inverter`, in the switch pane of gui-v2 and on the device's page:
-readings that no path of Victron's has (gui-v2 from 1.3.0), and the switches of QFLAG,
-which are locked: shown, not switched.
+readings that no path of Victron's has (gui-v2 from 1.3.0), and the state of charge
+where it can be corrected. The flags of QFLAG have a state here and no name, so that the
+GUI shows no switch that does nothing; `/Mppdbus/Switches` has them in words.
 """
 HISTORY_TEXT = """\
 ## History
@@ -122,7 +123,7 @@ def _cards() -> str:
         for card in READINGS
     ]
     rows += [
-        (f"/SwitchableOutput/{switch_id(letter)}", name, f"QFLAG `{letter}`")
+        (f"/SwitchableOutput/{switch_id(letter)}/State", name, f"QFLAG `{letter}`")
         for letter, name in SWITCHES.items()
     ]
     what = "our estimate; on the battery's service where units share it"

@@ -28,7 +28,7 @@ from helpers.settings import Rig
 
 LEVELS = "/Settings/AlarmLevel/"
 NAME = "/CustomName"
-FALLBACKS = {FIRST: "unit 0", SYSTEM: "2 inverters", BATTERY: "Battery (mppdbus)"}
+FALLBACKS = {FIRST: "unit 0", SYSTEM: "2 inverters", BATTERY: "Battery bank"}
 SHARED = {SYSTEM: "sys", BATTERY: "bat"}
 PLACE = "/Settings/Devices/mppdbus_{}/ClassAndVrmInstance"
 

@@ -112,11 +112,12 @@ async def test_without_anybody_nothing_is_known(
         for index in range(3):
             home.hear(index, away(SERIALS[index]))
         system, battery = await watcher.values(SYSTEM), await watcher.values(BATTERY)
-        lost = {*known, "/Ac/In/1/P", INPUT, "/State", "/Mode", "/Soc"}
+        lost = {*known, "/Ac/In/1/P", INPUT, "/Mode", "/Soc"}
         assert within(system, dict.fromkeys(lost)) == dict.fromkeys(lost)
         gone = dict.fromkeys({*ALL, "/Soc", "/Capacity"})
         assert within(battery, gone) == gone
         assert system["/Connected"] == battery["/Connected"] == 0
+        assert system["/State"] == 255
         await all_meet(home)
         assert within(await watcher.values(SYSTEM), SUM) == SUM
 

@@ -182,7 +182,7 @@ async def test_what_is_strange_but_readable_is_shown_with_one_remark(
         MULTI + name, {"/NrOfTrackers": 1, "/Connected": 1}
     )
     assert (shown["/Ac/Out/L1/P"], shown["/Dc/0/Current"]) == (450.0, 10.0)
-    assert (shown["/State"] is None) == (name in ("letter", "less"))
+    assert (shown["/State"] == 255) == (name in ("letter", "less"))
     assert (shown["/Mode"] is None) == (name == "letter")
     assert (shown["/Ac/In/1/L1/P"] is None) == (name == "letter")
     [warning] = warnings_of(served.daemon, name)

@@ -51,7 +51,7 @@ LASTING = re.compile(
     r"|/Ac/In/1/Type|/Ac/In/1/CurrentLimitIsAdjustable|/Settings/System/AcPhase"
     r"|/Capabilities/.*|/Devices/.*|/NrOfTrackers|/InstalledCapacity"
     r"|/Settings/AlarmLevel/.*|/Energy/.*|/Yield/(User|System)|/History/.*"
-    r"|/(GenericInput|SwitchableOutput)/\w+/(Name|Settings/.*)"
+    r"|/GenericInput/\w+/Name|/(GenericInput|SwitchableOutput)/\w+/Settings/.*"
     r"|/Mppdbus/(Origin/.*|Dialect|Link/.*|Soc/Offset)"
 )
 # Of these, what is not for ever as it was: whether it is there, and what grows.
@@ -68,15 +68,16 @@ UNKNOWN = {
     *("/Soc", "/Mppdbus/Soc/Margin", "/Mppdbus/Soc/Confidence"),
     *("/SwitchableOutput/StateOfCharge/Dimming",),
     *("/SwitchableOutput/StateOfCharge/Status",),
+    "/SwitchableOutput/StateOfCharge/Name",
 }
 NEVER = {
-    "multi": UNKNOWN | {"/Pv/V"},
+    "multi": UNKNOWN | {"/Pv/V", "/Ac/In/1/CurrentLimit"},
     # GridLost: the user has not asked for it.
-    "acsystem": {"/HardwareVersion", "/Alarms/GridLost"},
+    "acsystem": {"/HardwareVersion", "/Alarms/GridLost", "/Ac/In/1/CurrentLimit"},
     "inverter": UNKNOWN
     | {"/Pv/0/V", "/Pv/0/P", "/Pv/1/V", "/Pv/1/P"}
     # Its QFLAG does not speak of it.
-    | {f"/SwitchableOutput/PowerSaving/{leaf}" for leaf in ("State", "Status")},
+    | {"/SwitchableOutput/PowerSaving/State"},
     "battery": {"/HardwareVersion", "/Serial"},
 }
 # Days before the first one; and the records of the first day, which are shown once a
@@ -200,7 +201,7 @@ TABLE = table()
 # Of ours, and those that the table has for another service.
 OWN = re.compile(
     r"/Mppdbus/.*|/ModeIsAdjustable|/Ac/NumberOf.*|/Capabilities/.*"
-    r"|/Settings/AlarmLevel/\w+"
+    r"|/Settings/AlarmLevel/\w+|/Alarms/ShortCircuit"
 )
 
 
@@ -262,7 +263,9 @@ async def test_on_the_first_day_there_is_one_day(life: Life, service: str) -> No
 async def test_lost_everything_is_invalid_but_who_it_is(
     life: Life, service: str, phase: str
 ) -> None:
-    rows, live = life.phases[phase][service], life.phases["live"][service]
+    rows, live = dict(life.phases[phase][service]), life.phases["live"][service]
+    states = [rows.pop(path).value for path in ("/State",) if path in rows]
+    assert states == ([] if service == "battery" else [255])  # none would read "Off"
     for path, value in rows.items():
         if not LASTING.fullmatch(path):
             assert is_invalid(value), (path, value)

@@ -191,23 +191,26 @@ def rated(ratings: list[str]) -> dict[str, float | None]:
         product = float(ratings[2]) * float(ratings[4])
         amps = float(ratings[1]) if product >= 0.3 * float(ratings[5]) else None
         power = float(ratings[6]) if float(ratings[5]) >= 0.5 * product else None
-    return {"/Ac/In/1/CurrentLimit": amps, "/Ac/Out/L1/NominalInverterPower": power}
+    return {"/Mppdbus/InputRating": amps, "/Ac/Out/L1/NominalInverterPower": power}
 
 
 MODE = {"B": 3, "L": 3, "S": 4}  # on, off
 
 
-def state(letter: str | None, now: list[str], ratings: list[str]) -> int | None:
-    """Return 9 inverting, 8 passthru, 3 bulk, 4 absorption, 5 float, 0 off."""
+def state(letter: str | None, now: list[str], ratings: list[str]) -> int:
+    """Return 9 inverting, 8 passthru, 3 bulk, 4 absorption, 5 float, 0 off.
+
+    255 is unknown.
+    """
     if letter in (None, "B"):
-        return None if letter is None else 9
+        return 255 if letter is None else 9
     status = now[16]
     if status[5] == "0" or float(now[8]) < 5.0:  # b2: not charging; or no battery
         return {"L": 8, "S": 0}[letter or ""]
     if len(now) > 20 and now[20][0] == "1":  # b10
         return 5
     if ratings == ["NAK"]:
-        return None  # bulk or absorption
+        return 255  # bulk or absorption
     return 4 if float(now[8]) >= float(ratings[10]) - 0.2 else 3
 
 

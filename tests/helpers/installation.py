@@ -111,9 +111,11 @@ async def at_home(
     *units: Unit,
     source: Source = "estimate",
     patience: float = 0.0,
+    together: float = 0.0,
 ) -> AsyncIterator[Home]:
     """Open an installation, and close it in the end."""
     home = Home(address, folder, *units, source=source, patience=patience)
+    home.installation.together = together
     try:
         await home.installation.open()
         yield home

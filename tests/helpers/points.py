@@ -40,6 +40,7 @@ OFF, LOW_POWER, FAULT, BULK, ABSORPTION, FLOAT, PASSTHRU, INVERTING = (
     *(0, 1, 2, 3, 4, 5, 8, 9),
 )
 STAGES = {"bulk": BULK, "absorption": ABSORPTION, "float": FLOAT}
+UNAVAILABLE = 255
 FIXED = {"B": INVERTING, "H": LOW_POWER, "F": FAULT, "Y": PASSTHRU, "E": PASSTHRU}
 
 Truth = dict[str, Any]
@@ -93,7 +94,8 @@ def nothing() -> Expected:
     sums = dict.fromkeys(("load_w", "grid_w", "battery_w", "battery_v"), 0)
     truth = {**sums, "pv_w": [], "soc": 0, "mode": "D"}
     return dict.fromkeys(expected(truth, SETUPS["one unit"])) | {
-        "/Ac/ActiveIn/Source": NO_INPUT
+        "/Ac/ActiveIn/Source": NO_INPUT,
+        "/SystemState/State": frozenset({UNAVAILABLE}),  # an invalid one reads "Off"
     }
 
 

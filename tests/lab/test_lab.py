@@ -16,7 +16,7 @@ from mppdbus.venus.dbus.items import Item, ItemType
 from mppdbus.venus.dbus.service import Service
 
 OURS = "com.victronenergy.acsystem.mppdbus"
-MEASURED = ("/Ac/In/1/L1/", "/Ac/Out/L1/P", "/Dc/0/", "/Yield/Power", "/Soc", "/State")
+MEASURED = ("/Ac/In/1/L1/", "/Ac/Out/L1/P", "/Dc/0/", "/Yield/Power", "/Soc")
 OWN_PERCENT = 'soc = "inverter"'  # the simulator pins the battery, and with it this
 HOLD = 1.3  # s that a right picture must stay right: more than a tick of systemcalc
 
@@ -113,7 +113,7 @@ async def test_no_watts_stay_behind(stack: Stack, tmp_path: Path, how: str) -> N
     gone = dict.fromkeys((*WATTS, "/Dc/Battery/Soc")) | {
         # What systemcalc says of a system whose services are all gone, or are there
         # and say nothing.
-        "/SystemState/State": 0 if how == "killed" else None,
+        "/SystemState/State": 0 if how == "killed" else 255,  # invalid would read "Off"
         "/Ac/ActiveIn/Source": None if how == "killed" else 240,
     }
     wanted = Wanted("scene mains+pv")

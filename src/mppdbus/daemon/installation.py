@@ -11,6 +11,7 @@ from mppdbus.daemon.event_log import EventLog
 from mppdbus.daemon.state import StateFiles
 from mppdbus.errors import ShownAlready
 from mppdbus.host.clock import local_today
+from mppdbus.model.alarms.levels import Notice, NoticeKind
 from mppdbus.model.battery.bank import BankSettings
 from mppdbus.model.energy.integrator import LONGEST
 from mppdbus.model.site import Site
@@ -42,7 +43,8 @@ class Installation:
     """Shows, counts and stores the values of all inverters of a site.
 
     `directory` is the folder of the state, `expected` the least number of inverters,
-    `patience` the s that localsettings may take to appear. All methods except `open`,
+    `patience` the s that localsettings may take to appear, `together` the s that the
+    first inverters wait for the others at the start. All methods except `open`,
     `introduce`, `remove` and `close` return at once.
     """
 
@@ -56,6 +58,7 @@ class Installation:
         *,
         expected: int,
         patience: float,
+        together: float = 0.0,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._clock = self._loop.time
@@ -68,6 +71,9 @@ class Installation:
             self._watcher, directory / "settings.json", patience=patience
         )
         self._introducing = asyncio.Lock()
+        self.together = together
+        self._arrived: set[str] = set()  # ports whose inverter has answered
+        self._gathered = asyncio.Event()  # all have, or the time is over
         self._listens_to_input = False
         self._events: dict[str, EventLog] = {}  # by uid
         self._warned: set[str] = set()  # uids with a warning in the log
@@ -121,6 +127,7 @@ class Installation:
         if not unit.reported:
             patience = max(TWIN_WAIT, POLLS_WAITED * interval)
             await self._wait_for_twins(unit, serial, patience)
+            await self._gather(unit.connection)
         async with self._introducing:
             uid = await self._choose_uid(unit, serial, place)
             for view in tuple(self.site.views.values()):
@@ -155,6 +162,18 @@ class Installation:
         self._events.setdefault(uid, EventLog(unit.name))
         self.show(uid, unit.connection, snapshot)
         await self._publisher.enter(site.views[uid], site.system())
+
+    async def _gather(self, port: str) -> None:
+        """Wait at the start until all inverters have answered, so that all names come.
+
+        gui-v2 may keep the number of phases that it sees first, until it is restarted.
+        """
+        if not self._arrived:
+            self._loop.call_later(self.together, self._gathered.set)
+        self._arrived.add(port)
+        if len(self._arrived) < self._expected:
+            await self._gathered.wait()
+        self._gathered.set()
 
     def _twins(self, unit: Unit, serial: str | None) -> list[UnitView]:
         """Return the units of this serial number at other ports."""
@@ -271,6 +290,24 @@ class Installation:
         if state.unknown:
             name, bits = view.unit.name, ", ".join(state.unknown)
             log.info("%s: QPIWS: no document explains %s", name, bits)
+
+    def report_silence(self, uid: str) -> None:
+        """Tell people that a unit has not replied for some time.
+
+        A unit that is reported by such a unit is not told of on its own.
+        """
+        views = self.site.views
+        if (view := views.get(uid)) is None:
+            return
+        unit = view.unit
+        mute = [v.unit for v in views.values() if not v.snapshot.online]
+        ports = {each.connection for each in mute if not each.reported}
+        if unit.reported and any(
+            unit.connection.startswith(f"{port} (") for port in ports
+        ):
+            return
+        text = f"No reply from {unit.called}"
+        self._notifier.notify(unit.called, Notice(NoticeKind.WARNING, text))
 
     # -- what users and other programs change ------------------------------------------
 

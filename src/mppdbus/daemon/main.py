@@ -13,6 +13,7 @@ from mppdbus.host.signals import on_signals, until_signal
 from mppdbus.model.battery.bank import BankSettings
 from mppdbus.venus.dbus.connection import bus_address
 
+TOGETHER = 3.0  # s that inverters wait for each other at the start
 PATIENCE_SETTINGS = 10.0  # s that localsettings may take to appear on Venus OS
 
 log = logging.getLogger("mppdbus.daemon")
@@ -46,6 +47,7 @@ async def _serve(config: Config, *, venus: bool) -> None:
         bank_of(config),
         expected=len(config.inverter),
         patience=PATIENCE_SETTINGS if venus else 0.0,
+        together=TOGETHER,
     )
     try:
         await installation.open()

@@ -12,6 +12,7 @@ from mppdbus.model.views import Unit
 
 SELDOM = 60.0  # s between two readings of a unit when nine share one line
 SOON, LONG_PAUSE = 5.0, 60.0  # s until a unit is introduced again
+SHOWN_DIGITS = 4  # of a serial number, in the name of a unit
 GIVEN_UP = 3600.0  # s without an answer after which a unit leaves the set
 
 log = logging.getLogger("mppdbus.set")
@@ -76,7 +77,7 @@ class ParallelUnits:
     def _add(self, name: str, now: float) -> _Reported:
         unit = replace(
             self._unit,
-            name=f"{self._unit.name} {name}",
+            name=f"{self._unit.name} {self._short(name)}",
             connection=f"{self._unit.connection} ({name})",
             instance=self._unit.instance + len(self._reported) + 1,
             bus_name="",
@@ -85,6 +86,12 @@ class ParallelUnits:
         known = _Reported(name, unit, seen=now)
         self._reported[name] = known
         return known
+
+    def _short(self, name: str) -> str:
+        """Return the last digits of a serial number, enough to tell the units apart."""
+        short = name[-SHOWN_DIGITS:]
+        others = (each for each in self._reported if each.endswith(short))
+        return name if not name.isdecimal() or any(others) else short
 
     async def _introduce(self, known: _Reported, snapshot: Snapshot) -> None:
         loop, known.uid = asyncio.get_running_loop(), None

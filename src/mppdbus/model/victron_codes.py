@@ -20,6 +20,7 @@ class State(IntEnum):
     FLOAT = 5
     PASSTHRU = 8
     INVERTING = 9
+    UNAVAILABLE = 255
 
 
 class Mode(IntEnum):

@@ -6,6 +6,7 @@ unit is away for a short time, and releases it when the unit stays away.
 
 import asyncio
 import logging
+from collections.abc import Collection
 
 from mppdbus.errors import BusError
 from mppdbus.model.alarms.effects import ALARM_LEVELS
@@ -130,7 +131,8 @@ class Publisher:
         """Show the new name of a unit in the other services; its own has it."""
         self._units[view.unit.uid].view = view
         if self._system is not None:
-            self._system.show_setting(NAME, system.of_profile("hybrid"))
+            self._system.view = system.of_profile("hybrid")
+            self._system.setting_changed(NAME)
 
     async def _make_battery(self, system: SystemView) -> None:
         battery = TableService(
@@ -171,8 +173,14 @@ class Publisher:
                 levels[f"/Settings/{setting}"] = min(found)
         return levels
 
-    async def _keep_in_units(self, name: str, value: Value) -> int:
-        """Change a setting of all units that have it."""
-        units = [u for u in self._units.values() if u.has_setting(name)]
+    async def _keep_in_units(
+        self, name: str, value: Value, uids: Collection[str] | None
+    ) -> int:
+        """Change a setting of all units that have it, or of those with these uids."""
+        units = [
+            unit
+            for uid, unit in self._units.items()
+            if unit.has_setting(name) and (uids is None or uid in uids)
+        ]
         verdicts = [await unit.kept.set(name, value) for unit in units]
         return max(verdicts, default=REFUSED)

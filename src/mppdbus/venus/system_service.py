@@ -1,19 +1,21 @@
 """The acsystem: all inverters of the hybrid profile as one device."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from mppdbus.model.alarms.levels import grid_lost
 from mppdbus.model.phases import by_phase
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.model.views import SystemView
 from mppdbus.venus.dbus.items import Item, ItemType, Value
+from mppdbus.venus.dbus.writes import ACCEPTED
+from mppdbus.venus.settings.service_settings import NAME
 from mppdbus.venus.settings.setting import DEVICES, Setting
 from mppdbus.venus.table_service import Surroundings, TableService
 from mppdbus.venus.tables.row import ChangedRows
 from mppdbus.venus.tables.system import SYSTEM, SYSTEM_PHASE
 
 SYSTEM_NAME, SYSTEM_UID = "com.victronenergy.acsystem.mppdbus", "mppdbus_sys"
-GRID_LOST = "GridLost"
+GRID_LOST, CUSTOM_NAME = "GridLost", "/CustomName"
 # "Monitor for grid failure" in the menu of the GX, as dbus-acsystem declares it; and
 # the setting that was ours before, which no page showed.
 MONITOR_GRID = Setting("/Settings/Alarm/System/GridLost", 0, 0, 1)
@@ -23,17 +25,16 @@ Devices = Mapping[str, tuple[str, int]]
 """By the port of a unit: the name of its service and its DeviceInstance."""
 
 
+KeepInUnits = Callable[[str, Value, Collection[str] | None], Awaitable[int]]
+
+
 class SystemService(TableService[SystemView]):
     """The acsystem over all inverters of the hybrid profile.
 
-    `keep_in_units` changes a setting of each unit.
+    `keep_in_units` changes a setting of each unit, or of those with the given uids.
     """
 
-    def __init__(
-        self,
-        around: Surroundings,
-        keep_in_units: Callable[[str, Value], Awaitable[int]],
-    ) -> None:
+    def __init__(self, around: Surroundings, keep_in_units: KeepInUnits) -> None:
         super().__init__(SYSTEM_NAME, SYSTEM_UID, SYSTEM, around)
         self._keep_in_units = keep_in_units
         self._phases: dict[int, ChangedRows[SystemView]] = {}
@@ -74,7 +75,7 @@ class SystemService(TableService[SystemView]):
         lost = grid_lost(with_input.alarm(GRID_LOST), wanted)
         values[f"/Alarms/{GRID_LOST}"] = lost
         if name := self.kept.custom_name:
-            values["/CustomName"] = name
+            values[CUSTOM_NAME] = name
         self.service.update(values)
 
     def show_devices(self, devices: Devices, levels: Mapping[str, Value]) -> None:
@@ -95,7 +96,21 @@ class SystemService(TableService[SystemView]):
 
     def keep_in_units(self, name: str, value: Value) -> Awaitable[int]:
         """Store a setting for each unit."""
-        return self._keep_in_units(name, value)
+        return self._keep_in_units(name, value, None)
+
+    def _write(self, path: str, value: Value) -> int | Awaitable[int]:
+        """Pass a client's write on: the name of a single unit is that of the unit."""
+        units = self.view.units if self.view is not None else ()
+        if path == CUSTOM_NAME and len(units) == 1:
+            return self._rename_unit(units[0].unit.uid, value)
+        return super()._write(path, value)
+
+    async def _rename_unit(self, uid: str, value: Value) -> int:
+        """Rename the only unit; a name that the system had for itself is given up."""
+        verdict = await self._keep_in_units(NAME, value, {uid})
+        if verdict == ACCEPTED and self.kept.custom_name:
+            return await self.kept.set(NAME, "")
+        return verdict
 
     def _grow(self, phase: int) -> None:
         """Add the paths of a phase; clients look for them only after a restart."""

@@ -28,6 +28,9 @@ class SiteControl(Protocol):
     def correct_charge(self, percent: float, *, shared: bool) -> bool:
         """Set the user's state of charge, of a unit or of the shared battery."""
 
+    def report_silence(self, uid: str) -> None:
+        """Tell people that a unit has not answered for some time."""
+
     def render_system(self) -> None:
         """Schedule `Publisher.show_system`, once for all calls of this turn."""
 

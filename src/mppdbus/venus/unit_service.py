@@ -20,18 +20,22 @@ from mppdbus.venus.tables.energy import (
     history_values,
 )
 from mppdbus.venus.tables.row import Row, phased, values_of
-from mppdbus.venus.tables.unit import AC_INPUT, STATUS, UNIT
+from mppdbus.venus.tables.unit import AC_INPUT, SHORT_CIRCUIT, STATUS, UNIT
 
 PREFIX = "com.victronenergy"
 CONNECTION = "/Mgmt/Connection"
-AWAY = 300.0  # s offline after which a name is released
+SILENT = 30.0  # s offline after which people are told
+AWAY = 120.0  # s offline after which a name is released
 HISTORY_EVERY = 60.0  # s
 
 log = logging.getLogger("mppdbus.bus")
 
 
 MULTI: tuple[Row[UnitView], ...] = (*UNIT, *AC_INPUT, *ENERGY, *EXTRAS, *OWN)
-INVERTER: tuple[Row[UnitView], ...] = (*UNIT, STATUS, *ENERGY_INVERTER, *EXTRAS, *OWN)
+INVERTER: tuple[Row[UnitView], ...] = (
+    *(*UNIT, SHORT_CIRCUIT, STATUS),
+    *(*ENERGY_INVERTER, *EXTRAS, *OWN),
+)
 PROFILES = {"hybrid": ("multi", MULTI), "inverter": ("inverter", INVERTER)}
 """By the profile of a unit: the class of its service, and the rows of that."""
 
@@ -56,7 +60,7 @@ class UnitService(TableService[UnitView]):
         self._phases = [unit.phase]
         self._history_at = float("-inf")
         self._history_of: tuple[object, ...] = ()  # its day, trackers, and what it has
-        self._leaving: asyncio.TimerHandle | None = None
+        self._absence: list[asyncio.TimerHandle] = []  # what follows while offline
         self.released = False  # the unit stayed away: its name is released
         self._charged = False  # the charge is known
 
@@ -106,8 +110,7 @@ class UnitService(TableService[UnitView]):
 
     async def close(self) -> None:
         """Leave the bus for good."""
-        if self._leaving is not None:
-            self._leaving.cancel()
+        self._end_absence()
         await super().close()
 
     def _move(self, phases: list[int]) -> None:
@@ -135,16 +138,23 @@ class UnitService(TableService[UnitView]):
 
     def _watch_absence(self, *, online: bool) -> None:
         """Release the name of a unit that stays away; take it again when it is back."""
-        if online and self._leaving is not None:
-            self._leaving.cancel()
-            self._leaving = None
+        if online and self._absence:
+            self._end_absence()
             if self.released:
                 self.released = False
                 self.service.start_soon()
                 self._listed()
-        elif not online and self._leaving is None:
-            loop = asyncio.get_running_loop()
-            self._leaving = loop.call_later(AWAY, self._leave)
+        elif not online and not self._absence:
+            later, site = asyncio.get_running_loop().call_later, self.around.site
+            self._absence = [
+                later(SILENT, site.report_silence, self.kept.uid),
+                later(AWAY, self._leave),
+            ]
+
+    def _end_absence(self) -> None:
+        for timer in self._absence:
+            timer.cancel()
+        self._absence.clear()
 
     def _leave(self) -> None:
         log.warning("%s stays away: its name is released", self.service.name)

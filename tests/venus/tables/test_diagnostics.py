@@ -146,10 +146,11 @@ def test_a_reading_that_is_unknown_is_no_card() -> None:
 
 @pytest.mark.parametrize("kind", ["GenericInput", "SwitchableOutput"])
 def test_the_gui_accepts_the_type_of_each_card(kind: str) -> None:
-    values = shown(Snapshot())
+    view = UnitView.of(UNIT, Snapshot(), charge=Charge(61.4, "estimated", margin=4.0))
+    values = values_of(MULTI, view)
     bases = {p.rpartition("/Name")[0] for p in values if p.endswith("/Name")}
     bases = {base for base in bases if base.startswith(f"/{kind}/")}
-    assert len(bases) == {"GenericInput": 3, "SwitchableOutput": 9}[kind]
+    assert len(bases) == {"GenericInput": 3, "SwitchableOutput": 1}[kind]
     for base in bases:
         number, allowed = (
             values[f"{base}/Settings/{leaf}"] for leaf in ("Type", "ValidTypes")
@@ -160,7 +161,7 @@ def test_the_gui_accepts_the_type_of_each_card(kind: str) -> None:
         assert values[f"{base}/Name"]
 
 
-def test_switches_show_the_flags_and_are_locked() -> None:
+def test_flags_have_a_state_and_one_line_of_text_but_no_switch() -> None:
     values = shown(replace(online(qpigs(), "L"), flags=flags(b"EaxyDbuv")))
     states = {
         letter: values[f"/SwitchableOutput/{switch_id(letter)}/State"]
@@ -168,10 +169,12 @@ def test_switches_show_the_flags_and_are_locked() -> None:
     }
     on, off = dict.fromkeys("axy", 1), dict.fromkeys("buv", 0)
     assert states == {**on, **off, "j": None, "z": None}
-    for letter, state in states.items():
-        status = values[f"/SwitchableOutput/{switch_id(letter)}/Status"]
-        assert status == (None if state is None else 0x20)
+    assert str(values["/Mppdbus/Switches"]).startswith("on: Buzzer, Display backlight")
     cards = {row.path for row in MULTI if row.path.startswith("/SwitchableOutput/")}
+    ids = {switch_id(letter) for letter in SWITCHES}
+    assert {path for path in cards if path.split("/")[2] in ids} == {
+        f"/SwitchableOutput/{each}/State" for each in ids
+    }
     writable = {row.path for row in MULTI if row.write is not None}
     assert cards & writable == {CORRECTION}
 

@@ -38,7 +38,10 @@ TABLES: dict[str, tuple[Row[Any], ...]] = {
     "battery": BATTERY,
 }
 # Published although no program of Victron's was found to read it there.
-EXTRA = {("multi", "/ModeIsAdjustable")}
+EXTRA = {
+    ("multi", "/ModeIsAdjustable"),
+    ("inverter", "/Alarms/ShortCircuit"),  # gui-v2 reads it of every inverter/charger
+}
 
 
 def paths(service: str) -> set[str]:
@@ -217,8 +220,9 @@ def test_offline_shows_nothing_that_was_measured() -> None:
             assert value is None, path
         if path.startswith("/Mppdbus/Origin/"):
             assert value == "unknown", path
-    for path in ("/State", "/Mode", "/Ac/ActiveIn/ActiveInput", "/ErrorCode"):
+    for path in ("/Mode", "/Ac/ActiveIn/ActiveInput", "/ErrorCode"):
         assert values[path] is None, path
+    assert values["/State"] == 255  # gui-v2 shows an invalid one as "Off"
 
 
 def test_a_unit_stands_on_its_own_phase() -> None:

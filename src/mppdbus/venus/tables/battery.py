@@ -26,7 +26,7 @@ from mppdbus.venus.tables.row import (
 from mppdbus.venus.tables.unit import CHARGE_OF, CUSTOM_NAME, PRODUCT_ID, SOC
 
 BATTERY_NAME = "com.victronenergy.battery.mppdbus"
-PRODUCT_NAME = "Battery (mppdbus)"
+PRODUCT_NAME = "Battery bank"
 AMP_HOURS = "{:.1f} Ah"
 
 

@@ -1,8 +1,8 @@
 """TABLES: cards of the GUI beyond Victron's own paths: readings and switches.
 
 Cards of readings (gui-v2 from 1.3.0) would show an unknown value as 0, so they are
-hidden with it. Switches show the flags of QFLAG; the GUI hides those without a state.
-They are locked: status "disabled", and no write is accepted.
+hidden with it. The flags of QFLAG are not written yet, so that they have no switch in
+the GUI, where a locked one reads "Disabled" whether it is on or off.
 """
 
 from collections.abc import Callable
@@ -81,11 +81,7 @@ def _card(card: ReadingCard) -> tuple[Row[UnitView], ...]:
 
 # -- switches ------------------------------------------------------------------------
 
-TOGGLE, MANUAL = 1, 2  # /Settings/Type and /Settings/Function of a SwitchableOutput
-DISABLED = 0x20  # /Status of a switch that the GUI locks
-_DISABLED, _LOCKED = {DISABLED: "Disabled"}, "locked: shown, not switched"
-
-# The letter of a flag and its name in the GUI.
+# The letter of a flag and its name for people.
 SWITCHES = {
     "a": "Buzzer",
     "b": "Overload bypass",
@@ -96,6 +92,8 @@ SWITCHES = {
     "y": "Alarm when the source is lost",
     "z": "Record fault codes",
 }
+_FLAGS: Callable[[UnitView], Any] = attrgetter("snapshot.flags")
+_IN_WORDS = "QFLAG, in words"
 
 
 def switch_id(letter: str) -> str:
@@ -103,45 +101,51 @@ def switch_id(letter: str) -> str:
     return "".join(word.capitalize() for word in FLAGS[letter].split("_"))
 
 
-def _output(base: str, name: str, kind: int) -> tuple[Row[object], ...]:
-    """Return the rows that every SwitchableOutput has."""
-    return (
-        fixed(f"{base}/Name", TEXT, name),
-        fixed(f"{base}/Settings/Type", INT, kind),
-        fixed(f"{base}/Settings/ValidTypes", INT, 1 << kind),
-        fixed(f"{base}/Settings/Function", INT, MANUAL),
-        fixed(f"{base}/Settings/ValidFunctions", INT, 1 << MANUAL),
-    )
+def _switch(letter: str) -> Row[UnitView]:
+    """Return the state of a flag: without a name, the GUI shows no switch for it."""
 
-
-_FLAGS: Callable[[UnitView], Any] = attrgetter("snapshot.flags")
-
-
-def _switch(letter: str, name: str) -> tuple[Row[UnitView], ...]:
     def state(flags: Flags) -> bool | None:
         return flags.state(letter)
 
-    base = f"/SwitchableOutput/{switch_id(letter)}"
-    return (
-        Row(f"{base}/State", INT, state, ON_OFF, f"QFLAG `{letter}`", _FLAGS),
-        Row(f"{base}/Status", INT, state, _DISABLED, _LOCKED, _FLAGS, known=DISABLED),
-        *_output(base, name, TOGGLE),
-    )
+    path = f"/SwitchableOutput/{switch_id(letter)}/State"
+    return Row(path, INT, state, ON_OFF, f"QFLAG `{letter}`", _FLAGS)
+
+
+def _switches(flags: Flags) -> str:
+    """Return one line of text: "on: Buzzer, Power saving; off: Display backlight"."""
+    states = {letter: flags.state(letter) for letter in SWITCHES}
+    parts = []
+    for word, wanted in (("on", True), ("off", False)):
+        names = [SWITCHES[each] for each, state in states.items() if state is wanted]
+        parts += [f"{word}: {', '.join(names)}"] if names else []
+    return "; ".join(parts)
 
 
 # -- the state of charge, to be corrected by the user --------------------------------
 
-NUMERIC = 8  # /Settings/Type: a number that can be typed
+NUMERIC, MANUAL = 8, 2  # /Settings/Type: a number to type; /Settings/Function
 READY = 0x09  # /Status of a control that can be used
 _CHARGE = "/SwitchableOutput/StateOfCharge"
 CORRECTION = f"{_CHARGE}/Dimming"
 _WRITTEN = "`/Soc` where it is our estimate; what is written corrects it"
 _READY = "9 while it can be corrected"
+_NAMED = "while it can be corrected: the GUI hides what has no name"
 
 
 def _estimate(charge: Charge) -> float | None:
     """Return the estimated charge; only an estimate can be corrected."""
     return charge.percent if charge.margin is not None else None
+
+
+def _output(base: str, name: str, kind: int) -> tuple[Row[Any], ...]:
+    """Return the rows that every SwitchableOutput has; unnamed, the GUI hides it."""
+    return (
+        Row(f"{base}/Name", TEXT, _estimate, "", _NAMED, CHARGE_OF, known=name),
+        fixed(f"{base}/Settings/Type", INT, kind),
+        fixed(f"{base}/Settings/ValidTypes", INT, 1 << kind),
+        fixed(f"{base}/Settings/Function", INT, MANUAL),
+        fixed(f"{base}/Settings/ValidFunctions", INT, 1 << MANUAL),
+    )
 
 
 CHARGE_CONTROL: tuple[Row[Any], ...] = (
@@ -158,5 +162,6 @@ CHARGE_CONTROL: tuple[Row[Any], ...] = (
 EXTRAS: tuple[Row[UnitView], ...] = (
     *CHARGE_CONTROL,
     *(row for card in READINGS for row in _card(card)),
-    *(row for letter, name in SWITCHES.items() for row in _switch(letter, name)),
+    *(_switch(letter) for letter in SWITCHES),
+    Row("/Mppdbus/Switches", TEXT, _switches, "", _IN_WORDS, _FLAGS),
 )

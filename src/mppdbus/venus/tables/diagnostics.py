@@ -13,6 +13,7 @@ from mppdbus.model.power import Origin
 from mppdbus.model.views import SystemView, UnitView
 from mppdbus.venus.dbus.items import Value
 from mppdbus.venus.tables.row import (
+    AMP,
     FINE_PERCENT,
     INT,
     NUM,
@@ -28,6 +29,7 @@ from mppdbus.venus.tables.unit import (
     FLOW,
     IDENTITY,
     QPIGS,
+    RATINGS,
     flow_row,
     output_current,
 )
@@ -154,6 +156,7 @@ def _nothing(alarms: AlarmState) -> str | None:
 
 _STOPPED = "what stopped it, in words; empty: nothing"
 _WARNINGS = "QPIWS, in words; empty: none"
+_RATED = "QPIRI `grid_rating_current`: what the AC input is made for"
 _LOSSES = "estimated: own consumption and conversion, once learned"
 _HIDDEN = "estimated: what the output takes while its load reads 0"
 OWN: tuple[Row[UnitView], ...] = (
@@ -164,6 +167,7 @@ OWN: tuple[Row[UnitView], ...] = (
     Row("/Mppdbus/Warnings", TEXT, _warnings, "", _WARNINGS, ALARMS),
     flow_row("/Mppdbus/Losses", "losses", WATT, _LOSSES, 0),
     flow_row("/Mppdbus/HiddenLoad", "hidden_load", WATT, _HIDDEN, 0),
+    Row("/Mppdbus/InputRating", NUM, "grid_rating_current", AMP, _RATED, RATINGS),
     *LINK,
     *CHARGE,
     *ORIGINS,

@@ -193,6 +193,7 @@ STATE_NAMES: dict[object, str] = {
     State.FLOAT: "Float",
     State.PASSTHRU: "Passthru",
     State.INVERTING: "Inverting",
+    State.UNAVAILABLE: "Unknown",
 }
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from mppdbus.model.alarms.effects import ALARM_LEVELS
+from mppdbus.model.alarms.effects import ALARM_LEVELS, Level
 from mppdbus.model.phases import PHASES, by_phase
+from mppdbus.model.victron_codes import State
 from mppdbus.model.views import SystemView, UnitView
 from mppdbus.venus.tables.diagnostics import SYSTEM_OWN
 from mppdbus.venus.tables.row import (
-    AMP,
     INT,
     LEVELS,
     NUM,
@@ -24,6 +24,7 @@ from mppdbus.venus.tables.unit import (
     AC_INPUT,
     CHARGE_OF,
     CUSTOM_NAME,
+    NO_LIMIT,
     PROCESS,
     UNIT,
     UNIT_OF,
@@ -77,23 +78,20 @@ def _phases(part: Standing) -> int:
     return 1 if len(by_phase(part.system)) <= 1 else PHASES
 
 
-def _limit_of_phase(part: Standing) -> float | None:
-    """Add up the ratings of the units on one phase, which the GUI shows for each."""
+def _rotation(part: Standing) -> int | None:
     system = part.system
-    if (lead := system.lead) is None:
-        return None
-    on_phase = system.part(lambda unit: unit.phase == lead.unit.phase)
-    return on_phase.total(_OF_UNIT["/Ac/In/1/CurrentLimit"].raw)
+    turns = len(by_phase(system)) == PHASES
+    return None if turns or not system.online else int(Level.OK)
 
 
 # -- rows of a kind ------------------------------------------------------------------
 
 _LEAD = "of the unit with the lowest instance that answers"
-_STATE = f"2 if any has a fault; {_LEAD}"
+_STATE = f"2 if any has a fault; {_LEAD}; 255 is unknown"
 _CALLED = "the name of the only unit, or what the user has written"
 _PHASES = "1, or 3 if more than one has a unit or a leg: the GUI shows nothing for 2"
-_LIMIT = "sum of the units on one phase"
 _ACTIVE = "0 as soon as one unit is on mains, else 240"
+_ROTATION = "0 on fewer than three phases, which have none; no query tells it of three"
 _GRID_LOST = "QPIWS `line_fail` of any unit, while the GX monitors for grid failure"
 _OF_UNIT = {row.path: row for row in (*UNIT, *AC_INPUT)}
 
@@ -137,14 +135,17 @@ SYSTEM: tuple[Row[SystemView], ...] = (
     _first("/Serial"),
     Row("/Connected", INT, _connected, "", "1 while any answers", standing),
     Row("/Mode", INT, "system.mode", "", _LEAD, standing),
-    Row("/State", INT, "system.state", STATE_NAMES, _STATE, standing),
+    Row(
+        *("/State", INT, "system.state", STATE_NAMES, _STATE, standing),
+        unknown=State.UNAVAILABLE,
+    ),
     fixed("/Capabilities/HasAcPassthroughSupport", INT, 0),
     fixed("/Capabilities/HasDynamicEssSupport", INT, 0),
     _first("/Ac/NumberOfAcInputs"),
     Row("/Ac/NumberOfPhases", INT, _phases, "", _PHASES, standing),
     _first("/Ac/In/1/Type"),
     _sum("/Ac/In/1/P", "/Ac/In/1/{phase}/P"),
-    Row("/Ac/In/1/CurrentLimit", NUM, _limit_of_phase, AMP, _LIMIT, standing, 1),
+    NO_LIMIT,
     fixed("/Ac/In/1/CurrentLimitIsAdjustable", INT, 0),
     Row("/Ac/ActiveIn/ActiveInput", INT, "system.active_input", "", _ACTIVE, standing),
     _sum("/Ac/Out/P", "/Ac/Out/{phase}/P"),
@@ -154,6 +155,7 @@ SYSTEM: tuple[Row[SystemView], ...] = (
     Row("/Soc", NUM, "percent", PERCENT, "`/Mppdbus/Origin/Soc`", CHARGE_OF, 1),
     _alarm("HighTemperature"),
     _alarm("Overload"),
+    Row("/Alarms/PhaseRotation", INT, _rotation, LEVELS, _ROTATION, standing),
     Row("/Alarms/GridLost", INT, lambda _: None, LEVELS, _GRID_LOST),
     *(alarm_level(name, of_units=True) for name in ALARM_LEVELS["multi"]),
     *SYSTEM_OWN,

@@ -16,7 +16,7 @@ from mppdbus.model.alarms.effects import (
 )
 from mppdbus.model.battery.state_of_charge import Charge
 from mppdbus.model.snapshot import Identity, Snapshot
-from mppdbus.model.victron_codes import AcInput, firmware_number
+from mppdbus.model.victron_codes import AcInput, State, firmware_number
 from mppdbus.model.views import SystemView, Unit, UnitView
 from mppdbus.protocol.dialects import MODEL_NUMBERS
 from mppdbus.protocol.replies.status import GeneralStatus
@@ -53,7 +53,7 @@ IDENTITY: Callable[[UnitView], Any] = attrgetter("snapshot.identity")
 QPIGS: Callable[[UnitView], Any] = attrgetter("snapshot.status")
 FLOW: Callable[[UnitView], Any] = attrgetter("flow")
 ALARMS: Callable[[UnitView], Any] = attrgetter("alarm_state")
-_RATINGS: Callable[[UnitView], Any] = attrgetter("snapshot.ratings")
+RATINGS: Callable[[UnitView], Any] = attrgetter("snapshot.ratings")
 _FIRMWARE: Callable[[UnitView], Any] = attrgetter("snapshot.identity.firmware")
 CHARGE_OF: Callable[[Any], Any] = attrgetter("charge")
 
@@ -114,8 +114,8 @@ def _qpigs(path: str, name: str, text: Text) -> Row[UnitView]:
     return Row(path, NUM, name, text, f"QPIGS `{name}`", QPIGS)
 
 
-def _qpiri(path: str, name: str, text: Text, about: str = "") -> Row[UnitView]:
-    return Row(path, NUM, name, text, f"QPIRI `{name}`{about}", _RATINGS)
+def _qpiri(path: str, name: str, text: Text) -> Row[UnitView]:
+    return Row(path, NUM, name, text, f"QPIRI `{name}`", RATINGS)
 
 
 def flow_row(
@@ -175,6 +175,7 @@ def alarm_level(name: str, *, of_units: bool = False) -> Row[object]:
 # -- tables --------------------------------------------------------------------------
 
 _QMOD = "QMOD, with the charging bits of QPIGS"
+_STATE = f"{_QMOD}; 255 is unknown, as the GUI takes an invalid one for Off"
 _INPUT = "the config, else the setting of the GX"
 _NAME = "the name in the config, or what the user has written"
 _QVFW = "QVFW; 0x7270 stands for 72.70"
@@ -194,7 +195,7 @@ _ERROR = (
 _GRID_VOLTAGE = "QPIGS `grid_voltage`; unknown below 30 V"
 _GRID_FREQUENCY = "QPIGS `grid_frequency`; unknown below 30 V"
 _GRID_CURRENT = "derived: W / V; measured by the few units that tell it"
-_MADE_FOR = ": what it is made for"
+_NO_LIMIT = "unknown: PI30 has no limit of the input; its rating is none"
 _ACTIVE = "QMOD: 0 on mains, 240 off; the same for all units of a system"
 _ONLY, _FIRST = "QPIGS, of the only tracker", "QPIGS, of the first of several"
 _BALANCE = "derived from load, battery and PV: PI30 does not measure it"
@@ -208,6 +209,7 @@ PROCESS: tuple[Row[object], ...] = (
     fixed("/HardwareVersion", TEXT, None, "", "unknown: no query tells it"),
     fixed("/ModeIsAdjustable", INT, 0, "", "PI30 has no such switch"),
 )
+NO_LIMIT = fixed("/Ac/In/1/CurrentLimit", NUM, None, AMP, _NO_LIMIT)
 SOC: Row[UnitView | SystemView] = correction("/Soc", "percent", _SOC, 1)
 UNIT: tuple[Row[UnitView], ...] = (
     *PROCESS,
@@ -220,7 +222,7 @@ UNIT: tuple[Row[UnitView], ...] = (
     Row("/Connected", INT, "snapshot.online", "", "1 while it answers"),
     fixed("/IsInverterCharger", INT, 1),
     Row("/Mode", INT, "mode", "", _QMOD),
-    Row("/State", INT, "state", STATE_NAMES, _QMOD),
+    Row("/State", INT, "state", STATE_NAMES, _STATE, unknown=State.UNAVAILABLE),
     Row("/Ac/NumberOfPhases", INT, "legs", "", _PHASES),
     _qpigs("/Ac/Out/{phase}/V", "ac_output_voltage", VOLT),
     Row("/Ac/Out/{phase}/I", NUM, output_current, AMP, "derived: VA / V", QPIGS, 2),
@@ -250,7 +252,7 @@ AC_INPUT: tuple[Row[UnitView], ...] = (
     flow_row("/Ac/In/1/{phase}/P", "mains_power", WATT, _BALANCE),
     flow_row("/Ac/In/1/{phase}/I", "mains_current", AMP, _GRID_CURRENT, 2),
     Row("/Ac/In/1/Type", INT, "ac_input", "", _INPUT, UNIT_OF),
-    _qpiri("/Ac/In/1/CurrentLimit", "grid_rating_current", AMP, _MADE_FOR),
+    NO_LIMIT,
     fixed("/Ac/In/1/CurrentLimitIsAdjustable", INT, 0),
     Row("/Ac/ActiveIn/ActiveInput", INT, "active_input", "", _ACTIVE),
     Row("/Ac/NumberOfAcInputs", INT, _input_count, "", _INPUT, UNIT_OF),
@@ -260,6 +262,7 @@ AC_INPUT: tuple[Row[UnitView], ...] = (
     *(_alarm(name) for name in _MORE_ALARMS),
     *(alarm_level(name) for name in _MORE_ALARMS),
 )
+SHORT_CIRCUIT = _alarm("ShortCircuit")  # of an inverter: on its page, but no alarm
 _RUNNING = {0: "Offline", 1: "Running"}
 STATUS: Row[UnitView] = Row(
     "/Status", INT, "snapshot.online", _RUNNING, "1 while it answers"
