@@ -29,11 +29,9 @@ VOLTS = (
 NONE: dict[str, object] = dict.fromkeys(
     ("/Dc/0/Voltage", "/Dc/0/Current", "/Dc/0/Power", "/Soc", *VOLTS)
 )
-EARLY = "values are shown and recorded before QPIRI tells what they mean"
 
 
 @pytest.mark.parametrize("naks", [0, 3])
-@pytest.mark.xfail(strict=True, reason=EARLY)
 async def test_the_terminal_voltage_of_no_battery(tmp_path: Path, naks: int) -> None:
     """12.8 V where 48 V go are no battery; QPIRI may come late."""
     inverter = ScriptedInverter.of(CASE).first("QPIRI", *[NAK] * naks)
@@ -48,7 +46,6 @@ async def test_the_terminal_voltage_of_no_battery(tmp_path: Path, naks: int) -> 
         assert [path for path, all_of in told.items() if any(all_of)] == []
 
 
-@pytest.mark.xfail(strict=True, reason=EARLY)
 async def test_grid_power_is_load_less_pv_without_a_battery(tmp_path: Path) -> None:
     inverter = ScriptedInverter.of(CASE)
     inverter.replies["QPIGS"] = [WITH_SUN]

@@ -147,7 +147,18 @@ def test_without_a_battery_nothing_is_known_of_it(volts: float) -> None:
 def test_a_voltage_that_no_48_v_battery_has(volts: float) -> None:
     without, remarks = check(status(battery_voltage=volts))
     assert without == BATTERY
-    assert {remark.code for remark in remarks} == {"battery_voltage"}
+    code = "no_battery" if volts < 48 else "battery_voltage"
+    assert {remark.code for remark in remarks} == {code}
+
+
+def test_a_battery_is_gone_when_a_second_reading_says_so() -> None:
+    checked = Plausibility(unit("pi30max", 48))
+    codes = []
+    for now, volts in enumerate((52.0, 12.8, 52.0, 12.8, 12.8)):
+        _, remarks = checked.check(status(battery_voltage=volts), float(now))
+        codes.append({remark.code for remark in remarks})
+    low = {"battery_voltage"}
+    assert codes == [set(), low, set(), low, {"no_battery"}]
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,10 @@ class Inverter:
             self.answered.add(query)
             raise
         self.answered.add(query)
+        first_ratings = query == "QPIRI" and query not in readings.kept
         readings.keep(query, reading)
+        if first_ratings:
+            readings.check_anew("QPIGS")
         if query == "QPIGS2":
             # A third tracker is found by its voltage, which is 0 at night.
             three = isinstance(reading, SecondTrackerDuo) and reading.pv3_voltage

@@ -37,6 +37,8 @@ from mppdbus.inverter.swap_check import SwapCheck
 from mppdbus.model.power import mains_present
 from mppdbus.model.snapshot import Snapshot
 
+RATINGS_SOON, RATINGS_TRIES = 2.0, 15  # s between tries of QPIRI until it is known
+
 
 class Poller:
     """Polls one inverter until the port is lost or the inverter stays silent.
@@ -73,6 +75,7 @@ class Poller:
         self._failures = 0
         self._seen: tuple[object, ...] | None = None  # mains, bits, battery
         self._silences: Counter[str] = Counter()
+        self._unrated = 0  # times that QPIRI was asked in vain
         self._expiry: asyncio.TimerHandle | None = None
         self._meters = meters
         self._parallel = None
@@ -81,14 +84,20 @@ class Poller:
         self._log = logging.getLogger(f"mppdbus.{inverter.name}")
 
     async def first(self) -> Snapshot:
-        """Read QMOD, if the unit has it, and QPIGS, before anything is shown.
+        """Read QMOD and QPIRI, if the unit has them, and QPIGS, before anything shows.
 
-        Call it when the unit has just been introduced.
+        Call it when the unit has just been introduced. QPIRI tells for what battery it
+        is: until then the battery is unknown.
         """
+        inverter = self._inverter
         self._swap_check.confirm()
-        await self._inverter.try_read("QMOD")
+        await inverter.try_read("QMOD")
         self._schedule.done("QMOD", self._clock())
-        await self._inverter.read("QPIGS")
+        known = inverter.readings.last("QPIRI") is not None
+        if not known and await inverter.try_read("QPIRI", attempts=1) is not None:
+            self._schedule.once.remove("QPIRI")
+            inverter.refine()
+        await inverter.read("QPIGS")
         return self._snapshot()
 
     async def run(self) -> None:
@@ -245,6 +254,7 @@ class Poller:
         inverter = self._inverter
         before, trackers = inverter.readings.last(query), inverter.trackers
         attempts = 1 if self._silences[query] else None  # silence takes seconds
+        refused = False
         patience = None
         if query in OPTIONAL:
             attempts, patience = 1, inverter.link.brief
@@ -260,13 +270,22 @@ class Poller:
             self._missed(query, error)
         else:
             self._silences[query] = self._schedule.tries[query] = 0
+            refused = inverter.readings.last(query) is None
         if query in IDENTIFYING:
             inverter.refine()
         silent = self._silences[query] >= timing.SILENCES
         pause = timing.SILENT_PAUSE if silent else 0.0
         self._schedule.done(query, self._clock(), pause=pause)
+        if query == "QPIRI" and refused:
+            self._want_ratings()
         if inverter.readings.last(query) != before or inverter.trackers != trackers:
             self._show()
+
+    def _want_ratings(self) -> None:
+        """Ask QPIRI soon again, for a while: without it the battery is unknown."""
+        self._unrated += 1
+        if self._unrated < RATINGS_TRIES:
+            self._schedule.due["QPIRI"] = self._clock() + RATINGS_SOON
 
     def _missed(self, query: str, error: MppdbusError) -> None:
         """Retry a query; repeated silence counts as NAK (VMII refuses like that)."""

@@ -38,7 +38,7 @@ class KeptReading:
     reading: Reading
     plausible: Reading
     time: float  # s of the caller's clock
-    battery_fitted: bool  # False: it shows 0 to 3 V where a battery goes
+    battery_fitted: bool  # False: it shows a voltage that no such battery has
     proven: Reading | None  # the last one of a known layout, which shows the family
 
 
@@ -51,7 +51,7 @@ class Readings:
     """
 
     def __init__(self, name: str, clock: Callable[[], float]) -> None:
-        self.filter = Plausibility()
+        self.filter = Plausibility(awaits_ratings=True)
         self.kept: dict[str, KeptReading] = {}
         self.payloads: dict[str, bytes] = {}
         self._clock = clock
@@ -98,6 +98,8 @@ class Readings:
         now = self._clock()
         plausible, remarks = self.filter.check(reading, now)
         for remark in remarks:
+            if remark.code == "unrated":
+                continue  # a second at each start
             key, text = f"{remark.code} {remark.field}", f"{query}: {remark.text}"
             self._log_once(logging.INFO, key, text)
         if isinstance(reading, DeviceMode) and not reading.known:
@@ -112,6 +114,12 @@ class Readings:
         if query in self.strange:
             proven = self.kept[query].proven if query in self.kept else None
         self.kept[query] = KeptReading(reading, plausible, now, fitted, proven)
+
+    def check_anew(self, query: str) -> None:
+        """Check the last reading of `query` again, by ratings that came after it."""
+        if (kept := self.kept.get(query)) is not None:
+            self.keep(query, kept.reading)
+            self.kept[query] = replace(self.kept[query], time=kept.time)
 
     def last(self, query: str) -> Reading | None:
         """Return the last reading of `query` as it came, however old."""

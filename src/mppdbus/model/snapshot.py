@@ -52,7 +52,7 @@ class Snapshot:
     online: bool = False
     identity: Identity = field(default_factory=Identity)
     status: GeneralStatus | None = None
-    battery_fitted: bool = True  # False: the unit shows 0 to 3 V where a battery goes
+    battery_fitted: bool = True  # False: it shows a voltage that no such battery has
     second: Second | None = None
     trackers: int | None = None
     mode: str | None = None

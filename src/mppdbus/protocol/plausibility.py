@@ -28,6 +28,7 @@ NO_BATTERY = 5.0  # V; units without a battery show 0.0 to 3.3 V
 JUMP = 0.15  # of the nominal voltage, from one poll to the next
 REMEMBERED = 60.0  # s after which the last battery voltage is too old to detect a jump
 SURGE = 3.0  # times the rating that a power may reach
+RATINGS_AWAITED = 60.0  # s for which the battery waits for the nominal voltage
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,27 @@ class _BelievedVoltage:
 
 
 class Plausibility:
-    """The filter of one inverter, which takes its ratings from QPIRI."""
+    """The filter of one inverter, which takes its ratings from QPIRI.
 
-    def __init__(self, identification: Identification | None = None) -> None:
+    With `awaits_ratings`, the battery is unknown while its nominal voltage is, for a
+    minute at most: 12 V at an inverter for 48 V are no battery. A voltage too low for
+    any battery means that there is none when the next reading confirms it.
+    """
+
+    def __init__(
+        self,
+        identification: Identification | None = None,
+        *,
+        awaits_ratings: bool = False,
+    ) -> None:
         self.identification = identification
+        self._awaits_ratings = awaits_ratings
+        self._first: float | None = None  # time of the first battery voltage
         self.nominal_voltage: float | None = None  # V, of the battery
         self._ratings: s.Ratings | s.RatingsRevo | None = None
         self._bounds = dict(MAXIMUM)
         self._batteries: dict[tuple[type[Reading], str | None], _BelievedVoltage] = {}
+        self._low: set[tuple[type[Reading], str | None]] = set()  # at the last reading
         self._find_nominal_voltage()
 
     def identified(self, found: Identification) -> None:
@@ -125,11 +139,18 @@ class Plausibility:
             low, high = LOWEST * nominal, HIGHEST * nominal
         if voltage < NO_BATTERY:
             return _battery_remarks(reading, "no_battery", "no battery")
+        if self._waits(now):
+            return _battery_remarks(reading, "unrated", "waits for QPIRI")
+        key = (type(reading), getattr(reading, "serial", None))
+        before, lasting = self._batteries.get(key), key in self._low
+        self._low.discard(key)
         if not low <= voltage <= high:
             text = f"{voltage:g} V is not between {low:.1f} and {high:.1f} V"
-            return _battery_remarks(reading, "battery_voltage", text)
-        key = (type(reading), getattr(reading, "serial", None))
-        before = self._batteries.get(key)
+            code = "battery_voltage"
+            if nominal is not None and voltage < low:
+                self._low.add(key)
+                code = "no_battery" if lasting or before is None else code
+            return _battery_remarks(reading, code, text)
         if before is None or now - before.time > REMEMBERED:
             self._batteries[key] = _BelievedVoltage(voltage, now)
             return []
@@ -141,6 +162,13 @@ class Plausibility:
         before.held = voltage
         text = f"{before.voltage:g} V, then {voltage:g} V: waits for a second reading"
         return _battery_remarks(reading, "battery_jump", text)
+
+    def _waits(self, now: float) -> bool:
+        """Tell whether the battery waits for its nominal voltage; `now` in s."""
+        if not self._awaits_ratings or self._ratings or self.nominal_voltage:
+            return False
+        self._first = now if self._first is None else self._first
+        return now - self._first < RATINGS_AWAITED
 
     # -- several fields together ----------------------------------------------------
 
