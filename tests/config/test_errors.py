@@ -60,7 +60,8 @@ POLL = 1               : unknown key "POLL"; did you mean "poll"?
 poll_interval = 1      : unknown key "poll_interval"; did you mean "poll"?
 baudrate = 2400        : unknown key "baudrate"; did you mean "baud"?
 device_instance = 1    : unknown key "device_instance"; did you mean "instance"?
-"x\ny" = 1             : unknown key "x\ny"; known are ac_input, baud, bus_name, dialect
+"x\ny" = 1             : unknown key "x\ny"; known are ac_input, battery, baud, bus
+battery = "a b"        .battery: "a b" is not allowed; use 1 to 32 of A-Z a-z 0-9 _, or
 """
 
 
@@ -95,6 +96,21 @@ def test_a_huge_number() -> None:
     assert line.endswith(".instance: a huge number is more than 65535; use 0 to 65535")
 
 
+WRITE = "write battery ="
+BATTERIES = '[[battery]]\nname = "east"\n[[battery]]\nname = "west"\n'
+
+
+def test_an_inverter_says_at_which_battery_it_is() -> None:
+    wrong = errors(BATTERIES + ONE + 'battery = "eats"')
+    assert [line.removeprefix("config.toml: ") for line in wrong] == [
+        'inverter[1].battery: no [[battery]] has the name "eats"; use "east" or "west"',
+        f'battery[1].name: no inverter is at "east"; {WRITE} "east" in an [[inverter]]',
+        f'battery[2].name: no inverter is at "west"; {WRITE} "west" in an [[inverter]]',
+    ]
+    first, *_ = errors(BATTERIES + ONE)
+    assert first.endswith('inverter[1].battery: is missing; use "east" or "west"')
+
+
 BAD_TABLES = """
 !  inverter: nothing to drive; write "[[inverter]]" and below it "port = …"
 inverter = []  inverter: nothing to drive; write "[[inverter]]" and below it "port = …"
@@ -109,6 +125,12 @@ dbus = 1!ONE  dbus: 1 is not a table; use [dbus]
 [dbus]!bus = 'unix:'!ONE  dbus.bus: "unix:" is not allowed; use "system", "session" or a
 [dbus]!buss = 1!ONE  dbus: unknown key "buss"; did you mean "bus"?
 [log]!level = 'info'!ONE  log.level: "info" is not allowed; use "DEBUG", "INFO", "WARNIN
+battery = 1!ONE  battery: 1 is not a table; use [battery]
+[battery]!cels = 1!ONE  battery: unknown key "cels"; did you mean "cells"?
+[[battery]]!cels = 1!ONE  battery[1]: unknown key "cels"; did you mean "cells"?
+[battery]!cells = 500!ONE  battery.cells: 500 is more than 400; use the cells in series
+[[battery]]!name = "a"!cells = 500!ONE  battery[1].cells: 500 is more than 400; use the
+[[battery]]!name = "a"![[battery]]!name = "a"!ONEbattery = "a"  battery[2].name: "a"
 [loging]!ONE  unknown key "loging"; did you mean "log"?
 [gui]!ONE  unknown key "gui"; known are battery, dbus, inverter, log
 [[inverter]]!port = /dev/x  line 2, column 8: Invalid value: port = /dev/x; text stands

@@ -24,7 +24,9 @@ from mppdbus.config.models import (
     load,
     parse,
 )
+from mppdbus.daemon.main import banks_of
 from mppdbus.errors import ConfigError
+from mppdbus.model.battery.bank import BankSettings
 from mppdbus.transport.port_url import PortUrl
 
 EXAMPLE = ROOT / "config.example.toml"
@@ -43,11 +45,12 @@ def test_every_option_is_read() -> None:
         "name": "Garage 1", "port": "/dev/ttyS1", "baud": 9600, "serial": "96332309",
         "profile": "inverter", "bus_name": "com.victronenergy.inverter",
         "dialect": "pi30max", "poll": "fast", "timeout": 0.2, "instance": 0,
-        "phase": 3, "ac_input": "shore", "others": False,
+        "phase": 3, "battery": "house", "ac_input": "shore", "others": False,
     }  # fmt: skip
     lines = [f"{key} = {show(value)}" for key, value in unit.items()]
     battery = {
-        "soc": "inverter", "chemistry": "lead-agm", "capacity_ah": 200.0, "cells": 24,
+        "name": "house", "soc": "inverter", "chemistry": "lead-agm",
+        "capacity_ah": 200.0, "cells": 24,
     }  # fmt: skip
     bank = "\n".join(f"{key} = {show(value)}" for key, value in battery.items())
     text = (
@@ -58,10 +61,46 @@ def test_every_option_is_read() -> None:
     assert config.model_dump(mode="json") == {
         "dbus": {"bus": "session"},
         "log": {"level": "DEBUG"},
-        "battery": battery,
+        "battery": [battery],
         "inverter": [unit | {"port": "serial:/dev/ttyS1"}],
     }
     assert Config.model_validate(config.model_dump()) == config
+
+
+TWO_BANKS = """
+[[battery]]
+name = "house"
+capacity_ah = 200.0
+[[battery]]
+name = "barn"
+chemistry = "lead-agm"
+[[inverter]]
+port = "/dev/ttyUSB0"
+battery = "barn"
+[[inverter]]
+port = "/dev/ttyUSB1"
+battery = "house"
+[[inverter]]
+port = "/dev/ttyUSB2"
+battery = "barn"
+"""
+
+
+def test_each_battery_has_its_own_settings() -> None:
+    barn, house = banks_of(parse(TWO_BANKS, "")).items()
+    assert barn == ("barn", BankSettings(chemistry="lead-agm", units=2))
+    assert house == ("house", BankSettings(capacity_ah=200.0, units=1))
+
+
+def test_a_battery_without_a_table_has_the_settings_of_the_nameless_one() -> None:
+    lines = f'[battery]\ncells = 16\n{ONE}battery = "a"\n{ONE}battery = "b"\n'
+    config = parse(lines.replace("USB0", "USB1", 1), "")
+    assert banks_of(config) == dict.fromkeys("ab", BankSettings(cells=16))
+
+
+def test_the_only_battery_may_have_a_name() -> None:
+    config = parse(f'[[battery]]\nname = "house"\ncells = 16\n{TWO}', "")
+    assert banks_of(config) == {"house": BankSettings(cells=16, units=2)}
 
 
 @pytest.mark.parametrize("baud", BAUDS)

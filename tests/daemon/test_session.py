@@ -41,7 +41,7 @@ async def kept(
         simulator = await ports.add("tty", scene="grid off; pv 0; load 500; soc 90")
         config = parse(f"[[inverter]]\n{ports.unit('tty')}", "test").inverter[0]
         installation = kind(
-            address, folder / "state", BankSettings(), expected=1, patience=0.0
+            address, folder / "state", {"": BankSettings()}, expected=1, patience=0.0
         )
         await installation.open()
         task = asyncio.create_task(Session(config, installation).run())

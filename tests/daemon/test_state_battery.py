@@ -327,7 +327,7 @@ async def count_up(pipe):
     number = round(bank.charge.percent) if bank.state.anchor == "hand" else 0
     for now in range(1, 90):
         bank.correct(min(number + now, 100))
-        await file._bank_save.save()
+        await file._bank_saves[""].save()
         os.write(pipe, b"%d\\n" % min(number + now, 100))
 
 chance, kept, saves = random.Random(5), 0, 0

@@ -5,8 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from helpers.field import Field, on_the_bus
 from helpers.processes import until
 from helpers.run import BATTERY
@@ -50,10 +48,6 @@ async def batteries(field: Field, volts: list[float]) -> list[dict[str, Any]]:
     return [found[each] for each in volts]
 
 
-TWO = "all inverters share one battery"
-
-
-@pytest.mark.xfail(strict=True, reason=TWO)
 async def test_two_banks_are_two_batteries(tmp_path: Path) -> None:
     more = ('battery = "house"', 'battery = "barn"')
     async with on_the_bus(tmp_path, unit(*HOUSE), unit(*BARN), more=more) as field:
@@ -62,7 +56,6 @@ async def test_two_banks_are_two_batteries(tmp_path: Path) -> None:
         assert house["/Soc"] > barn["/Soc"]
 
 
-@pytest.mark.xfail(strict=True, reason=TWO)
 async def test_two_of_three_share_a_bank(tmp_path: Path) -> None:
     more = ('battery = "house"', 'battery = "barn"', 'battery = "barn"')
     units = (unit(*HOUSE), unit(*BARN), unit(*SHED))

@@ -20,7 +20,6 @@ STATUS = (
     "230.1 49.9 230.0 50.0 0712 0635 014 369 26.90 003 097 0037 06.2 145.1 00.00 00000 "
     "10010110 00 00 00907 110"
 )
-PROCESS = "the day is that of the process, not that of the GX"
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +53,6 @@ def settings(zone: str) -> OwnService:
     return service
 
 
-@pytest.mark.xfail(strict=True, reason=PROCESS)
 async def test_the_meter_of_the_day_is_read(tmp_path: Path) -> None:
     zone = another_day()
     inverter = unit(zone)
@@ -64,7 +62,6 @@ async def test_the_meter_of_the_day_is_read(tmp_path: Path) -> None:
         assert field.daemon.running
 
 
-@pytest.mark.xfail(strict=True, reason=PROCESS)
 async def test_the_zone_changes(tmp_path: Path) -> None:
     """Where it is tomorrow already, a new day begins."""
     late = datetime.now(UTC).hour >= 10
@@ -76,7 +73,6 @@ async def test_the_zone_changes(tmp_path: Path) -> None:
         await field.shows(UNIT, {"/History/Overall/DaysAvailable": 2}, 20)
 
 
-@pytest.mark.xfail(strict=True, reason=PROCESS)
 async def test_a_zone_that_is_unknown_is_said(tmp_path: Path) -> None:
     service = settings("Nowhere/Land")
     async with on_the_bus(tmp_path, unit("UTC"), settings=service) as field:

@@ -126,9 +126,9 @@ class Days:
 
     async def _save(self, files: StateFiles) -> None:
         """Save as often as the daemon does, by the time of the samples."""
-        if self.time - self.saved >= INTERVAL and files._bank_save is not None:
+        if self.time - self.saved >= INTERVAL and "" in files._bank_saves:
             self.saved = self.time
-            await files._bank_save.save()
+            await files._bank_saves[""].save()
             self.lessons = [learner.state for learner in self.learners]
 
     async def _start(self) -> tuple[StateFiles, Bank]:

@@ -19,7 +19,7 @@ class House:
         self.installation = Installation(
             address,
             folder,
-            BankSettings(source="inverter", units=len(units)),
+            {"": BankSettings(source="inverter", units=len(units))},
             expected=len(units),
             patience=0.0,
         )

@@ -65,7 +65,7 @@ class Home:
         self.installation = Installation(
             address,
             folder,
-            BankSettings(source=source, units=len(units)),
+            {"": BankSettings(source=source, units=len(units))},
             expected=len(units),
             patience=patience,
         )

@@ -6,10 +6,11 @@ import os
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from mppdbus.host.clock import local_today
+from mppdbus.host.clock import local_today, use_zone
 
 
 @pytest.fixture
@@ -35,6 +36,45 @@ def test_the_day_of_the_site_follows_its_time_zone(
         monkeypatch.setattr(time, "time", lambda at=NOON + 60 * minutes: at)
         days.append(local_today().day)
     assert days == [28, 2, 28]
+
+
+ZONES = {
+    "Pacific/Kiritimati": 14,
+    "Pacific/Pago_Pago": -11,
+    "Asia/Kathmandu": 5.75,
+    "/UTC": 0,
+    "Europe/Berlin": 1,  # in winter
+}
+
+
+@pytest.mark.usefixtures("_zone")
+@pytest.mark.parametrize("data", [True, False])
+@pytest.mark.parametrize(("zone", "hours"), ZONES.items())
+def test_the_zone_of_the_gx_with_and_without_zone_data(
+    zone: str,
+    hours: float,
+    *,
+    data: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    if not data:
+        monkeypatch.setenv("TZDIR", str(tmp_path))
+    assert use_zone(zone) == ""
+    assert time.localtime(NOON).tm_gmtoff == hours * 3600
+    summer = time.localtime(NOON + 120 * 86400).tm_gmtoff
+    assert summer == (7200 if zone == "Europe/Berlin" else hours * 3600)
+    assert os.environ["TZ"].startswith(":") is data
+
+
+@pytest.mark.usefixtures("_zone")
+@pytest.mark.parametrize(
+    "zone", ["Nowhere/Land", "", "../../etc/passwd", "Europe", "a\0"]
+)
+def test_an_unknown_zone_is_utc_and_said(zone: str) -> None:
+    assert use_zone("Pacific/Kiritimati") == ""
+    assert "UTC" in use_zone(zone)
+    assert time.localtime(NOON).tm_gmtoff == 0
 
 
 @pytest.mark.usefixtures("_zone")

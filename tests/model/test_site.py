@@ -26,8 +26,8 @@ def sunny(pv: int) -> Snapshot:
 
 
 def test_a_batch_counts_what_each_reading_by_itself_would_count() -> None:
-    batches, ledger, single = Site(Bank(BankSettings())), Ledger(), Ledger()
-    each = Site(Bank(BankSettings()))
+    batches, ledger, single = Site({"": Bank(BankSettings())}), Ledger(), Ledger()
+    each = Site({"": Bank(BankSettings())})
     batches.join(UNIT, ledger)
     each.join(UNIT, single)
     shown = set()
@@ -44,4 +44,4 @@ def test_a_batch_counts_what_each_reading_by_itself_would_count() -> None:
     assert ledger.counters == single.counters
     assert ledger.history == single.history
     assert ledger.counters.yield_user == pytest.approx(0.3 * 59 / 3600, rel=0.05)
-    assert batches.charge == each.charge
+    assert batches.system().charge == each.system().charge

@@ -24,6 +24,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from mppdbus.config.batteries import assign
 from mppdbus.config.messages import (
     any_of,
     bad_syntax,
@@ -49,11 +50,13 @@ BAUDS = (1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200)
 FIRST_INSTANCE = 288
 BARE_BUS_NAME = "com.victronenergy.inverter"
 BUS_NAME = re.compile(re.escape(BARE_BUS_NAME) + r"(\.[A-Za-z_-][A-Za-z0-9_-]*)*")
+BANK = r"^[A-Za-z0-9_]{0,32}$"
 NAME = r"^[A-Za-z0-9]([A-Za-z0-9 _.-]{0,30}[A-Za-z0-9_.-])?$"
 
 _BUS = r"^(system|session|(unix:(path|abstract)=|tcp:host=)[!-~]+)$"
 _PATIENCE = "0.2 to 10 seconds, or 0 for automatic"
 _CAPACITY = "1 to 100000 Ah of the whole bank, or 0 if you do not know"
+_BANK_NAME = '1 to 32 of A-Z a-z 0-9 _, or "" for the only battery'
 _NO_INVERTER = 'nothing to drive; write "[[inverter]]" and below it "port = …"'
 
 
@@ -138,8 +141,9 @@ def _amp_hours(value: float) -> float:
 
 
 class BatteryConfig(_Table):
-    """[battery], the one that all inverters share"""
+    """[battery], the one that all inverters share; or [[battery]], each with a name"""
 
+    name: str = Field("", pattern=BANK, description=_BANK_NAME)
     soc: Soc = Field("estimate", description=any_of(get_args(Soc)))
     chemistry: Battery = Field("auto", description=any_of(get_args(Battery)))
     capacity_ah: Annotated[float, AfterValidator(_amp_hours)] = Field(
@@ -184,6 +188,7 @@ class InverterConfig(_Table):
     phase: Annotated[int, Field(ge=1, le=3)] | Literal["auto"] = Field(
         "auto", description='1, 2, 3 or "auto"'
     )
+    battery: str = Field("", pattern=BANK, description=_BANK_NAME)
     ac_input: AcInput = Field("grid", description=any_of(get_args(AcInput)))
     others: bool | Literal["auto"] = Field("auto", description='true, false or "auto"')
 
@@ -193,10 +198,17 @@ class Config(_Table):
 
     dbus: DbusConfig = Field(DbusConfig(), description="[dbus]")
     log: LogConfig = Field(LogConfig(), description="[log]")
-    battery: BatteryConfig = Field(BatteryConfig(), description="[battery]")
+    battery: Annotated[tuple[BatteryConfig, ...], Field(strict=False)] = Field(
+        (BatteryConfig(),), description="[battery]"
+    )
     inverter: Annotated[
         tuple[InverterConfig, ...], Field(strict=False), AfterValidator(_at_least_one)
     ] = Field(description="[[inverter]], with double brackets")
+
+    def bank(self, name: str) -> BatteryConfig:
+        """Return the settings of a battery: its own table, else the nameless one."""
+        tables = {table.name: table for table in self.battery}
+        return tables.get(name) or tables.get("") or BatteryConfig()
 
 
 _TABLES: dict[str, type[_Table]] = {
@@ -233,11 +245,16 @@ def parse(text: str, source: str) -> Config:
     if not isinstance(tables, list) or not all(isinstance(t, dict) for t in tables):
         tables = []
     _number(tables)
+    batteries = document.get("battery", {})
+    one = not isinstance(batteries, list)
+    document["battery"] = [batteries] if one else batteries
     problems = list(_clashes(tables))
+    if all(isinstance(table, dict) for table in document["battery"]):
+        problems += assign(tables, document["battery"])
     try:
         config = Config.model_validate(document)
     except ValidationError as error:
-        problems = [*_in_words(error), *problems]
+        problems = [*_in_words(error, one_battery=one), *problems]
     if problems:
         raise ConfigError("\n".join(f"{source}: {problem}" for problem in problems))
     return config
@@ -289,11 +306,14 @@ def _identity(field: str, table: dict[str, Any]) -> object:
     return realpath(port.path) if port.path else port.label
 
 
-def _in_words(error: ValidationError) -> Iterator[str]:
+def _in_words(error: ValidationError, *, one_battery: bool) -> Iterator[str]:
     seen = set()
     for problem in error.errors(include_url=False):
         loc = problem["loc"]
-        loc = loc[: 3 if loc[0] == "inverter" else 2]  # cuts off the arms of a union
+        if one_battery and loc[0] == "battery":
+            loc = (loc[0], *loc[2:])  # [battery], without a number
+        listed = len(loc) > 1 and isinstance(loc[1], int)
+        loc = loc[: 3 if listed else 2]  # cuts off the arms of a union
         if loc not in seen:
             seen.add(loc)
             yield _one_in_words(loc, problem)
@@ -322,8 +342,10 @@ def describe(config: Config) -> list[str]:
     lines = [
         f"D-Bus: {bus if ':' in bus else f'the {bus} bus'}",
         f"log: {config.log.level}",
-        f"battery: {_describe_battery(config.battery)}",
     ]
+    for name in dict.fromkeys(unit.battery for unit in config.inverter):
+        called = f'battery "{name}"' if name else "battery"
+        lines.append(f"{called}: {_describe_battery(config.bank(name))}")
     for unit in config.inverter:
         lines.append(f'inverter "{unit.name}"')
         lines += (f"  {key + ':':9}{value}" for key, value in _describe(unit))
@@ -343,6 +365,8 @@ def _describe(unit: InverterConfig) -> Iterator[tuple[str, str]]:
     phase = "found by asking" if unit.phase == "auto" else f"L{unit.phase}"
     ac_input = "as set in the GX" if unit.ac_input == "setting" else unit.ac_input
     yield "AC", f"phase: {phase}, input: {ac_input}"
+    if unit.battery:
+        yield "battery", unit.battery
     told = {True: "shown too", False: "not shown", "auto": "shown if it is alone here"}
     yield "others", f"those of its set {told[unit.others]}"
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -10,7 +11,7 @@ from pathlib import Path
 from mppdbus.daemon.event_log import EventLog
 from mppdbus.daemon.state import StateFiles
 from mppdbus.errors import ShownAlready
-from mppdbus.host.clock import local_today
+from mppdbus.host.clock import local_today, use_zone
 from mppdbus.model.alarms.levels import Notice, NoticeKind
 from mppdbus.model.battery.bank import BankSettings
 from mppdbus.model.energy.integrator import LONGEST
@@ -24,10 +25,11 @@ from mppdbus.venus.dbus.outage_log import OutageLog
 from mppdbus.venus.dbus.watcher import Watcher
 from mppdbus.venus.notifications import Notifier
 from mppdbus.venus.publisher import Publisher
-from mppdbus.venus.settings.setting import Setting
+from mppdbus.venus.settings.setting import Setting, SettingValue
 from mppdbus.venus.settings.store import LocalSettings
 from mppdbus.venus.tables.battery import BATTERY_NAME
 
+TIME_ZONE = Setting("/Settings/System/TimeZone", "/UTC")  # of the GX
 AC_INPUT = "/Settings/SystemSetup/AcInput1"  # set in the menu of the GX
 TWIN_WAIT = 10.0  # s at most, to see which of two units with one number still answers
 POLLS_WAITED = 2.5  # polls, if they take longer
@@ -36,13 +38,15 @@ SETTLED = 2.0  # s that other batteries may take to answer at the start
 POLLS_APART = 3  # polls; a longer pause between two samples is a gap
 
 log = logging.getLogger("mppdbus.site")
+battery_log = logging.getLogger("mppdbus.battery")
 settings_log = logging.getLogger("mppdbus.settings")
 
 
 class Installation:
     """Shows, counts and stores the values of all inverters of a site.
 
-    `directory` is the folder of the state, `expected` the least number of inverters,
+    `directory` is the folder of the state, `batteries` are the settings of each by its
+    name, "" for the only one. `expected` is the least number of inverters,
     `patience` the s that localsettings may take to appear, `together` the s that the
     first inverters wait for the others at the start. All methods except `open`,
     `introduce`, `remove` and `close` return at once.
@@ -54,7 +58,7 @@ class Installation:
         self,
         address: str,
         directory: Path,
-        battery: BankSettings,
+        batteries: Mapping[str, BankSettings],
         *,
         expected: int,
         patience: float,
@@ -64,7 +68,8 @@ class Installation:
         self._clock = self._loop.time
         self._expected = expected
         self._state = StateFiles(directory)
-        self._battery = battery
+        self._battery_settings = batteries
+        self._told: set[str] = set()  # remarks on batteries in the log
         outages = OutageLog()
         self._watcher = Watcher(address, outages=outages)
         self._settings = LocalSettings(
@@ -89,9 +94,13 @@ class Installation:
         Raises `BusError` for an address that is none.
         """
         await self._settings.load()
-        bank = await self._state.bank(self._battery)
-        self.site = Site(bank, expected=self._expected)
+        banks = {
+            name: await self._state.bank(settings, name)
+            for name, settings in self._battery_settings.items()
+        }
+        self.site = Site(banks, expected=self._expected)
         await self._watcher.open(wait=True)
+        await self._follow_zone()
         with suppress(TimeoutError):  # so that ours never shows beside a BMS
             async with asyncio.timeout(SETTLED):
                 await self._batteries.settled()
@@ -275,6 +284,14 @@ class Installation:
     def _render_system(self) -> None:
         self._rendering = None
         self._publisher.show_system(self.site.system())
+        self._remark()
+
+    def _remark(self) -> None:
+        """Log what does not fit at a battery, and what is guessed; each once."""
+        remarks = {r for bank in self.site.banks.values() for r in bank.remarks}
+        for remark in remarks - self._told:
+            battery_log.warning("%s", remark)
+        self._told |= remarks
 
     def meter(self, uid: str, day: date | None, wh: float) -> None:
         """Take PV Wh of an inverter's own meter: of a day, or of its whole life."""
@@ -320,16 +337,15 @@ class Installation:
         """Set a new DeviceInstance of a unit."""
         self._change(replace(self.site.views[uid].unit, instance=instance))
 
-    def correct_charge(self, percent: float, *, shared: bool) -> bool:
-        """Set the state of charge to the user's value; false if that is impossible.
+    def correct_charge(self, percent: float, bank: str | None) -> bool:
+        """Set the state of charge of a battery; false if that is impossible.
 
-        `shared`: the value was written at the service of the shared battery.
+        None as `bank`: the value was written at the service of the only unit.
         """
-        if self._monitor is not None or shared != self.site.several:
-            return False
-        taken = self.site.correct_charge(percent)
+        taken = self._monitor is None and self.site.correct_charge(percent, bank)
         if taken:
-            self._state.save_bank_soon()
+            for name in self.site.banks if bank is None else (bank,):
+                self._state.save_bank_soon(name)
             self._show_all()
         return taken
 
@@ -353,6 +369,18 @@ class Installation:
         self._monitor = self._publisher.monitor = name
         self.site.step_back(name)
         self._show_all()
+
+    async def _follow_zone(self) -> None:
+        """Use the time zone of the GX, now and when it changes; else that of the OS."""
+        self._settings.on_change(TIME_ZONE.path, self._use_zone)
+        await self._settings.add([TIME_ZONE])
+        if self._settings.available:
+            zone = self._settings.value(TIME_ZONE.path)
+            self._use_zone(TIME_ZONE.path, zone)
+
+    def _use_zone(self, _path: str, zone: SettingValue | None) -> None:
+        if zone is not None and (trouble := use_zone(str(zone))):
+            settings_log.warning("%s", trouble)
 
     async def _input_of_gx(self) -> AcInput:
         """Return the GX's setting of the AC input, and follow it from now on."""

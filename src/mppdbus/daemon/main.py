@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 
-from mppdbus.config.models import Config
+from mppdbus.config.models import BatteryConfig, Config
 from mppdbus.daemon.installation import Installation
 from mppdbus.daemon.session import Session
 from mppdbus.host.platform import is_service, on_venus, state_directory
@@ -44,7 +44,7 @@ async def _serve(config: Config, *, venus: bool) -> None:
     installation = Installation(
         bus_address(config.dbus.bus),
         state_directory(os.environ, venus=venus),
-        bank_of(config),
+        banks_of(config),
         expected=len(config.inverter),
         patience=PATIENCE_SETTINGS if venus else 0.0,
         together=TOGETHER,
@@ -64,13 +64,17 @@ async def _serve(config: Config, *, venus: bool) -> None:
         await installation.close()
 
 
-def bank_of(config: Config) -> BankSettings:
-    """Return the battery settings of the config."""
-    said = config.battery
+def banks_of(config: Config) -> dict[str, BankSettings]:
+    """Return the settings of each battery of the config, by its name."""
+    names = [unit.battery for unit in config.inverter]
+    return {name: _settings(config.bank(name), names.count(name)) for name in names}
+
+
+def _settings(said: BatteryConfig, units: int) -> BankSettings:
     return BankSettings(
         source=said.soc,
         chemistry=None if said.chemistry == "auto" else said.chemistry,
         capacity_ah=said.capacity_ah or None,
         cells=said.cells or None,
-        units=len(config.inverter),
+        units=units,
     )

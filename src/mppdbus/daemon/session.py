@@ -44,6 +44,7 @@ def unit_of(config: InverterConfig) -> Unit:
         ac_input_follows=config.ac_input == "setting",
         profile=config.profile,
         bus_name=config.bus_name,
+        bank=config.battery,
     )
 
 

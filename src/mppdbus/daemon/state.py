@@ -19,7 +19,7 @@ from mppdbus.model.energy.ledger import Books, Ledger
 from mppdbus.storage.document import Document, DocumentFormat, PeriodicSave
 
 INTERVAL = 600.0  # s between two saves; flash wears out
-BATTERY_FILE = "battery.json"
+BATTERY_FILE = "battery.json"  # of the battery without a name
 CLOCK_SET = datetime(2024, 1, 1, tzinfo=UTC).timestamp()  # earlier: clock not set
 SHIFT_SIGMA = 0.02  # V a cell, typical of all chemistries
 
@@ -76,8 +76,8 @@ class StateFiles:
     ) -> None:
         self._directory, self._interval, self._clock = directory, interval, clock
         self._ledgers: dict[str, Ledger] = {}
-        self._bank: Bank | None = None
-        self._bank_save: PeriodicSave[SocState] | None = None
+        self._banks: dict[str, Bank] = {}  # by name
+        self._bank_saves: dict[str, PeriodicSave[SocState]] = {}
         self._saves: list[PeriodicSave[Any]] = []
         self._opening = asyncio.Lock()
 
@@ -96,31 +96,32 @@ class StateFiles:
         self._ledgers[uid].bridge(longest)
         return self._ledgers[uid]
 
-    async def bank(self, settings: BankSettings) -> Bank:
-        """Return the battery bank: the one in use, else one with the stored state.
+    async def bank(self, settings: BankSettings, name: str = "") -> Bank:
+        """Return a battery bank: the one in use, else one with the stored state.
 
         There is always a bank, even if its file cannot be read.
         """
         async with self._opening:
-            if self._bank is None:
-                document = self._document(BATTERY_FILE, BATTERY)
+            if name not in self._banks:
+                document = self._document(bank_file(name), BATTERY)
                 stored, gone = await document.load_stored(), None
                 if document.saved is not None:
                     gone = away(document.saved, self._clock())
-                self._bank = bank = Bank(settings, stored, gone)
+                self._banks[name] = bank = Bank(settings, stored, gone)
 
                 def sound() -> SocState | None:
                     state = bank.state
                     return state if state is not None and state.sound else None
 
-                self._bank_save = PeriodicSave(document, sound, self._interval)
-                self._saves.append(self._bank_save)
-        return self._bank
+                save = PeriodicSave(document, sound, self._interval)
+                self._bank_saves[name] = save
+                self._saves.append(save)
+        return self._banks[name]
 
-    def save_bank_soon(self) -> None:
-        """Save the bank now: the user has corrected its state of charge."""
-        if self._bank_save is not None:
-            self._bank_save.save_soon()
+    def save_bank_soon(self, name: str = "") -> None:
+        """Save a bank now: the user has corrected its state of charge."""
+        if (save := self._bank_saves.get(name)) is not None:
+            save.save_soon()
 
     async def close(self) -> None:
         """Save all changes and wait until they are saved."""
@@ -139,6 +140,11 @@ def energy_file(uid: str) -> str:
     if plain != uid:
         plain += f"-{binascii.crc32(uid.encode()):08x}"
     return f"energy-{plain}.json"
+
+
+def bank_file(name: str) -> str:
+    """Return the file name of a bank; its name has letters, digits and _ only."""
+    return f"battery-{name}.json" if name else BATTERY_FILE
 
 
 def away(saved: float, now: float) -> float | None:

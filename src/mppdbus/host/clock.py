@@ -1,8 +1,41 @@
-"""The time at this site."""
+"""The time at this site: that of the process, or of the zone which the GX is set to."""
 
+import os
 import time
 from datetime import UTC, date, datetime
 from functools import lru_cache
+from pathlib import Path
+
+from mppdbus.host.zone_rules import RULES
+
+ZONE_DATA = "/usr/share/zoneinfo"
+
+
+def use_zone(zone: str) -> str:
+    """Make a zone such as "Europe/Berlin" that of this process.
+
+    Without zone data, its rule from our own table is used. Returns what is wrong, ""
+    if nothing is: an unknown zone counts as UTC.
+    """
+    name = zone.strip().lstrip("/")  # Victron's default is "/UTC"
+    rule, trouble = RULES.get(name), ""
+    if _has_data(name):
+        rule = f":{name}"
+    elif rule is None:
+        trouble = f"the time zone {name!r} of the GX is unknown; days begin at 0:00 UTC"
+    os.environ["TZ"] = rule or "UTC0"
+    time.tzset()
+    _day_of.cache_clear()
+    return trouble
+
+
+def _has_data(name: str) -> bool:
+    """Tell whether the C library finds the data of a zone."""
+    try:
+        with (Path(os.environ.get("TZDIR", ZONE_DATA)) / name).open("rb") as file:
+            return bool(name) and ".." not in name and file.read(4) == b"TZif"
+    except (OSError, ValueError):
+        return False
 
 
 def local_now() -> datetime:

@@ -1,8 +1,9 @@
-"""All inverters of an installation and the battery they share: what each one shows.
+"""All inverters of an installation and their batteries: what each one shows.
 
 Stateful, but pure: snapshots and times are passed in, views come out.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -17,6 +18,9 @@ from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import SystemView, Unit, UnitView
 
 SHARED = Charge(origin="unknown: see the battery that all inverters share")
+OWN_BATTERIES = Charge(origin="unknown: each battery has its own")
+SILENT_S = 300.0  # s for which a unit without values may well run
+BANK_EVERY = 0.5  # s at least between two looks at a battery
 COUNT_EVERY = 10.0  # s; readings are counted in batches, each with its own time
 
 
@@ -33,22 +37,25 @@ class _Member:
 
 
 class Site:
-    """The inverters of an installation, by uid.
+    """The inverters of an installation, by uid, and their batteries, by name.
 
     `views` has the last view of each, in the order in which they joined. `expected` is
-    the least number of units; with more than one, the battery has a service of its own,
-    and no unit shows its charge.
+    the least number of units; with more than one, or more than one battery, each
+    battery has a service of its own, and no unit shows its charge.
     """
 
-    def __init__(self, bank: Bank, *, expected: int = 1) -> None:
-        self.bank = bank
-        self.charge = bank.charge  # by the last count
-        self._trickle = bank.trickle  # A, for `flow`; by the last count
-        self._expected = expected
+    def __init__(self, banks: Mapping[str, Bank], *, expected: int = 1) -> None:
+        self.banks = dict(banks)
+        self._charges: dict[str, Charge] = {}  # by the last count
+        self._trickles: dict[str, float] = {}  # A, for `flow`; by the last count
+        self._fed = dict.fromkeys(banks, float("-inf"))  # s, when a bank was fed last
+        self._expected = expected if len(banks) == 1 else max(expected, 2)
         self._uncounted: list[tuple[UnitView, tuple[UnitView, ...], float, date]] = []
         self._members: dict[str, _Member] = {}
+        self._now = float("-inf")  # s, of the last `update`
         self.views: dict[str, UnitView] = {}
-        self.several = expected > 1  # units share the battery
+        self.several = self._expected > 1  # batteries have services of their own
+        self._look_at_banks()
 
     # -- who is there -------------------------------------------------------------
 
@@ -91,17 +98,18 @@ class Site:
             unit = replace(unit, phase=phase)
         if snapshot.status is not None and snapshot.status is not before.status:
             member.heard = now
-        code = snapshot.fault_code
+        self._now = now
+        code, trickle = snapshot.fault_code, self._trickles[unit.bank]
         view = UnitView.of(
             unit,
             snapshot,
-            power=flow(snapshot, member.learner.losses, trickle=self._trickle),
+            power=flow(snapshot, member.learner.losses, trickle=trickle),
             alarms=member.alarms.feed(
                 snapshot,
                 now,
                 fault_code=int(code) if code and code.isdecimal() else None,
             ),
-            charge=SHARED if self.several else self.charge,
+            charge=SHARED if self.several else self._charges[unit.bank],
             counters=member.counters,
             history=member.ledger.books.history,
         )
@@ -115,7 +123,7 @@ class Site:
             or member.ledger.books.history.today.when != today
         ):
             self._count()
-            charge = SHARED if self.several else self.charge
+            charge = SHARED if self.several else self._charges[unit.bank]
             view = replace(view, charge=charge, counters=member.counters)
         if self.several and unit.profile == "hybrid":
             self.views[uid] = view
@@ -130,10 +138,8 @@ class Site:
             self._count()
 
     def _count(self) -> None:
-        """Count all waiting readings.
-
-        The bank is fed once a round, when the first online unit is counted.
-        """
+        """Count all waiting readings, and feed the banks with them."""
+        last = self._uncounted[-1][0] if self._uncounted else None
         for view, views, now, today in self._uncounted:
             member = self._members[view.unit.uid]
             learner, ledger = member.learner, member.ledger
@@ -143,12 +149,17 @@ class Site:
                 member.learned = learner.losses
                 ledger.books.losses = learner.state
             member.counters = ledger.counters
-            first = next((each for each in views if each.snapshot.online), view)
-            if first is view:
-                losses = [each.learner.losses for each in self._members.values()]
-                self.bank.feed([(v.snapshot, v.flow) for v in views], now, losses)
+            if view is last or now - self._fed[view.unit.bank] >= BANK_EVERY:
+                self._feed_bank(view.unit.bank, views, now)
         self._uncounted.clear()
-        self.charge, self._trickle = self.bank.charge, self.bank.trickle
+        self._look_at_banks()
+
+    def _feed_bank(self, name: str, views: tuple[UnitView, ...], now: float) -> None:
+        """Feed a bank with what all its units showed when one of them was read."""
+        self._fed[name] = now
+        mine = [view for view in views if view.unit.bank == name]
+        losses = [self._members[view.unit.uid].learner.losses for view in mine]
+        self.banks[name].feed([(v.snapshot, v.flow) for v in mine], now, losses)
 
     def read_meter(self, uid: str, day: date | None, wh: float) -> None:
         """Take PV Wh of the unit's own meter: of a day, or (None) of its whole life."""
@@ -163,27 +174,53 @@ class Site:
     def system(self) -> SystemView:
         """Return all units as one system, ordered by instance."""
         views = sorted(self.views.values(), key=lambda view: view.unit.instance)
-        battery = self.several and self.bank.wanted
-        return SystemView(tuple(views), self.charge, battery)
+        charge, banks = OWN_BATTERIES, self.banks
+        if len(banks) == 1:
+            (charge,) = self._charges.values()
+        shown = {name: self._charges[name] for name in banks if banks[name].wanted}
+        return SystemView(
+            tuple(views), charge, shown if self.several else {}, self._silent()
+        )
 
     def step_back(self, monitor: str | None) -> None:
         """Use the state of charge of the service `monitor`; None: use our own."""
-        self.bank.step_back(monitor)
-        self._read_charge()
+        for bank in self.banks.values():
+            bank.step_back(monitor)
+        self._read_charges()
 
-    def correct_charge(self, percent: float) -> bool:
-        """Set the state of charge to the user's value; false if that is impossible."""
+    def correct_charge(self, percent: float, name: str | None) -> bool:
+        """Set the charge of a battery to the user's value; false if it is impossible.
+
+        None as name: the battery of the only unit.
+        """
+        if (name is None) == self.several:
+            return False
         self._count()
-        taken = self.bank.correct(percent)
-        self._read_charge()
+        name = next(iter(self.banks)) if name is None else name
+        taken = self.banks[name].correct(percent)
+        self._read_charges()
         return taken
 
-    def _read_charge(self) -> None:
-        """Take the charge of the bank into all views."""
-        self.charge = self.bank.charge
+    def _silent(self) -> frozenset[str]:
+        """Return the units without live values that may well run."""
+        return frozenset(
+            uid
+            for uid, view in self.views.items()
+            if view.snapshot.status is None
+            and (view.snapshot.online or self._now - self.heard(uid) < SILENT_S)
+        )
+
+    def _look_at_banks(self) -> None:
+        for name, bank in self.banks.items():
+            self._charges[name], self._trickles[name] = bank.charge, bank.trickle
+
+    def _read_charges(self) -> None:
+        """Take the charge of the banks into all views."""
+        self._look_at_banks()
         if not self.several:
             for uid, view in self.views.items():
-                self.views[uid] = replace(view, charge=self.charge)
+                charge = self._charges[view.unit.bank]
+                self.views[uid] = replace(view, charge=charge)
 
 
 def _phase(snapshot: Snapshot) -> int | None:

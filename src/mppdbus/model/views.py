@@ -1,7 +1,7 @@
 """The data that a service row may read: one unit, or all units together. Pure."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
 from mppdbus.model.alarms.levels import AlarmState, momentary
 from mppdbus.model.battery.state_of_charge import Charge, own_charge
@@ -40,6 +40,7 @@ class Unit:
     given: str = ""  # the name that the user has set on the bus
     uid: str = ""
     reported: bool = False  # by another unit
+    bank: str = ""  # the name of its battery in the config; "" for the only one
 
     @property
     def called(self) -> str:
@@ -99,12 +100,14 @@ class UnitView:
 class SystemView:
     """Several units as one system; only those online count.
 
-    `battery` tells whether the battery needs a service of its own.
+    `banks` has the charge of each battery that needs a service of its own. The uids in
+    `silent` have no live values now, but may well run.
     """
 
     units: tuple[UnitView, ...]
-    charge: Charge = field(default_factory=Charge)  # of the battery they share
-    battery: bool = False
+    charge: Charge = field(default_factory=Charge)  # of the only battery
+    banks: Mapping[str, Charge] = field(default_factory=dict)
+    silent: frozenset[str] = frozenset()
     online: tuple[UnitView, ...] = field(init=False)  # the units that answer
     live: tuple[UnitView, ...] = field(init=False)  # online, with live values
 
@@ -129,13 +132,28 @@ class SystemView:
         units = tuple(view for view in self.units if belongs(view.unit))
         if len(units) == len(self.units):
             return self
-        return SystemView(units, self.charge, self.battery)
+        return SystemView(units, self.charge, self.banks, self.silent)
+
+    def of_bank(self, name: str) -> "SystemView":
+        """Return the units at one battery, with its charge."""
+        if len(self.banks) == 1:
+            return self
+        part = self.part(lambda unit: unit.bank == name)
+        return replace(part, charge=self.banks[name])
+
+    @property
+    def one_battery(self) -> bool:
+        """Whether all units are at the same battery."""
+        return len({view.unit.bank for view in self.units}) < 2
 
     def total(self, value: Callable[[UnitView], float | None]) -> float | None:
         """Return the sum over all live units; None if one of them lacks the value.
 
-        A unit that has just stopped answering is left out of the sum.
+        While a unit is silent that may well run, the sum is unknown. A unit that stays
+        away is left out.
         """
+        if any(view.unit.uid in self.silent for view in self.units):
+            return None
         values = [value(view) for view in self.live]
         known = [value for value in values if value is not None]
         return sum(known) if known and len(known) == len(values) else None

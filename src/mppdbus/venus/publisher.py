@@ -47,16 +47,17 @@ class Publisher:
         self._around = Surroundings(address, settings, site, outages)
         self._units: dict[str, UnitService] = {}  # by uid
         self._system: SystemService | None = None
-        self._battery: TableService[SystemView] | None = None
-        self._making: asyncio.Task[None] | None = None  # the battery
+        self._batteries: dict[str, TableService[SystemView]] = {}  # by bank
+        self._making: dict[str, asyncio.Task[None]] = {}  # batteries, by bank
         self.monitor: str | None = None
 
     async def close(self) -> None:
         """Release all names and disconnect."""
-        if self._making is not None:
-            self._making.cancel()
-            await asyncio.gather(self._making, return_exceptions=True)
-        services = (*self._units.values(), self._system, self._battery)
+        making = tuple(self._making.values())
+        for task in making:
+            task.cancel()
+        await asyncio.gather(*making, return_exceptions=True)
+        services = (*self._units.values(), self._system, *self._batteries.values())
         await asyncio.gather(*(service.close() for service in services if service))
 
     # -- units ------------------------------------------------------------------------
@@ -119,13 +120,10 @@ class Publisher:
             if whole.units:
                 self._system.show(whole)
             self._system.keep_on_bus(bool(hybrids))
-        needed = system.battery and self.monitor is None and bool(present)
-        if self._battery is not None:
-            self._battery.show(system)
-            self._battery.keep_on_bus(needed)
-        elif needed and self._making is None:
-            making = self._make_battery(system)
-            self._making = asyncio.get_running_loop().create_task(making)
+        for name in system.banks:
+            self._show_battery(name, system.of_bank(name))
+        for name in self._batteries.keys() - system.banks.keys():
+            self._batteries[name].keep_on_bus(False)
 
     def show_names(self, view: UnitView, system: SystemView) -> None:
         """Show the new name of a unit in the other services; its own has it."""
@@ -134,19 +132,38 @@ class Publisher:
             self._system.view = system.of_profile("hybrid")
             self._system.setting_changed(NAME)
 
-    async def _make_battery(self, system: SystemView) -> None:
+    def _show_battery(self, name: str, system: SystemView) -> None:
+        """Show a battery; its service is on the bus while one of its units is."""
+        needed = self.monitor is None and any(
+            unit.service.wanted
+            for unit in map(self._units.get, (v.unit.uid for v in system.units))
+            if unit is not None
+        )
+        if (battery := self._batteries.get(name)) is not None:
+            battery.show(system)
+            battery.keep_on_bus(needed)
+        elif needed and name not in self._making:
+            making = self._make_battery(name, system)
+            self._making[name] = asyncio.get_running_loop().create_task(making)
+
+    async def _make_battery(self, name: str, system: SystemView) -> None:
+        suffix = f"_{name}" if name else ""
         battery = TableService(
-            BATTERY_NAME, BATTERY_UID, BATTERY, self._around, shared=True
+            BATTERY_NAME + suffix,
+            BATTERY_UID + suffix,
+            BATTERY,
+            self._around,
+            bank=name,
         )
         try:
             await battery.open("battery", BATTERY_INSTANCE, system)
         except BusError as error:
             log.warning("%s", error)
         else:
-            self._battery = battery
+            self._batteries[name] = battery
             self._around.site.render_system()
         finally:
-            self._making = None
+            del self._making[name]
 
     def _list_units(self) -> None:
         """List the units and the lowest of their alarm levels in the acsystem."""

@@ -25,8 +25,8 @@ class SiteControl(Protocol):
     def renumber(self, uid: str, instance: int) -> None:
         """Set a new DeviceInstance of a unit."""
 
-    def correct_charge(self, percent: float, *, shared: bool) -> bool:
-        """Set the user's state of charge, of a unit or of the shared battery."""
+    def correct_charge(self, percent: float, bank: str | None) -> bool:
+        """Set the user's state of charge of a battery; None: of the only unit."""
 
     def report_silence(self, uid: str) -> None:
         """Tell people that a unit has not answered for some time."""
@@ -48,7 +48,7 @@ class Surroundings:
 class TableService(Generic[V]):
     """Serves the rows of a table on the bus; their settings are stored under `uid`.
 
-    `shared` is True for the service of the battery that all units share.
+    `bank` is the name of the battery whose service this is.
     """
 
     def __init__(
@@ -59,14 +59,14 @@ class TableService(Generic[V]):
         around: Surroundings,
         *,
         phase: int = 1,
-        shared: bool = False,
+        bank: str | None = None,
     ) -> None:
         self.around = around
         self.rows = rows
         self.view: V | None = None  # the last one shown
         self.changed_rows = ChangedRows(live(rows))
         self.kept = ServiceSettings(around.store, uid, self.setting_changed)
-        self._shared = shared
+        self._bank = bank
         self._writes = {row.path_on(phase): row.write for row in rows if row.write}
         self._settings = {
             row.write.name: row
@@ -167,6 +167,6 @@ class TableService(Generic[V]):
             case ToSetting(name):
                 return self.kept.set(name, value)
         taken = isinstance(value, float) and self.around.site.correct_charge(
-            value, shared=self._shared
+            value, self._bank
         )
         return ACCEPTED if taken else REFUSED

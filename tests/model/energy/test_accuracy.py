@@ -64,7 +64,7 @@ class Driver:
         self.save(0.0)
 
     def _start(self, books: Books | None, away: float | None = None) -> None:
-        self.house = House(Bank(BATTERY, self.charge, away))
+        self.house = House({"": Bank(BATTERY, self.charge, away)})
         self.ledger = Ledger(books, longest=self.longest)
         self.house.join(UNIT, self.ledger)
 
@@ -72,7 +72,7 @@ class Driver:
         """Keep the books, as the daemon does now and then and at its end."""
         self.house.count(float("inf"))
         self.file = energy_data(self.ledger.books)
-        self.saved, self.charge = time, self.house.bank.state
+        self.saved, self.charge = time, self.house.banks[""].state
 
     def down(self, time: float, seconds: float, *, kill: bool = False) -> None:
         """End, or be killed, and start again with a clock that begins at zero."""

@@ -27,6 +27,7 @@ AWAITED_S = 90.0  # a unit that is away for less is assumed to go on as before
 FEWER_S = 3600.0  # s with fewer units after which their number is reduced
 MOST_UNITS = 9
 UNDER_VOLTAGE = 14  # QPIWS
+APART_V, APART_S = 1.0, 180.0  # units further apart for longer have two batteries
 STAGES = (State.BULK, State.ABSORPTION, State.FLOAT)  # the lowest first
 
 NOT_WANTED = "none: the configuration wants no state of charge"
@@ -79,6 +80,8 @@ class Bank:
         self._began: float | None = None
         self._complete = self._as_many = 0.0  # when all answered, were there
         self._assumed: tuple[str, ...] = ()  # settings that were guessed
+        self._apart_since: float | None = None
+        self._apart = ""  # why this seems to be two batteries
         self._trouble = ""
 
     # -- in -------------------------------------------------------------------------
@@ -95,6 +98,7 @@ class Bank:
             self._began = self._complete = self._as_many = now
         known = [(s, f) for s, f in units if s.online and s.status is not None]
         self._answering = tuple(snapshot for snapshot, _ in known)
+        self._compare([f.battery_voltage for s, f in known if s.battery_fitted], now)
         if self._settings.source != "estimate":
             return
         self._count_units(len(units), now)
@@ -147,6 +151,15 @@ class Bank:
         return self._estimated(capacity)
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the user should be told once: what is guessed, and what does not fit."""
+        guessed = ""
+        if self._assumed and self._estimator is not None:
+            missing = ", ".join(self._assumed)
+            guessed = f"state of charge: {missing}; write both in [battery]"
+        return tuple(filter(None, (guessed, self._apart)))
+
+    @property
     def trickle(self) -> float:
         """Float current of a full battery, A for each inverter; 0 unless full."""
         if self._estimator is None or not self._estimator.full:
@@ -180,6 +193,7 @@ class Bank:
             confidence=estimator.confidence,
             offset=estimator.offset,
             capacity=capacity,
+            trouble=self._apart,
         )
 
     def _before_settings(self, capacity: float | None) -> Charge:
@@ -193,6 +207,19 @@ class Bank:
         if said.percent is None:
             return _nothing(NO_SETTINGS, capacity)
         return replace(said, origin=f"{INVERTERS_WORD}; {UNTIL_THEN}")
+
+    def _compare(self, volts: Sequence[float | None], now: float) -> None:
+        """Note when the units see such different voltages that it is two batteries."""
+        known = [each for each in volts if each is not None]
+        if len(known) < 2 or max(known) - min(known) <= APART_V:
+            self._apart_since, self._apart = None, ""
+            return
+        since = self._apart_since = self._apart_since or now
+        if now - since >= APART_S and not self._apart:
+            self._apart = (
+                f"the inverters see {min(known):.1f} V and {max(known):.1f} V at one "
+                'battery; if each has its own, write battery = "…" in each [[inverter]]'
+            )
 
     # -- the battery -----------------------------------------------------------------
 

@@ -4,7 +4,6 @@ There is no /Info, because with it DVCC would take this for a BMS; no alarms, be
 the inverters show them; no /Dc/0/Temperature, because it is not measured.
 """
 
-from dataclasses import replace
 from operator import attrgetter
 
 from mppdbus import __version__
@@ -45,6 +44,12 @@ def _voltage(view: UnitView) -> float | None:
     return view.flow.battery_voltage if view.snapshot.battery_fitted else None
 
 
+def _name(system: SystemView) -> str:
+    """Return the name of the battery, as the config has it."""
+    bank = system.units[0].unit.bank if system.units else ""
+    return f"Battery {bank}" if bank else PRODUCT_NAME
+
+
 def _connection(system: SystemView) -> str:
     """Return the port of a single unit, else the number of units."""
     units = system.units
@@ -61,6 +66,7 @@ _NAME = "what the user has written"
 _MEAN = "mean of all units that see a battery"
 _LEFT = "`/Soc` of `/InstalledCapacity`"
 _WHOLE = "`capacity_ah` in the config"
+_TROUBLE = "what does not fit, in words, such as two batteries; empty: nothing"
 _OFFSET = "what the meters of all units read too high, as far as learned"
 BATTERY: tuple[Row[SystemView], ...] = (
     fixed("/Mgmt/ProcessName", TEXT, "mppdbus"),
@@ -69,7 +75,7 @@ BATTERY: tuple[Row[SystemView], ...] = (
     fixed("/DeviceInstance", INT, None, "", "localsettings"),
     fixed("/ProductId", INT, PRODUCT_ID, hexadecimal),
     fixed("/ProductName", TEXT, PRODUCT_NAME),
-    replace(fixed("/CustomName", TEXT, PRODUCT_NAME, "", _NAME), write=CUSTOM_NAME),
+    Row("/CustomName", TEXT, _name, about=_NAME, fixed=True, write=CUSTOM_NAME),
     fixed("/FirmwareVersion", TEXT, __version__, "", "version of mppdbus"),
     fixed("/HardwareVersion", TEXT, None, "", "unknown: there is no such device"),
     fixed("/Serial", TEXT, None, "", "unknown: there is no such device"),
@@ -82,5 +88,6 @@ BATTERY: tuple[Row[SystemView], ...] = (
     Row("/InstalledCapacity", NUM, "capacity", AMP_HOURS, _WHOLE, CHARGE_OF),
     *CHARGE,
     *CHARGE_CONTROL,
+    Row("/Mppdbus/Trouble", TEXT, "trouble", "", _TROUBLE, CHARGE_OF),
     Row("/Mppdbus/Soc/Offset", NUM, "offset", "{:.2f} A", _OFFSET, CHARGE_OF, 2),
 )

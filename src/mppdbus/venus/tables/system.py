@@ -1,7 +1,7 @@
 """TABLES: all inverters of the hybrid profile as one system."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -65,9 +65,12 @@ def _of_first(of: Callable[[UnitView], Any]) -> Callable[[SystemView], Any]:
 
 
 def _name(part: Standing) -> str:
-    """Name the system after its only unit, or after what it is."""
-    units = part.system.units
-    return units[0].unit.called if len(units) == 1 else f"{len(units)} inverters"
+    """Name the system after its only unit, or after how many of its units answer."""
+    units, online = part.system.units, len(part.system.online)
+    if len(units) == 1:
+        return units[0].unit.called
+    count = f"{len(units)} inverters"
+    return count if online in (0, len(units)) else f"{online} of {count}"
 
 
 def _connected(part: Standing) -> bool:
@@ -117,6 +120,12 @@ def _mean(path: str) -> Row[SystemView]:
     return Row(path, NUM, source, row.text, "mean of all units", digits=row.digits)
 
 
+def _of_one_battery(row: Row[SystemView]) -> Row[SystemView]:
+    """Return a row that is unknown where the units have different batteries."""
+    source = lambda system: row.get(system) if system.one_battery else None  # noqa: E731
+    return replace(row, source=source)
+
+
 def _alarm(name: str) -> Row[SystemView]:
     path, about = f"/Alarms/{name}", "the highest level of all units"
     level = lambda part: part.system.alarm(name)  # noqa: E731
@@ -149,8 +158,8 @@ SYSTEM: tuple[Row[SystemView], ...] = (
     fixed("/Ac/In/1/CurrentLimitIsAdjustable", INT, 0),
     Row("/Ac/ActiveIn/ActiveInput", INT, "system.active_input", "", _ACTIVE, standing),
     _sum("/Ac/Out/P", "/Ac/Out/{phase}/P"),
-    _mean("/Dc/0/Voltage"),
-    _sum("/Dc/0/Current"),
+    _of_one_battery(_mean("/Dc/0/Voltage")),
+    _of_one_battery(_sum("/Dc/0/Current")),
     _sum("/Dc/0/Power"),
     Row("/Soc", NUM, "percent", PERCENT, "`/Mppdbus/Origin/Soc`", CHARGE_OF, 1),
     _alarm("HighTemperature"),
