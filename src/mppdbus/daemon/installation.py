@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
+from logging import INFO, WARNING
 from pathlib import Path
 
 from mppdbus.daemon.event_log import EventLog
@@ -87,6 +88,7 @@ class Installation:
         self._notifier = Notifier(self._watcher)
         self._publisher = Publisher(address, self._settings, self, outages)
         self._rendering: asyncio.Handle | None = None
+        self._zone_task: asyncio.Task[None] | None = None  # uses another time zone
 
     async def open(self) -> None:
         """Connect to the bus, and wait for one that is not there yet.
@@ -100,7 +102,7 @@ class Installation:
         }
         self.site = Site(banks, expected=self._expected)
         await self._watcher.open(wait=True)
-        await self._follow_zone()
+        self._zone_task = self._loop.create_task(self._follow_zone())
         with suppress(TimeoutError):  # so that ours never shows beside a BMS
             async with asyncio.timeout(SETTLED):
                 await self._batteries.settled()
@@ -109,6 +111,8 @@ class Installation:
         """Release all names and store everything, even if one step fails."""
         if self._rendering is not None:
             self._rendering.cancel()
+        if self._zone_task is not None:
+            self._zone_task.cancel()
         self._batteries.close()
         done = await asyncio.gather(
             self._state.close(),
@@ -133,6 +137,8 @@ class Installation:
         reported unit that is on the bus by a cable of its own.
         """
         serial = snapshot.identity.serial
+        if self._zone_task is not None:
+            await asyncio.shield(self._zone_task)  # the day of the first values
         if not unit.reported:
             patience = max(TWIN_WAIT, POLLS_WAITED * interval)
             await self._wait_for_twins(unit, serial, patience)
@@ -288,10 +294,11 @@ class Installation:
 
     def _remark(self) -> None:
         """Log what does not fit at a battery, and what is guessed; each once."""
-        remarks = {r for bank in self.site.banks.values() for r in bank.remarks}
-        for remark in remarks - self._told:
-            battery_log.warning("%s", remark)
-        self._told |= remarks
+        for bank in self.site.banks.values():
+            for level, said in (INFO, bank.guesses), (WARNING, bank.trouble):
+                if said and said not in self._told:
+                    self._told.add(said)
+                    battery_log.log(level, "%s", said)
 
     def meter(self, uid: str, day: date | None, wh: float) -> None:
         """Take PV Wh of an inverter's own meter: of a day, or of its whole life."""
@@ -372,14 +379,17 @@ class Installation:
 
     async def _follow_zone(self) -> None:
         """Use the time zone of the GX, now and when it changes; else that of the OS."""
-        self._settings.on_change(TIME_ZONE.path, self._use_zone)
+        self._settings.on_change(TIME_ZONE.path, self._zone_changed)
         await self._settings.add([TIME_ZONE])
         if self._settings.available:
-            zone = self._settings.value(TIME_ZONE.path)
-            self._use_zone(TIME_ZONE.path, zone)
+            await self._use_zone(str(self._settings.value(TIME_ZONE.path) or ""))
 
-    def _use_zone(self, _path: str, zone: SettingValue | None) -> None:
-        if zone is not None and (trouble := use_zone(str(zone))):
+    def _zone_changed(self, _path: str, zone: SettingValue | None) -> None:
+        work = self._use_zone(str(zone or ""))
+        self._zone_task = self._loop.create_task(work)
+
+    async def _use_zone(self, zone: str) -> None:
+        if trouble := await asyncio.to_thread(use_zone, zone):
             settings_log.warning("%s", trouble)
 
     async def _input_of_gx(self) -> AcInput:

@@ -189,7 +189,7 @@ def test_a_point_of_the_curve_is_found_again(chemistry: Chemistry) -> None:
 def test_the_flat_part_of_lfp_tells_next_to_nothing() -> None:
     flat, lead = LFP, BatteryModel(Chemistry.AGM, 200.0)
     assert flat.soc_at(52.8, 1.0)[1] > 2 * lead.soc_at(49.3, 1.0)[1]
-    assert flat.first_guess(52.8)[1] > lead.first_guess(49.3)[1]
+    assert flat.first_guess(52.8, 0.0)[1] > lead.first_guess(49.3, 0.0)[1]
 
 
 @pytest.mark.parametrize("chemistry", CELLS)
@@ -197,7 +197,7 @@ def test_a_higher_voltage_is_never_a_guess_of_less(chemistry: Chemistry) -> None
     battery = BatteryModel(chemistry, 100.0)
     low, high = 0.75 * battery.nominal_voltage, 1.3 * battery.nominal_voltage
     steps = [low + n * (high - low) / 50 for n in range(51)]
-    guesses = [battery.first_guess(volts) for volts in steps]
+    guesses = [battery.first_guess(volts, 10.0) for volts in steps]
     assert all(one[0] <= other[0] for one, other in pairwise(guesses))
     assert guesses[0][0] < 10
     assert guesses[-1][0] > 90

@@ -151,13 +151,17 @@ class Bank:
         return self._estimated(capacity)
 
     @property
-    def remarks(self) -> tuple[str, ...]:
-        """What the user should be told once: what is guessed, and what does not fit."""
-        guessed = ""
-        if self._assumed and self._estimator is not None:
-            missing = ", ".join(self._assumed)
-            guessed = f"state of charge: {missing}; write both in [battery]"
-        return tuple(filter(None, (guessed, self._apart)))
+    def guesses(self) -> str:
+        """What is guessed of the battery, and how to tell; "" if nothing is."""
+        if not self._assumed or self._estimator is None:
+            return ""
+        missing = ", ".join(self._assumed)
+        return f"state of charge: {missing}; write both in [battery] of config.toml"
+
+    @property
+    def trouble(self) -> str:
+        """What does not fit, in words; "" if nothing is wrong."""
+        return self._apart
 
     @property
     def trickle(self) -> float:
@@ -332,6 +336,7 @@ class Bank:
             losses=losses,
             under_voltage=any(_under_voltage(snapshot) for snapshot, _ in fitted),
             missing=missing,
+            panel=_mean([own_charge(snapshot).percent for snapshot, _ in fitted]),
         )
 
 

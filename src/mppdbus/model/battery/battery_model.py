@@ -10,6 +10,7 @@ from mppdbus.model.battery.chemistries import CELLS, Cell, Chemistry
 
 LEAST_BLUR = 5.0  # %: least uncertainty of a charge by voltage
 GUESS_BLUR = 2 * math.sqrt(3)  # of a voltage at any time, twice that at rest
+OHMS_BLUR = 0.5  # of the typical resistance
 REACHED = 0.002  # of the target voltage: this close counts as reached
 
 
@@ -124,13 +125,16 @@ class BatteryModel:
         sigma = max(high - soc, soc - low, least)
         return soc, math.hypot(sigma, self.voltage_blur)
 
-    def first_guess(self, voltage: float) -> tuple[float, float]:
-        """Return the mean charge and its uncertainty in %, by one voltage.
+    def first_guess(self, voltage: float, amps: float) -> tuple[float, float]:
+        """Return the mean charge and its uncertainty in %, by one rest voltage.
 
-        The curve is not straight, and the battery may not be at rest. So this is a mean
-        over voltages around it (Gauss-Hermite quadrature with three points).
+        The curve is not straight, and the battery may not be at rest: the resistance by
+        which `amps` were taken off is a guess. So this is a mean over voltages around
+        it (Gauss-Hermite quadrature with three points).
         """
-        volts, off = voltage / self.in_series, GUESS_BLUR * self.cell.blur
+        drop = OHMS_BLUR * abs(amps) * self.ohms / self.in_series
+        volts = voltage / self.in_series
+        off = math.hypot(GUESS_BLUR * self.cell.blur, drop)
         low, middle, high = (self._inverse(volts + n * off) for n in (-1, 0, 1))
         mean = (low + 4 * middle + high) / 6
         squares = ((low - mean) ** 2, 4 * (middle - mean) ** 2, (high - mean) ** 2)

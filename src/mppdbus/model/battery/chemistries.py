@@ -39,6 +39,7 @@ class Cell:
     ohms: float  # Ω of a battery of 1 V and 1 Ah, within minutes; scales as V / Ah
     efficiency: tuple[float, float]  # Ah out per Ah in, and its uncertainty
     floating: float  # the lasting float current of a full battery
+    panel: tuple[float, float]  # %: uncertainty of the inverter's percent: calm, else
 
 
 _LEAD_CELLS = {12: (6,), 24: (12,), 36: (18,), 48: (24,)}
@@ -59,6 +60,7 @@ _AGM = Cell(
     ohms=0.12,
     efficiency=(0.95, 0.04),
     floating=0.001,
+    panel=(25.0, 40.0),
 )
 _FLOODED = replace(
     _AGM,
@@ -94,6 +96,7 @@ _LFP = Cell(
     ohms=0.08,
     efficiency=(0.99, 0.007),
     floating=0.0002,  # its BMS lives on that
+    panel=(40.0, 50.0),
 )  # fmt: skip
 _NMC = replace(
     _LFP,

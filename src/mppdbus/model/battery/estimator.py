@@ -160,14 +160,16 @@ class SocEstimator:
         losses: Losses | None = None,
         under_voltage: bool = False,
         missing: float = 0.0,
+        panel: float | None = None,
     ) -> None:
         """Take a reading of V and A (positive charging), at `now` s of a steady clock.
 
         Values are sums over all units of the bank: current, load, PV and `losses` (None
         until they are learned). `missing` is the share of units without a reading.
         `mode` is the letter of QMOD, `stage` the charging stage,
-        `under_voltage` QPIWS a14. None and impossible values count as not read. Raises
-        ValueError, and changes nothing, when the clock went backwards.
+        `under_voltage` QPIWS a14, `panel` the inverter's own percent. None and
+        impossible values count as not read. Raises ValueError, and changes nothing,
+        when the clock went backwards.
         """
         if not math.isfinite(now):
             raise ValueError(f"{now} is no time")
@@ -185,10 +187,15 @@ class SocEstimator:
         at = battery_reading(battery, volts, amps, mode=mode, losses=losses, **balance)
         if missing:
             self._count.miss_units(missing, min(self._gap_s, LONGEST_S))
-        self._take(at, stage, under_voltage=under_voltage)
+        self._take(at, stage, panel, under_voltage=under_voltage)
 
     def _take(
-        self, at: BatteryReading, stage: State | None, *, under_voltage: bool
+        self,
+        at: BatteryReading,
+        stage: State | None,
+        panel: float | None,
+        *,
+        under_voltage: bool,
     ) -> None:
         elapsed, self._gap_s = self._gap_s, 0.0
         likely = estimate_current(at, self.battery.units, self._count.filter)
@@ -203,7 +210,7 @@ class SocEstimator:
         if elapsed > LONGEST_S or first:
             self._miss(elapsed)
         if elapsed > AWAY_S or first:
-            self._guess(rest_v, likely.amps, first=first)
+            self._guess(rest_v, likely.amps, panel, first=first)
         self._usual.feed(likely.amps, seen)
         self._points.feed(at.volts, likely.amps, rest_v, seen, stage)
         settled = self._points.settled and at.volts >= self.battery.float_reached_v
@@ -224,10 +231,12 @@ class SocEstimator:
         self._learner.forget()
         self._holding = False
 
-    def _guess(self, rest_v: float, amps: float, *, first: bool) -> None:
+    def _guess(
+        self, rest_v: float, amps: float, panel: float | None, *, first: bool
+    ) -> None:
         """Estimate the charge by the voltage, after a long gap or at first start."""
-        count = self._count
-        soc, sigma = guess_charge(self.battery, rest_v, amps, count.filter)
+        count, panel = self._count, panel if first else None
+        soc, sigma = guess_charge(self.battery, rest_v, amps, count.filter, panel)
         (count.begin if first else count.correct)(soc, sigma, Anchor.GUESS)
 
     def _correct(

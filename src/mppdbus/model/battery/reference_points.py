@@ -21,6 +21,7 @@ KNEE_S = 120.0
 KNEE_CURRENT = 0.2  # of the capacity; above it the voltage drop is too uncertain
 LEAST_BLUR = 3.0  # %: least uncertainty of a charge by voltage
 NEAR_EMPTY = 25.0  # %: below it the uncertainty grows up to `foot`
+NEAR_PANEL = 14.0  # %: how far the first value may be from the inverter's own
 SURE, WILD = 15.0, 30.0  # %: least uncertainty of a guess at little, at more current
 
 
@@ -128,9 +129,25 @@ def read_rest_voltage(
 
 
 def guess_charge(
-    battery: BatteryModel, rest_v: float, amps: float, known: BatteryFilter
+    battery: BatteryModel,
+    rest_v: float,
+    amps: float,
+    known: BatteryFilter,
+    panel: float | None = None,
 ) -> tuple[float, float]:
-    """Return (charge, its uncertainty) in % by a voltage that may not be at rest."""
+    """Return (charge, its uncertainty) in % by a voltage that may not be at rest.
+
+    `panel` is the inverter's own percent, a second witness. The result stays near it,
+    as this is what a user compares with; the more the two differ, the less is known.
+    """
     calm = abs(amps) <= 2 * battery.cell.rest_current * battery.capacity_ah
-    soc, sigma = battery.first_guess(rest_v - known.values[SHIFT] * battery.in_series)
-    return soc, max(sigma, SURE if calm else WILD)
+    volts = rest_v - known.values[SHIFT] * battery.in_series
+    soc, sigma = battery.first_guess(volts, amps)
+    sigma = max(sigma, SURE if calm else WILD)
+    if panel is None:
+        return soc, sigma
+    own = battery.cell.panel[0 if calm else 1]
+    mean = (soc * own**2 + panel * sigma**2) / (own**2 + sigma**2)
+    mean = min(max(mean, panel - NEAR_PANEL), panel + NEAR_PANEL)
+    # Both come from the same voltage: they may be wrong together.
+    return mean, math.hypot(sigma, (soc - panel) / 2)

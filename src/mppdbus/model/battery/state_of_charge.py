@@ -21,7 +21,7 @@ class Charge:
     confidence: float | None = None
     offset: float | None = None  # A that the inverter's reading is too high
     capacity: float | None = None  # Ah, as the user says; None: not said
-    trouble: str = ""  # what does not fit, in words
+    trouble: str | None = None  # what does not fit, in words; "" if nothing
 
 
 def own_charge(snapshot: Snapshot) -> Charge:
