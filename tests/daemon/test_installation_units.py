@@ -133,6 +133,7 @@ async def test_a_unit_is_taken_off_the_list_when_it_stays_away_and_comes_back(
         await all_meet(home)
         home.hear(1, away(SERIALS[1]))
         await names_become(watcher, FIRST, THIRD, SYSTEM, BATTERY)
+        home.hear(0, reply(0))
         await watcher.wait(SYSTEM, {"/Devices/1/Service": None, "/Ac/Out/P": 1400.0})
         await home.meet(1, reply(1))
         await names_become(watcher, *UNITS, SYSTEM, BATTERY)

@@ -36,10 +36,10 @@ async def test_the_terminal_voltage_of_no_battery(tmp_path: Path, naks: int) -> 
     """12.8 V where 48 V go are no battery; QPIRI may come late."""
     inverter = ScriptedInverter.of(CASE).first("QPIRI", *[NAK] * naks)
     async with on_the_bus(tmp_path, inverter) as field:
-        known = {"/Ac/Out/L1/NominalInverterPower": 6200.0, "/Ac/Out/L1/P": 939.0}
+        known = {"/Ac/Out/L1/NominalInverterPower": 6200.0, "/Ac/In/1/L1/P": 939.0}
         values = await field.shows(UNIT, known)
         assert {path: values.get(path) for path in NONE} == NONE
-        assert values["/Ac/In/1/L1/P"] == 939.0
+        assert values["/Ac/Out/L1/P"] == 939.0
         system = await field.shows(SYSTEM, {"/Ac/Out/P": 939.0})
         assert system["/Soc"] is None
         told = await field.changes(UNIT, *NONE)

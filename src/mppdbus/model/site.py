@@ -115,12 +115,14 @@ class Site:
         )
         self.views[uid] = view
         self._uncounted.append((view, tuple(self.views.values()), now, today))
+        history, volts = member.ledger.books.history, view.flow.battery_voltage
         if (
             before.status is None
             or snapshot.status is None
             or before.ratings is not snapshot.ratings
             or before.battery_fitted != snapshot.battery_fitted
-            or member.ledger.books.history.today.when != today
+            or history.today.when != today
+            or (volts is not None and history.today.max_battery_voltage is None)
         ):
             self._count()
             charge = SHARED if self.several else self._charges[unit.bank]
