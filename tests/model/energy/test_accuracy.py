@@ -29,14 +29,15 @@ from mppdbus.simulator.unit.settings import OutputPriority
 
 pytestmark = pytest.mark.slow  # all of them together take long
 
-DAYS, POLL, SAVE = 60, 20.0, 600.0
+DAYS, SAVE = 60, 600.0
+POLL, SLOW_POLL = 20.0, 40.0  # s; with the slow one it takes half the time
 SELDOM = 6  # polls between two of the second driver
 WIDE = 0.5  # %, of what is counted; and of each day with meters
 UNSET = date(1970, 1, 1)
 DST = datetime(2026, 3, 29, 1, tzinfo=UTC)
 UNIT = Unit("house", "/dev/ttyUSB0", 289)
 PRIORITIES = list(OutputPriority)[::-1]  # on battery first: there losses are learned
-MACHINES = (Machine(), Machine(efficiency=0.95, own_w=40.0))
+NO_LOSSES, LOSSES = Machine(), Machine(efficiency=0.95, own_w=40.0)
 BATTERY = BankSettings(chemistry="lithium-lfp", capacity_ah=200.0)
 AGE = 4321.0  # kWh that the inverter had made before
 
@@ -148,24 +149,33 @@ class Outcome:
     by_day: dict[date, float]
 
 
-@pytest.fixture(scope="module", params=MACHINES, ids=["no losses", "losses"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((NO_LOSSES, SLOW_POLL), id="no losses"),
+        pytest.param((LOSSES, SLOW_POLL), id="losses"),
+        pytest.param((NO_LOSSES, POLL), id="no losses, 20 s", marks=pytest.mark.long),
+        pytest.param((LOSSES, POLL), id="losses, 20 s", marks=pytest.mark.long),
+    ],
+)
 def outcome(request: pytest.FixtureRequest) -> Outcome:
+    machine, poll = request.param
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(physics, "LONGEST_STEP_S", POLL)
-        return live(request.param)
+        patch.setattr(physics, "LONGEST_STEP_S", poll)
+        return live(machine, poll)
 
 
-def live(machine: Machine) -> Outcome:
-    site, plain = Site(), Driver(3 * POLL)
-    metered = Driver(3 * SELDOM * POLL, 3600.0)
+def live(machine: Machine, poll: float) -> Outcome:
+    site, plain = Site(), Driver(3 * poll)
+    metered = Driver(3 * SELDOM * poll, 3600.0)
     site.plant.machine = machine
     metered.ledger.read_total(AGE * 1000)
     by_day: dict[date, float] = defaultdict(float)
-    for number in polls(DAYS, POLL):
+    for number in polls(DAYS, poll):
         priority = PRIORITIES[int(site.time // 86400) // 4 % 3]
         site.plant.settings.output_priority = priority
         before = site.plant.energy.pv_wh
-        site.advance(POLL)
+        site.advance(poll)
         today = local(site.plant.clock).date()
         by_day[today] += (site.plant.energy.pv_wh - before) / 1000
         mute = trouble(site, plain)
