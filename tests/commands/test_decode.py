@@ -22,7 +22,7 @@ from mppdbus.protocol.framing import (
     encode_request,
 )
 from mppdbus.protocol.queries import UNEXPLAINED, base_command
-from mppdbus.recording.pasted_replies import Notation, parse_line
+from mppdbus.recording.pasted_replies import PastedReplies
 from mppdbus.recording.query_guess import guess_query
 
 QPIGS = (
@@ -30,7 +30,7 @@ QPIGS = (
     "00000 10010110 00 00 00907 110"
 )
 RECORDED = [json.loads(line) for line in FRAMES.read_text().splitlines()]
-JOURNAL = [parse_line(n, json.dumps(frame)) for n, frame in enumerate(RECORDED)]
+JOURNAL = PastedReplies.of(FRAMES.read_bytes()).replies
 KIND_OF_QUALITY = {
     "corrupt": ("corrupt", "truncated"),
     "wrong-crc-in-source": ("corrupt",),
@@ -49,8 +49,8 @@ def known(frame: dict[str, Any]) -> bool:
 
 
 def decoded(*lines: str, dialect: str = "auto") -> list[dict[str, Any]]:
-    pasted = [parse_line(number, line) for number, line in enumerate(lines, 1)]
-    return [result.record() for result in decode_all([p for p in pasted if p], dialect)]
+    pasted = PastedReplies.of("\n".join(lines).encode())
+    return [result.record() for result in decode_all(pasted.replies, dialect)]
 
 
 def one(line: str) -> dict[str, Any]:
@@ -61,7 +61,7 @@ def one(line: str) -> dict[str, Any]:
 
 
 def test_every_recorded_reply_is_decoded_or_refused_by_its_right_name() -> None:
-    results = decode_all([reply for reply in JOURNAL if reply is not None])
+    results = decode_all(JOURNAL)
     for frame, result in zip(RECORDED, results, strict=True):
         record = result.record()
         assert record["command"] == frame["command"]
@@ -80,7 +80,7 @@ def test_every_recorded_reply_is_decoded_or_refused_by_its_right_name() -> None:
 
 
 def test_what_was_read_from_the_display_is_what_is_decoded() -> None:
-    results = decode_all([reply for reply in JOURNAL if reply is not None])
+    results = decode_all(JOURNAL)
     compared = 0
     for frame, result in zip(RECORDED, results, strict=True):
         values = result.record().get("values", {})
@@ -144,7 +144,6 @@ def test_a_family_with_layouts_of_its_own_is_read_with_them() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "{",
         '{"id": 7}',
         '{"response_hex": 28}',
         '{"response_hex": "2"}',
@@ -153,8 +152,11 @@ def test_a_family_with_layouts_of_its_own_is_read_with_them() -> None:
     ],
 )
 def test_a_line_of_json_that_is_no_journal(line: str) -> None:
-    with pytest.raises(ValueError, match=r"JSON|response_hex"):
-        parse_line(1, line)
+    found = PastedReplies.of(line.encode())
+    assert found.replies == []
+    ((number, problem),) = found.others
+    assert number == 1
+    assert "JSON" in problem or "response_hex" in problem
 
 
 # -- pasted lines ------------------------------------------------------------------
@@ -270,9 +272,6 @@ def test_the_shape_of_a_long_reply_tells_its_command(frame: dict[str, Any]) -> N
 
 
 def test_a_checksum_of_two_blanks_is_no_end_of_the_text() -> None:
-    pasted = parse_line(1, "(B" + checksum(b"(B").decode("latin-1"))
-    assert pasted is not None
-    assert pasted.notation is Notation.TEXT
     assert one("(B" + checksum(b"(B").decode("latin-1"))["values"]["mode"] == "B"
 
 
@@ -312,7 +311,7 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file.write_text("QMOD (B\nhello\n")
     said = command(capsys, "decode", str(file))
     assert said.code == 2
-    assert "line 2: neither hex bytes" in said.err
+    assert "line 2: no reply in it" in said.err
     assert "battery" in said.out  # the good one is decoded all the same
     said = command(capsys, "decode", str(tmp_path / "missing"))
     assert said.code == 2

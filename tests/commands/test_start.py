@@ -28,7 +28,7 @@ CONFIG = str(ROOT / "config.example.toml")
     [
         (("query", "QPIGS", "--port", "/dev/nobody"), 3),
         (("detect", "--port", "/dev/nobody"), 3),
-        (("decode", "/dev/null"), 0),
+        (("decode", "/dev/null"), 2),
         (("check-config", CONFIG), 0),
     ],
 )

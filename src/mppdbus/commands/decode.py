@@ -3,6 +3,7 @@
 import argparse
 import sys
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,9 @@ from mppdbus.commands.decoded_reply import DecodedReply
 from mppdbus.commands.output import DONE, SAID_NO, USAGE, Output
 from mppdbus.errors import (
     ConfigError,
-    CorruptReply,
     MppdbusError,
     OtherProtocol,
+    Truncated,
     UnknownLayout,
 )
 from mppdbus.protocol.dialects import DIALECTS
@@ -20,16 +21,12 @@ from mppdbus.protocol.evidence import Evidence
 from mppdbus.protocol.identification import Identification, identify
 from mppdbus.protocol.plausibility import Plausibility
 from mppdbus.protocol.queries import QUERIES, base_command, decode
-from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.settings import Ratings, RatingsRevo
 from mppdbus.recording.lost_byte import choose
-from mppdbus.recording.pasted_replies import (
-    PastedReply,
-    Payload,
-    parse_line,
-    payload_of,
-)
+from mppdbus.recording.pasted_replies import PastedReplies, PastedReply, Payload
 from mppdbus.recording.query_guess import guess_query
+
+FEW = 5  # lines without a reply that are named one by one
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,21 +50,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Decode all lines; return 1 for a damaged or unknown reply, 2 for other lines."""
-    data = _read(args.file)
-    replies, bad_lines = _parse(data)
+    found = PastedReplies.of(_read(args.file))
+    where = "standard input" if args.file == "-" else args.file
+    if not found.replies:
+        raise ConfigError(
+            f"{where} is no recording: there is no reply in it; a reply is hex bytes, "
+            "or text such as QMOD: (B"
+        )
     refused = False
     output = Output(as_json=args.json)
-    for result in decode_all(replies, args.dialect):
+    for result in decode_all(found.replies, args.dialect):
         record = {"id": result.id, **result.record()}
         head = f"{result.id}  {result.command or '(no command)'}"
         output.record(record, "\n".join([head, *result.lines(), ""]))
         refused |= result.error is not None
-    for number, problem in bad_lines:
-        where = "standard input" if args.file == "-" else args.file
-        print(f"mppdbus: {where}: line {number}: {problem}", file=sys.stderr)  # noqa: T201
-    if bad_lines:
+    for problem in _without_reply(found.others):
+        print(f"mppdbus: {where}: {problem}", file=sys.stderr)  # noqa: T201
+    if found.others:
         return USAGE
     return SAID_NO if refused else DONE
+
+
+def _without_reply(lines: list[tuple[int, str]]) -> Iterator[str]:
+    """Yield what to say about the lines without a reply, a few of them one by one."""
+    for number, problem in lines[:FEW]:
+        yield f"line {number}: {problem}"
+    if len(lines) > FEW:
+        yield f"{len(lines) - FEW} more lines without a reply"
 
 
 def _read(file: str) -> bytes:
@@ -80,26 +89,6 @@ def _read(file: str) -> bytes:
     except (OSError, ValueError) as error:  # a NUL in the name is a ValueError
         reason = getattr(error, "strerror", None) or error
         raise ConfigError(f"{file}: cannot be read: {reason}") from error
-
-
-def _parse(data: bytes) -> tuple[list[PastedReply], list[tuple[int, str]]]:
-    replies: list[PastedReply] = []
-    bad_lines: list[tuple[int, str]] = []
-    for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1):
-        try:
-            if reply := parse_line(number, _as_text(line)):
-                replies.append(reply)
-        except ValueError as error:
-            bad_lines.append((number, str(error)))
-    return replies, bad_lines
-
-
-def _as_text(line: bytes) -> str:
-    """Decode UTF-8; other bytes stay as they came off the wire."""
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError:
-        return line.decode("latin-1")
 
 
 # -- decoding: pure from here on ---------------------------------------------------
@@ -160,9 +149,10 @@ def _foreign(results: list[DecodedReply]) -> OtherProtocol | None:
 def _decode(reply: PastedReply) -> DecodedReply:
     result = DecodedReply(reply.command, DIALECTS["pi30"], id=reply.id)
     try:
-        payload = payload_of(reply)
-        result.payload, result.checked = payload.data, payload.checked
-        _interpret(result, payload)
+        if reply.payload is None:
+            raise reply.error or Truncated("nothing came")
+        result.payload, result.checked = reply.payload.data, reply.payload.checked
+        _interpret(result, reply.payload)
     except MppdbusError as error:
         result.error = _foreign_command(result.command) or error
     return result
@@ -181,48 +171,27 @@ def _foreign_command(command: str | None) -> OtherProtocol | None:
 
 
 def _interpret(result: DecodedReply, payload: Payload) -> None:
-    if payload.data in (b"ACK", b"NAK"):
-        result.acknowledged = payload.data == b"ACK"
+    data = payload.data
+    if data in (b"ACK", b"NAK"):
+        result.acknowledged = data == b"ACK"
         return
     if result.command is None:
         result.command = _guessed(payload)
     if payload.longer is not None:
-        data, remark = choose(result.command, payload.data, payload.longer)
-        result.payload, payload = data, replace(payload, data=data)
+        data, remark = choose(result.command, data, payload.longer)
+        result.payload = data
         result.warnings += [remark] if remark else []
     try:
-        result.reading = _reading(result.command, payload)
+        result.reading = decode(result.command, data)
     except UnknownLayout as error:
         if not result.take_partial(error):
             raise
-
-
-def _reading(command: str, payload: Payload) -> Reading:
-    """Decode; if a text fits only without its last two bytes, its checksum is bad."""
-    try:
-        return decode(command, payload.data)
-    except (CorruptReply, UnknownLayout) as error:
-        report = getattr(error, "report", None)
-        if not payload.checked and (report is None or report.odd_end):
-            _refuse_bad_checksum(command, payload.data)
-        raise
-
-
-def _refuse_bad_checksum(command: str, data: bytes) -> None:
-    try:
-        decode(command, data[:-2])
-    except MppdbusError:
-        return
-    raise CorruptReply(f"{command}: bad checksum {data[-2:].decode('latin-1')!r}")
 
 
 def _guessed(payload: Payload) -> str:
     fits = guess_query(payload.data)
     if not fits and payload.longer is not None:
         fits = guess_query(payload.longer)
-    if not fits and not payload.checked:
-        # The end of the text may be a bad checksum.
-        fits = guess_query(payload.data[:-2])
     if len(fits) == 1:
         return fits[0]
     if fits:

@@ -1,51 +1,55 @@
-"""Reads replies as people paste them: a line of text → bytes → payload. Pure.
+"""Reads replies as people paste them, line by line, into payloads. Pure.
 
-A line is a JSON object of a journal, hexadecimal bytes, or text with or without its
-checksum; before hex and text the command may stand.
+Wherever a line holds a reply whose checksum fits, that is the reply, whatever stands
+around it. Where none fits, the shape decides: the words that the layout of a query has.
+Such a reply counts as one without a checksum. A line that only names a query is the
+question of the reply after it, and a begun reply goes on in the lines below.
 """
 
 import json
 import re
-from dataclasses import dataclass
-from enum import Enum, auto
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Self
 
-from mppdbus.errors import CorruptReply, EchoedRequest, MppdbusError, Truncated
-from mppdbus.protocol.framing import Flaw, Frame, ResponseFramer
-from mppdbus.protocol.other_protocols import foreign
-from mppdbus.protocol.queries import QUERIES, base_command
+from mppdbus.errors import EchoedRequest, MppdbusError, Truncated
+from mppdbus.protocol.framing import MAX_FRAME, ResponseFramer
 from mppdbus.recording.lost_byte import longer
+from mppdbus.recording.pasted_bytes import (
+    as_text,
+    hexadecimal,
+    plain,
+    to_bytes,
+    unescape,
+    ways_to_read,
+)
+from mppdbus.recording.pasted_lines import (
+    foreign_in,
+    intact_replies,
+    is_reply,
+    lone_command,
+    named_query,
+    names,
+    problem_of,
+    received,
+    requests,
+)
+from mppdbus.recording.pasted_shapes import (
+    Shape,
+    bare_shape,
+    fits,
+    in_brackets,
+    shape_of,
+    unshaped,
+)
 
-_ESCAPE = re.compile(
-    r"\\x(?P<hex>[0-9A-Fa-f]{2})|\\(?P<one>[rnt0\\'\"])"
-    r"|<(?:0x)?(?P<angle>[0-9A-Fa-f]{2})>|<(?P<name>crc|cr|lf|nul)>",
+NO_REPLY = "no reply in it: neither hex bytes, nor text that begins with (, nor JSON"
+
+_ASKS = re.compile(
+    r">>>|^\s*>\s|\b(?:tx|send|sent|sending|write|wrote|written|request|command|cmd)\b",
     re.IGNORECASE,
 )
-_ONE = {"r": "\r", "n": "\n", "t": "\t", "0": "\0"}
-_NAME = {"cr": "\r", "lf": "\n", "nul": "\0", "crc": ""}
-_BETWEEN_HEX = re.compile(r"[\s,:;-]+")
-_HEX = re.compile(r"(?:0[xX])?((?:[0-9A-Fa-f]{2})+)")
-_WORD = re.compile(r"[A-Za-z][A-Za-z0-9.]*")
-_QUOTE = re.compile(r"\bb?(['\"])$")
-
-
-class Notation(Enum):
-    """The notation of a reply, which tells which bytes may be missing."""
-
-    JOURNAL = auto()  # all bytes as they came
-    HEX = auto()  # the CR may be missing
-    TEXT = auto()  # checksum and CR may be missing
-
-
-@dataclass(frozen=True, slots=True)
-class PastedReply:
-    """One reply; `device` tells the inverters of a journal apart."""
-
-    id: str
-    command: str | None
-    data: bytes
-    notation: Notation
-    device: tuple[str, str] | None = None
+_LOG = re.compile(r"\[[A-Z]{1,2}\]\[[a-z_0-9.]+(?::\d+)?\]")  # of ESPHome: [D][uart:1]
+_GOES_ON = re.compile(r"[0-9. -]*[0-9.](?:[^0-9a-z ].*|\S{0,2})$", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +64,308 @@ class Payload:
     longer: bytes | None = None
 
 
-def parse_line(number: int, text: str) -> PastedReply | None:
-    """Read a line; None if it is blank or a comment, `ValueError` if it is no reply.
+@dataclass(frozen=True, slots=True)
+class PastedReply:
+    """One reply: its payload, or the error of its bytes.
 
-    The one-based `number` names replies that have no id of their own.
+    `command` is the query, if it is known. `device` tells the inverters of a journal
+    apart.
     """
-    text = text.strip("\n")
-    bare = text.strip()
-    if not bare or bare.startswith("#"):
-        return None
-    name = f"line {number}"
-    if bare.startswith("{"):
-        return _journal(name, bare)
-    if (found := _hexadecimal(bare)) is not None:
-        return PastedReply(name, *found, Notation.HEX)
-    if any(mark in text for mark in ("(", "^", "\\x", "\\r")):
-        return _text(name, text)
-    raise ValueError("neither hex bytes, nor text that begins with (, nor JSON")
+
+    id: str
+    command: str | None
+    payload: Payload | None = None
+    error: MppdbusError | None = None
+    device: tuple[str, str] | None = None
 
 
-def _journal(name: str, text: str) -> PastedReply:
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A reply that has no end yet: the text from its "(" on, or bytes in `data`."""
+
+    line: int
+    asked: str | None
+    text: str
+    kind: str  # "text"; "log" or "hex", which show all bytes, so that a CR must come
+    shape: Shape | None = None  # what it is if nothing follows
+
+
+@dataclass(slots=True)
+class PastedReplies:
+    """All replies of a text, and the lines without any, with the reason."""
+
+    replies: list[PastedReply] = field(default_factory=list)
+    others: list[tuple[int, str]] = field(default_factory=list)
+    _asked: str | None = None
+    _begun: _Begun | None = None
+    _binary: bool = False
+
+    @classmethod
+    def of(cls, data: bytes) -> Self:
+        """Read a text; in one with NUL bytes only checksums prove a reply."""
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # as Windows redirects output
+            data = data.decode("utf-16", "replace").encode()
+        found = cls(_binary=b"\0" in data)
+        for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n")):
+            found.add(number + 1, line)
+        found.end()
+        return found
+
+    def add(self, number: int, line: bytes) -> None:
+        """Read the line with this number, from 1 on."""
+        text = as_text(line)
+        bare = text.strip()
+        if bare.startswith("#") or not any(map(str.isalnum, bare)):
+            return
+        if bare.startswith("{") and '"response_hex"' in bare:
+            self._journal(number, bare)
+        elif self._goes_on(text) or self._proven(number, line, text):
+            pass
+        elif self._binary or not self._unproven(number, text):
+            self.others.append((number, NO_REPLY))
+
+    def end(self) -> None:
+        """Take a begun reply as it is."""
+        begun, self._begun = self._begun, None
+        if begun is None:
+            return
+        if begun.kind == "text" and begun.shape is not None:
+            self._take(begun.line, begun.shape)
+        else:
+            size = len(begun.text)
+            error = Truncated(f"no end of the reply within its {size} bytes")
+            self._reply(begun.line, begun.asked, error=error)
+
+    # -- what is found --------------------------------------------------------------
+
+    def _reply(
+        self,
+        line: int,
+        command: str | None,
+        payload: Payload | None = None,
+        error: MppdbusError | None = None,
+    ) -> None:
+        name = f"line {line}"
+        alike = sum(one.id.partition(" (")[0] == name for one in self.replies[-9:])
+        name += f" ({alike + 1})" if alike else ""
+        self.replies.append(PastedReply(name, command, payload, error))
+        self._asked = None
+
+    def _take(self, line: int, shape: Shape) -> None:
+        payload = None if shape.error else Payload(shape.payload, checked=False)
+        self._reply(line, shape.command, payload, shape.error)
+
+    def _take_intact(
+        self, line: int, proven: Payload, named: str | None, asked: str | None
+    ) -> None:
+        """Take a reply that its checksum proves; its own shape goes before the log."""
+        if named is None and asked is not None:
+            odd = not fits(asked, proven.data) and fits(None, proven.data)
+            named = None if odd else asked
+        self._reply(line, named, proven)
+
+    def _journal(self, number: int, text: str) -> None:
+        self.end()
+        try:
+            self.replies.append(_of_journal(f"line {number}", text))
+        except ValueError as error:
+            self.others.append((number, str(error)))
+
+    # -- replies with a checksum ----------------------------------------------------
+
+    def _proven(self, number: int, line: bytes, text: str) -> bool:
+        """Take all intact replies of a line, in the first way to read it that has any.
+
+        A lost "(" is put back where the line begins with the rest of a reply.
+        """
+        for way in ways_to_read(line, text):
+            data, before = way.data, way.before
+            found = list(intact_replies(data))
+            if not found:
+                continue
+            self.end()
+            at = 0
+            for start, end, payload in found:
+                words = before + data[at:start].decode("latin-1")
+                named = named_query(words) or lone_command(words)
+                more = None if way.exact else longer(data[start:end], payload)
+                proven = Payload(payload, longer=more)
+                self._take_intact(number, proven, named, self._asked)
+                at = end
+            return True
+        return False
+
+    # -- replies that go on below -----------------------------------------------------
+
+    def _goes_on(self, text: str) -> bool:
+        """Add a line to the begun reply; False if it is none of its lines."""
+        begun = self._begun
+        if begun is None:
+            return False
+        more = _continuation(begun, text)
+        if more is None:
+            if begun.kind == "text" or received(text) is not None:
+                self.end()
+            return False
+        for glue in ("",) if begun.kind != "text" else ("", " "):
+            joined = to_bytes(begun.text + glue + more)
+            if found := list(intact_replies(joined)):
+                self._begun = None
+                for _, _, payload in found:
+                    self._take_intact(begun.line, Payload(payload), None, begun.asked)
+                return True
+        if "\r" in more and begun.kind != "text":
+            self._begun = None
+            error = problem_of(to_bytes(begun.text + more))
+            self._reply(begun.line, begun.asked, error=error)
+            return True
+        return self._grow(begun, more)
+
+    def _grow(self, begun: _Begun, more: str) -> bool:
+        """Keep the begun reply with another line."""
+        if len(begun.text) + len(more) > MAX_FRAME:
+            self.end()
+            return False
+        if begun.kind != "text":
+            self._begun = _Begun(begun.line, begun.asked, begun.text + more, begun.kind)
+            return True
+        commands = _possible(begun.shape.command if begun.shape else None, begun.asked)
+        for glue in (" ", ""):
+            text = begun.text + glue + more
+            if shape := shape_of(text[1:], commands):
+                self._begun = _Begun(begun.line, begun.asked, text, "text", shape)
+                return True
+        alone = begun.shape and fits(begun.shape.command, begun.shape.payload)
+        if alone or shape_of(more, (None,)):
+            self.end()
+            return False
+        text = f"{begun.text} {more}"
+        self._begun = _Begun(begun.line, begun.asked, text, "text", begun.shape)
+        return True
+
+    # -- replies without a checksum -----------------------------------------------
+
+    def _unproven(self, number: int, text: str) -> bool:
+        """Take what a line holds without a good checksum; False if that is nothing."""
+        shown = unescape(text)
+        written_as_hex = hexadecimal(text)
+        numbers = next((n for n in written_as_hex if is_reply(text, n)), None)
+        for data in (to_bytes(shown), *(n.data for n in written_as_hex)):
+            if self._request(number, text, data):
+                return True
+        if (logged := received(text)) is not None:
+            data = numbers.data if numbers else to_bytes(unescape(logged))
+            return self._bytes(number, "log", data, None)
+        if numbers is not None and numbers.data.startswith(b"("):
+            before = text[: numbers.start]
+            named = named_query(before) or lone_command(before)
+            return self._bytes(number, "hex", numbers.data, named)
+        written = unescape(plain(text))
+        if "(" in written and self._bracketed(number, written):
+            return True
+        if "(" not in written and self._bare(number, written):
+            return True
+        if numbers is not None:
+            return self._bytes(number, "hex", numbers.data, None)
+        if error := foreign_in(to_bytes(shown)):
+            self._reply(number, named_query(shown), error=error)
+            return True
+        if named := named_query(written):
+            self._asked = named
+            return True
+        return _LOG.search(text) is not None
+
+    def _request(self, number: int, text: str, data: bytes) -> bool:
+        """Take a line that holds a request: as the question, or else as an echo."""
+        found = next(requests(data), None)
+        if found is None:
+            return False
+        command, end = found
+        if self._begun and self._begun.kind == "text":
+            self.end()
+        if data[end : end + 1] in b"\r" and data[end:] and not _ASKS.search(text):
+            error = EchoedRequest(f"only the request {command} itself came back")
+            self._reply(number, command, error=error)
+        self._asked = command
+        return True
+
+    def _bytes(self, number: int, kind: str, data: bytes, named: str | None) -> bool:
+        """Take bytes as a device sent them, which may go on in the lines below."""
+        command, start = named or self._asked, data.rfind(b"(")
+        if start >= 0 and not data.rstrip(b"\0").endswith((b"\r", b"\n")):
+            self.end()
+            self._begun = _Begun(number, command, data[start:].decode("latin-1"), kind)
+            return True
+        self._reply(number, command, error=problem_of(data))
+        return True
+
+    def _bracketed(self, number: int, text: str) -> bool:
+        """Take the replies of a line that begin with "(" and fit a query."""
+        starts = [at.end() for at in re.finditer(r"\(", text)]
+        found, at = [], 0
+        for start in starts:
+            named = named_query(text[at:start]) or lone_command(text[at:start])
+            shape = shape_of(text[start:], _possible(named, self._asked))
+            if shape and (named or not in_brackets(text[start:])):
+                found.append((start, shape))
+                at = start
+        if not found:
+            named = named_query(text[: starts[-1]]) or lone_command(text[: starts[-1]])
+            shape = unshaped(text[starts[-1] :], named)
+            if shape is None:
+                return False
+            found = [(starts[-1], shape)]
+        for start, shape in found:
+            self.end()
+            rest = text[start - 1 :]
+            if shape.error is None and "\r" not in rest:
+                self._begun = _Begun(number, self._asked, rest, "text", shape)
+            else:
+                self._take(number, shape)
+        return True
+
+    def _bare(self, number: int, text: str) -> bool:
+        """Take a reply that has lost its "("."""
+        for written in (text, re.sub(r"[,;] ?", " ", text)):  # or a table with commas
+            found = bare_shape(written, names(written), self._asked)
+            if found is not None:
+                break
+        else:
+            return False
+        shape, rest = found
+        if proven := list(intact_replies(b"(" + to_bytes(rest))):
+            self._take_intact(number, Payload(proven[0][2]), shape.command, None)
+        else:
+            self.end()
+            rest = f"({rest}"
+            self._begun = _Begun(number, self._asked, rest, "text", shape)
+        return True
+
+
+def _possible(named: str | None, asked: str | None) -> tuple[str | None, ...]:
+    """Return the queries that a reply may answer; None for any."""
+    if named is not None:
+        return (named,)
+    return (None,) if asked is None else (asked, None)
+
+
+def _continuation(begun: _Begun, text: str) -> str | None:
+    """Return what a line adds to a begun reply; None if it is another line."""
+    if begun.kind == "log":
+        logged = received(text)
+        if logged is None or unescape(logged).startswith("("):
+            return None
+        return unescape(logged)
+    if begun.kind == "hex":
+        numbers = next(iter(hexadecimal(text)), None)
+        if numbers is None or not is_reply(text, numbers):
+            return None
+        return None if numbers.data.startswith(b"(") else numbers.data.decode("latin-1")
+    more = unescape(plain(text)).strip(" \r\n>|\"',")
+    return more if "(" not in more and _GOES_ON.match(more) else None
+
+
+def _of_journal(name: str, text: str) -> PastedReply:
     try:
         line: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -89,11 +375,13 @@ def _journal(name: str, text: str) -> PastedReply:
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError('its "response_hex" is missing or not hexadecimal') from error
     device = (_string(line, "model"), _string(line, "source"))
+    frames = ResponseFramer().feed(data)
+    intact = next((frame for frame in frames if frame.intact), None)
     return PastedReply(
         id=_string(line, "id") or name,
         command=_string(line, "command") or None,
-        data=data,
-        notation=Notation.JOURNAL,
+        payload=None if intact is None else Payload(intact.payload),
+        error=problem_of(data) if intact is None else None,
         device=device if any(device) else None,
     )
 
@@ -101,110 +389,3 @@ def _journal(name: str, text: str) -> PastedReply:
 def _string(line: dict[str, Any], key: str) -> str:
     value = line.get(key)
     return value if isinstance(value, str) else ""
-
-
-def _hexadecimal(text: str) -> tuple[str | None, bytes] | None:
-    """Read `28 50`, `2850`, `0x28,0x50`, and a command before them."""
-    if (data := _bytes(text)) is not None:
-        return None, data
-    command, _, rest = text.partition(" ")
-    command = command.rstrip(":=>")
-    if _WORD.fullmatch(command) and (data := _bytes(rest)) is not None:
-        return command.upper(), data
-    return None
-
-
-def _bytes(text: str) -> bytes | None:
-    groups = [group for group in _BETWEEN_HEX.split(text) if group]
-    matches = [_HEX.fullmatch(group) for group in groups]
-    if not groups or None in matches:
-        return None
-    return bytes.fromhex("".join(match[1] for match in matches if match))
-
-
-def _text(name: str, text: str) -> PastedReply:
-    start = min((at for mark in "(^" if (at := text.find(mark)) >= 0), default=-1)
-    if start < 0:  # no reply at all, but perhaps an echo
-        return PastedReply(name, None, _unescape(text.strip()), Notation.TEXT)
-    before, reply = text[:start].rstrip(" "), text[start:]
-    if quote := _QUOTE.search(before):
-        before, reply = before[: quote.start()], reply.rstrip().removesuffix(quote[1])
-    return PastedReply(name, _command(before), _unescape(reply), Notation.TEXT)
-
-
-def _command(before: str) -> str | None:
-    """Return the last known command in the text before a reply."""
-    words: list[str] = _WORD.findall(before)
-    known = [word.upper() for word in words if base_command(word.upper()) in QUERIES]
-    if known:
-        return known[-1]
-    return words[0] if len(words) == 1 and words[0].isupper() else None
-
-
-def _unescape(text: str) -> bytes:
-    """Return the bytes of a text, whose unprintable ones are as in `_ESCAPE`."""
-
-    def character(match: re.Match[str]) -> str:
-        if code := match["hex"] or match["angle"]:
-            return chr(int(code, 16))
-        if one := match["one"]:
-            return _ONE.get(one, one)
-        return _NAME[match["name"].lower()]
-
-    return _ESCAPE.sub(character, text).encode("latin-1", "replace")
-
-
-def payload_of(reply: PastedReply) -> Payload:
-    """Return the payload of a reply.
-
-    Raises `CorruptReply`, `Truncated`, `EchoedRequest` or what `foreign` returns.
-    """
-    body, tries = reply.data, [reply.data]
-    if reply.notation is Notation.HEX and not _ended(body):
-        tries.append(body + b"\r")
-    elif reply.notation is Notation.TEXT:
-        body = body.rstrip(b"\r\n")
-        # The checksum of ACK ends in a blank, which an editor may have cut off; that of
-        # others begins with a NUL, which many a log has lost.
-        lost = body[:-1] + b"\0" + body[-1:]
-        tries = [body + b"\r", body + b" \r", lost + b"\r"]
-    for data in tries:
-        for frame in ResponseFramer().feed(data):
-            if frame.intact:
-                as_text = reply.notation is Notation.TEXT and data is tries[0]
-                more = longer(body, frame.payload) if as_text else None
-                return Payload(frame.payload, longer=more)
-    frames = ResponseFramer().feed(tries[0])
-    if reply.notation is Notation.TEXT and not any(map(foreign, frames)):
-        text = body.removeprefix(b"(").strip(b" ")
-        if body.startswith(b"(") and text.isascii() and text.decode().isprintable():
-            return Payload(text, checked=False)
-    raise _problem(tries[0], frames)
-
-
-def _ended(data: bytes) -> bool:
-    return data.rstrip(b"\0").endswith((b"\r", b"\n"))
-
-
-def _problem(data: bytes, frames: list[Frame]) -> MppdbusError:
-    """Return the error of bytes without an intact frame."""
-    for frame in frames:
-        if error := foreign(frame) or _error_of(frame):
-            return error
-    if not data:
-        return Truncated("nothing came")
-    if b"(" not in data:
-        return CorruptReply(f"{len(data)} bytes, but no reply among them")
-    if _ended(data):
-        return CorruptReply("the checksum does not fit")
-    return Truncated(f"no end of the reply within its {len(data)} bytes")
-
-
-def _error_of(frame: Frame) -> MppdbusError | None:
-    """Return the error of a damaged or echoed frame; None for any other."""
-    if frame.flaw is Flaw.CHECKSUM:
-        return CorruptReply(f"bad checksum in …{frame.payload[-12:].hex(' ')}")
-    if frame.flaw is not Flaw.ECHO:
-        return None
-    request = frame.payload.decode("ascii", "replace")
-    return EchoedRequest(f"only the request {request} itself came back")
