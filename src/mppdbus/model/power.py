@@ -105,10 +105,10 @@ def flow(
     if charge is not None and discharge is not None:
         current = float(charge - discharge)
     pv, origin = _pv(status, snapshot)
-    total = _sum(pv) if snapshot.trackers is not None else None
+    total = known_sum(pv) if snapshot.trackers is not None else None
     load: float | None = status.ac_output_active_power
     if leg_count(snapshot) > 1:
-        load = _sum([leg.power for leg in legs(snapshot)])
+        load = known_sum([leg.power for leg in legs(snapshot)])
     present = mains_present(snapshot)
     measured = Flow(
         load=load,
@@ -268,7 +268,8 @@ def _product(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one * other
 
 
-def _sum(values: Sequence[float | None]) -> float | None:
+def known_sum(values: Sequence[float | None]) -> float | None:
+    """Return the sum; None if any value is unknown, or there are none."""
     known = [value for value in values if value is not None]
     return sum(known) if len(known) == len(values) and known else None
 

@@ -7,7 +7,7 @@ from mppdbus.model.alarms.levels import AlarmState, momentary
 from mppdbus.model.battery.state_of_charge import Charge, own_charge
 from mppdbus.model.energy.daily_history import History
 from mppdbus.model.energy.ledger import Counters
-from mppdbus.model.power import Flow, flow, leg_count
+from mppdbus.model.power import Flow, flow, known_sum, leg_count
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import (
     DISCONNECTED,
@@ -112,8 +112,8 @@ class SystemView:
     live: tuple[UnitView, ...] = field(init=False)  # online, with live values
 
     def __post_init__(self) -> None:
-        online = tuple(view for view in self.units if view.snapshot.online)
-        live = tuple(view for view in online if view.snapshot.status is not None)
+        online = tuple([view for view in self.units if view.snapshot.online])
+        live = tuple([view for view in online if view.snapshot.status is not None])
         object.__setattr__(self, "online", online)
         object.__setattr__(self, "live", live)
 
@@ -129,7 +129,7 @@ class SystemView:
 
     def part(self, belongs: Callable[[Unit], bool]) -> "SystemView":
         """Return the units that belong to a part of the system."""
-        units = tuple(view for view in self.units if belongs(view.unit))
+        units = tuple([view for view in self.units if belongs(view.unit)])
         if len(units) == len(self.units):
             return self
         return SystemView(units, self.charge, self.banks, self.silent)
@@ -152,11 +152,9 @@ class SystemView:
         While a unit is silent that may well run, the sum is unknown. A unit that stays
         away is left out.
         """
-        if any(view.unit.uid in self.silent for view in self.units):
+        if self.silent and any(view.unit.uid in self.silent for view in self.units):
             return None
-        values = [value(view) for view in self.live]
-        known = [value for value in values if value is not None]
-        return sum(known) if known and len(known) == len(values) else None
+        return known_sum([value(view) for view in self.live])
 
     def mean(self, value: Callable[[UnitView], float | None]) -> float | None:
         """Average a value that all units share, such as a voltage.
@@ -164,8 +162,8 @@ class SystemView:
         A unit with 0 (its output is off) is left out if another unit has a value.
         """
         values = [value(view) for view in self.online]
-        known = [value for value in values if value is not None]
-        some = [value for value in known if value] or known
+        some = [value for value in values if value]
+        some = some or [value for value in values if value is not None]
         return sum(some) / len(some) if some else None
 
     @property

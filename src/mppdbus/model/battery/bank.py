@@ -16,7 +16,7 @@ from mppdbus.model.battery.current_meter import total_losses
 from mppdbus.model.battery.estimator import SocEstimator
 from mppdbus.model.battery.estimator_state import SocState
 from mppdbus.model.battery.state_of_charge import INVERTERS_WORD, Charge, own_charge
-from mppdbus.model.power import BATTERY_MODES, Flow, Losses
+from mppdbus.model.power import BATTERY_MODES, Flow, Losses, known_sum
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import State, charge_stage
 
@@ -318,11 +318,11 @@ class Bank:
         """Feed the estimator; `missing` is the share of the units without a reading."""
         fitted = [(s, f) for s, f in known if s.battery_fitted]
         awaits = missing and now - self._complete < AWAITED_S
-        amps = _total(flow.battery_current for _, flow in fitted)
+        amps = known_sum([flow.battery_current for _, flow in fitted])
         volts = _mean([flow.battery_voltage for _, flow in fitted])
         if not missing:
-            load_w = _total(flow.load for _, flow in known)
-            pv_w = _total(flow.pv_total for _, flow in known)
+            load_w = known_sum([flow.load for _, flow in known])
+            pv_w = known_sum([flow.pv_total for _, flow in known])
         else:
             load_w = pv_w = None  # some of the units give no balance of powers
         estimator.feed(
@@ -361,13 +361,6 @@ def _mode(snapshots: Iterable[Snapshot]) -> str | None:
 def _under_voltage(snapshot: Snapshot) -> bool:
     warnings = snapshot.warnings
     return warnings is not None and warnings.is_set(UNDER_VOLTAGE)
-
-
-def _total(values: Iterable[float | None]) -> float | None:
-    """Return the sum; None if any value is unknown, or there are none."""
-    numbers = list(values)
-    known = [number for number in numbers if number is not None]
-    return sum(known) if known and len(known) == len(numbers) else None
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -144,7 +144,7 @@ class ChangedRows(Generic[V]):
         groups: dict[Callable[[V], Any] | None, list[Row[V]]] = {}
         for row in rows:
             groups.setdefault(row.of, []).append(row)
-        self._groups = tuple(groups.items())
+        self._groups = [(of, g, [row.get for row in g]) for of, g in groups.items()]
         self._seen: dict[Callable[[V], Any] | None, tuple[object, list[Any]]] = {}
 
     def forget(self) -> None:
@@ -154,15 +154,16 @@ class ChangedRows(Generic[V]):
     def values(self, view: V, phase: int = 1) -> dict[str, Value]:
         """Return the values by their paths."""
         place, values = phase - 1, {}
-        for of, rows in self._groups:
+        for of, rows, gets in self._groups:
             part = view if of is None else of(view)
             seen, before = self._seen.get(of, (_UNSEEN, [_UNSEEN] * len(rows)))
             if part is seen or (of is not None and part == seen):
                 continue
-            raws = [None if part is None else row.get(part) for row in rows]
+            raws = [None if part is None else get(part) for get in gets]
             self._seen[of] = part, raws
-            for row, raw, last in zip(rows, raws, before, strict=True):
-                if raw != last:
+            for number, raw in enumerate(raws):
+                if raw != before[number]:
+                    row = rows[number]
                     values[row.paths[place]] = row.shown(raw)
         return values
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
+from operator import methodcaller
 from typing import Any
 
 from mppdbus.model.alarms.effects import ALARM_LEVELS, Level
@@ -109,14 +110,14 @@ def _first(path: str) -> Row[SystemView]:
 def _sum(path: str, of: str = "") -> Row[SystemView]:
     """Return a row with the sum of a row over all units."""
     row = _OF_UNIT[of or path]
-    source = lambda system: system.total(row.raw)  # noqa: E731
+    source = methodcaller("total", row.raw)
     return Row(path, NUM, source, row.text, "sum of all units", digits=row.digits)
 
 
 def _mean(path: str) -> Row[SystemView]:
     """Return a row with the mean of a row over all units."""
     row = _OF_UNIT[path]
-    source = lambda system: system.mean(row.raw)  # noqa: E731
+    source = methodcaller("mean", row.raw)
     return Row(path, NUM, source, row.text, "mean of all units", digits=row.digits)
 
 
