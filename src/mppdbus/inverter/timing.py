@@ -45,7 +45,7 @@ GUARD = 0.0035  # s that we wake before the expected end, or after it: one byte
 LATE_STEP = 0.008  # s subtracted when the reply was complete before we woke
 CLIMB = 0.002  # s added at most when we woke before its end
 SHOWN_AT_ONCE = "QPIGS"  # all others may be a few ms late, so one wake-up reads them
-EARLIER = 0.0005  # s subtracted from their sleep after each that was complete
+EARLIER = 0.001  # s subtracted from their sleep after each that was complete
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ class ReplyTimes:
     def learn(self, command: str, took: float, length: int, wakeups: int) -> None:
         """Learn from one good reply: its seconds, bytes, and number of wake-ups."""
         known, in_one = self._known.get(command), wakeups <= 1
-        margin, down, up = GUARD, EARLIER, took
+        margin, down, up = GUARD, EARLIER, LATE_STEP
         if command == SHOWN_AT_ONCE:
             margin, down, up = -GUARD, LATE_STEP, CLIMB
         if known is None or known.length != length:
