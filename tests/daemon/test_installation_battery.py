@@ -215,13 +215,16 @@ async def test_the_battery_of_all_units_is_corrected_at_its_own_page(
         clock = await meet_all(home)
         assert await write(watcher, BATTERY, "/Soc", "d", 55.0) == 0
         discharge(home, clock, 10.0)
-        for service in (BATTERY, SYSTEM):
-            assert await soc(watcher, service) == pytest.approx(55.0, abs=0.1)
-        for service in (FIRST, SECOND):
-            assert (await watcher.values(service))["/Soc"] is None
+        for service in (FIRST, SECOND):  # each page has it, and none corrects it
+            values = await watcher.values(service)
             assert await write(watcher, service, "/Soc", "d", 20.0) != 0
-            assert (await watcher.values(service))["/Soc"] is None
-        assert await soc(watcher, BATTERY) == pytest.approx(55.0, abs=0.1)
+            for path in (CORRECTION, "/SwitchableOutput/StateOfCharge/Name"):
+                assert values[path] is None
+        for service in (BATTERY, SYSTEM, FIRST, SECOND):
+            assert await soc(watcher, service) == pytest.approx(55.0, abs=0.1)
+        home.unplug(1, SERIALS[1])
+        assert (await watcher.values(SECOND))["/Soc"] is None
+        assert await soc(watcher, FIRST) == pytest.approx(55.0, abs=0.1)
 
 
 # -- what the config says ------------------------------------------------------------

@@ -62,10 +62,10 @@ MOVING = re.compile(
 COUNTED = re.compile(r"/Energy/.*|/Yield/(User|System)")
 
 # What is unknown of each live unit: no such thing, or told otherwise; what is first
-# learned from a night on battery; and the charge, which is that of the battery.
+# learned from a night on battery; and how sure the charge is, which the battery has.
 UNKNOWN = {
     *("/HardwareVersion", "/Mppdbus/Losses", "/Mppdbus/HiddenLoad"),
-    *("/Soc", "/Mppdbus/Soc/Margin", "/Mppdbus/Soc/Confidence"),
+    *("/Mppdbus/Soc/Margin", "/Mppdbus/Soc/Confidence"),
     *("/SwitchableOutput/StateOfCharge/Dimming",),
     *("/SwitchableOutput/StateOfCharge/Status",),
     "/SwitchableOutput/StateOfCharge/Name",

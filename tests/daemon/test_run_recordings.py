@@ -167,7 +167,6 @@ def values(
         "/Dc/0/Voltage": dc_volts if fitted else None,
         "/Dc/0/Current": amps if fitted else None,
         "/Dc/0/Power": battery if fitted else None,
-        "/Soc": None,  # that of the battery which all of them share
         "/NrOfTrackers": len(pv),
         "/Yield/Power": round(sum(pv), 1),
         "/Pv/V": float(now[13]) if len(pv) == 1 else None,

@@ -17,7 +17,8 @@ from mppdbus.model.power import Losses, flow
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import SystemView, Unit, UnitView
 
-SHARED = Charge(origin="unknown: see the battery that all inverters share")
+SILENT = Charge(origin="unknown: this inverter does not answer")
+OF_THE_BATTERY = "that of the battery, which has a service of its own"
 OWN_BATTERIES = Charge(origin="unknown: each battery has its own")
 SILENT_S = 300.0  # s for which a unit without values may well run
 BANK_EVERY = 0.5  # s at least between two looks at a battery
@@ -41,12 +42,14 @@ class Site:
 
     `views` has the last view of each, in the order in which they joined. `expected` is
     the least number of units; with more than one, or more than one battery, each
-    battery has a service of its own, and no unit shows its charge.
+    battery has a service of its own, where its charge is corrected; a unit shows the
+    percent alone.
     """
 
     def __init__(self, banks: Mapping[str, Bank], *, expected: int = 1) -> None:
         self.banks = dict(banks)
         self._charges: dict[str, Charge] = {}  # by the last count
+        self._of_units: dict[str, Charge] = {}  # what units show, if there are several
         self._trickles: dict[str, float] = {}  # A, for `flow`; by the last count
         self._fed = dict.fromkeys(banks, float("-inf"))  # s, when a bank was fed last
         self._expected = expected if len(banks) == 1 else max(expected, 2)
@@ -64,8 +67,9 @@ class Site:
         learner = LossLearner(ledger.books.losses)
         alarms = AlarmWatch(unit.profile)
         self._members[unit.uid] = _Member(alarms, ledger, learner, ledger.counters)
-        self.views[unit.uid] = UnitView.of(unit, Snapshot(), charge=SHARED)
+        self.views[unit.uid] = UnitView.of(unit, Snapshot(), charge=SILENT)
         self.several = max(len(self.views), self._expected) > 1
+        self._read_charges()
 
     def change(self, unit: Unit) -> UnitView:
         """Give a unit another name, port, instance, phase or input; its values stay."""
@@ -78,6 +82,7 @@ class Site:
         self._members.pop(uid, None)
         self.views.pop(uid, None)
         self.several = max(len(self.views), self._expected) > 1
+        self._read_charges()
 
     def heard(self, uid: str) -> float:
         """Return when the last new QPIGS of a unit came, by the time of `update`."""
@@ -109,7 +114,7 @@ class Site:
                 now,
                 fault_code=int(code) if code and code.isdecimal() else None,
             ),
-            charge=SHARED if self.several else self._charges[unit.bank],
+            charge=self._shown_by(unit, snapshot),
             counters=member.counters,
             history=member.ledger.books.history,
         )
@@ -125,7 +130,7 @@ class Site:
             or (volts is not None and history.today.max_battery_voltage is None)
         ):
             self._count()
-            charge = SHARED if self.several else self._charges[unit.bank]
+            charge = self._shown_by(unit, snapshot)
             view = replace(view, charge=charge, counters=member.counters)
         if self.several and unit.profile == "hybrid":
             self.views[uid] = view
@@ -214,15 +219,23 @@ class Site:
 
     def _look_at_banks(self) -> None:
         for name, bank in self.banks.items():
-            self._charges[name], self._trickles[name] = bank.charge, bank.trickle
+            charge = self._charges[name] = bank.charge
+            self._trickles[name] = bank.trickle
+            origin = charge.origin if charge.percent is None else OF_THE_BATTERY
+            self._of_units[name] = Charge(charge.percent, origin)
 
     def _read_charges(self) -> None:
         """Take the charge of the banks into all views."""
         self._look_at_banks()
+        for uid, view in self.views.items():
+            charge = self._shown_by(view.unit, view.snapshot)
+            self.views[uid] = replace(view, charge=charge)
+
+    def _shown_by(self, unit: Unit, snapshot: Snapshot) -> Charge:
+        """Return the charge a unit shows: of several, one that is away shows none."""
         if not self.several:
-            for uid, view in self.views.items():
-                charge = self._charges[view.unit.bank]
-                self.views[uid] = replace(view, charge=charge)
+            return self._charges[unit.bank]
+        return self._of_units[unit.bank] if snapshot.online else SILENT
 
 
 def _phase(snapshot: Snapshot) -> int | None:
