@@ -37,7 +37,6 @@ async def in_words(inverter: ScriptedInverter, folder: Path) -> Done:
     ],
     ids=["mute", "refused", "without-ends", "damaged"],
 )
-@pytest.mark.xfail(strict=True, reason="an inverter is called fine without its QPIGS")
 async def test_an_inverter_without_live_values(tmp_path: Path, status: Item) -> None:
     inverter = ScriptedInverter.of("status-mute")
     inverter.replies["QPIGS"] = [status]

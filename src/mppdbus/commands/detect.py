@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from mppdbus.commands.output import DONE, NO_DEVICE, Output
+from mppdbus.commands.output import DONE, NO_DEVICE, NO_LIVE_VALUES, Output
 from mppdbus.commands.progress import Progress
 from mppdbus.commands.target import likely_ports, port_of
 from mppdbus.config.toml_writer import toml_value
-from mppdbus.errors import OtherProtocol
+from mppdbus.errors import NoReply, OtherProtocol, Refused
 from mppdbus.host.ports import Candidate, PortVerdict, candidates
 from mppdbus.inverter.detection import Detection, detect
 from mppdbus.protocol.optional_queries import Outcome
@@ -34,7 +34,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Ask all likely ports at once; return 3 if no inverter is found."""
+    """Ask all likely ports at once; return 3 if no inverter is found, 4 if one is mute.
+
+    A mute one tells who it is, but gives no live values.
+    """
     output = Output(as_json=args.json)
     with Progress() as progress:
         if args.port:
@@ -49,7 +52,10 @@ async def run(args: argparse.Namespace) -> int:
         asking = (detect(url, thorough=args.verbose) for url in urls)
         results = await asyncio.gather(*asking)
     report(output, ports, results, verbose=args.verbose)
-    return DONE if any(one.found for one in results) else NO_DEVICE
+    found = [one for one in results if one.found]
+    if any(one.mute for one in found):
+        return NO_LIVE_VALUES
+    return DONE if found else NO_DEVICE
 
 
 def report(
@@ -64,6 +70,8 @@ def report(
         telling = verbose or isinstance(one.error, OtherProtocol)
         if found and not one.found and telling:
             output.line(f"{one.port.label}: {one.error}")
+        if one.found and one.mute:
+            output.line(f"\n{mute_line(one)}")
         output.record(_verdict_record(by_path.get(one.port.path)) | record(one))
     if verbose:
         for port in ports:
@@ -101,6 +109,17 @@ def inverter_table(found: list[Detection], *, verbose: bool) -> list[str]:
     return shown
 
 
+def mute_line(found: Detection) -> str:
+    """Return why an inverter that was found cannot be used yet, and what to do."""
+    why: dict[type, str] = {NoReply: "does not answer QPIGS", Refused: "refuses QPIGS"}
+    what = why.get(type(found.mute), "answers QPIGS with damaged replies")
+    return (
+        f"{found.port.label}: the inverter was found, but it {what}, the query for its "
+        f"live values:\n  {found.mute}\n  mppdbus cannot show it like this. Restart "
+        "the inverter, check the cable, and make sure that no other program asks it."
+    )
+
+
 def evidence(found: Detection) -> Iterator[str]:
     """Yield the reasons for the family that was found."""
     said = found.readings.get("QID")
@@ -132,6 +151,8 @@ def record(one: Detection) -> dict[str, Any]:
         "ms": round((one.answered_after or 0.0) * 1000),
         "evidence": list(evidence(one)),
     }
+    if one.mute is not None:
+        found["no_live_values"] = f"{one.mute.kind}: {one.mute}"
     if outcomes:
         found["capabilities"] = {query: str(what) for query, what in outcomes.items()}
     return found
@@ -167,7 +188,9 @@ def advice(ports: list[Candidate], results: list[Detection]) -> str:
         lines += [f"{one.port.label}: {one.error}" for one in results]
         silent = (one.error for one in results if one.silent)
         if not all(isinstance(error, OtherProtocol) for error in silent):
-            lines.append("Is the inverter switched on, and the cable its own?")
+            lines.append(
+                "Is the inverter switched on? Is it the cable that came with it?"
+            )
         return "\n".join(lines)
     held = [f"{p.path}: {p.reason}" for p in ports if p.verdict is PortVerdict.HELD]
     unnamed = [p.path for p in ports if p.verdict is PortVerdict.UNNAMED]

@@ -198,6 +198,7 @@ class Detection(Answers):
     answered_after: float | None = None  # s, the first reply
     error: MppdbusError | None = None
     silent: bool = False  # no byte was received
+    mute: MppdbusError | None = None  # why an inverter gives no live values
 
     @property
     def found(self) -> bool:
@@ -228,7 +229,9 @@ async def detect(
                     await _introduce(interview, link, result)
             except TimeoutError:  # NoReply is one, too
                 result.silent = not link.stats.wakeups
-                raise
+                if result.answered_after is None:
+                    raise
+            result.mute = await _why_mute(interview)
             if thorough:
                 await interview.ask_optional(patience=link.brief)
     except MppdbusError as error:
@@ -261,6 +264,22 @@ async def _introduce(interview: Interview, link: Link, result: Detection) -> Non
     for query in NAMING:
         await interview.try_read(query)
     await interview.ask_until_sure(LONGER)
+
+
+async def _why_mute(interview: Interview) -> MppdbusError | None:
+    """Return why there are no live values, after asking in two rounds; else None."""
+    why: MppdbusError | None = None
+    for _ in range(2):
+        if "QPIGS" in interview.answers.readings:
+            return None
+        try:
+            await interview.read("QPIGS", attempts=1)
+        except PortLost:
+            raise
+        except (LinkError, ProtocolError) as error:
+            why = error
+            await asyncio.sleep(timing.SETTLE)
+    return None if "QPIGS" in interview.answers.readings else why
 
 
 async def _ask_in_modbus(result: Detection, baud: int) -> None:
