@@ -140,9 +140,10 @@ async def test_alarm_levels(bus_address: str, state: Path, watcher: Watcher) -> 
         await all_meet(home)
         first, system = await watcher.values(FIRST), await watcher.values(SYSTEM)
         levels = {path for path in first if path.startswith(LEVELS)}
-        assert len(levels) == 7
-        assert {first[path] for path in levels} == {2}
-        assert {system[path] for path in levels} == {2}
+        assert len(levels) == 8
+        defaults = {path: 1 if path.endswith("/LowSoc") else 2 for path in levels}
+        for values in (first, system):
+            assert {path: values[path] for path in levels} == defaults
         assert LEVELS + "GridLost" not in first.keys() | system.keys()
         assert await write(watcher, FIRST, LEVELS + "Overload", "i", 1) == 0
         assert (await watcher.values(FIRST))[LEVELS + "Overload"] == 1

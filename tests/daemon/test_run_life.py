@@ -68,7 +68,7 @@ UNKNOWN = {
     *("/Mppdbus/Soc/Margin", "/Mppdbus/Soc/Confidence"),
     *("/SwitchableOutput/StateOfCharge/Dimming",),
     *("/SwitchableOutput/StateOfCharge/Status",),
-    "/SwitchableOutput/StateOfCharge/Name",
+    *("/SwitchableOutput/StateOfCharge/Name", "/Alarms/LowSoc"),
 }
 NEVER = {
     "multi": UNKNOWN | {"/Pv/V", "/Ac/In/1/CurrentLimit"},
@@ -78,7 +78,7 @@ NEVER = {
     | {"/Pv/0/V", "/Pv/0/P", "/Pv/1/V", "/Pv/1/P"}
     # Its QFLAG does not speak of it.
     | {"/SwitchableOutput/PowerSaving/State"},
-    "battery": {"/HardwareVersion", "/Serial"},
+    "battery": {"/HardwareVersion", "/Serial", "/Alarms/LowSoc"},  # a guess so far
 }
 # Days before the first one; and the records of the first day, which are shown once a
 # minute, as soon as two readings bear them out.

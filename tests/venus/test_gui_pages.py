@@ -28,6 +28,7 @@ from helpers.installation import (
 )
 from helpers.run import INVERTER, SYSTEM, Watcher, eventually
 from helpers.snapshots import warnings
+from mppdbus.model.battery.bank import Source
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Unit
 from mppdbus.protocol.queries import decode
@@ -386,3 +387,45 @@ async def test_a_name_that_the_system_had_alone_goes_with_the_next_one(
         assert await write(gui.watcher, SYSTEM, NAME, "s", "Shed") == 0
         for service in (FIRST, SYSTEM):
             await gui.shows(service, {NAME: "Shed"})
+
+
+# -- a low battery ---------------------------------------------------------------------
+
+LOW, LEVEL = "/Alarms/LowSoc", "/Settings/AlarmLevel/LowSoc"
+
+
+async def test_a_low_battery_is_an_alarm_of_its_unit(gui: Gui) -> None:
+    async with gui.home(unit(0)) as home:
+        await home.meet(0, said(SERIALS[0]))
+        for percent, level in ((60, 0), (19, 1), (22, 1), (9, 2), (12, 2), (14, 1)):
+            assert await write(gui.watcher, FIRST, "/Soc", "d", float(percent)) == 0
+            await gui.shows(FIRST, {LOW: level, LEVEL: 1})
+        home.unplug(0, SERIALS[0])
+        await gui.shows(FIRST, {LOW: None})
+
+
+async def test_a_mere_guess_is_no_alarm(gui: Gui) -> None:
+    """Nor is the inverter's own percent, which sinks with every load."""
+    sources: tuple[Source, ...] = ("inverter", "estimate")
+    for source in sources:
+        async with at_home(gui.address, gui.state, unit(0), source=source) as home:
+            await home.meet(0, said(SERIALS[0], volts=44.0, percent=5, discharge=80))
+            await gui.shows(FIRST, {"/Soc": ..., LOW: None})
+
+
+async def test_the_battery_of_a_set_has_its_alarm_once(gui: Gui) -> None:
+    """venus-platform silences no alarm of a battery, so the setting is ours to obey."""
+    async with gui.home(unit(0), unit(1)) as home:
+        for index in (0, 1):
+            await home.meet(index, said(SERIALS[index]))
+        await gui.shows(BATTERY, {"/Connected": 1})
+        assert await write(gui.watcher, BATTERY, "/Soc", "d", 9.0) == 0
+        for setting, level in ((1, 2), (0, 0), (2, 2)):
+            assert await write(gui.watcher, SYSTEM, LEVEL, "i", setting) == 0
+            await gui.shows(BATTERY, {LOW: level})
+        assert await write(gui.watcher, BATTERY, "/Soc", "d", 15.0) == 0
+        await gui.shows(BATTERY, {LOW: 1})
+        assert await write(gui.watcher, SYSTEM, LEVEL, "i", 1) == 0
+        await gui.shows(BATTERY, {LOW: 0})
+        for service in (FIRST, SECOND):
+            await gui.shows(service, {LOW: None, "/Soc": 15.0})

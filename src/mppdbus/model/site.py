@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 
+from mppdbus.model.alarms.low_charge import LowCharge
 from mppdbus.model.alarms.watch import AlarmWatch
 from mppdbus.model.battery.bank import Bank
 from mppdbus.model.battery.state_of_charge import Charge
@@ -50,6 +51,7 @@ class Site:
         self.banks = dict(banks)
         self._charges: dict[str, Charge] = {}  # by the last count
         self._of_units: dict[str, Charge] = {}  # what units show, if there are several
+        self._low = {name: LowCharge() for name in banks}
         self._trickles: dict[str, float] = {}  # A, for `flow`; by the last count
         self._fed = dict.fromkeys(banks, float("-inf"))  # s, when a bank was fed last
         self._expected = expected if len(banks) == 1 else max(expected, 2)
@@ -219,7 +221,8 @@ class Site:
 
     def _look_at_banks(self) -> None:
         for name, bank in self.banks.items():
-            charge = self._charges[name] = bank.charge
+            low = self._low[name].feed(bank.charge)
+            charge = self._charges[name] = replace(bank.charge, low=low)
             self._trickles[name] = bank.trickle
             origin = charge.origin if charge.percent is None else OF_THE_BATTERY
             self._of_units[name] = Charge(charge.percent, origin)

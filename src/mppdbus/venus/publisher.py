@@ -9,7 +9,8 @@ import logging
 from collections.abc import Collection
 
 from mppdbus.errors import BusError
-from mppdbus.model.alarms.effects import ALARM_LEVELS
+from mppdbus.model.alarms.effects import ALARM_LEVELS, LOW_SOC
+from mppdbus.model.alarms.levels import wanted
 from mppdbus.model.views import SystemView, Unit, UnitView
 from mppdbus.venus.dbus.items import Value
 from mppdbus.venus.dbus.outage_log import OutageLog
@@ -18,11 +19,12 @@ from mppdbus.venus.settings.service_settings import NAME
 from mppdbus.venus.settings.store import LocalSettings
 from mppdbus.venus.system_service import SystemService
 from mppdbus.venus.table_service import SiteControl, Surroundings, TableService
-from mppdbus.venus.tables.battery import BATTERY, BATTERY_NAME
+from mppdbus.venus.tables.battery import BATTERY, BATTERY_NAME, LOW_SOC_ALARM
 from mppdbus.venus.unit_service import UnitService, service_name
 
 ACTIVE_INPUT = "/Ac/ActiveIn/ActiveInput"
 SYSTEM_INSTANCE = 0  # Victron's programs read only this one
+LOW_SOC_LEVEL = f"AlarmLevel/{LOW_SOC}"
 BATTERY_UID, BATTERY_INSTANCE = "mppdbus_bat", 288
 
 log = logging.getLogger("mppdbus.bus")
@@ -141,10 +143,18 @@ class Publisher:
         )
         if (battery := self._batteries.get(name)) is not None:
             battery.show(system)
+            battery.service.update({LOW_SOC_ALARM: self._low_charge(system)})
             battery.keep_on_bus(needed)
         elif needed and name not in self._making:
             making = self._make_battery(name, system)
             self._making[name] = asyncio.get_running_loop().create_task(making)
+
+    def _low_charge(self, system: SystemView) -> int | None:
+        """Return the alarm of a battery, as far as its units let it be shown."""
+        units = [self._units.get(view.unit.uid) for view in system.units]
+        settings = [unit.kept.value(LOW_SOC_LEVEL) for unit in units if unit]
+        choices = [setting for setting in settings if isinstance(setting, int)]
+        return wanted(system.charge.low, min(choices, default=None))
 
     async def _make_battery(self, name: str, system: SystemView) -> None:
         suffix = f"_{name}" if name else ""

@@ -14,6 +14,7 @@ from mppdbus.model.alarms.effects import (
     EFFECTS,
     FAULT_EFFECTS,
     LEAVES,
+    LOW_SOC,
     UNSAID,
 )
 from mppdbus.model.alarms.levels import AlarmState, grid_lost, momentary
@@ -116,11 +117,12 @@ def test_every_fault_with_an_effect_is_in_a_table() -> None:
 
 
 def test_every_leaf_has_a_level_to_set() -> None:
-    assert {name for names in ALARM_LEVELS.values() for name in names} == set(
-        LEAVES[:7]
-    )
+    assert {name for names in ALARM_LEVELS.values() for name in names} == {
+        *LEAVES[:7],
+        LOW_SOC,
+    }
     assert LEAVES[7] == "GridLost"  # the GX itself has a switch for it
-    assert dict(DEFAULT_LEVELS) == dict.fromkeys(LEAVES[:7], 2)
+    assert dict(DEFAULT_LEVELS) == dict.fromkeys(LEAVES[:7], 2) | {LOW_SOC: 1}
 
 
 @pytest.mark.parametrize(

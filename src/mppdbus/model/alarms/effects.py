@@ -51,13 +51,18 @@ LEAVES = (
     "GridLost",
 )
 
+LOW_SOC = "LowSoc"  # by our own count, not by the inverter
+
 # The service → its alarms that /Settings/AlarmLevel/<name> can silence.
 ALARM_LEVELS: Mapping[str, tuple[str, ...]] = {
-    "multi": LEAVES[:7],
-    "inverter": LEAVES[:6],
+    "multi": (*LEAVES[:7], LOW_SOC),
+    "inverter": (*LEAVES[:6], LOW_SOC),
 }
-SHOW_NONE, SHOW_ALL = 0, 2  # what such a setting may be: 1 is alarms only
-DEFAULT_LEVELS: Mapping[str, int] = dict.fromkeys(LEAVES[:7], SHOW_ALL)
+SHOW_NONE, SHOW_ALARMS, SHOW_ALL = 0, 1, 2  # what such a setting may be
+DEFAULT_LEVELS: Mapping[str, int] = {  # a battery that is used gets low now and then
+    **dict.fromkeys(LEAVES[:7], SHOW_ALL),
+    LOW_SOC: SHOW_ALARMS,
+}
 
 CHARGER_OVER_CURRENT = 18
 PV_OVER_VOLTAGE = 33

@@ -12,6 +12,8 @@ from mppdbus.model.alarms.effects import (
     INVERTER_FAULT,
     LEAVES,
     LINE_FAIL,
+    SHOW_ALARMS,
+    SHOW_ALL,
     UNSAID,
     Effect,
     Level,
@@ -224,6 +226,18 @@ def momentary(snapshot: Snapshot) -> AlarmState:
         fault=fault_text(seen.names, seen.code, meaning) if faulty else None,
         texts=texts_of(seen.names),
     )
+
+
+def wanted(level: int | None, setting: int | None) -> int | None:
+    """Return what a service shows whose alarms venus-platform never silences.
+
+    `setting` is the user's choice as for other alarms: 0 none, 1 alarms, 2 all.
+    """
+    if level is None:
+        return None
+    least = {SHOW_ALARMS: Level.ALARM, SHOW_ALL: Level.WARNING}
+    shown = setting in least and level >= least[setting]
+    return level if shown else int(Level.OK)
 
 
 def grid_lost(level: int | None, setting: object) -> int | None:

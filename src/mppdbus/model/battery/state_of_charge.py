@@ -21,6 +21,7 @@ class Charge:
     confidence: float | None = None
     offset: float | None = None  # A that the inverter's reading is too high
     capacity: float | None = None  # Ah, as the user says; None: not said
+    low: int | None = None  # level of the alarm: 0, 1, 2; None: too little is known
     trouble: str | None = None  # what does not fit, in words; "" if nothing
 
 

@@ -1,12 +1,14 @@
 """TABLES: the battery that several inverters share, as one service.
 
-There is no /Info, because with it DVCC would take this for a BMS; no alarms, because
-the inverters show them; no /Dc/0/Temperature, because it is not measured.
+There is no /Info, because with it DVCC would take this for a BMS; no alarm but that of
+its charge, because the inverters show the others; no /Dc/0/Temperature, because it is
+not measured.
 """
 
 from operator import attrgetter
 
 from mppdbus import __version__
+from mppdbus.model.alarms.effects import LOW_SOC
 from mppdbus.model.battery.state_of_charge import Charge
 from mppdbus.model.views import SystemView, UnitView
 from mppdbus.venus.tables.cards import CHARGE_CONTROL
@@ -15,6 +17,7 @@ from mppdbus.venus.tables.row import (
     AMP,
     DC_VOLT,
     INT,
+    LEVELS,
     NUM,
     TEXT,
     WATT,
@@ -27,6 +30,8 @@ from mppdbus.venus.tables.unit import CHARGE_OF, CUSTOM_NAME, PRODUCT_ID, SOC
 BATTERY_NAME = "com.victronenergy.battery.mppdbus"
 PRODUCT_NAME = "Battery bank"
 AMP_HOURS = "{:.1f} Ah"
+LOW_SOC_ALARM = f"/Alarms/{LOW_SOC}"
+_LOW = "our count, as far as /Settings/AlarmLevel/LowSoc of its inverters lets it"
 
 
 def _sum(path: str, field: str, text: str) -> Row[SystemView]:
@@ -86,6 +91,7 @@ BATTERY: tuple[Row[SystemView], ...] = (
     SOC,
     Row("/Capacity", NUM, _capacity_left, AMP_HOURS, _LEFT, CHARGE_OF, 1),
     Row("/InstalledCapacity", NUM, "capacity", AMP_HOURS, _WHOLE, CHARGE_OF),
+    Row(LOW_SOC_ALARM, INT, lambda _: None, LEVELS, _LOW),
     *CHARGE,
     *CHARGE_CONTROL,
     Row("/Mppdbus/Trouble", TEXT, "trouble", "", _TROUBLE, CHARGE_OF),

@@ -11,6 +11,7 @@ from mppdbus import __version__
 from mppdbus.model.alarms.effects import (
     ALARM_LEVELS,
     DEFAULT_LEVELS,
+    LOW_SOC,
     SHOW_ALL,
     SHOW_NONE,
 )
@@ -196,11 +197,15 @@ _GRID_VOLTAGE = "QPIGS `grid_voltage`; unknown below 30 V"
 _GRID_FREQUENCY = "QPIGS `grid_frequency`; unknown below 30 V"
 _GRID_CURRENT = "derived: W / V; measured by the few units that tell it"
 _NO_LIMIT = "unknown: PI30 has no limit of the input; its rating is none"
+_LOW = (
+    "our count: 1 below 20 %, 2 below 10 %; unknown while its margin is above 15 %, "
+    "and where a battery has a service of its own"
+)
 _ACTIVE = "QMOD: 0 on mains, 240 off; the same for all units of a system"
 _ONLY, _FIRST = "QPIGS, of the only tracker", "QPIGS, of the first of several"
 _BALANCE = "derived from load, battery and PV: PI30 does not measure it"
 
-_BASIC_ALARMS = ALARM_LEVELS["inverter"]
+_BASIC_ALARMS = [name for name in ALARM_LEVELS["inverter"] if name != LOW_SOC]
 CUSTOM_NAME = ToSetting("CustomName")
 PROCESS: tuple[Row[object], ...] = (
     fixed("/Mgmt/ProcessName", TEXT, "mppdbus"),
@@ -243,9 +248,11 @@ UNIT: tuple[Row[UnitView], ...] = (
     Row("/Pv/1/P", NUM, itemgetter(1), WATT, "QPIGS2 `pv2_power`", _several_powers, 1),
     Row("/ErrorCode", INT, "error_code", "", _ERROR, ALARMS),
     *(_alarm(name) for name in _BASIC_ALARMS),
-    *(alarm_level(name) for name in _BASIC_ALARMS),
+    Row(f"/Alarms/{LOW_SOC}", INT, "low", LEVELS, _LOW, CHARGE_OF),
+    *(alarm_level(name) for name in ALARM_LEVELS["inverter"]),
 )
-_MORE_ALARMS = [name for name in ALARM_LEVELS["multi"] if name not in _BASIC_ALARMS]
+_BASIC = ALARM_LEVELS["inverter"]
+_MORE_ALARMS = [name for name in ALARM_LEVELS["multi"] if name not in _BASIC]
 AC_INPUT: tuple[Row[UnitView], ...] = (
     flow_row("/Ac/In/1/{phase}/V", "mains_voltage", VOLT, _GRID_VOLTAGE, 3),
     flow_row("/Ac/In/1/{phase}/F", "mains_frequency", HERTZ, _GRID_FREQUENCY, 3),
