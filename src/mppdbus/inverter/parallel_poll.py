@@ -124,7 +124,8 @@ class ParallelPoll:
         inverter, parallel_set = self._inverter, self._inverter.parallel_set
         parallel_set.asked(slot, self._clock())
         status = await self._read(f"QPGS{slot}")
-        if not isinstance(status, ParallelStatus) or _nameless(status):
+        doubtful = f"QPGS{slot}" in inverter.readings.doubted
+        if not isinstance(status, ParallelStatus) or _nameless(status) or doubtful:
             parallel_set.missed(slot)
             return
         half = HalfRead(slot, status, lead)

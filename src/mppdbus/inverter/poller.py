@@ -21,6 +21,7 @@ from mppdbus.errors import (
 from mppdbus.inverter import timing
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.energy_meters import EnergyMeters
+from mppdbus.inverter.live_status import read_status
 from mppdbus.inverter.parallel_poll import ParallelPoll
 from mppdbus.inverter.schedule import (
     ESSENTIAL,
@@ -97,7 +98,9 @@ class Poller:
         if not known and await inverter.try_read("QPIRI", attempts=1) is not None:
             self._schedule.once.remove("QPIRI")
             inverter.refine()
-        await inverter.read("QPIGS")
+        await read_status(inverter)
+        while "QPIGS" in inverter.readings.doubted:
+            await inverter.read("QPIGS")
         return self._snapshot()
 
     async def run(self) -> None:
@@ -137,7 +140,7 @@ class Poller:
         try:
             if not self._failures and (inverter.trackers or 1) > 1:
                 await inverter.try_read("QPIGS2")
-            await inverter.read("QPIGS")
+            await read_status(inverter)
             if swap_check.due:
                 other = await swap_check.other_unit()
         except PortLost:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 from mppdbus.errors import CorruptReply, ProtocolError, UnknownLayout
@@ -19,6 +19,7 @@ from mppdbus.protocol.replies.status import (
     SecondTrackerDuo,
     Warnings,
 )
+from mppdbus.protocol.vanished import Vanished
 
 # The queries of a snapshot, and the models of their readings.
 SHOWN: Mapping[str, tuple[type[Reading], ...]] = {
@@ -54,6 +55,8 @@ class Readings:
         self.filter = Plausibility(awaits_ratings=True)
         self.kept: dict[str, KeptReading] = {}
         self.payloads: dict[str, bytes] = {}
+        self.doubted: dict[str, tuple[Reading, float]] = {}  # with their times, in s
+        self._vanished = Vanished()
         self._clock = clock
         self.strange: set[str] = set()  # queries whose last reply proves nothing
         self._log = logging.getLogger(f"mppdbus.{name}")
@@ -94,8 +97,31 @@ class Readings:
     # -- keeping --------------------------------------------------------------------
 
     def keep(self, query: str, reading: Reading) -> None:
-        """Store a reading and its plausible part; log implausible fields once."""
+        """Store a reading, unless it is to be doubted, and its plausible part.
+
+        Another reading that says the same, or a new mode, confirms a doubtful one.
+        """
         now = self._clock()
+        mode = getattr(self.last("QMOD"), "mode", None)
+        if missing := self._vanished.doubts(query, reading, now, mode):
+            self.doubted[query] = reading, now
+            text = f"{query}: {', '.join(sorted(missing))} gone at once: not yet shown"
+            self._log_once(logging.INFO, f"{query} gone", text)
+            return
+        self.doubted.pop(query, None)
+        self._store(query, reading, now)
+        if query == "QMOD" and self.doubted:
+            self._confirm(getattr(reading, "mode", None))
+
+    def _confirm(self, mode: str | None) -> None:
+        """Store the doubtful readings that a new mode confirms."""
+        for query, (reading, time) in list(self.doubted.items()):
+            if self._vanished.confirms(query, reading, time, mode):
+                del self.doubted[query]
+                self._store(query, reading, time)
+
+    def _store(self, query: str, reading: Reading, now: float) -> None:
+        """Store a reading and its plausible part; log implausible fields once."""
         plausible, remarks = self.filter.check(reading, now)
         for remark in remarks:
             if remark.code == "unrated":
@@ -118,8 +144,7 @@ class Readings:
     def check_anew(self, query: str) -> None:
         """Check the last reading of `query` again, by ratings that came after it."""
         if (kept := self.kept.get(query)) is not None:
-            self.keep(query, kept.reading)
-            self.kept[query] = replace(self.kept[query], time=kept.time)
+            self._store(query, kept.reading, kept.time)
 
     def last(self, query: str) -> Reading | None:
         """Return the last reading of `query` as it came, however old."""
@@ -160,5 +185,5 @@ class Readings:
             del self.kept[query]
             if query != "QPIGS" and query in self.payloads:
                 with suppress(ProtocolError, CorruptReply):
-                    self.keep(query, self.decode(after, query, self.payloads[query]))
-                    self.kept[query] = replace(self.kept[query], time=kept.time)
+                    again = self.decode(after, query, self.payloads[query])
+                    self._store(query, again, kept.time)
