@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ from helpers.state import writes_done
 from mppdbus.daemon.state import BATTERY_FILE
 from mppdbus.venus.tables.cards import CORRECTION
 
-ORIGIN = "/Mppdbus/Origin/Soc"
+ORIGIN, PORT = "/Mppdbus/Origin/Soc", "/Mgmt/Connection"
 SHARED = {FIRST, SECOND, SYSTEM, BATTERY}
 
 
@@ -94,7 +95,7 @@ async def test_a_bms_comes_and_goes(
             discharge(home, clock, 3600.0)
             await bms.leave()
             await watcher.wait(SYSTEM, {"/Soc": ...})
-            await watcher.wait(FIRST, {"/Soc": ...})  # comes anew with it
+            await watcher.wait(FIRST, {"/Soc": ...})
             discharge(home, clock, 10.0)
             for service in (FIRST, SYSTEM):
                 assert 40 < await soc(watcher, service) < 78  # was counted meanwhile
@@ -143,6 +144,27 @@ async def test_a_bms_that_was_there_first(
             assert BATTERY not in {name for name, _ in seen}
     finally:
         await bms.crash()
+
+
+async def test_a_charge_that_is_unknown_for_a_while_costs_no_name(
+    bus_address: str, state: Path, watcher: Watcher
+) -> None:
+    """Clients are told to look again, though: the port changes and changes back."""
+    async with at_home(bus_address, state, unit(0)) as home:
+        clock = await meet_all(home)
+        port = home.units[0].connection
+        async with owners_of(watcher) as seen:
+            for _ in range(5):
+                await watcher.wait(FIRST, {PORT: port})
+                clock.now += 6.3
+                home.hear(0, replace(said(SERIALS[0], "B"), status=None))  # too old
+                await watcher.wait(FIRST, {"/Soc": None})
+                clock.now += 6.3
+                home.unplug(0, SERIALS[0])
+                discharge(home, clock, 10.0)
+                await watcher.wait(FIRST, {"/Soc": ..., PORT: f"{port} "})
+                await watcher.wait(FIRST, {PORT: port})
+            assert seen == []
 
 
 # -- what the user says --------------------------------------------------------------

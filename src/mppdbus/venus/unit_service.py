@@ -24,6 +24,7 @@ from mppdbus.venus.tables.unit import AC_INPUT, SHORT_CIRCUIT, STATUS, UNIT
 
 PREFIX = "com.victronenergy"
 CONNECTION = "/Mgmt/Connection"
+BLANK = 0.5  # s
 SILENT = 30.0  # s offline after which people are told
 AWAY = 120.0  # s offline after which a name is released
 HISTORY_EVERY = 60.0  # s
@@ -165,10 +166,14 @@ class UnitService(TableService[UnitView]):
     def _watch_charge(self, view: UnitView) -> None:
         """Have systemcalc choose its battery anew when the charge becomes known.
 
-        It does that only when a name appears, or one of a few paths changes.
+        It does that only when a name appears, or one of a few paths changes: so this
+        one gets a blank at its end for a moment.
         """
         before, self._charged = self._charged, view.charge.percent is not None
         if self._charged and not before and self.service.claimed:
-            port = self.service.value(CONNECTION)
-            self.service.update({CONNECTION: None})
-            self.service.update({CONNECTION: port})
+            self.service.update({CONNECTION: f"{view.unit.connection} "})
+            asyncio.get_running_loop().call_later(BLANK, self._show_connection)
+
+    def _show_connection(self) -> None:
+        if self.view is not None:
+            self.service.update({CONNECTION: self.view.unit.connection})

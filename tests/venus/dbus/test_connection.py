@@ -17,6 +17,7 @@ from mppdbus.errors import BusError
 from mppdbus.venus.dbus.connection import bus_address
 from mppdbus.venus.dbus.items import Item, ItemType
 from mppdbus.venus.dbus.service import Service
+from mppdbus.venus.dbus.watcher import Watcher
 
 pytestmark = pytest.mark.usefixtures("never_blocking")
 
@@ -314,6 +315,40 @@ async def test_a_bus_that_hangs_up_during_authentication_is_reported(
         await service.start()
     await service.close()
     server.close()
+
+
+@pytest.mark.parametrize("answer", [b"REJECTED EXTERNAL\r\n", b"?\r\n", b""])
+async def test_a_bus_that_refuses_us_for_a_while_is_come_back_to(
+    private_bus: PrivateBus, tmp_path: Path, answer: bytes
+) -> None:
+    """As some do just after their restart; each dbus-fast has its own error for it."""
+    refused = asyncio.Event()
+
+    async def refuse(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        await reader.readline()
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+        refused.set()
+
+    watcher = Watcher(private_bus.address, first_delay=0.02)
+    service = a_service(private_bus.address)
+    await watcher.open()
+    await service.start()
+    private_bus.stop()
+    (tmp_path / "bus").unlink()
+    server = await asyncio.start_unix_server(refuse, tmp_path / "bus")
+    await refused.wait()
+    refused.clear()
+    await refused.wait()
+    server.close()
+    (tmp_path / "bus").unlink()
+    private_bus.start()
+    await soon(lambda: service.claimed and watcher.connected)
+    await watcher.close()
+    await service.close()
 
 
 @pytest.mark.parametrize("name", ["inverter", "com.victronenergy.1st", ""])
