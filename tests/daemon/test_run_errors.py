@@ -62,10 +62,6 @@ ODD: dict[str, tuple[Simulator | None, str]] = {
         unit(NAK, **IDENTITY, QPIGS=" ".join(QPIGS.split()[:3])),
         f"QPIGS: 3 fields where {KNOWN}; please send a recording",
     ),
-    "words": (
-        unit(NAK, **IDENTITY, QPIGS=QPIGS.replace(" 0450 ", " 04x0 ")),
-        "QPIGS: field 6 (ac_output_active_power): '04x0' is not a number",
-    ),
     "another": (
         unit(NAK, **IDENTITY, QPIGS=QPIGS, QID="92932105100123"),
         "inverter 92932105100123 is here, but another is bound to 96332211223344",
@@ -73,6 +69,10 @@ ODD: dict[str, tuple[Simulator | None, str]] = {
 }
 # These work, with a remark.
 STRANGE: dict[str, tuple[Simulator, str]] = {
+    "words": (
+        unit(NAK, **IDENTITY, QPIGS=QPIGS.replace(" 0450 ", " 04x0 ")),
+        "field 6 (ac_output_active_power): '04x0' is not a number",
+    ),
     "letter": (
         unit(NAK, QPI="PI30", QMOD="X", QPIGS=QPIGS),
         "QMOD: no document explains mode 'X'; the state is unknown",
@@ -181,10 +181,11 @@ async def test_what_is_strange_but_readable_is_shown_with_one_remark(
     shown = await served.watcher.wait(
         MULTI + name, {"/NrOfTrackers": 1, "/Connected": 1}
     )
-    assert (shown["/Ac/Out/L1/P"], shown["/Dc/0/Current"]) == (450.0, 10.0)
+    load = None if name == "words" else 450.0
+    assert (shown["/Ac/Out/L1/P"], shown["/Dc/0/Current"]) == (load, 10.0)
     assert (shown["/State"] == 255) == (name in ("letter", "less"))
     assert (shown["/Mode"] is None) == (name == "letter")
-    assert (shown["/Ac/In/1/L1/P"] is None) == (name == "letter")
+    assert (shown["/Ac/In/1/L1/P"] is None) == (name in ("letter", "words"))
     [warning] = warnings_of(served.daemon, name)
     assert STRANGE[name][1] in warning
     of_names = warnings_of(served.daemon, "settings")
@@ -329,3 +330,22 @@ async def test_a_name_that_is_taken_ends_nothing(
         assert await daemon.terminate() == 0
         assert len(daemon.warnings()) == 1
         assert "Traceback" not in daemon.said
+
+
+async def test_a_state_folder_that_cannot_be_used(
+    tmp_path: Path, bus_address: str
+) -> None:
+    """It is told once for all files; and again that the trouble is over."""
+    state = tmp_path / "state"
+    state.write_text("a file where a folder belongs")
+    async with Ports.below(tmp_path) as ports, Watcher.on(bus_address) as watcher:
+        await ports.add("tty")
+        await ports.add("other", "max-8000")
+        units = [ports.unit("tty"), ports.unit("other")]
+        with Daemon(tmp_path, bus_address, units) as daemon:
+            for serial in ("92932105100123", "96342107100456"):
+                await watcher.wait(MULTI + serial, {"/Yield/User": ...})
+            assert await daemon.terminate() == 0
+            [warning] = daemon.warnings()
+            assert "not stored: Not a directory, as all of " in warning
+            assert str(state) in warning

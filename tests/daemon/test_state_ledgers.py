@@ -147,7 +147,7 @@ def test_what_cannot_be_set_aside_is_never_written_over(
         assert file.read(decode_books) is None
         with pytest.raises(StateError, match=f"{NAME} cannot be read nor renamed"):
             file.save(data(1.0))
-    assert "nothing is stored over it" in caplog.text
+    assert "not stored: " in caplog.text
     assert file.path.read_bytes() == b"bad"
     file.save(data(1.0))  # it can be renamed again
     assert user(file) == 1.0

@@ -301,7 +301,7 @@ class Rig:
     file: Path  # where settings are kept without localsettings
 
     @asynccontextmanager
-    async def opened(self, **timing: float) -> AsyncIterator[LocalSettings]:
+    async def opened(self, **timing: Any) -> AsyncIterator[LocalSettings]:
         """The settings of a run of the daemon."""
         timing = {"patience": 0.2, "retry": 0.1} | timing
         watcher = Watcher(self.address, first_delay=0.02)

@@ -140,7 +140,7 @@ def test_what_cannot_be_set_aside_is_not_overwritten(
     (tmp_path / "state").write_text("a file where a folder belongs")
     file = AtomicFile(tmp_path / "state" / "state.json")
     assert file.read(whole) is None
-    assert "nothing is stored over it" in caplog.text
+    assert "state.json: not stored: Not a directory" in caplog.text
     with pytest.raises(StateError, match="move it away"):
         file.save(b"new!" * 1000)
     (tmp_path / "state").unlink()

@@ -312,7 +312,7 @@ async def test_a_disk_that_fails_is_told_of_once_and_tried_again(
             await time.advance(INTERVAL)
             await settled(document)
     (warning,) = caplog.records
-    assert "not stored: [Errno 30] Read-only file system" in warning.getMessage()
+    assert "not stored: Read-only file system" in warning.getMessage()
     await time.advance(INTERVAL)
     await settled(document)
     assert "can be stored again" in caplog.records[-1].getMessage()

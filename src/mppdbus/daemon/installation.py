@@ -21,6 +21,7 @@ from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.unit_ids import candidates, choose_uid
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.model.views import Unit, UnitView
+from mppdbus.storage.folder_log import FolderLog
 from mppdbus.venus.battery_monitor import BatteryMonitor
 from mppdbus.venus.dbus.outage_log import OutageLog
 from mppdbus.venus.dbus.watcher import Watcher
@@ -68,13 +69,17 @@ class Installation:
         self._loop = asyncio.get_running_loop()
         self._clock = self._loop.time
         self._expected = expected
-        self._state = StateFiles(directory)
+        folder_log = FolderLog()
+        self._state = StateFiles(directory, folder_log=folder_log)
         self._battery_settings = batteries
         self._told: set[str] = set()  # remarks on batteries in the log
         outages = OutageLog()
         self._watcher = Watcher(address, outages=outages)
         self._settings = LocalSettings(
-            self._watcher, directory / "settings.json", patience=patience
+            self._watcher,
+            directory / "settings.json",
+            patience=patience,
+            folder_log=folder_log,
         )
         self._introducing = asyncio.Lock()
         self.together = together

@@ -17,6 +17,7 @@ from mppdbus.model.battery.estimator_state import SocState
 from mppdbus.model.energy.integrator import LONGEST
 from mppdbus.model.energy.ledger import Books, Ledger
 from mppdbus.storage.document import Document, DocumentFormat, PeriodicSave
+from mppdbus.storage.folder_log import FolderLog
 
 INTERVAL = 600.0  # s between two saves; flash wears out
 BATTERY_FILE = "battery.json"  # of the battery without a name
@@ -73,7 +74,9 @@ class StateFiles:
         *,
         interval: float = INTERVAL,
         clock: Callable[[], float] = time.time,
+        folder_log: FolderLog | None = None,
     ) -> None:
+        self._folder_log = folder_log or FolderLog()
         self._directory, self._interval, self._clock = directory, interval, clock
         self._ledgers: dict[str, Ledger] = {}
         self._banks: dict[str, Bank] = {}  # by name
@@ -131,7 +134,9 @@ class StateFiles:
         self, name: str, form: DocumentFormat[Any], **about: str
     ) -> Document[Any]:
         path = self._directory / name
-        return Document(path, form, clock=self._clock, about=about)
+        return Document(
+            path, form, clock=self._clock, about=about, folder_log=self._folder_log
+        )
 
 
 def energy_file(uid: str) -> str:

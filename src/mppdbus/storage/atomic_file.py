@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from mppdbus.errors import StateError
+from mppdbus.storage.folder_log import FolderLog, folder_trouble
 
 NOTHING_LEFT = "nothing is left"
 LARGEST = 1 << 20  # bytes; a file of ours has a fiftieth of that
@@ -24,14 +25,19 @@ log = logging.getLogger("mppdbus.state")
 
 
 class AtomicFile:
-    """The file at `path`, its backup, and files that were set aside."""
+    """The file at `path`, its backup, and files that were set aside.
 
-    def __init__(self, path: Path) -> None:
+    `folder_log` is shared by the files of a folder.
+    """
+
+    def __init__(self, path: Path, folder_log: FolderLog | None = None) -> None:
         self.path = path
         self.previous = path.with_name(f"{path.name}.previous")
         self._new = path.with_name(f"{path.name}.new")
         self._trouble = ""  # error of the last save
-        self._unsafe: set[Path] = set()  # unreadable, and could not be set aside
+        # Unreadable files that could not be set aside, and why.
+        self._unsafe: dict[Path, OSError] = {}
+        self._folder_log = folder_log or FolderLog()
 
     def read(self, decode: Callable[[bytes], T]) -> T | None:
         """Return the last file, else its backup; None if neither can be read.
@@ -42,7 +48,10 @@ class AtomicFile:
         problems: list[str] = []
         last = self._decoded(self.path, decode, problems)
         before = self._decoded(self.previous, decode, problems)
-        if problems:
+        reason = next(filter(None, map(folder_trouble, self._unsafe.values())), "")
+        if reason:
+            self._folder_log.note(self.path, reason)
+        elif problems:
             if last is None:
                 found = before is not None
                 problems.append("the one before is taken" if found else NOTHING_LEFT)
@@ -55,11 +64,13 @@ class AtomicFile:
         Raises `StateError` while an unreadable file cannot be set aside.
         """
         for path in tuple(self._unsafe):
-            if problem := self._set_aside(path, "still cannot be read"):
+            problem = self._set_aside(path, "still cannot be read")
+            if problem and path not in self._unsafe:
                 log.warning("%s", problem)
         if self._unsafe:
             names = ", ".join(sorted(map(str, self._unsafe)))
-            raise StateError(f"{names} cannot be read nor renamed; move it away")
+            trouble = f"{names} cannot be read nor renamed; move it away"
+            raise StateError(trouble) from next(iter(self._unsafe.values()))
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_file(self._new, data)
         with suppress(FileNotFoundError):
@@ -69,16 +80,21 @@ class AtomicFile:
 
     def keep(self, data: bytes) -> bool:
         """Save and return whether it worked; an error and its end are logged once."""
-        before, self._trouble = self._trouble, ""
+        before, self._trouble, of_folder = self._trouble, "", ""
+        stored = False
         try:
             self.save(data)
+            stored = True
         except (OSError, StateError) as error:
-            self._trouble = str(error) or type(error).__name__
+            of_folder = folder_trouble(error)
+            if not of_folder:
+                self._trouble = str(error) or type(error).__name__
+        self._folder_log.note(self.path, of_folder)
         if self._trouble not in ("", before):
             log.warning("%s: not stored: %s", self.path, self._trouble)
-        elif before and not self._trouble:
+        elif before and stored:
             log.info("%s: can be stored again", self.path)
-        return not self._trouble
+        return stored
 
     def _decoded(
         self, path: Path, decode: Callable[[bytes], T], problems: list[str]
@@ -93,7 +109,7 @@ class AtomicFile:
 
     def _set_aside(self, path: Path, error: object) -> str:
         """Rename an unreadable file; return the result in words, "" if it is gone."""
-        self._unsafe.discard(path)
+        self._unsafe.pop(path, None)
         names = (path.with_name(f"{path.name}.unreadable-{n}") for n in count(1))
         aside = next(name for name in names if not os.path.lexists(name))
         try:
@@ -101,7 +117,7 @@ class AtomicFile:
         except FileNotFoundError:
             return ""
         except OSError as trouble:
-            self._unsafe.add(path)
+            self._unsafe[path] = trouble
             return f"{path}: {error}; nothing is stored over it: {trouble}"
         return f"{path}: {error}; set aside as {aside.name}"
 

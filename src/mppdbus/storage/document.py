@@ -23,6 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from mppdbus.errors import StateError
 from mppdbus.storage.atomic_file import AtomicFile
+from mppdbus.storage.folder_log import FolderLog
 
 T = TypeVar("T")
 Migration = Callable[[Any], Any]
@@ -119,10 +120,11 @@ class Document(Generic[T]):
         *,
         clock: Callable[[], float] = time.time,
         about: Mapping[str, str] | None = None,
+        folder_log: FolderLog | None = None,
     ) -> None:
         self.path = path
         self.saved: float | None = None  # s since 1970, of what was loaded
-        self._file, self._format = AtomicFile(path), form
+        self._file, self._format = AtomicFile(path, folder_log), form
         self._clock, self._about = clock, about or {}
         self._stored = ""  # the state on disk, as JSON
         self._turn = asyncio.Lock()

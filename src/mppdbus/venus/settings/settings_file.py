@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from mppdbus.errors import StateError
 from mppdbus.storage.document import Document, DocumentFormat
+from mppdbus.storage.folder_log import FolderLog
 from mppdbus.venus.settings.setting import (
     ClassInstance,
     Setting,
@@ -28,10 +29,13 @@ class SettingsFile:
     """
 
     def __init__(
-        self, path: Path, learn: Callable[[str, SettingValue | None], None]
+        self,
+        path: Path,
+        learn: Callable[[str, SettingValue | None], None],
+        folder_log: FolderLog | None = None,
     ) -> None:
         self.path = path
-        self._document = Document(path, SETTINGS)
+        self._document = Document(path, SETTINGS, folder_log=folder_log)
         self._learn = learn
         self._values: dict[str, SettingValue] = {}
         self._turn = asyncio.Lock()

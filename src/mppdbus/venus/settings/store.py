@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mppdbus.errors import BusError
+from mppdbus.storage.folder_log import FolderLog
 from mppdbus.venus.dbus.watcher import BusListener, Rows, Watcher
 from mppdbus.venus.settings.localsettings import NAME, SettingsService
 from mppdbus.venus.settings.setting import (
@@ -50,8 +51,9 @@ class LocalSettings(BusListener):
         patience: float = PATIENCE,
         answer: float = ANSWER,
         retry: float = RETRY,
+        folder_log: FolderLog | None = None,
     ) -> None:
-        self._file = SettingsFile(file, self._learn)
+        self._file = SettingsFile(file, self._learn, folder_log)
         self._watcher = watcher
         self._patience, self._answer, self._retry = patience, answer, retry
         self._declared: dict[str, Setting] = {}
