@@ -179,7 +179,7 @@ async def test_what_is_strange_but_readable_is_shown_with_one_remark(
 ) -> None:
     # A unit without a number is called after its port.
     shown = await served.watcher.wait(
-        MULTI + name, {"/NrOfTrackers": 1, "/Connected": 1}
+        MULTI + name, {"/NrOfTrackers": 1, "/Connected": 1, "/Dc/0/Current": ...}
     )
     load = None if name == "words" else 450.0
     assert (shown["/Ac/Out/L1/P"], shown["/Dc/0/Current"]) == (load, 10.0)
