@@ -287,3 +287,48 @@ async def test_no_state_of_charge_is_wanted(
             assert (await watcher.values(service))["/Soc"] is None
         assert (await watcher.values(SYSTEM))[ORIGIN].startswith("none: ")
         assert await write(watcher, FIRST, "/Soc", "d", 20.0) != 0
+
+
+# -- what a user is told -----------------------------------------------------------
+
+
+async def test_a_charge_that_is_but_a_guess_says_so_where_it_is_shown(
+    bus_address: str, state: Path, watcher: Watcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "mppdbus.battery")
+    name = CORRECTION.replace("Dimming", "Name")
+    async with at_home(bus_address, state, unit(0)) as home:
+        await meet_all(home)
+        called = (await watcher.values(FIRST))[name]
+        assert called.startswith("State of charge (a guess, ±")
+        assert await write(watcher, FIRST, "/Soc", "d", 80.0) == 0
+        await watcher.wait(FIRST, {name: "State of charge"})
+    (told,) = [record.message for record in caplog.records]
+    assert told.startswith("state of charge: capacity not configured, taken as 240 Ah")
+    assert told.endswith("write both in [battery] of config.toml")
+
+
+async def test_two_units_that_see_different_voltages_have_two_batteries(
+    bus_address: str, state: Path, watcher: Watcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with at_home(bus_address, state, unit(0), unit(1)) as home:
+        clock = await meet_all(home)
+
+        def differ(seconds: float, low: float) -> None:
+            for _ in range(int(seconds / 10)):
+                clock.now += 10.0
+                home.hear(0, said(SERIALS[0], volts=53.4))
+                home.hear(1, said(SERIALS[1], volts=low))
+
+        differ(120, 49.2)
+        differ(120, 52.9)
+        await watcher.wait(BATTERY, {"/Mppdbus/Trouble": ""})
+        assert not [r for r in caplog.records if r.levelname == "WARNING"]
+        differ(600, 49.2)
+        trouble = (await watcher.values(BATTERY))["/Mppdbus/Trouble"]
+        assert trouble.startswith("the inverters see 49.2 V and 53.4 V at one battery")
+        assert 'battery = "…" in each [[inverter]]' in trouble
+        warned = [r.message for r in caplog.records if r.levelname == "WARNING"]
+        assert warned == [trouble]
+        differ(60, 52.9)
+        await watcher.wait(BATTERY, {"/Mppdbus/Trouble": ""})

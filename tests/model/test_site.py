@@ -45,3 +45,21 @@ def test_a_batch_counts_what_each_reading_by_itself_would_count() -> None:
     assert ledger.history == single.history
     assert ledger.counters.yield_user == pytest.approx(0.3 * 59 / 3600, rel=0.05)
     assert batches.system().charge == each.system().charge
+
+
+def test_a_battery_is_watched_at_the_pace_of_any_of_its_units() -> None:
+    """The first one is asked once a minute; the second gives 50 A between."""
+    settings = BankSettings(chemistry="lithium-lfp", capacity_ah=10.0, units=2)
+    site = Site({"": Bank(settings)}, expected=2)
+    for uid in ("one", "two"):
+        site.join(replace(UNIT, uid=uid), Ledger())
+        site.update(uid, NIGHT, 0.0, TODAY)
+    assert site.correct_charge(80.0, "")
+    for second in range(2, 61, 2):
+        amps = 50 if 10 <= second < 50 else 0
+        gives = replace(NIGHT, status=status(qpigs(grid=0, discharge=amps)))
+        site.update("two", gives, float(second), TODAY)
+    site.update("one", NIGHT, 60.0, TODAY)
+    site.count(float("inf"))
+    charge = site.system().charge.percent
+    assert charge == pytest.approx(80 - 100 * 50 * 40 / 3600 / 10, abs=0.8)

@@ -60,7 +60,7 @@ _AGM = Cell(
     ohms=0.12,
     efficiency=(0.95, 0.04),
     floating=0.001,
-    panel=(25.0, 40.0),
+    panel=(30.0, 50.0),
 )
 _FLOODED = replace(
     _AGM,

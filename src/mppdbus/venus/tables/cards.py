@@ -5,6 +5,7 @@ hidden with it. The flags of QFLAG are not written yet, so that they have no swi
 the GUI, where a locked one reads "Disabled" whether it is on or off.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from operator import attrgetter
@@ -129,6 +130,7 @@ _CHARGE = "/SwitchableOutput/StateOfCharge"
 CORRECTION = f"{_CHARGE}/Dimming"
 _WRITTEN = "`/Soc` where it is our estimate; what is written corrects it"
 _READY = "9 while it can be corrected"
+CERTAIN = 30.0  # %: a greater margin is said in words
 _NAMED = "while it can be corrected: the GUI hides what has no name"
 
 
@@ -137,10 +139,20 @@ def _estimate(charge: Charge) -> float | None:
     return charge.percent if charge.margin is not None else None
 
 
-def _output(base: str, name: str, kind: int) -> tuple[Row[Any], ...]:
+def _called(charge: Charge) -> str | None:
+    """Return the name of the card, which says so while the charge is but a guess."""
+    if charge.margin is None:
+        return None
+    if charge.margin <= CERTAIN:
+        return "State of charge"
+    margin = min(10 * math.ceil(charge.margin / 10), 100)
+    return f"State of charge (a guess, ±{margin} %)"
+
+
+def _output(base: str, kind: int) -> tuple[Row[Any], ...]:
     """Return the rows that every SwitchableOutput has; unnamed, the GUI hides it."""
     return (
-        Row(f"{base}/Name", TEXT, _estimate, "", _NAMED, CHARGE_OF, known=name),
+        Row(f"{base}/Name", TEXT, _called, "", _NAMED, CHARGE_OF),
         fixed(f"{base}/Settings/Type", INT, kind),
         fixed(f"{base}/Settings/ValidTypes", INT, 1 << kind),
         fixed(f"{base}/Settings/Function", INT, MANUAL),
@@ -151,7 +163,7 @@ def _output(base: str, name: str, kind: int) -> tuple[Row[Any], ...]:
 CHARGE_CONTROL: tuple[Row[Any], ...] = (
     correction(CORRECTION, _estimate, _WRITTEN, 0),
     Row(f"{_CHARGE}/Status", INT, _estimate, "", _READY, CHARGE_OF, known=READY),
-    *_output(_CHARGE, "State of charge", NUMERIC),
+    *_output(_CHARGE, NUMERIC),
     fixed(f"{_CHARGE}/Settings/DimmingMin", NUM, 0.0),
     fixed(f"{_CHARGE}/Settings/DimmingMax", NUM, 100.0),
     fixed(f"{_CHARGE}/Settings/StepSize", NUM, 1.0),
