@@ -21,7 +21,7 @@ KNEE_S = 120.0
 KNEE_CURRENT = 0.2  # of the capacity; above it the voltage drop is too uncertain
 LEAST_BLUR = 3.0  # %: least uncertainty of a charge by voltage
 NEAR_EMPTY = 25.0  # %: below it the uncertainty grows up to `foot`
-NEAR_PANEL = 14.0  # %: how far the first value may be from the inverter's own
+NEAR_PANEL = 8.0  # %: how far the first value may be from the inverter's own
 SURE, WILD = 15.0, 30.0  # %: least uncertainty of a guess at little, at more current
 
 
