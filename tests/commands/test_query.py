@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from helpers.commands import HASTE, MPPDBUS, Simulated, command, simulated
+from helpers.field import run_command
+from helpers.scripted import NAK, Item, ScriptedInverter
 from mppdbus.cli import main
 from mppdbus.commands.query import hex_dump, parse_query
 from mppdbus.errors import ConfigError
@@ -106,7 +108,7 @@ def test_one_missed_reply_is_1_and_none_at_all_is_3(
     capsys: Capture, inverter: Simulated
 ) -> None:
     line = ("query", "QMOD", "QPI", *HASTE, "--port", inverter.path)
-    inverter.tell("fault silence 2")
+    inverter.tell("fault silence 3")  # two attempts, and a second round
     said = command(capsys, *line)
     assert said.code == 1
     assert "no-reply: QMOD: no reply within" in said.out
@@ -121,8 +123,16 @@ def test_a_setter_is_never_sent(
 ) -> None:
     said = command(capsys, "query", "QMOD", word, "--port", inverter.path)
     assert said.code == 2
-    assert f"{word} is a setter; writing comes with control" in said.err
+    assert f"{word} would change a setting, and query only asks" in said.err
     assert inverter.tell("requests") == "ok {}"
+
+
+def test_the_queries_are_listed_with_what_they_answer(capsys: Capture) -> None:
+    said = command(capsys, "query", "--list")
+    assert said.code == 0
+    assert re.search(r"^QPIGS +live values", said.out, re.MULTILINE)
+    assert re.search(r"^QEDYYYYMMDD +PV energy of a day$", said.out, re.MULTILINE)
+    assert "--list shows all queries" in command(capsys, "query").err
 
 
 @pytest.mark.parametrize("word", ["", "(B", "Q P I", "QPI\r", "É", "VERFW"])
@@ -224,3 +234,17 @@ def test_a_port_that_the_driver_has_names_the_driver(
         other.send_signal(signal.SIGINT)
         assert other.wait(60) == 0
     assert command(capsys, "query", "QPI", "--port", inverter.path).code == 0
+
+
+# -- one reply decides nothing ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("mishap", [NAK, None], ids=["NAK", "silence"])
+async def test_a_single_mishap_is_asked_again(tmp_path: Path, mishap: Item) -> None:
+    inverter = ScriptedInverter.of("status-mute").first("QID", mishap)
+    async with inverter.at(tmp_path / "inverter"):
+        port = str(tmp_path / "inverter")
+        done = await run_command("query", "QID", "--json", "--port", port)
+    (record,) = done.records
+    assert (done.code, record["values"]["serial"]) == (0, "92332101100001")
+    assert inverter.asked["QID"] == 2

@@ -150,7 +150,7 @@ def test_raw_counts_are_no_temperature() -> None:
 @pytest.mark.parametrize("width", [80, 50])
 def test_a_silent_inverter_shows_no_number_of_its_own(width: int) -> None:
     shown = text(picture(SUNNY).gone(4.0, "QPIGS: no reply within 1.6 s"), width)
-    assert "no answer since 4.0 s" in shown
+    assert "no answer for 4.0 s" in shown
     values = "".join(shown.splitlines()[2:-1])
     assert not re.search("[0-9]", re.sub(r"[12]  -- V", "", values))
     assert "-- W" in shown
@@ -237,7 +237,7 @@ def test_the_summary_of_a_poll() -> None:
         "battery 52.00 V +6.0 A +312 W 80 %; alarms: none"
     )
     assert summary(picture(SUNNY).gone(5, "no reply")) == (
-        "garage: no answer since 5.0 s (no reply)"
+        "garage: no answer for 5.0 s (no reply)"
     )
 
 

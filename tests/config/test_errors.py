@@ -33,12 +33,12 @@ timeout = "5"          .timeout: "5" is text, not a number; use 0.2 to 10 second
 baud = 2401            .baud: 2401 is no speed of a port; use 1200, 2400, 4800, 9600,
 baud = true            .baud: true is a yes or no, not a whole number; use 1200, 2400,
 baud = 2400.5          .baud: 2400.5 is not a whole number; use 1200, 2400,
-name = ""              .name: "" is not allowed; use 1 to 32 of A-Z a-z 0-9 space _ . -
-name = "a/b"           .name: "a/b" is not allowed; use 1 to 32 of A-Z
-name = "a\n"           .name: "a\n" is not allowed; use 1 to 32 of A-Z
-name = ".."            .name: ".." is not allowed; use 1 to 32 of A-Z
+name = ""              .name: "" is not allowed; use 1 to 32 letters, digits
+name = "a/b"           .name: "a/b" is not allowed; use 1 to 32 letters
+name = "a\n"           .name: "a\n" is not allowed; use 1 to 32 letters
+name = ".."            .name: ".." is not allowed; use 1 to 32 letters
 name = "abcdefghijklmnopqrstuvwxyz0123456"  .name: "abcdefghijklmnopqrstuvwxyz0123456"
-name = 5               .name: 5 is not text; use 1 to 32 of A-Z
+name = 5               .name: 5 is not text; use 1 to 32 letters
 serial = 96332309100   .serial: 96332309100 is not text; use the serial number in quotes
 serial = "1 2"         .serial: "1 2" is not allowed; use the serial number in quotes
 profile = "multi"      .profile: "multi" is not allowed; use "hybrid" or "inverter"
@@ -137,7 +137,14 @@ battery = 1!ONE  battery: 1 is not a table; use [battery]
 [[inverter]!  line 1, column 11: Expected ']]' at the end of an array declaration: [[inv
 a!  line 1, column 2: Expected '=' after a key in a key/value pair: a; a line is: key =
 a = 1!a = 2  line 2, at its end: Cannot overwrite a value: a = 2; the same key stands
-a = "x  line 1, at its end: Unterminated string: a = "x; compare with config.example
+a = "x  line 1: the quote is not closed; here it is: a = "x
+a = 'x!b = 1  line 1: the quote is not closed; here it is: a = 'x
+a = “x”  line 1, column 5: these quotes are typographic; write plain ones: "text"; here
+a = 2,5  line 1, column 6: a number has a point: 2.5; here it is: a = 2,5
+a = 0034  line 1, column 6: what begins with 0 stands in quotes: "0034"; here it is: a
+a = 2400 Bd  line 1, column 10: a number stands without its unit; here it is: a = 2400
+a = Yes  line 1, column 5: write true, in small letters; here it is: a = Yes
+a = "C:\\x"  line 1, column 10: a backslash is written twice, or the text in 'single
 [MPPSOLAR]!PORT = /dev/x  this is the ini file of dbus-mppsolar; convert it first
 """
 

@@ -358,7 +358,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     [
         ("", "no recorded replies in it"),
         ("\n\n", "no recorded replies in it"),
-        ("{", r"j:1: not the JSON of a recorded reply: Expecting"),
+        ("{", r"j:1: no recorded reply; such a line is JSON"),
         ("[]", r"j:1: not a JSON object"),
         ('{"command": "QMOD"}', r'j:1: "response_hex" is missing'),
         ('\n{"response_hex": "28"}', r'j:2: "command" is missing'),

@@ -19,6 +19,7 @@ UNPROVEN = (
     "the family is a guess: the names of the priorities are those of the documents, "
     "not proven for this unit; clones use other codes"
 )
+REFUSED = "refused: the inverter does not know it, or cannot do it now"
 NO_CHECKSUM = "no checksum: nothing shows whether it is complete"
 
 
@@ -105,7 +106,7 @@ class DecodedReply:
         notes = [f"  note: {note}" for note in self.notes()]
         if self.error is not None:
             return [f"  {self.error.kind}: {self.error}", *notes]
-        rows = [("acknowledged", "yes" if self.acknowledged else "no (NAK)", "")]
+        rows = [("ACK", "done", "") if self.acknowledged else ("NAK", REFUSED, "")]
         if self.reading is not None:
             rows = rows_of(self.reading, self.dialect, mode=self.mode)
         return [*aligned(rows), *notes]

@@ -107,4 +107,4 @@ async def _completed(source: Source, task: asyncio.Task[None]) -> None:
         if task.done():
             await task
     if not any(picture.live for picture in source.pictures()):
-        raise NoReply(f"nothing to show within {source.patience:g} s")
+        raise NoReply(f"{source.nothing} (waited {source.patience:g} s)")

@@ -19,6 +19,7 @@ from mppdbus.errors import (
     ConfigError,
     LinkError,
     MppdbusError,
+    NoReply,
     PortError,
     PortLost,
     Refused,
@@ -26,8 +27,10 @@ from mppdbus.errors import (
 )
 from mppdbus.inverter.detection import Interview
 from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.optional_queries import CAPABILITIES
 from mppdbus.protocol.plausibility import Plausibility
 from mppdbus.protocol.queries import base_command
+from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.status import DeviceMode
 from mppdbus.recording.recording_link import RecordingLink
 
@@ -40,9 +43,31 @@ MORE_NAMING = ("QGMN", "QVFW")
 FAMILY_MATTERS = {"QPIGS", "QPIRI", "QPIWS", "QDI", "QPGS", "QP2GS", "QOPM"}
 
 
+# Queries that every unit knows; the others are in `CAPABILITIES`.
+BASIC = {
+    "QPI": "protocol",
+    "QID": "serial number",
+    "QVFW": "firmware",
+    "QMOD": "mode: line, battery, fault …",
+    "QPIGS": "live values: voltages, powers, battery, PV",
+    "QPIRI": "ratings and settings",
+    "QPIWS": "warnings and faults",
+    "QFLAG": "which functions are on",
+}
+AGAIN = 0.5  # s of pause before a second question, so that a mishap is over
+
+
+def optional_answers() -> dict[str, str]:
+    """Return the queries that a unit may lack, and what they answer."""
+    dates = {"": "", "%Y": "YYYY", "%Y%m": "YYYYMM", "%Y%m%d": "YYYYMMDD"}
+    rows = CAPABILITIES.values()
+    return {row.query + dates[row.date]: row.answers for row in rows}
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("commands", nargs="+", metavar="CMD", help="QPIGS, QMOD, …")
+    parser.add_argument("commands", nargs="*", metavar="CMD", help="QPIGS, QMOD, …")
+    parser.add_argument("--list", action="store_true", help="show the queries and end")
     parser.add_argument("--raw", action="store_true", help="show the bytes, too")
     parser.add_argument("--json", action="store_true", help="one object a command")
     add_port_arguments(parser)
@@ -51,6 +76,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(args: argparse.Namespace) -> int:
     """Ask all queries; return 1 if one failed or was refused, 3 without any answer."""
+    if args.list:
+        for query, what in (BASIC | optional_answers()).items():
+            print(f"{query:<11}  {what}")  # noqa: T201
+        return DONE
+    if not args.commands:
+        raise ConfigError("say what to ask, such as QPIGS; --list shows all queries")
     commands = [parse_query(word) for word in args.commands]
     target = await choose_target(args)
     output = Output(as_json=args.json)
@@ -77,8 +108,11 @@ def parse_query(word: str) -> str:
     if _QUERY.fullmatch(command):
         return command
     if re.fullmatch(r"[A-Z]+[0-9.]*", command):
-        raise ConfigError(f"{word} is a setter; writing comes with control")
-    raise ConfigError(f"{word!r} is no query; queries begin with Q: QPIGS, QMOD …")
+        raise ConfigError(
+            f"{word} would change a setting, and query only asks; nothing was sent. "
+            "Queries begin with Q: QPIGS, QMOD"
+        )
+    raise ConfigError(f"{word!r} is no query; mppdbus query --list shows all")
 
 
 def _exit_code(answers: list["Answer"]) -> int:
@@ -156,7 +190,7 @@ class Asker:
         payloads, name = self._interview.answers.payloads, base_command(command)
         payloads.pop(name, None)
         try:
-            result.reading = await self._interview.read(command)
+            result.reading = await self._read_twice(command)
         except Refused:
             result.acknowledged = False
         except UnknownLayout as error:
@@ -164,6 +198,14 @@ class Asker:
                 raise
         finally:
             result.payload = payloads.get(name)
+
+    async def _read_twice(self, command: str) -> Reading:
+        """Ask once more after NAK or silence, as either may be a mishap."""
+        try:
+            return await self._interview.read(command)
+        except (Refused, NoReply):
+            await asyncio.sleep(AGAIN)
+        return await self._interview.read(command, attempts=1)
 
     async def _explain(self, result: DecodedReply) -> None:
         """Decode the reply by its family; ask for the family if needed."""

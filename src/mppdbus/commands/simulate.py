@@ -38,7 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--pty", metavar="PATH", help="appear as a serial port, linked at PATH")
     add("--tcp", metavar="[HOST:]PORT", help="listen on TCP (port 0: a free one)")
     add("--hid", metavar="PATH", help="as --pty, in 8-byte reports like a hidraw")
-    add("--profile", default=DEFAULT_PROFILE, help="default: %(default)s")
+    add(
+        "--profile",
+        default=DEFAULT_PROFILE,
+        metavar="NAME",
+        help="which inverter; see --list-profiles (default: %(default)s)",
+    )
     add("--list-profiles", action="store_true", help="show the profiles and end")
     add("--set", metavar="N|L1,L2,L3", help="several units on one battery")
     add("--bug", action="append", default=[], metavar="NAME", help="of its firmware")
@@ -46,7 +51,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--recording", metavar="FILE", help="answer what a real inverter said")
     add("--model", metavar="NAME", help="which model of the recording")
     add("--quality", choices=("good", "all"), default="good", help="of recorded bytes")
-    add("--unrecorded", choices=("nak", "silence"), default="nak")
+    add(
+        "--unrecorded",
+        choices=("nak", "silence"),
+        default="nak",
+        help="answer to what the recording lacks (default: %(default)s)",
+    )
     add(
         "--control",
         metavar="unix:PATH|HOST:PORT",
@@ -56,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--speed", type=float, default=1.0, help="of the plant's time (default 1)")
     add("--think", type=float, metavar="SECONDS", help=f"default {THINK_S}")
     add("--jitter", type=float, default=0.0, metavar="SECONDS", help="of --think")
-    add("--baud", type=float, default=2400.0, help="default: %(default)s")
+    add("--baud", type=float, default=2400, help="default: %(default)s")
     add("--chunk", type=int, default=1, help="bytes handed over at a time (default 1)")
     add("--unpaced", action="store_true", help="replies at once and whole")
     add("--seed", type=int, default=0, help="of everything that is left to chance")

@@ -21,6 +21,19 @@ _SYNTAX_ADVICE = {
     "Cannot overwrite a value": "the same key stands there twice",
     "Expected '=' after a key in a key/value pair": "a line is: key = value",
 }
+_UNCLOSED = re.compile(r"[^\"'#]*=\s*(\"[^\"]*|'[^']*)$")
+# Mistakes that a line shows by itself, whatever the parser says of them.
+_MISTAKES = (
+    (r".*[“”„«»‘’‚]", 'these quotes are typographic; write plain ones: "text"'),
+    (_UNCLOSED, "the quote is not closed"),
+    (r".*=\s*\d+,\d+\s*(#.*)?$", "a number has a point: 2.5"),
+    (r".*=\s*0\d+\s*(#.*)?$", 'what begins with 0 stands in quotes: "0034"'),
+    (r".*=\s*\d+\.\s*(#.*)?$", "digits follow the point: 1.0"),
+    (r".*=\s*\d+\s*[A-Za-z]+", "a number stands without its unit"),
+    (r".*=\s*(?i:true|yes|on)\s*(#.*)?$", "write true, in small letters"),
+    (r".*=\s*(?i:false|no|off)\s*(#.*)?$", "write false, in small letters"),
+    (r".*=\s*\".*\\", "a backslash is written twice, or the text in 'single quotes'"),
+)
 LONGEST_SHOWN = 48  # characters of a value in a message
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -92,8 +105,21 @@ def bad_syntax(message: str, text: str) -> str:
     lines = text.split("\n") if match else text.rstrip().split("\n")
     at = match[0] if match else f"line {len(lines)}, at its end"
     written = lines[int(match[1]) - 1 if match else -1].strip()
+    if not match and (found := _unclosed(lines)):
+        at, written = found
+    for pattern, mistake in _MISTAKES:
+        if re.match(pattern, written):
+            return f"{at}: {mistake}; here it is: {plain(written)}"
     advice = _SYNTAX_ADVICE.get(what, "compare with config.example.toml")
     return f"{at}: {what}: {plain(written)}; {advice}"
+
+
+def _unclosed(lines: list[str]) -> tuple[str, str] | None:
+    """Return where a quote is not closed; the parser only notes the end of the file."""
+    for number, line in enumerate(lines, 1):
+        if _UNCLOSED.match(line):
+            return f"line {number}", line.strip()
+    return None
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:

@@ -4,10 +4,11 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, cast
 
 from mppdbus.errors import CorruptReply, ProtocolError, UnknownLayout
-from mppdbus.protocol.plausibility import Plausibility
+from mppdbus.protocol.plausibility import Plausibility, Remark
 from mppdbus.protocol.queries import Queries, decode
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.settings import Flags, Ratings, RatingsRevo
@@ -123,11 +124,9 @@ class Readings:
     def _store(self, query: str, reading: Reading, now: float) -> None:
         """Store a reading and its plausible part; log implausible fields once."""
         plausible, remarks = self.filter.check(reading, now)
-        for remark in remarks:
-            if remark.code == "unrated":
-                continue  # a second at each start
-            key, text = f"{remark.code} {remark.field}", f"{query}: {remark.text}"
-            self._log_once(logging.INFO, key, text)
+        for code, alike in groupby(remarks, key=lambda remark: remark.code):
+            if code != "unrated":  # a second at each start
+                self._log_remarks(query, list(alike))
         if isinstance(reading, DeviceMode) and not reading.known:
             text = (
                 f"QMOD: no document explains mode {reading.mode!r}; the state is "
@@ -145,6 +144,15 @@ class Readings:
         """Check the last reading of `query` again, by ratings that came after it."""
         if (kept := self.kept.get(query)) is not None:
             self._store(query, kept.reading, kept.time)
+
+    def _log_remarks(self, query: str, remarks: list[Remark]) -> None:
+        """Log remarks for the same reason in one line, each field once."""
+        new = [r for r in remarks if f"{r.code} {r.field}" not in self._logged]
+        if new:
+            self._logged |= {f"{r.code} {r.field}" for r in new}
+            others = ", ".join(remark.field for remark in new[1:])
+            also = f" (the same for {others})" if others else ""
+            self._log.info("%s: %s%s", query, new[0].text, also)
 
     def last(self, query: str) -> Reading | None:
         """Return the last reading of `query` as it came, however old."""

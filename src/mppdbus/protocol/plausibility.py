@@ -140,7 +140,8 @@ class Plausibility:
         if voltage < NO_BATTERY:
             return _battery_remarks(reading, "no_battery", "no battery")
         if self._waits(now):
-            return _battery_remarks(reading, "unrated", "waits for QPIRI")
+            text = "shown when QPIRI has said for which battery the unit is"
+            return _battery_remarks(reading, "unrated", text)
         key = (type(reading), getattr(reading, "serial", None))
         before, lasting = self._batteries.get(key), key in self._low
         self._low.discard(key)
@@ -160,7 +161,10 @@ class Plausibility:
             before.voltage, before.time, before.held = voltage, now, None
             return []
         before.held = voltage
-        text = f"{before.voltage:g} V, then {voltage:g} V: waits for a second reading"
+        text = (
+            f"the battery was at {before.voltage:g} V a moment ago; shown if the next "
+            "reading says the same"
+        )
         return _battery_remarks(reading, "battery_jump", text)
 
     def _waits(self, now: float) -> bool:

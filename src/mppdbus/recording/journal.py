@@ -17,6 +17,9 @@ from mppdbus.storage.atomic_file import write_file
 _ALWAYS = frozenset(("model", "variant", "source"))  # null says "not known"
 
 
+NO_JSON = 'no recorded reply; such a line is JSON: {"command": …, "response_hex": …}'
+
+
 def _hexadecimal(value: str) -> str:
     try:
         bytes.fromhex(value)
@@ -92,7 +95,7 @@ def _entry(line: str) -> Entry:
     try:
         keys = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"not the JSON of a recorded reply: {error}") from error
+        raise ValueError(NO_JSON) from error
     if not isinstance(keys, dict):
         raise ValueError("not a JSON object, as a recorded reply is")  # noqa: TRY004
     try:

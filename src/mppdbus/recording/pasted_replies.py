@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from mppdbus.errors import EchoedRequest, MppdbusError, Truncated
 from mppdbus.protocol.framing import MAX_FRAME, ResponseFramer
+from mppdbus.recording.journal import NO_JSON
 from mppdbus.recording.lost_byte import longer
 from mppdbus.recording.pasted_bytes import (
     as_text,
@@ -369,7 +370,7 @@ def _of_journal(name: str, text: str) -> PastedReply:
     try:
         line: Any = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"not the JSON of a journal: {error}") from error
+        raise ValueError(NO_JSON) from error
     try:
         data = bytes.fromhex(line["response_hex"])
     except (KeyError, TypeError, ValueError) as error:

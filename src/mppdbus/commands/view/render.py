@@ -71,7 +71,7 @@ def seconds(value: float | None) -> str:
 def link_state(picture: Picture) -> str:
     """Say whether the inverter answers."""
     if picture.silent is not None:
-        return f"no answer since {seconds(picture.silent)}"
+        return f"no answer for {seconds(picture.silent)}"
     if picture.age is None:
         return "waiting"
     return f"{picture.heard} {seconds(picture.age)} ago"

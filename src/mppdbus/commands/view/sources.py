@@ -22,6 +22,7 @@ class Source(Protocol):
 
     changed: asyncio.Event
     patience: float  # s that a picture may take to become complete
+    nothing: str  # what to say when there is none
 
     async def run(self) -> None:
         """Follow until cancelled; raises errors that a retry cannot solve."""
@@ -41,6 +42,7 @@ class LineSource:
     """
 
     patience = 15.0
+    nothing = "the inverter gives no live values; try mppdbus detect"
 
     def __init__(self, target: Target, *, once: bool) -> None:
         self.changed = asyncio.Event()
@@ -130,6 +132,7 @@ class BusSource:
     """
 
     patience = 6.0
+    nothing = "no inverter on this D-Bus gives values; does mppdbus run serve on it?"
 
     def __init__(self, watcher: BusClient, service: str | None) -> None:
         self.changed = asyncio.Event()

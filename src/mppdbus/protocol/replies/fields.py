@@ -119,5 +119,7 @@ def describe(error: ValidationError, names: tuple[str, ...]) -> str:
     for item in error.errors(include_url=False, include_context=False):
         name = str(item["loc"][0]) if item["loc"] else "reply"
         place = f"field {names.index(name) + 1} " if name in names else ""
-        parts.append(f"{place}({name}): {item['input']!r} does not fit: {item['msg']}")
+        reason = "is not what stands there" if "pattern" in item["type"] else None
+        reason = reason or f"does not fit: {item['msg'].lower()}"
+        parts.append(f"{place}({name}): {item['input']!r} {reason}")
     return "; ".join(parts)

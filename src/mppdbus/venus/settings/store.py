@@ -110,7 +110,8 @@ class LocalSettings(BusListener):
         await self.add((instance, Setting(custom_name_path(uid), "")))
         number = self.instance(uid)
         if new and number != wanted:
-            log.info("%s has DeviceInstance %d, not %d", uid, number, wanted)
+            text = "%s keeps its instance %d; the %d of the config is for new units"
+            log.info(text, uid, number, wanted)
         return number
 
     def instance(self, uid: str) -> int:
