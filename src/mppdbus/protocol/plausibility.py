@@ -114,10 +114,10 @@ class Plausibility:
     # -- each field by itself -----------------------------------------------------
 
     def _values(self, reading: Reading) -> Iterator[Remark]:
-        bounds, values, found = self._bounds, vars(reading), self.identification
-        for name, limit in FIELDS.items():
-            value = values.get(name)
-            if value is not None and value > bounds[limit]:
+        bounds, found = self._bounds, self.identification
+        for name, value in vars(reading).items():
+            limit = FIELDS.get(name)
+            if limit is not None and value is not None and value > bounds[limit]:
                 text = f"{name} {value}: above {bounds[limit]:g}, cannot be"
                 yield Remark(limit.value, name, value, text)
         raw = found is not None and found.dialect.raw_temperature
