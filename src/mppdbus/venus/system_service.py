@@ -21,6 +21,8 @@ GRID_LOST, CUSTOM_NAME = "GridLost", "/CustomName"
 MONITOR_GRID = Setting("/Settings/Alarm/System/GridLost", 0, 0, 1)
 FORMER_LEVEL = Setting(f"{DEVICES}/{SYSTEM_UID}/AlarmLevel/GridLost", 0, 0, 2)
 
+_NOBODY = SystemView(())
+
 Devices = Mapping[str, tuple[str, int]]
 """By the port of a unit: the name of its service and its DeviceInstance."""
 
@@ -65,11 +67,11 @@ class SystemService(TableService[SystemView]):
         """Show all units as they are now."""
         self.view = view
         values = self.changed_rows.values(view)
-        parts, nobody = by_phase(view), SystemView(())
+        parts = by_phase(view)
         for phase in self._phases.keys() | parts.keys():
             if phase not in self._phases:
                 self._grow(phase)
-            values |= self._phases[phase].values(parts.get(phase, nobody), phase)
+            values |= self._phases[phase].values(parts.get(phase, _NOBODY), phase)
         with_input = view.part(lambda unit: unit.ac_input != AcInput.NONE)
         wanted = self.around.store.value(MONITOR_GRID.path)
         lost = grid_lost(with_input.alarm(GRID_LOST), wanted)
