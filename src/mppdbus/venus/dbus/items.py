@@ -15,6 +15,7 @@ UNKNOWN_TEXT = "---"
 
 _PATH = re.compile(r"(/[A-Za-z0-9_]+)+")
 _LARGEST = sys.float_info.max
+_NUMBERS = (float, int)  # made once, as it is looked at for every value
 
 
 class ItemType(StrEnum):
@@ -41,7 +42,7 @@ def _integer(bits: int) -> Callable[[object], int]:
 
 def _double(value: object) -> float:
     if (
-        isinstance(value, float | int)
+        isinstance(value, _NUMBERS)
         and type(value) is not bool
         and -_LARGEST <= value <= _LARGEST  # neither NaN nor infinite
     ):

@@ -7,6 +7,7 @@ for docs/dbus.md.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from operator import attrgetter
+from types import FunctionType
 from typing import Any, Generic, TypeVar
 
 from mppdbus.model.victron_codes import State
@@ -157,7 +158,8 @@ class ChangedRows(Generic[V]):
         for of, rows, gets in self._groups:
             part = view if of is None else of(view)
             seen, before = self._seen.get(of, (_UNSEEN, [_UNSEEN] * len(rows)))
-            if part is seen or (of is not None and part == seen):
+            # A field of the view stays the same object; what a function makes is equal.
+            if part is seen or (isinstance(of, FunctionType) and part == seen):
                 continue
             raws = [None if part is None else get(part) for get in gets]
             self._seen[of] = part, raws
