@@ -9,6 +9,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import cast
 
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.dialects import DIALECTS
@@ -270,8 +271,9 @@ def _product(one: float | None, other: float | None) -> float | None:
 
 def known_sum(values: Sequence[float | None]) -> float | None:
     """Return the sum; None if any value is unknown, or there are none."""
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) and known else None
+    if not values or None in values:
+        return None
+    return sum(cast("Sequence[float]", values))
 
 
 # -- the phases of the output: one, or the two that a PI41 makes --------------------
