@@ -23,13 +23,13 @@ _ONE_WORD = frozenset((1,))  # such replies may hold blanks
 class Layout:
     """A shape of a reply: how many words it may have, and what they are.
 
-    `dotted` names a word (from 0) that must (True) or must not (False) hold a dot,
-    for two layouts of the same length.
+    `dotted` names words (from 0) of which one must (True) or none may (False) hold a
+    dot, for two layouts of the same length.
     """
 
     model: type[Reading]
     counts: frozenset[int]
-    dotted: tuple[int, bool] | None = None
+    dotted: tuple[tuple[int, ...], bool] | None = None
 
     def __post_init__(self) -> None:
         """Raise `ValueError` if such a reply cannot fill the model."""
@@ -42,8 +42,8 @@ class Layout:
             return False
         if self.dotted is None:
             return True
-        index, wanted = self.dotted
-        return ("." in words[index]) is wanted
+        places, wanted = self.dotted
+        return any("." in words[n] for n in places if n < len(words)) is wanted
 
 
 def unfilled(model: type[Reading], counts: frozenset[int]) -> str | None:
@@ -69,7 +69,9 @@ Queries = dict[str, tuple[Layout, ...]]
 
 
 def layout(
-    model: type[Reading], *counts: int, dotted: tuple[int, bool] | None = None
+    model: type[Reading],
+    *counts: int,
+    dotted: tuple[tuple[int, ...], bool] | None = None,
 ) -> Layout:
     """Return a row: the `model` of replies with these numbers of words."""
     return Layout(model, frozenset(counts), dotted)
@@ -95,8 +97,8 @@ QUERIES: Queries = {
     "QPIRI": (
         layout(s.Ratings, 25),
         layout(s.RatingsRevo, 21),
-        layout(s.Ratings, 26, 27, 28, 29, dotted=(25, False)),
-        layout(s.RatingsClone, 28, dotted=(25, True)),
+        layout(s.Ratings, 26, 27, 28, 29, dotted=((25, 27), False)),
+        layout(s.RatingsClone, 28, dotted=((25, 27), True)),
     ),
     "QPIGS": (layout(m.GeneralStatus, 17, 21, 24, 25),),
     "QPIGS2": (
@@ -190,6 +192,8 @@ def decode(command: str, payload: bytes, queries: Queries = QUERIES) -> Reading:
     except UnicodeDecodeError as error:
         raise CorruptReply(f"{command}: {payload!r} is not ASCII") from error
     words = text.split()
+    if text.count(" ") >= len(words) and (gap := _missing_word(command, text, layouts)):
+        raise gap
     for found in layouts:
         if found.fits(words):
             break
@@ -230,16 +234,28 @@ def _odd_word(
 
 
 def _rescue(error: UnknownLayout, text: str, layouts: tuple[Layout, ...]) -> bool:
-    """Store the readable part of a reply in the error; False if there is none.
+    """Store the readable part of a reply in the error; False if there is none."""
+    shapes = [(each.model, each.counts) for each in layouts]
+    error.partial, error.report = salvage(shapes, text.split()) or (None, None)
+    return error.partial is not None
 
-    Two blanks in a row are a word that is missing, where that makes a known length.
+
+def _missing_word(
+    command: str, text: str, layouts: tuple[Layout, ...]
+) -> UnknownLayout | None:
+    """Return the error of a reply in which a blank stands for a word.
+
+    None if that makes no known layout: some units end in a blank, and some pad a number
+    with blanks (f0095).
     """
     shapes = [(each.model, each.counts) for each in layouts]
-    known = {count for each in layouts for count in each.counts}
-    with_gaps = text.strip(" ").split(" ")
-    words = with_gaps if len(with_gaps) in known else text.split()
-    error.partial, error.report = salvage(shapes, words) or (None, None)
-    return error.partial is not None
+    for words in (text.split(" "), text.removesuffix(" ").split(" ")):
+        known = any(len(words) in each.counts for each in layouts)
+        if known and "" in words and (rest := salvage(shapes, words)):
+            error = UnknownLayout(f"{command}: word {words.index('') + 1} is missing")
+            error.partial, error.report = rest
+            return error
+    return None
 
 
 def _one_word(command: str, model: type[Reading], payload: bytes) -> Reading:

@@ -112,7 +112,7 @@ def salvage(shapes: Shapes, words: list[str]) -> tuple[Reading, FieldReport] | N
     count = len(words)
     exact = [_attempt(model, words) for model, lengths in shapes if count in lengths]
     if exact:
-        best = min(exact, key=lambda each: len(each.unfit))
+        best = min(exact, key=lambda each: len(each.unfit) + each.shifted)
         return _partial(best, words, exact=True) if best.shifted <= _ONCE else None
     known = [(n, model) for model, lengths in shapes for n in lengths]
     for length, model in sorted(known, key=lambda shape: -min(shape[0], count)):
@@ -134,7 +134,7 @@ def _attempt(model: type[Reading], words: list[str]) -> Attempt:
             continue
         anchor = anchors.get(place + 1)
         holds = anchor is None or anchor.fullmatch(word) is not None
-        if holds and _takes(model, name, word):
+        if word and holds and _takes(model, name, word):
             values[name] = word
             proof += anchor is not None
         else:

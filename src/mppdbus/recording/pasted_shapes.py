@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mppdbus.errors import CorruptReply, MppdbusError, OtherProtocol
+from mppdbus.errors import CorruptReply, MppdbusError, OtherProtocol, UnknownLayout
 from mppdbus.protocol.framing import checksum_fits
 from mppdbus.protocol.queries import QUERIES, decode
 from mppdbus.recording.pasted_bytes import to_bytes
@@ -48,6 +48,8 @@ def fits(command: str | None, payload: bytes) -> bool:
         decode(command, payload)
     except OtherProtocol:
         return payload != b""
+    except UnknownLayout as error:  # a reply of unknown length is one, too
+        return error.report is not None and not error.report.odd_end
     except MppdbusError:
         return False
     return True

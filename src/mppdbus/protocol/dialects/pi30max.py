@@ -14,6 +14,7 @@ from mppdbus.protocol.fault_codes import FAULTS_COMMON
 from mppdbus.protocol.replies import charge, parallel, settings, status
 from mppdbus.protocol.settings import setters
 
+MOST_VA = 40_000  # of any PI30 inverter; above is an odd word
 LOW_VOLTAGE = 140.0  # V of AC; below it is a 100 to 127 V unit
 
 FAULTS: Names = {
@@ -79,7 +80,7 @@ def _clues(seen: Evidence) -> Clues:
 
 
 def _of_status(seen: Evidence) -> Clues:
-    if (getattr(seen.status, "ac_output_apparent_power", None) or 0) > 9999:
+    if 9999 < (getattr(seen.status, "ac_output_apparent_power", None) or 0) < MOST_VA:
         yield Clue(0.6, "QPIGS: power above 9999 VA")
     if seen.status_count == 24:
         yield Clue(0.3, "QPIGS of 24 fields")

@@ -7,16 +7,18 @@ from mppdbus.protocol.dialects.pi30 import FIRST_SETTERS, PI30, VOLTAGE_RANGES
 from mppdbus.protocol.evidence import Clue, Clues, Evidence
 from mppdbus.protocol.settings import setters
 
+COUNTS = 1024  # of the A/D converter, which has ten bits
+
 
 def _clues(seen: Evidence) -> Clues:
     if (ratings := seen.common_ratings) is not None:
         if ratings.topology == 1:
             yield Clue(0.3, "QPIRI: built with a transformer")
         lacks = ratings.max_parallel_units is None
-        if lacks and seen.ratings_words > 19:
+        if lacks and ratings.topology == 1 and seen.ratings_words > 19:
             yield Clue(0.3, "QPIRI: no parallel operation")
     temperature = getattr(seen.status, "heatsink_temperature", None)
-    if temperature is not None and temperature > 150:
+    if temperature is not None and 150 < temperature < COUNTS:
         yield Clue(0.9, f"QPIGS: heat sink {temperature}, a raw A/D count")
 
 

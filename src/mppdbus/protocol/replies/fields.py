@@ -90,6 +90,19 @@ class TextReading(Reading):
     """A reply whose words are not all numbers; its fields say what each may be."""
 
     numbers: ClassVar[bool] = False
+    texts: ClassVar[frozenset[str]] = frozenset()  # if any: the others are numbers
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Self:
+        """Refuse other words than numbers where pydantic would read "+5" or "1e5"."""
+        words = payload.decode("ascii").split() if cls.texts else []
+        for place, (name, word) in enumerate(
+            zip(cls.wire_names(), words, strict=False)
+        ):
+            if name not in cls.texts and not is_number(word):
+                text = f"field {place + 1} ({name}): {word!r} is not a number"
+                raise ValueError(text)
+        return super().from_payload(payload)
 
 
 def _available(fields: dict[str, str]) -> dict[str, str | None]:

@@ -153,6 +153,8 @@ class UpsCharge(Reading):
 class UpsModel(TextReading):
     """QMD, a UPS command that VMII answers, with wrong ratings (f0281)."""
 
+    texts = frozenset(("model", "rating_apparent_power", "phases"))
+
     model: f.Text = None
     rating_apparent_power: f.Text = None
     power_factor: f.Percent = None

@@ -1,16 +1,18 @@
 """Replies about a unit and its parallel set: QPGSn, QP2GSn, Q2PGSn."""
 
-from typing import Annotated, Self
+from typing import Annotated
 
 from pydantic import Field
 
 from mppdbus.protocol.replies import fields as f
-from mppdbus.protocol.replies.fields import Reading, TextReading, is_number
+from mppdbus.protocol.replies.fields import Reading, TextReading
 from mppdbus.protocol.replies.status import Status8
 
 
 class _ParallelReply(TextReading):
-    """The first words of QPGS and QP2GS; from the fourth on all are numbers."""
+    """The first words of QPGS and QP2GS."""
+
+    texts = frozenset(("serial", "mode", "status"))
 
     exists: f.Bool = None
     serial: f.Text = None
@@ -26,15 +28,6 @@ class _ParallelReply(TextReading):
     battery_voltage: f.Volts = None
     battery_charging_current: f.WholeAmps = None
     battery_capacity: f.Percent = None
-
-    @classmethod
-    def from_payload(cls, payload: bytes) -> Self:
-        """Refuse letters outside the mode, which pydantic would read as exponents."""
-        words = payload.decode("ascii").split()
-        for place, word in enumerate(words[3:], start=4):
-            if not is_number(word):
-                raise ValueError(f"field {place}: {word!r} is not a number")
-        return super().from_payload(payload)
 
 
 class ParallelStatus(_ParallelReply):
