@@ -263,3 +263,71 @@ async def test_numbers_that_tell_nothing(tmp_path: Path, bus_address: str) -> No
                 await names_become(watcher, one, two, SYSTEM, BATTERY)
                 assert daemon.said.count("has no number") == 2  # one each
             daemon.log.unlink()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("bound", [(), ("garage",), ("garage", "barn")])
+async def test_swapped_plugs_swap_no_names(
+    tmp_path: Path,
+    bus_address: str,
+    bound: tuple[str, ...],
+    restarted: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """Name and AC input are of the inverter; bound by `serial` or not, it is served."""
+    serials = {"garage": EAST, "barn": WEST}
+    inverters = {
+        "garage": simulated("axpert-5000", EAST, "grid on; load 700"),
+        "barn": simulated("axpert-5000", WEST, "grid on; load 900"),
+    }
+    lines = {"garage": 'ac_input = "generator"', "barn": 'ac_input = "shore"'}
+    async with Ports.below(tmp_path) as ports, Watcher.on(bus_address) as watcher:
+        units = []
+        for name, inverter in inverters.items():
+            await ports.add(name, inverter)
+            serial = f'serial = "{serials[name]}"' if name in bound else ""
+            units.append(ports.unit(name, lines[name], serial))
+
+        async def shown() -> None:
+            for serial, name, kind, load in (
+                (EAST, "garage", 2, 700.0),
+                (WEST, "barn", 3, 900.0),
+            ):
+                wanted = {NAME: name, "/Ac/In/1/Type": kind, "/Ac/Out/L1/P": load}
+                await watcher.wait(MULTI + serial, wanted)
+
+        with Daemon(tmp_path, bus_address, units) as daemon:
+            await shown()
+            if restarted:
+                assert await daemon.terminate() == 0
+            for port in ports.ptys.values():
+                port.close()
+            if not restarted:
+                for serial in (EAST, WEST):
+                    await watcher.wait(MULTI + serial, {"/Connected": 0})
+            await ports.add("garage", inverters["barn"])
+            await ports.add("barn", inverters["garage"])
+            if not restarted:
+                await shown()
+        if restarted:
+            with Daemon(tmp_path, bus_address, units) as daemon:
+                await shown()
+        assert "garage is plugged in at " in daemon.said
+        assert "bound to" not in daemon.said
+        assert "Traceback" not in daemon.said
+
+
+async def test_a_port_that_is_bound_to_an_inverter_that_is_nowhere(
+    tmp_path: Path, bus_address: str
+) -> None:
+    """One that nothing binds there is not served, and a later correction is taken."""
+    async with Ports.below(tmp_path) as ports, Watcher.on(bus_address) as watcher:
+        await ports.add("garage", simulated("axpert-5000", EAST, "grid on"))
+        lines = ports.unit("garage", f'serial = "{WEST}"')
+        with Daemon(tmp_path, bus_address, [lines]) as daemon:
+            line = await daemon.says(f"garage is bound to {WEST}")
+            assert f"inverter {EAST} is here" in line
+            assert "plug that one in here" in line
+        for name in ("garage", "shed"):  # by its own serial number, by another name
+            lines = ports.unit("garage").replace('name = "garage"', f'name = "{name}"')
+            with Daemon(tmp_path, bus_address, [lines]):
+                await watcher.wait(MULTI + EAST, {NAME: name})

@@ -2,15 +2,18 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 from logging import INFO, WARNING
 from pathlib import Path
 
+from mppdbus.config.models import InverterConfig
 from mppdbus.daemon.event_log import EventLog
+from mppdbus.daemon.sections import Sections
 from mppdbus.daemon.state import StateFiles
+from mppdbus.daemon.twins import twins_of, wait_for_twins
 from mppdbus.errors import ShownAlready
 from mppdbus.host.clock import local_today, use_zone
 from mppdbus.model.alarms.levels import Notice, NoticeKind
@@ -35,7 +38,6 @@ TIME_ZONE = Setting("/Settings/System/TimeZone", "/UTC")  # of the GX
 AC_INPUT = "/Settings/SystemSetup/AcInput1"  # set in the menu of the GX
 TWIN_WAIT = 10.0  # s at most, to see which of two units with one number still answers
 POLLS_WAITED = 2.5  # polls, if they take longer
-LOOK = 0.1  # s between two checks
 SETTLED = 2.0  # s that other batteries may take to answer at the start
 POLLS_APART = 3  # polls; a longer pause between two samples is a gap
 
@@ -55,6 +57,7 @@ class Installation:
     """
 
     site: Site  # from `open` on
+    sections: Sections  # from `open` on
 
     def __init__(
         self,
@@ -65,7 +68,9 @@ class Installation:
         expected: int,
         patience: float,
         together: float = 0.0,
+        configs: Iterable[InverterConfig] = (),
     ) -> None:
+        self._configs = configs
         self._loop = asyncio.get_running_loop()
         self._clock = self._loop.time
         self._expected = expected
@@ -105,6 +110,8 @@ class Installation:
             name: await self._state.bank(settings, name)
             for name, settings in self._battery_settings.items()
         }
+        stored = await self._state.memberships()
+        self.sections = Sections(self._configs, stored)
         self.site = Site(banks, expected=self._expected)
         await self._watcher.open(wait=True)
         self._zone_task = self._loop.create_task(self._follow_zone())
@@ -146,7 +153,7 @@ class Installation:
             await asyncio.shield(self._zone_task)  # the day of the first values
         if not unit.reported:
             patience = max(TWIN_WAIT, POLLS_WAITED * interval)
-            await self._wait_for_twins(unit, serial, patience)
+            await wait_for_twins(self.site, unit, serial, patience, self._clock)
             await self._gather(unit.connection)
         async with self._introducing:
             uid = await self._choose_uid(unit, serial, place)
@@ -155,8 +162,12 @@ class Installation:
                     log.info("%s: another inverter now: %s", view.unit.uid, uid)
                     await self._leave(view.unit.uid)
             new = uid not in self.site.views
+            found = self.sections.describe(unit, uid, serial, self.site.views.values())
+            self._state.save_memberships_soon()
+            if found.name != unit.name:
+                log.info("%s is plugged in at %s now", found.name, found.connection)
             try:
-                await self._enter(replace(unit, uid=uid), snapshot, interval)
+                await self._enter(found, snapshot, interval)
             except BaseException:
                 if new:
                     await self.remove(uid, unit.connection)
@@ -195,34 +206,6 @@ class Installation:
             await self._gathered.wait()
         self._gathered.set()
 
-    def _twins(self, unit: Unit, serial: str | None) -> list[UnitView]:
-        """Return the units of this serial number at other ports."""
-        return [
-            view
-            for view in self.site.views.values()
-            if serial is not None
-            and view.snapshot.identity.serial == serial
-            and view.unit.connection != unit.connection
-        ]
-
-    async def _wait_for_twins(
-        self, unit: Unit, serial: str | None, patience: float
-    ) -> None:
-        """Wait until it is clear whether this unit is also where it was before.
-
-        A unit that has just been moved may still count as online at its old port.
-        """
-        arrived = self._clock()
-        while self._clock() - arrived < patience:
-            if not any(
-                view.snapshot.online
-                and not view.unit.reported
-                and self.site.heard(view.unit.uid) < arrived
-                for view in self._twins(unit, serial)
-            ):
-                return
-            await asyncio.sleep(LOOK)
-
     async def _choose_uid(self, unit: Unit, serial: str | None, place: str) -> str:
         """Return the uid of a unit: "mppdbus_<serial>", or with its `place`.
 
@@ -230,7 +213,7 @@ class Installation:
         does a reported unit that gets a cable of its own. Without a serial number, a
         unit is named by its place.
         """
-        twins = self._twins(unit, serial)
+        twins = twins_of(self.site, unit, serial)
         if unit.reported and any(twin.snapshot.online for twin in twins):
             raise ShownAlready(f"{serial} is on the bus by a cable of its own")
         moved = {

@@ -48,6 +48,7 @@ async def _serve(config: Config, *, venus: bool) -> None:
         expected=len(config.inverter),
         patience=PATIENCE_SETTINGS if venus else 0.0,
         together=TOGETHER,
+        configs=config.inverter,
     )
     try:
         await installation.open()

@@ -8,6 +8,7 @@ from datetime import date
 from mppdbus.config.models import InverterConfig
 from mppdbus.daemon.installation import Installation
 from mppdbus.daemon.parallel_units import ParallelUnits
+from mppdbus.daemon.sections import unit_of
 from mppdbus.errors import LinkError, MppdbusError, OtherProtocol, PortError
 from mppdbus.host.clock import local_now
 from mppdbus.host.port_location import place_of
@@ -19,33 +20,7 @@ from mppdbus.inverter.modbus_probe import ModbusProbe
 from mppdbus.inverter.poller import Poller
 from mppdbus.inverter.schedule import FASTEST
 from mppdbus.model.snapshot import Snapshot
-from mppdbus.model.victron_codes import AcInput
-from mppdbus.model.views import Unit
 from mppdbus.transport import open_transport
-
-AC_INPUTS = {
-    "none": AcInput.NONE,
-    "grid": AcInput.GRID,
-    "generator": AcInput.GENERATOR,
-    "shore": AcInput.SHORE,
-    "setting": AcInput.GRID,  # until it is known
-}
-
-
-def unit_of(config: InverterConfig) -> Unit:
-    """Return the unit that a config section describes."""
-    return Unit(
-        name=config.name,
-        connection=config.port.label,
-        instance=config.instance,
-        phase=1 if config.phase == "auto" else config.phase,
-        phase_follows=config.phase == "auto",
-        ac_input=AC_INPUTS[config.ac_input],
-        ac_input_follows=config.ac_input == "setting",
-        profile=config.profile,
-        bus_name=config.bus_name,
-        bank=config.battery,
-    )
 
 
 class Session:
@@ -96,12 +71,9 @@ class Session:
         config, clock = self._config, asyncio.get_running_loop().time
         patience = config.timeout or timing.PATIENCE[config.port.scheme]
         link = Link(config.name, patience=patience)
-        inverter = Inverter(config.name, link, clock, dialect=config.dialect)
         try:
             link.attach(await open_transport(config.port, link, baud=config.baud))
-            await self._modbus_probe.introduce(inverter)
-            self._check_serial(inverter)
-            inverter = await self._recognise(inverter)
+            inverter = await self._recognise(await self._identify(link))
             interval = None if config.poll == "fast" else config.poll
             poller = Poller(
                 inverter,
@@ -122,6 +94,21 @@ class Session:
                 await self._end_session()
             finally:
                 await link.close()
+
+    async def _identify(self, link: Link) -> Inverter:
+        """Ask who is there; the dialect of the config belongs to the inverter."""
+        dialect = self._config.dialect
+        inverter = await self._meet(link, dialect)
+        serial = inverter.identity.serial
+        wanted = self._installation.sections.dialect(serial, self._config)
+        return inverter if wanted == dialect else await self._meet(link, wanted)
+
+    async def _meet(self, link: Link, dialect: str) -> Inverter:
+        clock = asyncio.get_running_loop().time
+        inverter = Inverter(self._config.name, link, clock, dialect=dialect)
+        await self._modbus_probe.introduce(inverter)
+        self._check_serial(inverter)
+        return inverter
 
     async def _recognise(self, inverter: Inverter) -> Inverter:
         """Return the known inverter if this is it; else forget its reported units."""
@@ -167,11 +154,18 @@ class Session:
             raise LinkError(f"{self._port}: this inverter is shown at another port now")
 
     def _check_serial(self, inverter: Inverter) -> None:
-        wanted, found = self._config.serial, inverter.identity.serial
-        if wanted and wanted != found:
+        """Raise `LinkError` if this port is bound to another inverter.
+
+        It may have this one's place, or this one may be bound to another section.
+        """
+        config, found = self._config, inverter.identity.serial
+        if config.serial in ("", found):
+            return
+        if self._installation.sections.of_serial(found, config.name) is None:
             raise LinkError(
-                f"{self._config.port.label}: inverter {found or 'without a number'} is "
-                f"here, but {self._config.name} is bound to {wanted}"
+                f"{config.port.label}: inverter {found or 'without a number'} is "
+                f"here, but {config.name} is bound to {config.serial}; plug that one "
+                'in here, or correct "serial"'
             )
 
     def _connected(self, inverter: Inverter) -> None:

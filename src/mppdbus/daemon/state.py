@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
+from mppdbus.daemon.sections import Memberships
 from mppdbus.errors import StateError
 from mppdbus.model.battery.bank import Bank, BankSettings
 from mppdbus.model.battery.estimator_state import SocState
@@ -20,6 +21,7 @@ from mppdbus.storage.document import Document, DocumentFormat, PeriodicSave
 from mppdbus.storage.folder_log import FolderLog
 
 INTERVAL = 600.0  # s between two saves; flash wears out
+SECTIONS_FILE = "sections.json"
 BATTERY_FILE = "battery.json"  # of the battery without a name
 CLOCK_SET = datetime(2024, 1, 1, tzinfo=UTC).timestamp()  # earlier: clock not set
 SHIFT_SIGMA = 0.02  # V a cell, typical of all chemistries
@@ -54,6 +56,9 @@ def _drop_own(state: dict[str, Any]) -> dict[str, Any]:
 
 
 ENERGY: DocumentFormat[Books] = DocumentFormat.of(Books, "mppdbus energy", 1)
+SECTIONS: DocumentFormat[Memberships] = DocumentFormat.of(
+    Memberships, "mppdbus sections", 1
+)
 BATTERY: DocumentFormat[SocState] = DocumentFormat.of(
     Annotated[SocState, AfterValidator(_checked)],
     "mppdbus battery",
@@ -81,6 +86,7 @@ class StateFiles:
         self._ledgers: dict[str, Ledger] = {}
         self._banks: dict[str, Bank] = {}  # by name
         self._bank_saves: dict[str, PeriodicSave[SocState]] = {}
+        self._sections_save: PeriodicSave[Memberships] | None = None
         self._saves: list[PeriodicSave[Any]] = []
         self._opening = asyncio.Lock()
 
@@ -120,6 +126,19 @@ class StateFiles:
                 self._bank_saves[name] = save
                 self._saves.append(save)
         return self._banks[name]
+
+    async def memberships(self) -> Memberships:
+        """Return the section of each inverter in earlier runs; call it once."""
+        document: Document[Memberships] = self._document(SECTIONS_FILE, SECTIONS)
+        known = await document.load(Memberships())
+        self._sections_save = PeriodicSave(document, lambda: known, self._interval)
+        self._saves.append(self._sections_save)
+        return known
+
+    def save_memberships_soon(self) -> None:
+        """Save the sections now: an inverter is new."""
+        if self._sections_save is not None:
+            self._sections_save.save_soon()
 
     def save_bank_soon(self, name: str = "") -> None:
         """Save a bank now: the user has corrected its state of charge."""

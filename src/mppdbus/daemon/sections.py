@@ -1,0 +1,129 @@
+"""Which `[[inverter]]` an inverter belongs to, wherever it is plugged in. Pure.
+
+Port, baud, timeout and poll belong to the port. All else, such as the name, the phase
+or the battery, belongs to the inverter: it goes with its serial number where two plugs
+are swapped, also over a restart.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+
+from mppdbus.config.models import InverterConfig
+from mppdbus.model.unit_ids import candidates
+from mppdbus.model.victron_codes import AcInput
+from mppdbus.model.views import Unit, UnitView
+
+AC_INPUTS = {
+    "none": AcInput.NONE,
+    "grid": AcInput.GRID,
+    "generator": AcInput.GENERATOR,
+    "shore": AcInput.SHORE,
+    "setting": AcInput.GRID,  # until it is known
+}
+
+
+def unit_of(config: InverterConfig) -> Unit:
+    """Return the unit that a config section describes."""
+    return Unit(
+        name=config.name,
+        connection=config.port.label,
+        instance=config.instance,
+        phase=1 if config.phase == "auto" else config.phase,
+        phase_follows=config.phase == "auto",
+        ac_input=AC_INPUTS[config.ac_input],
+        ac_input_follows=config.ac_input == "setting",
+        profile=config.profile,
+        bus_name=config.bus_name,
+        bank=config.battery,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A section as it was when an inverter belonged to it: its name and its port."""
+
+    name: str
+    port: str
+
+
+@dataclass(slots=True)
+class Memberships:
+    """What is stored: the section of each inverter, by its uid."""
+
+    units: dict[str, Membership] = field(default_factory=dict)
+
+
+class Sections:
+    """The sections of the config, by name; `stored` is of earlier runs, and is changed.
+
+    A section that got another name or port since then is a new one: the user has
+    changed his mind about it.
+    """
+
+    def __init__(
+        self, configs: Iterable[InverterConfig] = (), stored: Memberships | None = None
+    ) -> None:
+        self._configs = {config.name: config for config in configs}
+        self.stored = stored or Memberships()
+        self._ports: dict[str, str] = {}  # uid → section of the port where it is now
+
+    def find(
+        self, uid: str, serial: str | None, at: str, taken: Collection[str] = ()
+    ) -> str | None:
+        """Return the section of the inverter that was found at the port of `at`.
+
+        None: the port is bound to another inverter, and nothing is known of this one.
+        `taken` are the sections of other inverters that answer now.
+        """
+        for name, config in self._configs.items():
+            if serial and config.serial == serial:
+                return name
+        own = self._configs.get(at)
+        before = self.stored.units.get(uid)
+        if before is not None and before.name not in taken:
+            section = self._configs.get(before.name)
+            if section and section.port.label == before.port and not section.serial:
+                return before.name
+        if own is None or not own.serial:
+            return at
+        # The inverter of this port may have taken the place of the one found here.
+        swapped = self._configs.get(self._ports.get(_uid(own.serial), ""))
+        if swapped is None or swapped.serial or swapped.name in taken:
+            return None
+        return swapped.name
+
+    def describe(
+        self, unit: Unit, uid: str, serial: str | None, views: Iterable[UnitView]
+    ) -> Unit:
+        """Return a unit with its uid, as the section that it belongs to describes it.
+
+        `unit` is that of the section of its port, `views` are all units on the bus.
+        """
+        if unit.reported or unit.name not in self._configs:
+            return replace(unit, uid=uid)
+        taken = {
+            view.unit.name
+            for view in views
+            if view.snapshot.online
+            and view.unit.uid != uid
+            and view.unit.connection != unit.connection
+        }
+        name = self.find(uid, serial, unit.name, taken) or unit.name
+        config = self._configs[name]
+        self._ports[uid] = unit.name
+        self.stored.units[uid] = Membership(name, config.port.label)
+        return replace(unit_of(config), connection=unit.connection, uid=uid)
+
+    def of_serial(self, serial: str | None, at: str) -> str | None:
+        """Return what `find` does, before the uid of the inverter is known."""
+        return self.find(_uid(serial), serial, at)
+
+    def dialect(self, serial: str | None, at: InverterConfig) -> str:
+        """Return the dialect of the inverter that was found at the port of `at`."""
+        name = self.of_serial(serial, at.name)
+        return self._configs.get(name or "", at).dialect
+
+
+def _uid(serial: str | None) -> str:
+    """Return the uid of a serial number, if no other inverter has the same."""
+    return candidates(serial, "")[0]
