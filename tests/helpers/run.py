@@ -28,7 +28,10 @@ BATTERY = "com.victronenergy.battery.mppdbus"
 QUICK = "baud = 115200\ntimeout = 0.2\npoll = 0.5\n"
 # Seconds that a test waits for what an idle machine does at once.
 PATIENCE = 60.0
-ABSENT = "org.freedesktop.DBus.Error.ServiceUnknown"
+# Nobody has the name, or its owner leaves before it answers.
+ABSENT = {
+    f"org.freedesktop.DBus.Error.{what}" for what in ("ServiceUnknown", "NoReply")
+}
 
 
 async def eventually(check: Callable[[], T], seconds: float = PATIENCE) -> T:
@@ -167,7 +170,7 @@ class Watcher:
         try:
             rows = await self.raw(service)
         except DBusError as error:
-            if error.type != ABSENT:
+            if error.type not in ABSENT:
                 raise
             return {}
         return {path: unwrap(value) for path, value in rows.items()}

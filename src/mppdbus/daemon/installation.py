@@ -204,7 +204,9 @@ class Installation:
         self._arrived.add(port)
         if len(self._arrived) < self._expected:
             await self._gathered.wait()
-        self._gathered.set()
+        else:
+            self._gathered.set()
+            await asyncio.sleep(0)  # who came first goes first
 
     async def _choose_uid(self, unit: Unit, serial: str | None, place: str) -> str:
         """Return the uid of a unit: "mppdbus_<serial>", or with its `place`.

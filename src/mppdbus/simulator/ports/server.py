@@ -31,6 +31,7 @@ class PtyPort:
 
     def __init__(self, simulator: Simulator, path: Path, *, hid: bool = False) -> None:
         self.path = path
+        self.claim = contextlib.ExitStack()  # holds the path until `close`
         self._simulator = simulator
         self._hid = hid
         self._loop = asyncio.get_running_loop()
@@ -63,10 +64,11 @@ class PtyPort:
         self._loop.add_reader(master, self._readable, master, self._line)
 
     def close(self) -> None:
-        """Close the pty and remove its symlink."""
+        """Close the pty, remove its symlink, and let others have its path."""
         if self._return is not None:
             self._return.cancel()
         self._shut()
+        self.claim.close()
 
     def _readable(self, master: int, line: Line) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -104,12 +106,12 @@ async def serve_pty(
 ) -> AsyncIterator[PtyPort]:
     """Serve on a pty whose slave is linked at `path`, until the context ends."""
     port = PtyPort(simulator, Path(path), hid=hid)
-    with _claimed(port.path):
+    try:
+        port.claim.enter_context(_claimed(port.path))
         port.open()
-        try:
-            yield port
-        finally:
-            port.close()
+        yield port
+    finally:
+        port.close()
 
 
 @dataclass(frozen=True, slots=True)
