@@ -60,8 +60,7 @@ class ChangeSignals:
         connection, changed = self._connection, self._changed
         if connection is None:
             return
-        for leaf in leaves:
-            changed[leaf] = None
+        changed |= dict.fromkeys(leaves)
         if not changed:
             return
         if self._since is not None and (self._asked or connection.unread):

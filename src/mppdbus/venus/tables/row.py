@@ -6,7 +6,8 @@ for docs/dbus.md.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from operator import attrgetter
+from itertools import compress
+from operator import attrgetter, ne
 from types import FunctionType
 from typing import Any, Generic, TypeVar
 
@@ -161,12 +162,13 @@ class ChangedRows(Generic[V]):
             # A field of the view stays the same object; what a function makes is equal.
             if part is seen or (isinstance(of, FunctionType) and part == seen):
                 continue
-            raws = [None if part is None else get(part) for get in gets]
+            raws = (
+                [get(part) for get in gets] if part is not None else [None] * len(gets)
+            )
             self._seen[of] = part, raws
-            for number, raw in enumerate(raws):
-                if raw != before[number]:
-                    row = rows[number]
-                    values[row.paths[place]] = row.shown(raw)
+            changed = map(ne, raws, before)
+            for row, raw in compress(zip(rows, raws, strict=True), changed):
+                values[row.paths[place]] = row.shown(raw)
         return values
 
 
