@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 pytest_plugins = ["helpers.bus", "helpers.settings"]
+_TESTS = count(1)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -19,8 +21,17 @@ def state_of_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return where the daemons of this test keep their state."""
-    folder = tmp_path / "state"
+def state(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """Return where the daemons of this test keep their state.
+
+    It is below the folder of the test, which the many without one do not make.
+    """
+    folder = tmp_path_factory.getbasetemp() / f"state-of-{next(_TESTS)}"
+    if "tmp_path" in request.fixturenames:
+        folder = request.getfixturevalue("tmp_path") / "state"
     monkeypatch.setenv("MPPDBUS_STATE", str(folder))
     return folder
