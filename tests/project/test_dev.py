@@ -78,3 +78,10 @@ def set_up(project: Path, venv: Path) -> str:
     )
     assert done.returncode == 1
     return done.stderr
+
+
+@pytest.mark.xdist_group("together")
+def test_tests_of_a_group_stay_together(request: pytest.FixtureRequest) -> None:
+    """Or each worker starts what a whole file shares, such as fifty inverters."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        assert request.node.nodeid.endswith("@together"), "install pytest<9.2"
