@@ -38,7 +38,7 @@ INPUT = "/Ac/ActiveIn/ActiveInput"
 LOADS = (500, 700, 900)
 AMPS = (10, 20, 30)  # into the battery, of 52 V
 SUM = {"/Ac/Out/P": 2100.0, "/Dc/0/Current": 60.0, "/Connected": 1}
-HELD = SHORTEST_KEEP + 1.0  # s that a reading counts, and some
+HELD = SHORTEST_KEEP + 3.0  # s that a reading counts, and some
 ALL = {"/Dc/0/Current": 60.0, "/Dc/0/Power": 3120.0, "/Dc/0/Voltage": 52.0}
 
 

@@ -124,7 +124,7 @@ async def test_a_change_while_localsettings_appears_is_not_lost(
     loop = asyncio.get_running_loop()
 
     def slowly(self: AtomicFile, data: bytes) -> None:
-        asyncio.run_coroutine_threadsafe(arrival(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(arrival(), loop).result(60)
         save(self, data)
 
     async def arrival() -> None:
