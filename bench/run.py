@@ -1,6 +1,6 @@
 """Measures the daemon, beside the least that a service can do.
 
-    python bench/run.py [--quick] [--json FILE] [--no-docs]
+    .venv/bin/python bench/run.py [--quick] [--json FILE] [--no-docs]
 
 Every part is a process of its own: a private bus, an inverter at 2400 baud on a
 pseudo-terminal, the service. The bench is a client of the bus. Writes the tables into

@@ -1,6 +1,6 @@
 """What the daemon puts on the bus in a living house, beside older ways to publish.
 
-    python bench/traffic.py [--seconds N] [--no-docs]
+    .venv/bin/python bench/traffic.py [--seconds N] [--no-docs]
 
 The real daemon on an inverter at 2400 baud that lives through the day of the demo: sun,
 load and mains change every few seconds. Two other publishers take each change from the

@@ -14,5 +14,6 @@ def write_or_check(page: Path, text: str, words: list[str]) -> int:
         return 0
     if page.is_file() and page.read_text(encoding="utf-8") == text:
         return 0
-    print(f"docs/{page.name} is not current: run python tools/make_{page.stem}_md.py")
+    again = f".venv/bin/python tools/make_{page.stem}_md.py"
+    print(f"docs/{page.name} is not current: run {again}")
     return 1

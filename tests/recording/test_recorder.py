@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from helpers.field import run_command
+from helpers.scripted import ScriptedInverter
 from helpers.simulator import inverter_of, warped
 from mppdbus.errors import EchoedRequest, NoReply, OtherProtocol
 from mppdbus.protocol.framing import encode_reply
@@ -85,12 +89,13 @@ def saying(unrecorded: str | None = "NAK", **replies: str) -> Simulator:
 
 
 @pytest.mark.parametrize("profile", ["axpert-5000", "max-8000"])
-def test_everything_is_asked_once_and_nothing_is_set(profile: str) -> None:
+def test_everything_is_asked_and_nothing_is_set(profile: str) -> None:
     simulator = simulate(profile)
     done = Done(simulator)
     asked = {base_command(command) for command in done.commands}
     assert asked >= {"QPI", *ALWAYS, *map(base_command, CAPABILITIES)}
-    assert len(set(done.commands)) == len(done.commands)
+    final = [one.command for one in done.exchanges if one.final]
+    assert len(set(final)) == len(final)
     assert all(map(is_query, simulator.scene.requests))
     assert inverter_of(simulator).writes == []
     assert done.told == done.commands
@@ -121,21 +126,21 @@ def test_live_values_are_asked_in_cycles() -> None:
     commands = Done(simulate("max-8000"), cycles=3).commands
     assert commands[-4:] == ["QPIGS", "QPIGS2", "QMOD", "QPIWS"]
     assert commands.count("QPIGS") == 4
-    assert Done(simulate("axpert-5000"), cycles=3).commands.count("QPIGS2") == 1
+    assert Done(simulate("axpert-5000"), cycles=3).commands.count("QPIGS2") == 2
 
 
 def test_other_units_of_a_set_are_asked_up_to_the_first_that_is_not_there() -> None:
     commands = Done(simulate("max-8000")).commands
     assert [c for c in commands if c.startswith("QPGS")] == ["QPGS0", "QPGS1"]
     commands = Done(simulate("axpert-5000")).commands
-    assert [c for c in commands if c.startswith("QPGS")] == ["QPGS0"]
+    assert [c for c in commands if c.startswith("QPGS")] == ["QPGS0"] * 2
 
 
 def test_silence_is_borne_and_does_not_take_for_ever() -> None:
     done = Done(saying(None, QPI="PI30", QMOD="B"))
     assert done.qualities["QMOD"] == "good"
     assert set(done.qualities.values()) == {"good", "silent"}
-    assert done.seconds < 150
+    assert done.seconds < 210  # two rounds of 45 queries
     assert done.recorder.answers.capabilities.unsupported >= {"QPIGS2", "QBMS", "QMN"}
 
 
@@ -191,3 +196,33 @@ def test_every_byte_and_its_time_are_kept() -> None:
     assert qpi.ms == pytest.approx(6 * 4.17 + 60 + 8 * 4.17, abs=3)
     assert qpi.t_ms == 0
     assert qid.t_ms == pytest.approx(qpi.ms, abs=3)
+
+
+# -- one reply decides nothing ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("mishap", ["NAK", None], ids=["NAK", "silence"])
+@pytest.mark.parametrize(
+    "command", ["QID", "QFLAG", "QMN", "QPIGS2", "QVFW2", "QPGS0", "QPGS1"]
+)
+async def test_a_single_mishap_leaves_the_recording_whole(
+    tmp_path: Path, command: str, mishap: str | None
+) -> None:
+    """The same queries, each with its good reply, as without the mishap."""
+    recorded: list[list[tuple[str, str]]] = []
+    for item in (None, (mishap,)):
+        inverter = ScriptedInverter.of("eg4-pair")
+        inverter.replies["QVFW2"] = ["VERFW2:00001.01"]
+        if item is not None:
+            inverter.first(command, *item)
+        path, port = tmp_path / f"{len(recorded)}.jsonl", tmp_path / "inverter"
+        line = ("record", "--timeout", "0.2", "--baud", "115200", "--cycles", "0")
+        async with inverter.at(port):
+            done = await run_command(*line, "--output", str(path), "--port", str(port))
+        assert done.code == 0, done.err
+        rows = map(json.loads, path.read_text().splitlines())
+        recorded.append([(row["command"], row["quality"]) for row in rows])
+    before, after = (dict(rows) for rows in recorded)
+    assert after == before
+    assert before[command] == "good"
+    assert len(recorded[1]) == len(recorded[0])  # the mishap is left out

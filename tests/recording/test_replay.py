@@ -95,7 +95,7 @@ def test_a_file_that_is_none_is_told(capsys: Capture, tmp_path: Path) -> None:
     path.write_text("(B\n")
     said = command(capsys, "replay", str(path))
     assert said.code == 2
-    assert f"{path}:1: not the JSON of a recorded reply" in said.err
+    assert f"{path}:1: no recorded reply; such a line is JSON" in said.err
 
 
 def test_a_recording_of_a_replay_is_the_recording(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mppdbus.commands.decoded_reply import DecodedReply
-from mppdbus.commands.output import DONE, NO_DEVICE, SAID_NO, Output
+from mppdbus.commands.output import DONE, NO_DEVICE, SAID_NO, Output, how_called
 from mppdbus.commands.progress import Progress
 from mppdbus.commands.target import (
     add_line_arguments,
@@ -112,7 +112,7 @@ def parse_query(word: str) -> str:
             f"{word} would change a setting, and query only asks; nothing was sent. "
             "Queries begin with Q: QPIGS, QMOD"
         )
-    raise ConfigError(f"{word!r} is no query; mppdbus query --list shows all")
+    raise ConfigError(f"{word!r} is no query; {how_called()} query --list shows all")
 
 
 def _exit_code(answers: list["Answer"]) -> int:

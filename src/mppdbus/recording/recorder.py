@@ -1,18 +1,23 @@
 """Asks an inverter everything that can be asked safely, and keeps every byte."""
 
+import asyncio
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
 from mppdbus.errors import NoReply, Refused, UnknownLayout
 from mppdbus.inverter.detection import Interview
-from mppdbus.protocol.optional_queries import CAPABILITIES
+from mppdbus.protocol.optional_queries import CAPABILITIES, Capabilities, Outcome
+from mppdbus.protocol.queries import base_command
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.recording.recording_link import RecordingLink
+from mppdbus.recording.reply_quality import Exchange
 
 HELLO_ATTEMPTS = 3  # some units lose the first request after a pause
 ALWAYS = ("QID", "QVFW", "QPIRI", "QFLAG", "QPIGS", "QMOD", "QPIWS")
 LIVE = ("QPIGS", "QPIGS2", "QMOD", "QPIWS")
+PAUSE = 0.5  # s before a slot is asked again
 SLOTS = range(1, 10)  # of a parallel set, beside the unit itself
 
 
@@ -26,9 +31,13 @@ class Recorder(Interview):
         super().__init__(link)
         self.link = link
         self._on_query = on_query
+        self._live = False
 
     async def ask_all(self, now: datetime) -> None:
-        """Ask all once; raises `NoReply` or `OtherProtocol` if no PI30 unit answers."""
+        """Ask all; what is refused or silent is asked again in a second round.
+
+        Raises `NoReply` or `OtherProtocol` if no PI30 unit answers.
+        """
         try:
             await self.hello(attempts=HELLO_ATTEMPTS)
         except NoReply:
@@ -37,13 +46,33 @@ class Recorder(Interview):
         for query in ALWAYS:
             await self.try_read(query, attempts=2)
         await self.ask_optional(now=now)
+        await self._ask_again()
         for query in ("QPGS0", "QP2GS0"):
             if self.answers.capabilities.has(query):
                 await self._ask_slots(query.rstrip("0"))
 
+    async def _ask_again(self) -> None:
+        """Ask once more what was asked in one round and not answered.
+
+        A NAK or silence may be a mishap.
+        """
+        asked = Counter(one.command for one in self.link.exchanges)
+        answered = {one.command for one in self.link.exchanges if not _missed(one)}
+        for command, times in asked.items():
+            if command in answered or (times > 1 and command not in ALWAYS):
+                continue
+            reading = await self.try_read(command, attempts=1)
+            query = command if command in CAPABILITIES else base_command(command)
+            if reading is not None and query in CAPABILITIES:
+                known = self.answers.capabilities
+                self.answers.capabilities = Capabilities(
+                    {**known.outcomes, query: Outcome.ANSWERED},
+                    {**known.readings, query: reading},
+                )
+
     async def ask_live(self, enough: Callable[[int], bool]) -> None:
         """Ask the live values repeatedly, until `enough` returns True after a cycle."""
-        cycle = 0
+        cycle, self._live = 0, True
         while not enough(cycle):
             for query in LIVE:
                 if query not in CAPABILITIES or self.answers.capabilities.has(query):
@@ -54,13 +83,19 @@ class Recorder(Interview):
         """Ask for the other units of a set, up to the first that is not there."""
         for number in SLOTS:
             reading = await self.try_read(f"{base}{number}", attempts=2)
+            if reading is None:
+                await asyncio.sleep(PAUSE)
+                reading = await self.try_read(f"{base}{number}", attempts=1)
             if reading is None or getattr(reading, "exists", True) is False:
                 return
 
     async def read(
         self, query: str, *, attempts: int | None = None, patience: float | None = None
     ) -> Reading:
-        """Ask, and mark all attempts but the last one as repeated."""
+        """Ask, and mark all attempts but the last one as repeated.
+
+        Also an earlier one that gave nothing, but for the live values.
+        """
         if not is_query(query):
             raise ValueError(f"{query} is no query")
         self._on_query(query)
@@ -68,8 +103,15 @@ class Recorder(Interview):
         try:
             return await super().read(query, attempts=attempts, patience=patience)
         finally:
-            for repeated in self.link.exchanges[before:-1]:
-                repeated.final = False
+            for number, one in enumerate(self.link.exchanges[:-1]):
+                same = one.command == query and not self._live
+                if number >= before or (same and _missed(one)):
+                    one.final = False
+
+
+def _missed(one: Exchange) -> bool:
+    """Tell whether an exchange gave nothing: silence, or NAK."""
+    return not one.response.strip(b"\0") or b"(NAK" in one.response
 
 
 def is_query(command: str) -> bool:

@@ -42,7 +42,7 @@ class LineSource:
     """
 
     patience = 15.0
-    nothing = "the inverter gives no live values; try mppdbus detect"
+    nothing = "the inverter gives no live values"
 
     def __init__(self, target: Target, *, once: bool) -> None:
         self.changed = asyncio.Event()
