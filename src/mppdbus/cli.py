@@ -129,7 +129,7 @@ def _drop_output() -> None:
 
 
 def _unusable(error: OSError) -> int:
-    """Say in one line which file, or that the output, cannot be used."""
+    """Say in one line that a file, or the output, cannot be used."""
     reason = error.strerror or error
     if error.filename is not None:
         _complain(f"{error.filename} cannot be used: {reason}")

@@ -22,7 +22,7 @@ _SYNTAX_ADVICE = {
     "Expected '=' after a key in a key/value pair": "a line is: key = value",
 }
 _UNCLOSED = re.compile(r"[^\"'#]*=\s*(\"[^\"]*|'[^']*)$")
-# Mistakes that a line shows by itself, whatever the parser says of them.
+# Mistakes that the line itself shows; what the parser says of them does not help.
 _MISTAKES = (
     (r".*[“”„«»‘’‚]", 'these quotes are typographic; write plain ones: "text"'),
     (_UNCLOSED, "the quote is not closed"),

@@ -5,5 +5,5 @@ import json
 
 def toml_value(value: str | float) -> str:
     """Return a text, number or boolean as TOML writes it."""
-    # JSON's escapes are TOML's too, but for those of one character beyond \uFFFF.
+    # TOML has the escapes of JSON, except for characters beyond \uFFFF.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007F")

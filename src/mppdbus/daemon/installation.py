@@ -195,7 +195,7 @@ class Installation:
         await self._publisher.enter(site.views[uid], site.system())
 
     async def _gather(self, port: str) -> None:
-        """Wait at the start until all inverters have answered, so that all names come.
+        """Wait at the start until all have answered, so that all names appear together.
 
         gui-v2 may keep the number of phases that it sees first, until it is restarted.
         """

@@ -12,10 +12,10 @@ ZONE_DATA = "/usr/share/zoneinfo"
 
 
 def use_zone(zone: str) -> str:
-    """Make a zone such as "Europe/Berlin" that of this process.
+    """Set the time zone of this process, such as "Europe/Berlin".
 
-    Without zone data, its rule from our own table is used. Returns what is wrong, ""
-    if nothing is: an unknown zone counts as UTC.
+    Without zone data, its rule from our own table is used. An unknown zone counts as
+    UTC; then the text that is returned says so, otherwise it is "".
     """
     name = zone.strip().lstrip("/")  # Victron's default is "/UTC"
     rule, trouble = RULES.get(name), ""

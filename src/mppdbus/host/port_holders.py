@@ -35,7 +35,7 @@ def holders(path: str, root: Path = Path("/")) -> list[Holder]:
 def all_holders(
     paths: Iterable[str], root: Path = Path("/")
 ) -> dict[str, list[Holder]]:
-    """Return `holders` of each path, for one scan of /proc."""
+    """Return `holders` of each path, from a single scan of /proc."""
     real = {path: _resolve(path, root) for path in paths}
     pids: dict[str, set[int]] = {
         device: set(_lockers(device, root)) for device in real.values()

@@ -110,7 +110,7 @@ def _serial_ports(root: Path) -> Iterator[Candidate]:
 
 
 def _describe(usb: Path) -> tuple[str, str]:
-    """Return the USB id, and manufacturer and product with the maker named once."""
+    """Return the USB id, and the product with its maker, who is named only once."""
     maker, product = _text(usb / "manufacturer"), _text(usb / "product")
     name = product if maker in product else f"{maker} {product}".strip()
     return f"{_text(usb / 'idVendor')}:{_text(usb / 'idProduct')}", name

@@ -82,7 +82,8 @@ FOREIGN_WORDS = (
     (r"bluetooth|enocean|\bknx\b|arduino", "other device"),
 )
 
-# Values of the udev property VE_SERVICE by which Venus OS leaves a port open to all.
+# Venus OS sets the udev property VE_SERVICE. A port with one of these values is not
+# reserved for another driver.
 _UNASSIGNED = {"", "ignore", "default", "rs485", "mppdbus"}
 
 

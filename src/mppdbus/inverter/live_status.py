@@ -1,4 +1,4 @@
-"""Reads QPIGS, and asks at once what confirms a doubtful one."""
+"""Reads QPIGS; after a doubtful one, asks at once for what may confirm it."""
 
 from mppdbus.inverter.device import Inverter
 

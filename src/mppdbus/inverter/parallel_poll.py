@@ -178,7 +178,7 @@ class ParallelPoll:
         return getattr(mode, "mode", None) == FAULT
 
     def _own_wanted(self) -> bool:
-        """Tell whether to ask about the asked unit too: fault code, PV current."""
+        """Tell whether to ask about the asked unit too, for its fault or PV current."""
         if self._faulty():
             return True
         inverter, status = self._inverter, self._inverter.readings.last("QPIGS")

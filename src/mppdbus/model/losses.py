@@ -26,7 +26,9 @@ ALIKE_A = 0.25  # A; looks closer than this have the same rounding error
 RECENT, ENOUGH = 120, 3  # looks kept; looks at the same current that are used
 STRANGE = 4.0  # mean squared deviation from which the balance is not trusted
 STRANGE_MEMORY = 20.0  # looks of that mean
-SURE_A, UNSURE_A = 0.3, 0.5  # A: sigma of own consumption to trust it, and to stop
+# A: own consumption is used when its sigma is below the first, and no longer used
+# when it is above the second.
+SURE_A, UNSURE_A = 0.3, 0.5
 FEWEST = 8  # looks
 LOOKS_MOST = 1_000_000
 

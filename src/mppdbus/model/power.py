@@ -53,7 +53,10 @@ class Losses:
     own_sigma: float | None = None  # W: standard deviation of `own_w`; None: unknown
 
     def to_dc(self, power: float) -> float:
-        """Return the W on the AC side for W needed on the DC side; < 0: given."""
+        """Return the W on the AC side for `power`, W, that the DC side takes.
+
+        Negative: that it gives.
+        """
         return power / self.efficiency if power > 0 else power * self.efficiency
 
 

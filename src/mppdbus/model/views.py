@@ -149,7 +149,7 @@ class SystemView:
     def total(self, value: Callable[[UnitView], float | None]) -> float | None:
         """Return the sum over all live units; None if one of them lacks the value.
 
-        While a unit is silent that may well run, the sum is unknown. A unit that stays
+        The sum is unknown while a silent unit may still be running. A unit that stays
         away is left out.
         """
         if self.silent and any(view.unit.uid in self.silent for view in self.units):

@@ -59,7 +59,7 @@ class Vanished:
     def doubts(
         self, query: str, reading: Reading, now: float, mode: str | None
     ) -> frozenset[str]:
-        """Return the fields that are gone and not confirmed; none: believe it.
+        """Return the fields that are gone; none if the reading is to be believed.
 
         `now` is in s, `mode` the letter of the last QMOD. A reading that says the mode
         itself is compared with that.
@@ -105,7 +105,7 @@ class Vanished:
 
 
 def _gone(reading: Reading, series: _Series, now: float) -> Iterator[str]:
-    """Name what the last believed reading had, and this one has not."""
+    """Yield the fields that are zero, but were not in the last believed reading."""
     rated = isinstance(reading, Ratings | RatingsRevo)
     if series.believed is None or (not rated and now - series.time > REMEMBERED):
         return
@@ -117,7 +117,10 @@ def _gone(reading: Reading, series: _Series, now: float) -> Iterator[str]:
 
 
 def _against(reading: Reading, mode: str | None) -> Iterator[str]:
-    """Name what the mode, or the kind of the reply, needs and the reading lacks."""
+    """Yield the fields that are zero, although the mode needs them.
+
+    Ratings need theirs in every mode.
+    """
     if isinstance(reading, Ratings | RatingsRevo):
         needed: Mapping[str, tuple[float, float]] = RATED
     elif (row := MODES.get(mode or "")) is None:

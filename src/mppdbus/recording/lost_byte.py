@@ -29,8 +29,8 @@ USUAL = {
 def longer(text: bytes, payload: bytes) -> bytes | None:
     """Return the payload with the character that a lost NUL would have hidden.
 
-    `text` is the reply without its end. None where that cannot be: there is a NUL, or
-    the byte after the payload is no character of a reply.
+    `text` is the reply without its end. None if no NUL was lost: the text has one, or
+    the byte behind the payload is no letter and no digit.
     """
     last = text[-2:-1]
     if b"\0" in text or not last.isalnum() or not text[:-2].endswith(payload):

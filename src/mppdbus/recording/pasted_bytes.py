@@ -59,7 +59,7 @@ def as_text(line: bytes) -> str:
 
 
 def to_bytes(text: str) -> bytes:
-    """Return a character as the byte that a terminal showed as it, else as "?"."""
+    """Return the bytes that a terminal shows as this text; "?" for other characters."""
     try:
         return text.encode("latin-1")
     except UnicodeEncodeError:

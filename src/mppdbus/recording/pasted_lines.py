@@ -91,7 +91,7 @@ def lone_command(text: str) -> str | None:
 
 
 def received(text: str) -> str | None:
-    """Return what a log line says that came: the text in its quotes, or ""."""
+    """Return the received text that a log line quotes; "" if it quotes none."""
     match = _RECEIVED.search(text)
     return None if match is None else match[1] or ""
 

@@ -33,7 +33,7 @@ class FolderLog:
         self._turn = Lock()
 
     def note(self, path: Path, reason: str) -> None:
-        """Note why the file at `path` cannot be stored; "" if it is."""
+        """Note why the file at `path` could not be stored; "" if it was stored."""
         with self._turn:
             before, known = self._troubles.pop(path, ""), set(self._troubles.values())
             if reason:

@@ -24,7 +24,7 @@ from mppdbus.venus.tables.unit import AC_INPUT, SHORT_CIRCUIT, STATUS, UNIT
 
 PREFIX = "com.victronenergy"
 CONNECTION = "/Mgmt/Connection"
-BLANK = 0.5  # s
+BLANK = 0.5  # s for which /Mgmt/Connection ends in a blank
 SILENT = 30.0  # s offline after which people are told
 AWAY = 120.0  # s offline after which a name is released
 HISTORY_EVERY = 60.0  # s
@@ -61,7 +61,7 @@ class UnitService(TableService[UnitView]):
         self._phases = [unit.phase]
         self._history_at = float("-inf")
         self._history_of: tuple[object, ...] = ()  # its day, trackers, and what it has
-        self._absence: list[asyncio.TimerHandle] = []  # what follows while offline
+        self._absence: list[asyncio.TimerHandle] = []  # steps of a longer absence
         self.released = False  # the unit stayed away: its name is released
         self._charged = False  # the charge is known
 
@@ -164,10 +164,10 @@ class UnitService(TableService[UnitView]):
         self._listed()
 
     def _watch_charge(self, view: UnitView) -> None:
-        """Have systemcalc choose its battery anew when the charge becomes known.
+        """Make systemcalc choose its battery again when the charge becomes known.
 
-        It does that only when a name appears, or one of a few paths changes: so this
-        one gets a blank at its end for a moment.
+        Systemcalc chooses only when a name appears, or when one of a few paths changes.
+        So /Mgmt/Connection, which is one of them, ends in a blank for a moment.
         """
         before, self._charged = self._charged, view.charge.percent is not None
         if self._charged and not before and self.service.claimed:

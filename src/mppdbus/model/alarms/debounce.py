@@ -20,7 +20,7 @@ class Debounce:
 
     @property
     def settled(self) -> bool:
-        """Whether the names that are on stay the same while the readings do."""
+        """True when the active names change only if the readings change."""
         return not (self._rising or self._falling)
 
     def feed(

@@ -1,7 +1,7 @@
 """What a warning or a fault amounts to on Venus OS; data only.
 
-Keyed by meaning (`WarningBit.name`, the text of a fault code) and not by number: the
-family's tables in `protocol` have said by then what its bits and codes mean.
+The keys are meanings (`WarningBit.name`, the text of a fault code), not numbers. The
+tables of a family in `protocol` tell what its bits and codes mean.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Level(IntEnum):
 class Severity(StrEnum):
     """How bad a warning is; `EITHER` is an alarm only while the inverter has a fault.
 
-    Documents disagree on which bits are faults, so that a1 or mode F has to say it.
+    Documents disagree on which bits are faults, so a1 or mode F decides.
     """
 
     WARNING = "warning"

@@ -147,7 +147,7 @@ def levels_of(effects: Iterable[Effect], *, faulty: bool) -> dict[str, int | Non
 def error_of(effects: Iterable[Effect], *, faulty: bool) -> int | None:
     """Return Victron's charger error that is most like the fault, 0 without a fault.
 
-    None is a fault without such a number: 0 would read "no error" beside it.
+    None for a fault without such a number, because 0 would mean "no error".
     """
     if not faulty:
         return 0
@@ -179,8 +179,8 @@ def unshown_fault(
 ) -> str | None:
     """Return the fault in words if no path shows it as an alarm, else None.
 
-    One fault is one alarm. `errors`: /ErrorCode is an alarm too. Of several bits only
-    those without a path are named.
+    A fault must not raise two alarms. With `errors`, /ErrorCode raises one, too. Of
+    several bits, only those without a path are named.
     """
 
     def shown(effect: Effect | None) -> bool:
@@ -229,7 +229,7 @@ def momentary(snapshot: Snapshot) -> AlarmState:
 
 
 def wanted(level: int | None, setting: int | None) -> int | None:
-    """Return what a service shows whose alarms venus-platform never silences.
+    """Return the level to show where venus-platform cannot silence alarms.
 
     `setting` is the user's choice as for other alarms: 0 none, 1 alarms, 2 all.
     """

@@ -3,8 +3,8 @@
 from mppdbus.model.alarms.effects import Level
 from mppdbus.model.battery.state_of_charge import Charge
 
-WARNING, ALARM = 20.0, 10.0  # % below which there is one
-OVER = 3.0  # % above these at which it is over
+WARNING, ALARM = 20.0, 10.0  # % below which each of them begins
+OVER = 3.0  # % above its limit at which the alarm ends
 SURE = 15.0  # ± % of an estimate that may raise one
 
 

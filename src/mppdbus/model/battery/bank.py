@@ -152,7 +152,7 @@ class Bank:
 
     @property
     def guesses(self) -> str:
-        """What is guessed of the battery, and how to tell; "" if nothing is."""
+        """Which battery values are guessed, and where to set them; "" if none are."""
         if not self._assumed or self._estimator is None:
             return ""
         missing = ", ".join(self._assumed)
@@ -251,7 +251,7 @@ class Bank:
             self._use(battery, now)
 
     def _configured_unit(self, units: Units) -> Snapshot | None:
-        """Return the first unit with known settings, up to the place of the last."""
+        """Return the first unit with known settings, not one after the last choice."""
         for place, (snapshot, _) in enumerate(units[: self._place + 1]):
             if snapshot.online and snapshot.ratings is not None:
                 self._place = place

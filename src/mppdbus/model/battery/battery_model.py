@@ -128,9 +128,9 @@ class BatteryModel:
     def first_guess(self, voltage: float, amps: float) -> tuple[float, float]:
         """Return the mean charge and its uncertainty in %, by one rest voltage.
 
-        The curve is not straight, and the battery may not be at rest: the resistance by
-        which `amps` were taken off is a guess. So this is a mean over voltages around
-        it (Gauss-Hermite quadrature with three points).
+        The curve is not straight, and the battery may not be at rest: the effect of
+        `amps` was removed with a guessed resistance. So this is a mean over voltages
+        around it (Gauss-Hermite quadrature with three points).
         """
         drop = OHMS_BLUR * abs(amps) * self.ohms / self.in_series
         volts = voltage / self.in_series

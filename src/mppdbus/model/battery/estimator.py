@@ -1,8 +1,9 @@
 """The state of charge of a battery that no shunt and no BMS watches. Pure.
 
 An extended Kalman filter (`battery_filter`). The charge is predicted from the current
-(`current_meter`, `charge_count`); a full battery, an empty one, the voltage at rest and
-the user correct it (`reference_points`), and with it what the count rests on.
+(`current_meter`, `charge_count`). A full battery, an empty one, the voltage at rest and
+the user correct it (`reference_points`), and also correct what the count uses: offset,
+efficiency and capacity.
 """
 
 import math

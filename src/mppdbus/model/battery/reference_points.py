@@ -22,7 +22,7 @@ KNEE_CURRENT = 0.2  # of the capacity; above it the voltage drop is too uncertai
 LEAST_BLUR = 3.0  # %: least uncertainty of a charge by voltage
 NEAR_EMPTY = 25.0  # %: below it the uncertainty grows up to `foot`
 NEAR_PANEL = 8.0  # %: how far the first value may be from the inverter's own
-SURE, WILD = 15.0, 30.0  # %: least uncertainty of a guess at little, at more current
+SURE, WILD = 15.0, 30.0  # %: least error of a guess, at little current and at more
 
 
 @dataclass(slots=True)
@@ -116,7 +116,7 @@ class RestReading:
 def read_rest_voltage(
     battery: BatteryModel, rest_v: float, known: BatteryFilter
 ) -> RestReading:
-    """Return the measurement that a rest voltage makes, given the filter."""
+    """Return the charge that a rest voltage tells, as a measurement for the filter."""
     cell, shift = battery.cell, known.values[SHIFT]
     volts = rest_v - shift * battery.in_series
     soc, sigma = battery.soc_at(volts, cell.repeats / cell.blur, LEAST_BLUR)

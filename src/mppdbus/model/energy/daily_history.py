@@ -93,7 +93,7 @@ class History:
 
     @property
     def available(self) -> int:
-        """The number of days from the oldest one that can be shown until today."""
+        """The number of days from the oldest day that can be shown to today."""
         today = self.today.when
         if today is None:
             return 1

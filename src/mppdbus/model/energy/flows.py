@@ -36,7 +36,7 @@ class Ways:
         return Ways(*(a + b for a, b in zip(values(self), values(other), strict=True)))
 
     def until(self, other: "Ways", hours: float) -> "Ways":
-        """Return the kWh of `hours`; power goes linearly from this one to the other."""
+        """Return the kWh of `hours`, in which power goes linearly to `other`."""
         k = hours / 2000.0
         pairs = zip(values(self), values(other), strict=True)
         return Ways(*((a + b) * k for a, b in pairs))

@@ -26,7 +26,7 @@ class Follower:
     count: Amount = 0.0
     shown: Amount | None = None  # last reading of the meter
     offset: Amount = 0.0  # count minus meter
-    held: Amount = 0.0  # our own energy still not to be added
+    held: Amount = 0.0  # our own energy that must not be added yet
     recent: Amount = 0.0  # our own energy since the last reading
     doubt: Amount | None = None  # an implausible reading that waits for a second one
 

@@ -14,7 +14,7 @@ from mppdbus.protocol.fault_codes import FAULTS_COMMON
 from mppdbus.protocol.replies import charge, parallel, settings, status
 from mppdbus.protocol.settings import setters
 
-MOST_VA = 40_000  # of any PI30 inverter; above is an odd word
+MOST_VA = 40_000  # of any PI30 inverter; a larger number is an odd word
 LOW_VOLTAGE = 140.0  # V of AC; below it is a 100 to 127 V unit
 
 FAULTS: Names = {
@@ -30,7 +30,7 @@ FAULTS: Names = {
     60: "power feedback protection",
     72: "current sharing fault",
 }
-WARNINGS = w.table(  # 36 characters; others decode 26 to 33 as two trackers
+WARNINGS = w.table(  # 36 characters; other programs read 26 to 33 as two trackers
     {0: w.PV_LOSS},
     w.COMMON,
     w.SHORT_FAULTS,

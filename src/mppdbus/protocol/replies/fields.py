@@ -82,7 +82,7 @@ class Reading(BaseModel):
         }
 
     def derived(self) -> dict[str, Any]:
-        """Return names for what the fields hold, for people and scripts."""
+        """Return the meaning of codes and bits by name, for people and scripts."""
         return {}
 
 

@@ -237,9 +237,10 @@ class Firmware(TextReading):
 
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
-        """Cut the prefix, which does not always repeat the number asked for.
+        """Cut the prefix; its number is not always that of the query.
 
-        The rest is opaque: hexadecimal by the documents, five digits and two.
+        The rest is kept as it is. By the documents it is five hexadecimal digits, a dot
+        and two more.
         """
         word = one_word(
             r"VERFW\d?:([0-9A-Za-z]{1,8}\.[0-9A-Za-z]{1,4})",

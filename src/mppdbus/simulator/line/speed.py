@@ -21,7 +21,10 @@ class Overrun(StrEnum):
 
 @dataclass(slots=True)
 class Pace:
-    """Speeds of one line. Unpaced, a reply comes whole, `think` seconds after."""
+    """Speeds of one line.
+
+    Without `paced`, a whole reply comes at once, `think` seconds after the request.
+    """
 
     baud: float = 2400.0
     think: float = 0.06  # s between the request's end and the reply's beginning

@@ -66,7 +66,7 @@ def without_report_number(report: bytes) -> bytes:
 
 
 def without_report_numbers(data: bytes) -> bytes:
-    """Return the data of several writes that a stream has run together."""
+    """Return the data of several writes that arrived as one stream."""
     parts = []
     while data:
         size = REPORT + 1 if data[0] == 0 else REPORT

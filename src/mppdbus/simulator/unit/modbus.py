@@ -20,7 +20,7 @@ class ModbusStation:
     _last: float = 0.0
 
     def take(self, byte: int, now: float) -> bytes | None:
-        """Take a byte that came at `now`; return the reply to what it completes."""
+        """Take a byte that came at `now`; return the reply if it ends a request."""
         if now - self._last > GAP:
             self._buffer.clear()
         self._last = now

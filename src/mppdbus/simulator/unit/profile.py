@@ -167,7 +167,7 @@ class UnitProfile:
     topology: str = "0"
     mode_width: int = 1  # of QPIRI 22
     qopm_width: int = 2
-    alone: str = "0"  # QPGS 1 of a unit that is not part of a set
+    alone: str = "0"  # word 1 of QPGS, of a unit that is not part of a set
     has_mode_c: bool = True  # else "charging, output off" reports S
 
     # Meanings of words and bits.

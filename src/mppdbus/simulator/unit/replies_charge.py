@@ -146,7 +146,7 @@ def qbms(plant: Plant, profile: UnitProfile) -> str:
 
 
 def hourly(code: str, profile: UnitProfile, order: str) -> str:
-    """QOPPT, QCHPT: a code for each hour; on the MAX the present one and an order"""
+    """QOPPT, QCHPT: a code for each hour; the MAX adds the present code and an order"""
     words = [code] * 24
     if profile.hourly_fields == 28:
         words += [code, *order]

@@ -248,7 +248,9 @@ class Connection:
         if not self.alive:
             self._backlog.clear()
         while self._backlog:
-            if not self._sending.done():  # a large message: goes on when it is out
+            if (
+                not self._sending.done()
+            ):  # a large message is being sent: continue after it
                 return
             if not self._poll.poll(0):
                 self._loop.add_writer(self._fd, self._writable)
@@ -277,7 +279,7 @@ class Connection:
     def call(
         self, request: Request, read: Callable[[list[Any]], Any] = first
     ) -> asyncio.Future[Any]:
-        """Send a method call, and return the future of what `read` makes of the reply.
+        """Send a method call, and return a future with the result of `read`.
 
         `read` gets the plain values of the reply, in order with the signals; by default
         the first value is the answer. The future raises CallError for an error that

@@ -6,7 +6,7 @@ from dbus_fast.signature import Variant, get_signature_tree
 
 from mppdbus.venus.dbus.items import CHECKS, UNKNOWN_TEXT, Item, Value
 
-UNSENT = object()  # subscribers may have any value: differs from all values
+UNSENT = object()  # what subscribers have is unknown: equal to no value
 INVALID = Variant("ai", [])  # any empty array means invalid; velib sends this one
 
 _TEXT = get_signature_tree("s")

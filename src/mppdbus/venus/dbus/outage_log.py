@@ -8,7 +8,7 @@ log = logging.getLogger("mppdbus.bus")
 class OutageLog:
     """Logs once, for all connections of this process, that the bus is away, and back.
 
-    Each connection tells its own loss and return under a name.
+    Each connection reports, under its name, when it is lost and when it is back.
     """
 
     def __init__(self) -> None:

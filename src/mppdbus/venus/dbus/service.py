@@ -245,7 +245,7 @@ class Service:
             await self._wake.wait()
 
     def _tell(self, error: BusError, *, told: bool) -> bool:
-        """Log why the service is not on the bus, once; return whether that is told."""
+        """Log once why the service is not on the bus; return True if it was logged."""
         if isinstance(error, BusAway):
             self._outages.lost(self.name, error)
             return told

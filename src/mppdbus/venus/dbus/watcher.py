@@ -140,7 +140,7 @@ class Watcher:
     def listen(self, rule: str) -> None:
         """Ask the bus for signals by a match rule, once a connection.
 
-        Signals of services that are called after this are received.
+        Call it before the services are asked: then no change of theirs is missed.
         """
         if rule not in self._rules:
             self._rules.add(rule)

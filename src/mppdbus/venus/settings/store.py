@@ -29,7 +29,7 @@ from mppdbus.venus.settings.setting import (
 from mppdbus.venus.settings.settings_file import SettingsFile
 
 PATIENCE = 5.0  # s that localsettings may take to appear
-ANSWER = 10.0  # s that a call of it may take
+ANSWER = 10.0  # s that localsettings may take to answer a call
 RETRY = 5.0  # s before the next attempt after a missing answer
 
 OnChange = Callable[[str, SettingValue | None], None]
@@ -230,7 +230,7 @@ class LocalSettings(BusListener):
             self._adopting.cancel()
 
     def _stumbled(self, service: SettingsService, error: BusError) -> None:
-        """Do without a localsettings that does not answer, until it answers again."""
+        """Go on without localsettings, because it does not answer, until it does."""
         if service is self._service:
             log.warning("localsettings fails: %s", error)
             self._ready.clear()

@@ -1,8 +1,8 @@
 """TABLES: cards of the GUI beyond Victron's own paths: readings and switches.
 
 Cards of readings (gui-v2 from 1.3.0) would show an unknown value as 0, so they are
-hidden with it. The flags of QFLAG are not written yet, so that they have no switch in
-the GUI, where a locked one reads "Disabled" whether it is on or off.
+hidden with it. The flags of QFLAG cannot be written yet. So they have no switch in the
+GUI: a locked switch reads "Disabled", whether the flag is on or off.
 """
 
 import math
@@ -140,7 +140,7 @@ def _estimate(charge: Charge) -> float | None:
 
 
 def _called(charge: Charge) -> str | None:
-    """Return the name of the card, which says so while the charge is but a guess."""
+    """Return the name of the card; it says when the charge is only a guess."""
     if charge.margin is None:
         return None
     if charge.margin <= CERTAIN:
@@ -150,7 +150,7 @@ def _called(charge: Charge) -> str | None:
 
 
 def _output(base: str, kind: int) -> tuple[Row[Any], ...]:
-    """Return the rows that every SwitchableOutput has; unnamed, the GUI hides it."""
+    """Return the rows of every SwitchableOutput; the GUI hides one without a name."""
     return (
         Row(f"{base}/Name", TEXT, _called, "", _NAMED, CHARGE_OF),
         fixed(f"{base}/Settings/Type", INT, kind),

@@ -37,7 +37,7 @@ from mppdbus.venus.tables.unit import (
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What of a system stays as it is from one reply to the next, mostly."""
+    """The values of a system that mostly stay the same from reply to reply."""
 
     of_units: tuple[object, ...]
     system: SystemView = field(compare=False)

@@ -152,7 +152,7 @@ def correction(
 
 
 def alarm_level(name: str, *, of_units: bool = False) -> Row[object]:
-    """Return the row of the setting which levels of an alarm become notifications.
+    """Return the row of the setting that tells which levels are notified.
 
     It must always be valid: venus-platform takes an invalid one for "none". With
     `of_units` a write sets it for every unit.
