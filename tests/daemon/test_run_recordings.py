@@ -87,9 +87,13 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Serv
         try:
             # Half a hundred of them take their time on a busy machine.
             connected = len(MODELS)
-            await eventually(lambda: daemon.said.count("connected on") == connected, 60)
+            await eventually(
+                lambda: daemon.said.count("connected on") == connected, 2 * PATIENCE
+            )
             # QFLAG is the last that is asked once.
-            await eventually(lambda: all(asked(ports, m, "QFLAG") for m in MODELS), 60)
+            await eventually(
+                lambda: all(asked(ports, m, "QFLAG") for m in MODELS), 2 * PATIENCE
+            )
             shown = {
                 model: await watcher.wait(service_of(model), SETTLED)
                 for model in MODELS

@@ -101,7 +101,7 @@ async def on_the_bus(
                 # A busy machine starts slowly.
                 await eventually(
                     lambda: all(unit.asked for unit in inverters) or not daemon.running,
-                    60,
+                    120,
                 )
                 assert daemon.running, daemon.said
                 yield Field(daemon, watcher)

@@ -68,7 +68,9 @@ class Program:
 
 
 async def until(
-    check: Callable[[], Awaitable[object]], what: Callable[[], str], seconds: float = 60
+    check: Callable[[], Awaitable[object]],
+    what: Callable[[], str],
+    seconds: float = 120,
 ) -> None:
     """Wait until `check` is true; fail with `what` after `seconds`."""
     end = asyncio.get_running_loop().time() + seconds
@@ -178,7 +180,7 @@ async def wait_until_learnt(simulated: Simulated) -> None:
         asked.update(json.loads(await simulated.tell("requests")))
         return asked.keys() >= set(ONCE)
 
-    await until(all_of_them, lambda: f"only {asked}", 40)  # at 2400 baud
+    await until(all_of_them, lambda: f"only {asked}")  # at 2400 baud
     polls = asked["QPIGS"]
 
     async def twice_more() -> bool:

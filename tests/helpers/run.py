@@ -27,7 +27,7 @@ BATTERY = "com.victronenergy.battery.mppdbus"
 # A pty has no speed; time-outs are reckoned from the one in the config.
 QUICK = "baud = 115200\ntimeout = 0.2\npoll = 0.5\n"
 # Seconds that a test waits for what an idle machine does at once.
-PATIENCE = 60.0
+PATIENCE = 120.0
 # Nobody has the name, or its owner leaves before it answers.
 ABSENT = {
     f"org.freedesktop.DBus.Error.{what}" for what in ("ServiceUnknown", "NoReply")
