@@ -64,7 +64,7 @@ def test_the_zone_of_the_gx_with_and_without_zone_data(
     assert time.localtime(NOON).tm_gmtoff == hours * 3600
     summer = time.localtime(NOON + 120 * 86400).tm_gmtoff
     assert summer == (7200 if zone == "Europe/Berlin" else hours * 3600)
-    assert os.environ["TZ"].startswith(":") is data
+    assert data or "tzdata" in os.environ["TZ"]
 
 
 @pytest.mark.usefixtures("_zone")

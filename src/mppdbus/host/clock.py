@@ -6,33 +6,37 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from mppdbus.host.zone_rules import RULES
+import tzdata
 
 ZONE_DATA = "/usr/share/zoneinfo"
+OWN_DATA = Path(tzdata.__file__).parent / "zoneinfo"  # for images that have none
 
 
 def use_zone(zone: str) -> str:
     """Set the time zone of this process, such as "Europe/Berlin".
 
-    Without zone data, its rule from our own table is used. An unknown zone counts as
-    UTC; then the text that is returned says so, otherwise it is "".
+    Zones that the image has no data of are read from the package tzdata. An unknown
+    zone counts as UTC; then the text that is returned says so, otherwise it is "".
     """
     name = zone.strip().lstrip("/")  # Victron's default is "/UTC"
-    rule, trouble = RULES.get(name), ""
-    if _has_data(name):
-        rule = f":{name}"
-    elif rule is None:
-        trouble = f"the time zone {name!r} of the GX is unknown; days begin at 0:00 UTC"
-    os.environ["TZ"] = rule or "UTC0"
+    trouble = ""
+    for folder in (Path(os.environ.get("TZDIR", ZONE_DATA)), OWN_DATA):
+        if _has_data(folder, name):
+            os.environ["TZ"] = f":{folder / name}"
+            break
+    else:
+        os.environ["TZ"] = "UTC0"
+        if name != "UTC":
+            trouble = f"the GX's time zone {name!r} is unknown; days begin at 0:00 UTC"
     time.tzset()
     _day_of.cache_clear()
     return trouble
 
 
-def _has_data(name: str) -> bool:
-    """Tell whether the C library finds the data of a zone."""
+def _has_data(folder: Path, name: str) -> bool:
+    """Tell whether `folder` has the data of a zone."""
     try:
-        with (Path(os.environ.get("TZDIR", ZONE_DATA)) / name).open("rb") as file:
+        with (folder / name).open("rb") as file:
             return bool(name) and ".." not in name and file.read(4) == b"TZif"
     except (OSError, ValueError):
         return False
