@@ -279,6 +279,12 @@ def known_sum(values: Sequence[float | None]) -> float | None:
     return sum(cast("Sequence[float]", values))
 
 
+def known_mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean of the known values; None if there are none."""
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
 # -- the phases of the output: one, or the two that a PI41 makes --------------------
 
 

@@ -7,7 +7,7 @@ from mppdbus.model.alarms.levels import AlarmState, momentary
 from mppdbus.model.battery.state_of_charge import Charge, own_charge
 from mppdbus.model.energy.daily_history import History
 from mppdbus.model.energy.ledger import Counters
-from mppdbus.model.power import Flow, flow, known_sum, leg_count
+from mppdbus.model.power import Flow, flow, known_mean, known_sum, leg_count
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import (
     DISCONNECTED,
@@ -162,9 +162,7 @@ class SystemView:
         A unit with 0 (its output is off) is left out if another unit has a value.
         """
         values = [value(view) for view in self.online]
-        some = [value for value in values if value]
-        some = some or [value for value in values if value is not None]
-        return sum(some) / len(some) if some else None
+        return known_mean([value for value in values if value] or values)
 
     @property
     def active_input(self) -> int | None:

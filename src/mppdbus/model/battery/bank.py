@@ -16,7 +16,7 @@ from mppdbus.model.battery.current_meter import total_losses
 from mppdbus.model.battery.estimator import SocEstimator
 from mppdbus.model.battery.estimator_state import SocState
 from mppdbus.model.battery.state_of_charge import INVERTERS_WORD, Charge, own_charge
-from mppdbus.model.power import BATTERY_MODES, Flow, Losses, known_sum
+from mppdbus.model.power import BATTERY_MODES, Flow, Losses, known_mean, known_sum
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import State, charge_stage
 
@@ -178,7 +178,7 @@ class Bank:
 
     def _inverters_word(self, capacity: float | None) -> Charge:
         said = [own_charge(snapshot).percent for snapshot in self._answering]
-        percent = _mean(said)
+        percent = known_mean(said)
         origin = "unknown" if percent is None else INVERTERS_WORD
         return Charge(percent, origin, capacity=capacity)
 
@@ -319,7 +319,7 @@ class Bank:
         fitted = [(s, f) for s, f in known if s.battery_fitted]
         awaits = missing and now - self._complete < AWAITED_S
         amps = known_sum([flow.battery_current for _, flow in fitted])
-        volts = _mean([flow.battery_voltage for _, flow in fitted])
+        volts = known_mean([flow.battery_voltage for _, flow in fitted])
         if not missing:
             load_w = known_sum([flow.load for _, flow in known])
             pv_w = known_sum([flow.pv_total for _, flow in known])
@@ -336,7 +336,7 @@ class Bank:
             losses=losses,
             under_voltage=any(_under_voltage(snapshot) for snapshot, _ in fitted),
             missing=missing,
-            panel=_mean([own_charge(snapshot).percent for snapshot, _ in fitted]),
+            panel=known_mean([own_charge(snapshot).percent for snapshot, _ in fitted]),
         )
 
 
@@ -361,8 +361,3 @@ def _mode(snapshots: Iterable[Snapshot]) -> str | None:
 def _under_voltage(snapshot: Snapshot) -> bool:
     warnings = snapshot.warnings
     return warnings is not None and warnings.is_set(UNDER_VOLTAGE)
-
-
-def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
