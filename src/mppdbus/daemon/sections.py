@@ -115,7 +115,7 @@ class Sections:
         return replace(unit_of(config), connection=unit.connection, uid=uid)
 
     def of_serial(self, serial: str | None, at: str) -> str | None:
-        """Return what `find` does, before the uid of the inverter is known."""
+        """Return the same as `find`, while the uid of the inverter is not known."""
         return self.find(_uid(serial), serial, at)
 
     def dialect(self, serial: str | None, at: InverterConfig) -> str:

@@ -45,7 +45,7 @@ GUARD = 0.0035  # s that we wake before the expected end, or after it: one byte
 LATE_STEP = 0.008  # s subtracted when the reply was complete before we woke
 CLIMB = 0.002  # s added at most when we woke before its end
 SHOWN_AT_ONCE = "QPIGS"  # all others may be a few ms late, so one wake-up reads them
-EARLIER = 0.001  # s subtracted from their sleep after each that was complete
+EARLIER = 0.001  # s by which their sleep gets shorter after each complete one
 
 
 @dataclass(slots=True)

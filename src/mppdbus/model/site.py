@@ -211,7 +211,7 @@ class Site:
         return taken
 
     def _silent(self) -> frozenset[str]:
-        """Return the units without live values that may well run."""
+        """Return the units without live values that may still be running."""
         return frozenset(
             uid
             for uid, view in self.views.items()

@@ -96,7 +96,7 @@ def _name_clue(evidence: Evidence) -> tuple[str, Clue] | None:
 
 
 def _title(evidence: Evidence, best: str, name: str) -> str:
-    """Return the model of its QGMN number, unless it belongs to another family."""
+    """Return the model of the QGMN number, unless that is one of another family."""
     number = evidence.model_number or ""
     for family in (FAMILIES[best], FAMILIES[name]):
         if model := family.numbers.get(number):

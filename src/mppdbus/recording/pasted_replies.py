@@ -159,7 +159,7 @@ class PastedReplies:
     def _take_intact(
         self, line: int, proven: Payload, named: str | None, asked: str | None
     ) -> None:
-        """Take a reply that its checksum proves; its own shape goes before the log."""
+        """Take a reply with a good checksum; its shape tells its query, or the log."""
         if named is None and asked is not None:
             odd = not fits(asked, proven.data) and fits(None, proven.data)
             named = None if odd else asked

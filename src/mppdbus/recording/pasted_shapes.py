@@ -163,5 +163,5 @@ def _beginnings(
 
 
 def _is_row(words: list[str]) -> bool:
-    """Tell whether words may be a reply by themselves: three, and one has a point."""
+    """Tell whether words look like a reply: three or more, and a decimal point."""
     return len(words) > 2 and any("." in word for word in words)

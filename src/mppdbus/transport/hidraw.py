@@ -18,7 +18,7 @@ from mppdbus.transport.base import INVERTER_BYTE_TIME, Forwarder, Receiver, in_t
 from mppdbus.transport.open_errors import cannot_open, check_device
 
 REPORT_SIZE = 8
-REPORTS_KEPT = 64  # of a device that is not read, by the kernel
+REPORTS_KEPT = 64  # that the kernel keeps of a device while it is not read
 # The inverter's UART needs 33 ms for a report. No document gives the gap that the
 # device needs; drivers in the field wait 50 ms.
 PIECE_GAP = 0.05

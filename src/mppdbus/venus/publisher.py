@@ -150,7 +150,7 @@ class Publisher:
             self._making[name] = asyncio.get_running_loop().create_task(making)
 
     def _low_charge(self, system: SystemView) -> int | None:
-        """Return the alarm of a battery, as far as its units let it be shown."""
+        """Return the alarm of a battery, unless the settings of its units hide it."""
         units = [self._units.get(view.unit.uid) for view in system.units]
         settings = [unit.kept.value(LOW_SOC_LEVEL) for unit in units if unit]
         choices = [setting for setting in settings if isinstance(setting, int)]

@@ -95,7 +95,7 @@ _LFP = Cell(
     charge_disturbs=False,
     ohms=0.08,
     efficiency=(0.99, 0.007),
-    floating=0.0002,  # its BMS lives on that
+    floating=0.0002,  # its BMS consumes that
     panel=(40.0, 50.0),
 )  # fmt: skip
 _NMC = replace(

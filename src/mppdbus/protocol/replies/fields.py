@@ -52,7 +52,7 @@ class Reading(BaseModel):
         frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True
     )
     numbers: ClassVar[bool] = True
-    # Of one word: what is still a reply to this query, if its value cannot be read.
+    # A pattern: such a single word answers this query, even if its value is unreadable.
     loose: ClassVar[str | None] = None
 
     @classmethod

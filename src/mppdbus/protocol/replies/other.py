@@ -61,7 +61,7 @@ class SecondOutput(Reading):
 
 
 class HourlyPriorities(Reading):
-    """QOPPT, QCHPT: a priority code for each hour; MAX adds the current and the order.
+    """QOPPT, QCHPT: a priority code for each hour; MAX adds the present one, an order.
 
     24 values (documents D, E), 28 as recorded (F, G).
     """

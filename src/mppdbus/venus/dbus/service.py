@@ -143,8 +143,8 @@ class Service:
         """Connect, serve all items, then claim the name; return when that is done.
 
         Returns also when the service is told to stop meanwhile. Raises BusError if
-        somebody else has the name or the bus denies it, BusAway while there is no bus;
-        that is not tried again, unless the service was on its way already.
+        somebody else has the name or the bus denies it, BusAway while there is no bus.
+        After an error it does not try again, unless it was starting already.
         """
         if self._closed:
             return

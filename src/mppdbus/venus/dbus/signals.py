@@ -104,4 +104,4 @@ class ChangeSignals:
 
 
 def _ignore(_reply: Message | None) -> None:
-    """Do nothing: the reply to the barrier, which was sent before, comes first."""
+    """Do nothing: the reply that counts is the one that `_answered` gets."""
