@@ -21,7 +21,9 @@ KNEE_S = 120.0
 KNEE_CURRENT = 0.2  # of the capacity; above it the voltage drop is too uncertain
 LEAST_BLUR = 3.0  # %: least uncertainty of a charge by voltage
 NEAR_EMPTY = 25.0  # %: below it the uncertainty grows up to `foot`
-NEAR_PANEL = 8.0  # %: how far the first value may be from the inverter's own
+# %: how far the first value may be from the inverter's own, while the chemistry is
+# a guess, and where the user has told it.
+NEAR_PANEL, NEAR_ENOUGH = 8.0, 14.0
 SURE, WILD = 15.0, 30.0  # %: least error of a guess, at little current and at more
 
 
@@ -148,6 +150,7 @@ def guess_charge(
         return soc, sigma
     own = battery.cell.panel[0 if calm else 1]
     mean = (soc * own**2 + panel * sigma**2) / (own**2 + sigma**2)
-    mean = min(max(mean, panel - NEAR_PANEL), panel + NEAR_PANEL)
+    near = NEAR_PANEL if battery.voltage_blur else NEAR_ENOUGH
+    mean = min(max(mean, panel - near), panel + near)
     # Both come from the same voltage: they may be wrong together.
     return mean, math.hypot(sigma, (soc - panel) / 2)
