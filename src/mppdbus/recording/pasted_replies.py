@@ -312,6 +312,9 @@ class PastedReplies:
                 at = start
         if not found:
             named = named_query(text[: starts[-1]]) or lone_command(text[: starts[-1]])
+            if error := foreign_in(to_bytes(text[starts[-1] - 1 :])):
+                self._reply(number, named, error=error)
+                return True
             shape = unshaped(text[starts[-1] :], named)
             if shape is None:
                 return False
