@@ -51,7 +51,8 @@ FIRST_INSTANCE = 288
 BARE_BUS_NAME = "com.victronenergy.inverter"
 BUS_NAME = re.compile(re.escape(BARE_BUS_NAME) + r"(\.[A-Za-z_-][A-Za-z0-9_-]*)*")
 BANK = r"^[A-Za-z0-9_]{0,32}$"
-NAME = r"^[^\W_]([\w .-]{0,30}[\w.-])?$"  # letters of any language
+NAME = r"^[^\W_]([\w .-]*[\w.-])?$"  # letters of any language
+LONGEST_NAME = 32  # in the pattern it would take 2 MB of memory
 
 _BUS = r"^(system|session|(unix:(path|abstract)=|tcp:host=)[!-~]+)$"
 _PATIENCE = "0.2 to 10 seconds, or 0 for automatic"
@@ -160,6 +161,7 @@ class InverterConfig(_Table):
     name: str = Field(
         "inverter",
         pattern=NAME,
+        max_length=LONGEST_NAME,
         description="1 to 32 letters, digits, space _ . -, a letter or digit first",
     )
     port: Annotated[PortUrl, PlainValidator(_read_port), PlainSerializer(str)] = Field(
