@@ -164,9 +164,9 @@ class InverterConfig(_Table):
         max_length=LONGEST_NAME,
         description="1 to 32 letters, digits, space _ . -, a letter or digit first",
     )
-    port: Annotated[PortUrl, PlainValidator(_read_port), PlainSerializer(str)] = Field(
-        description=FORMS
-    )
+    port: Annotated[
+        PortUrl, PlainValidator(_read_port), PlainSerializer(PortUrl.__str__)
+    ] = Field(description=FORMS)
     baud: Annotated[int, AfterValidator(_known_baud)] = Field(
         2400, description=any_of(BAUDS)
     )
