@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from helpers.installation import SERIALS, Clock, Home, at_home, away, said, unit
 from helpers.run import MULTI, Daemon, Ports, Watcher
+from mppdbus.model.snapshot import Snapshot
 
 Reply = tuple[str, dict[str, Any]]  # mode, and what else differs
 OVERLOAD, FAULT, BATTERY_LOW = 16, 1, 12  # positions in QPIWS
@@ -74,6 +76,35 @@ async def test_a_fault_is_one_line_and_so_is_its_end(
         begin, end = lines(caplog)
         assert begin == ("WARNING", "fault: overload")
         assert end[1].startswith("fault over: overload, after ")
+
+
+async def test_a_unit_without_which_the_sums_are_unknown(
+    bus_address: str, state: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with at_home(bus_address, state, unit(0), unit(1)) as home:
+        home.set_clock(clock)
+        for index in (0, 1):
+            await home.meet(index, said(SERIALS[index]))
+
+        async def later(seconds: float, reply: Snapshot) -> None:
+            clock.now += seconds
+            home.hear(0, said(SERIALS[0]))
+            home.hear(1, reply)
+            await asyncio.sleep(0)
+
+        gone = away(SERIALS[1])
+        for seconds, reply in ((10, gone), (10, said(SERIALS[1])), (10, gone)):
+            await later(seconds, reply)
+        for seconds in (100, 300):
+            await later(seconds, gone)
+        await later(10, said(SERIALS[1]))
+        told = [r.message for r in caplog.records if r.name == "mppdbus.site"]
+        assert [line for line in told if line.startswith("unit 1 ")] == [
+            "unit 1 is silent: the sums of the system are unknown",
+            "unit 1 answers again, and is part of the sums",
+            "unit 1 is silent: the sums of the system are unknown",
+            "unit 1 stays silent: the sums are those of the others",
+        ]
 
 
 async def test_the_daemon_says_it(tmp_path: Path, bus_address: str) -> None:

@@ -152,8 +152,8 @@ async def test_equal_numbers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The first one to come has the plain name, and keeps it whoever comes first."""
-    monkeypatch.setattr("mppdbus.daemon.installation.TWIN_WAIT", 0.1)
-    monkeypatch.setattr("mppdbus.daemon.installation.POLLS_WAITED", 0.1)
+    monkeypatch.setattr("mppdbus.daemon.twins.WAIT", 0.1)
+    monkeypatch.setattr("mppdbus.daemon.twins.POLLS_WAITED", 0.1)
     second = FIRST + "_at_ttyUSB1"
     for order in ((0, 1), (1, 0), (1, 0)):
         caplog.clear()

@@ -10,7 +10,9 @@ from mppdbus.model.alarms.effects import Level
 from mppdbus.model.alarms.levels import NAMELESS
 from mppdbus.model.power import mains_present
 from mppdbus.model.victron_codes import AcInput
-from mppdbus.model.views import UnitView
+from mppdbus.model.views import SystemView, UnitView
+
+log = logging.getLogger("mppdbus.site")
 
 MAINS, FAULT = "mains", "fault"  # events beside the alarms
 NAMING = 10.0  # s that the code of a fault may take to be read
@@ -105,6 +107,27 @@ class EventLog:
         if not event.told:
             self._log.warning("%s", event.begin)
         self._log.info("%s, after %s", event.end, _duration(now - event.since))
+
+
+class SumLog:
+    """Logs why the sums of the system are unknown, or lack a unit."""
+
+    def __init__(self) -> None:
+        self._silent: frozenset[str] = frozenset()
+
+    def tell(self, system: SystemView) -> None:
+        """Log which units have become silent, and what follows when that is over."""
+        before, self._silent = self._silent, system.silent
+        if before == system.silent or len(system.units) < 2:
+            return
+        for view in system.units:
+            name, uid = view.unit.name, view.unit.uid
+            if uid in system.silent - before:
+                log.warning("%s is silent: the sums of the system are unknown", name)
+            elif uid in before - system.silent and view.snapshot.online:
+                log.info("%s answers again, and is part of the sums", name)
+            elif uid in before - system.silent:
+                log.warning("%s stays silent: the sums are those of the others", name)
 
 
 def _duration(seconds: float) -> str:

@@ -10,7 +10,7 @@ from logging import INFO, WARNING
 from pathlib import Path
 
 from mppdbus.config.models import InverterConfig
-from mppdbus.daemon.event_log import EventLog
+from mppdbus.daemon.event_log import EventLog, SumLog
 from mppdbus.daemon.sections import Sections
 from mppdbus.daemon.state import StateFiles
 from mppdbus.daemon.twins import twins_of, wait_for_twins
@@ -36,8 +36,6 @@ from mppdbus.venus.tables.battery import BATTERY_NAME
 
 TIME_ZONE = Setting("/Settings/System/TimeZone", "/UTC")  # of the GX
 AC_INPUT = "/Settings/SystemSetup/AcInput1"  # set in the menu of the GX
-TWIN_WAIT = 10.0  # s at most, to see which of two units with one number still answers
-POLLS_WAITED = 2.5  # polls, if they take longer
 SETTLED = 2.0  # s that other batteries may take to answer at the start
 POLLS_APART = 3  # polls; a longer pause between two samples is a gap
 
@@ -50,10 +48,10 @@ class Installation:
     """Shows, counts and stores the values of all inverters of a site.
 
     `directory` is the folder of the state, `batteries` are the settings of each by its
-    name, "" for the only one. `expected` is the least number of inverters,
-    `patience` the s that localsettings may take to appear, `together` the s that the
-    first inverters wait for the others at the start. All methods except `open`,
-    `introduce`, `remove` and `close` return at once.
+    name, "" for the only one. `configs` are the sections of the inverters, `expected`
+    is their least number, `patience` the s that localsettings may take to appear,
+    `together` those that the first inverters wait for the others at the start. All
+    methods except `open`, `introduce`, `remove` and `close` return at once.
     """
 
     site: Site  # from `open` on
@@ -70,10 +68,9 @@ class Installation:
         together: float = 0.0,
         configs: Iterable[InverterConfig] = (),
     ) -> None:
-        self._configs = configs
         self._loop = asyncio.get_running_loop()
         self._clock = self._loop.time
-        self._expected = expected
+        self._expected, self._configs = expected, configs
         folder_log = FolderLog()
         self._state = StateFiles(directory, folder_log=folder_log)
         self._battery_settings = batteries
@@ -92,6 +89,7 @@ class Installation:
         self._gathered = asyncio.Event()  # all have, or the time is over
         self._listens_to_input = False
         self._events: dict[str, EventLog] = {}  # by uid
+        self._sums = SumLog()
         self._warned: set[str] = set()  # uids with a warning in the log
         self._monitor: str | None = None  # service of another program's battery
         self._batteries = BatteryMonitor(self._watcher, BATTERY_NAME, self._monitored)
@@ -110,8 +108,7 @@ class Installation:
             name: await self._state.bank(settings, name)
             for name, settings in self._battery_settings.items()
         }
-        stored = await self._state.memberships()
-        self.sections = Sections(self._configs, stored)
+        self.sections = Sections(self._configs, await self._state.memberships())
         self.site = Site(banks, expected=self._expected)
         await self._watcher.open(wait=True)
         self._zone_task = self._loop.create_task(self._follow_zone())
@@ -152,8 +149,7 @@ class Installation:
         if self._zone_task is not None:
             await asyncio.shield(self._zone_task)  # the day of the first values
         if not unit.reported:
-            patience = max(TWIN_WAIT, POLLS_WAITED * interval)
-            await wait_for_twins(self.site, unit, serial, patience, self._clock)
+            await wait_for_twins(self.site, unit, serial, interval, self._clock)
             await self._gather(unit.connection)
         async with self._introducing:
             uid = await self._choose_uid(unit, serial, place)
@@ -279,7 +275,9 @@ class Installation:
 
     def _render_system(self) -> None:
         self._rendering = None
-        self._publisher.show_system(self.site.system())
+        system = self.site.system()
+        self._publisher.show_system(system)
+        self._sums.tell(system)
         self._remark()
 
     def _remark(self) -> None:

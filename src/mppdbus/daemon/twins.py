@@ -6,6 +6,8 @@ from collections.abc import Callable
 from mppdbus.model.site import Site
 from mppdbus.model.views import Unit, UnitView
 
+WAIT = 10.0  # s at most, to see which of two units with one number still answers
+POLLS_WAITED = 2.5  # polls, if they take longer
 LOOK = 0.1  # s between two checks
 
 
@@ -24,15 +26,15 @@ async def wait_for_twins(
     site: Site,
     unit: Unit,
     serial: str | None,
-    patience: float,
+    interval: float,
     clock: Callable[[], float],
 ) -> None:
     """Wait until it is clear whether this unit is also where it was before.
 
-    A unit that has just been moved may still count as online at its old port. It waits
-    for `patience` s of `clock` at most.
+    A unit that has just been moved may still count as online at its old port.
+    `interval` s of `clock` is the time between two polls.
     """
-    arrived = clock()
+    patience, arrived = max(WAIT, POLLS_WAITED * interval), clock()
     while clock() - arrived < patience:
         if not any(
             view.snapshot.online
