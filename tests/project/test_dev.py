@@ -67,6 +67,39 @@ def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     assert (tmp_path / "venv/letter").read_text() == "dear"
 
 
+@pytest.mark.parametrize(
+    ("fails", "code"),
+    [
+        ("nothing", 0),
+        ("-m ruff check .", 1),
+        ("-m ruff format --check .", 1),
+        ("-m mypy", 1),
+        ("-m mypy --python-version 3.13 src", 1),
+        ("-m pytest -m not slow and not long -n 6", 1),
+        ("-m pytest -m slow and not long -n 1", 1),
+    ],
+)
+def test_each_part_of_the_tests_counts(tmp_path: Path, fails: str, code: int) -> None:
+    for file in (DEV, ROOT / "pyproject.toml"):
+        shutil.copy(file, tmp_path)
+    python = tmp_path / "venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\n[ "$*" != "{fails}" ]\n')
+    python.chmod(0o755)
+    version = subprocess.check_output(
+        ["python3", "-c", "import sys; print(sys.version)"]
+    )
+    (tmp_path / "venv/.made").write_bytes(version)
+    (tmp_path / "venv/.installed[test]").touch()
+    done = subprocess.run(
+        [tmp_path / "dev", "test"],
+        check=False,
+        capture_output=True,
+        env=os.environ | {"MPPDBUS_VENV": str(tmp_path / "venv")},
+    )
+    assert done.returncode == code
+
+
 def set_up(project: Path, venv: Path) -> str:
     """Return what `./dev` says until pip finds nothing to install."""
     done = subprocess.run(
