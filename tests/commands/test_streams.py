@@ -211,3 +211,11 @@ def test_a_second_simulator_does_not_take_the_place_of_the_first(
     assert second.returncode == 2
     assert f"{inverter.path} is the port of another simulator" in second.stderr
     assert cli("query", "QPI", "--port", inverter.path).returncode == 0
+
+
+def test_the_log_of_the_line_has_a_line_a_frame_as_text(inverter: Simulated) -> None:
+    done = cli("query", "QMOD", "--port", inverter.path, "--log-level", "debug")
+    lines = [line for line in done.stderr.splitlines() if "mppdbus.wire" in line]
+    assert len(lines) == 2
+    assert lines[0].endswith(r"inverter > QMODI\xc1\r")
+    assert "inverter < (L" in lines[1]

@@ -69,7 +69,7 @@ def report(
     for one in results:
         telling = verbose or isinstance(one.error, OtherProtocol)
         if found and not one.found and telling:
-            output.line(f"{one.port.label}: {one.error}")
+            output.line(_why_not(one))
         if one.found and one.mute:
             output.line(f"\n{mute_line(one)}")
         output.record(_verdict_record(by_path.get(one.port.path)) | record(one))
@@ -181,11 +181,17 @@ def _stable(port: PortUrl, candidate: Candidate | None) -> str:
     return str(port)
 
 
+def _why_not(one: Detection) -> str:
+    """Return the error at a port; most messages begin with its name already."""
+    said = str(one.error)
+    return said if said.startswith(one.port.label) else f"{one.port.label}: {said}"
+
+
 def advice(ports: list[Candidate], results: list[Detection]) -> str:
     """Return what to do when no inverter was found."""
     if results:
         lines = ["No PI30 inverter answers."]
-        lines += [f"{one.port.label}: {one.error}" for one in results]
+        lines += map(_why_not, results)
         silent = (one.error for one in results if one.silent)
         if not all(isinstance(error, OtherProtocol) for error in silent):
             lines.append(
