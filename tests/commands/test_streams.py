@@ -70,32 +70,42 @@ def test_closed_errors_and_input() -> None:
     assert in_shell(f"$M check-config {CONFIG} <&- 2>&-").returncode == 0
 
 
+def interrupted(ready: str, *words: str, stdin: int | None = None) -> tuple[int, str]:
+    """Press Ctrl-C when stderr says `ready`; return the exit code and the rest."""
+    process = subprocess.Popen(
+        [*MPPDBUS, *words],
+        stdin=stdin,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A job in the background of a script ignores it, and so would this one.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    )
+    try:
+        assert process.stderr is not None
+        assert any(ready in line for line in process.stderr)
+        process.send_signal(signal.SIGINT)
+        rest = process.communicate(timeout=LONG)[1]
+    finally:
+        process.kill()
+        process.wait()
+    return process.returncode, rest
+
+
 def test_the_first_control_c_ends_a_question(inverter: Simulated) -> None:
     inverter.tell("fault silence forever")
     words = ("query", "QPI", "QMOD", "--port", inverter.path, "--log-level", "debug")
-    process = subprocess.Popen([*MPPDBUS, *words], stderr=subprocess.PIPE, text=True)
-    with process:
-        assert process.stderr is not None
-        assert any("inverter > QPI" in line for line in process.stderr)  # it has asked
-        process.send_signal(signal.SIGINT)
-        rest = process.communicate(timeout=LONG)[1]
-    assert process.returncode == 130
+    code, rest = interrupted("inverter > QPI", *words)
+    assert code == 130
     assert "Traceback" not in rest
 
 
 def test_the_first_control_c_ends_the_pasting() -> None:
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*MPPDBUS, "decode"], stdin=theirs, stderr=subprocess.PIPE, text=True
-    )
-    with process:
-        assert process.stderr is not None
-        assert "Ctrl-D ends" in process.stderr.readline()  # it reads
-        process.send_signal(signal.SIGINT)
-        rest = process.communicate(timeout=LONG)[1]
-    os.close(ours)
-    os.close(theirs)
-    assert (process.returncode, rest) == (130, "")
+    try:
+        assert interrupted("Ctrl-D ends", "decode", stdin=theirs) == (130, "")
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 @pytest.mark.parametrize("encoding", ["iso-8859-1", "ascii"])

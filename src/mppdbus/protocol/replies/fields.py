@@ -132,11 +132,8 @@ def describe(error: ValidationError, names: tuple[str, ...]) -> str:
     for item in error.errors(include_url=False, include_context=False):
         name = str(item["loc"][0]) if item["loc"] else "reply"
         place = f"field {names.index(name) + 1} " if name in names else ""
-        reason = (
-            "cannot stand there; is it the reply to another query?"
-            if "pattern" in item["type"]
-            else None
-        )
-        reason = reason or f"does not fit: {item['msg'].lower()}"
+        reason = f"does not fit: {item['msg'].lower()}"
+        if "pattern" in item["type"]:
+            reason = "cannot stand there; is it the reply to another query?"
         parts.append(f"{place}({name}): {item['input']!r} {reason}")
     return "; ".join(parts)
