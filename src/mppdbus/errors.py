@@ -67,6 +67,10 @@ class PortError(LinkError, OSError):
     kind = "port"
 
 
+class PortMissing(PortError):
+    """There is no such port: wait until it is plugged in."""
+
+
 class PortLost(PortError):
     """The port was open and went away: reopen it."""
 

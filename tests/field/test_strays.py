@@ -29,7 +29,6 @@ RIGHT: dict[str, object] = {
     "/SwitchableOutput/Buzzer/State": 1,
 }
 LATE = 1.25  # s; an inverter may think for 1 s
-NEXT = "a frame that nobody asked for is taken for the next reply"
 
 
 def said(inverter: ScriptedInverter, command: str) -> str:
@@ -62,13 +61,11 @@ async def test_the_unit_without_strays(tmp_path: Path) -> None:
         await field.shows(UNIT, RIGHT)
 
 
-@pytest.mark.xfail(strict=True, reason=NEXT)
 async def test_a_nak_behind_each_reply(tmp_path: Path) -> None:
     async with on_the_bus(tmp_path, ScriptedInverter.of(CASE)) as field:
         await field.shows(UNIT, RIGHT)
 
 
-@pytest.mark.xfail(strict=True, reason=NEXT)
 async def test_detect_where_a_nak_is_behind_each_reply(tmp_path: Path) -> None:
     (record,) = (await detected(ScriptedInverter.of(CASE), tmp_path)).records
     assert record["serial"] == "96322310100001"
@@ -80,13 +77,11 @@ async def test_detect_where_a_nak_is_behind_each_reply(tmp_path: Path) -> None:
     ["PI30", "VMIII-5000", "00000000000000000000000000000000", {"raw": "284e414b0d"}],
     ids=["PI30", "name", "warnings", "bare-NAK"],
 )
-@pytest.mark.xfail(strict=True, reason=NEXT)
 async def test_the_same_frame_behind_each_reply(tmp_path: Path, stray: Item) -> None:
     async with on_the_bus(tmp_path, with_strays((0.06, stray))) as field:
         await field.shows(UNIT, RIGHT)
 
 
-@pytest.mark.xfail(strict=True, reason=NEXT)
 async def test_every_reply_comes_twice(tmp_path: Path) -> None:
     inverter = plain()
     for command, (reply,) in inverter.replies.items():
@@ -95,18 +90,7 @@ async def test_every_reply_comes_twice(tmp_path: Path) -> None:
         await field.shows(UNIT, RIGHT)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        # Which question the late reply meets hangs on the load: red now and then.
-        pytest.param("QPI", marks=pytest.mark.xfail(strict=False, reason=NEXT)),
-        "QID",
-        "QMOD",
-        "QPIGS",
-        "QPIRI",
-        "QMN",
-    ],
-)
+@pytest.mark.parametrize("command", ["QPI", "QID", "QMOD", "QPIGS", "QPIRI", "QMN"])
 async def test_the_first_reply_comes_late(tmp_path: Path, command: str) -> None:
     """It comes when the question was asked anew, and so one reply too many comes."""
     inverter = plain()

@@ -127,7 +127,8 @@ def test_who_it_is_outlives_a_connection() -> None:
     async def main() -> None:
         more = {"QMN": "VMIII-5000", "QPIRI": QPIRI_25, "QGMN": "037"}
         before = await learn(device(PLAIN | more), "QMN", "QPIRI", "QGMN")
-        await before.try_read("QPIGS2")
+        for _ in range(2):
+            await before.try_read("QPIGS2")
         assert (before.dialect.name, before.trackers) == ("pi30vm3", 1)
         after = await learn(device(PLAIN))
         assert after.identity.dialect == "pi30"
@@ -206,7 +207,8 @@ def test_a_revo_is_ruled_out_by_other_answers_too(dialect: str, qpiri: str) -> N
         inverter = device(PLAIN | {"QPIRI": qpiri}, dialect=dialect)
         await learn(inverter, "QPIGS")
         if dialect == "auto":
-            await inverter.try_read("QPIRI")
+            for _ in range(2):
+                await inverter.try_read("QPIRI")
         status = now(inverter).status
         return status.ac_output_apparent_power if status else None
 
@@ -232,7 +234,7 @@ def test_a_revo_is_read_as_one() -> None:
 @pytest.mark.parametrize(
     ("qpigs2", "trackers"),
     [
-        ("NAK", [1, 1]),
+        ("NAK", [None, 1]),
         ("01.0 202.0 00205 ", [2, 2]),
         ([DUO.format("310.0", "000.0"), DUO.format("310.0", "290.0")], [2, 3]),
         ([DUO.format("310.0", "290.0"), DUO.format("000.0", "000.0")], [3, 3]),
@@ -315,7 +317,7 @@ def test_a_word_that_never_fits_costs_its_field_and_not_the_unit(
 def test_a_word_that_does_not_fit_now_and_then_costs_its_field_then() -> None:
     async def main() -> list[Snapshot]:
         replies = [QPIGS, DAMAGED, QPIGS, ODD, ODD, QPIGS, DAMAGED, ODD]
-        inverter = await learn(device({**PLAIN, "QPIGS": replies}), "QMOD", "QPIRI")
+        inverter = await learn(device({**PLAIN, "QPIGS": replies}), "QPIRI", "QPIRI")
         seen = []
         for _ in range(6):
             await inverter.try_read("QPIGS")

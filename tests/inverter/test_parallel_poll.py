@@ -10,7 +10,6 @@ import pytest
 
 from helpers.set import SetWatched, fleet_of, watching
 from helpers.simulator import warped
-from mppdbus.inverter.parallel_set import ROUNDS
 from mppdbus.model.power import Flow, Origin, flow, legs
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.framing import encode_reply
@@ -94,7 +93,7 @@ def test_the_others_are_told_as_they_are(
 
 
 @pytest.mark.parametrize(
-    ("interval", "cycle", "live"), [(1.0, 26, 1.3), (2.0, 18, 2.05), (None, 13, 1.55)]
+    ("interval", "cycle", "live"), [(1.0, 14, 1.75), (2.0, 14, 2.35), (None, 14, 1.65)]
 )
 def test_nine_units_each_within_a_sensible_cycle(
     interval: float | None, cycle: float, live: float
@@ -110,6 +109,8 @@ def test_nine_units_each_within_a_sensible_cycle(
             assert max(rounds) - min(rounds) <= 1
             rare = w.requests["QPGS9"] + w.requests["QPGS0"]
             assert 3 <= rare - before["QPGS9"] - before["QPGS0"] <= 6
+            intervals = {told.link.interval for told in w.others.values()}
+            assert all(each is not None and 9 < each < 14.5 for each in intervals)
             assert 300 / (w.requests["QPIGS"] - before["QPIGS"]) < live
             assert all(s.status is not None for s in w.own[-100:])
             for number in range(2, 10):
@@ -328,19 +329,20 @@ def test_where_a_nak_was_a_unit_may_be_another_time() -> None:
         async with watching(simulator) as watched:
             await asyncio.sleep(KNOWN)
             assert watched.others == {}
-            assert not {"QPGS1", "QPGS9"} & watched.inverter.unsupported
             source.replies["QPGS1"] = [encode_reply(QPGS.format(other, 50, 52))]
             await asyncio.sleep(10 * 61)
             assert watched.online == {other}
             del source.replies["QPGS1"]
-            await asyncio.sleep(4.5)  # a NAK is sure, and no silence
+            await asyncio.sleep(4.5)
+            assert watched.online == {other}  # a NAK may be a mishap
+            await asyncio.sleep(4.5)
             assert watched.online == set()
 
     warped(main)
 
 
 @pytest.mark.parametrize(
-    ("answers", "asked"), [(["NAK"], {ROUNDS}), (["NAK", TRACKERS], range(9, 99))]
+    ("answers", "asked"), [(["NAK"], range(3, 5)), (["NAK", TRACKERS], range(9, 99))]
 )
 def test_the_other_half_is_asked_for_until_it_never_comes(
     answers: list[str], asked: Container[int]
@@ -376,7 +378,8 @@ def test_a_lone_unit_is_asked_once(profile: str) -> None:
             await asyncio.sleep(600)
             asked = [q for q in watched.requests if q.startswith(("QPGS", "QP2GS"))]
             assert asked == ["QPGS0"]
-            assert watched.requests["QPGS0"] == 1
+            # Where it is refused, once more soon, and then seldom.
+            assert watched.requests["QPGS0"] in (1, 3)
             assert watched.told == []
             assert watched.own[-1].phase is None
 

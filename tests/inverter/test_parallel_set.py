@@ -39,7 +39,7 @@ class Told:
 
     def hear(self, slot: int, reading: ParallelStatus) -> None:
         snapshot = snapshot_of(reading, DIALECTS["pi30max"])
-        self.set.answered(slot, reading, snapshot, self.own)
+        self.set.answered(slot, reading, snapshot, self.own, self.now)
 
     @property
     def loads(self) -> dict[str, int | None]:

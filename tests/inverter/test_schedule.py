@@ -9,7 +9,7 @@ from mppdbus.protocol.queries import QUERIES, base_command
 
 
 def learnt(*, fast: bool) -> Schedule:
-    return Schedule(fast=fast, once=[])
+    return Schedule(fast=fast, once={})
 
 
 def test_every_query_of_the_tables_has_a_layout() -> None:
@@ -20,6 +20,7 @@ def test_every_query_of_the_tables_has_a_layout() -> None:
 def test_what_is_asked_once_comes_first_and_once() -> None:
     schedule = Schedule(fast=True)
     assert [schedule.next_query(0.0, None) for _ in ONCE] == list(ONCE)
+    assert schedule.once == {}
     assert schedule.next_query(0.0, None) not in (None, *ONCE[1:2])
 
 

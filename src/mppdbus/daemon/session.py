@@ -4,23 +4,31 @@ import asyncio
 import logging
 import re
 from datetime import date
+from pathlib import Path
 
 from mppdbus.config.models import InverterConfig
 from mppdbus.daemon.installation import Installation
 from mppdbus.daemon.parallel_units import ParallelUnits
 from mppdbus.daemon.sections import unit_of
-from mppdbus.errors import LinkError, MppdbusError, OtherProtocol, PortError
+from mppdbus.errors import (
+    LinkError,
+    MppdbusError,
+    OtherProtocol,
+    PortError,
+    PortMissing,
+)
 from mppdbus.host.clock import local_now
 from mppdbus.host.port_location import place_of
 from mppdbus.inverter import timing
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.energy_meters import EnergyMeters
 from mppdbus.inverter.link import Link
+from mppdbus.inverter.link_stats import LinkStats
 from mppdbus.inverter.modbus_probe import ModbusProbe
 from mppdbus.inverter.poller import Poller
 from mppdbus.inverter.schedule import FASTEST
 from mppdbus.model.snapshot import Snapshot
-from mppdbus.transport import open_transport
+from mppdbus.transport import Transport, open_transport
 
 
 class Session:
@@ -44,6 +52,8 @@ class Session:
         self._logged: set[str] = set()  # troubles since the last live value
         self._attempts = 0
         self._modbus_probe = ModbusProbe(config.port, config.baud)
+        self._stats = LinkStats()
+        self._missing: PortMissing | None = None  # said when it was not there
         self._known: Inverter | None = None  # from this or the last connection
         self._with_others = others
         self._others = ParallelUnits(installation, unit_of(config))
@@ -70,9 +80,9 @@ class Session:
         """Open the port, identify the inverter, and poll until that fails."""
         config, clock = self._config, asyncio.get_running_loop().time
         patience = config.timeout or timing.PATIENCE[config.port.scheme]
-        link = Link(config.name, patience=patience)
+        link = Link(config.name, patience=patience, stats=self._stats)
         try:
-            link.attach(await open_transport(config.port, link, baud=config.baud))
+            link.attach(await self._open(link))
             inverter = await self._recognise(await self._identify(link))
             interval = None if config.poll == "fast" else config.poll
             poller = Poller(
@@ -94,6 +104,23 @@ class Session:
                 await self._end_session()
             finally:
                 await link.close()
+
+    async def _open(self, link: Link) -> Transport:
+        """Open the port; while it is missing, only look whether it is there again.
+
+        What to do about it takes a scan of the machine, and is said once.
+        """
+        config = self._config
+        path, missing = Path(config.port.path), self._missing
+        if missing is not None and not await asyncio.to_thread(path.exists):
+            raise PortMissing(*missing.args)
+        try:
+            transport = await open_transport(config.port, link, baud=config.baud)
+        except PortMissing as error:
+            self._missing = error
+            raise
+        self._missing = None
+        return transport
 
     async def _identify(self, link: Link) -> Inverter:
         """Ask who is there; the dialect of the config belongs to the inverter."""

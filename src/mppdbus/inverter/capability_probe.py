@@ -1,4 +1,4 @@
-"""Finds the optional queries that a unit answers: asks each of them once."""
+"""Finds the optional queries that a unit answers."""
 
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime
@@ -11,6 +11,7 @@ from mppdbus.protocol.replies.other import Clock
 Ask = Callable[[str], Awaitable[Reading]]  # sends one query, and never repeats it
 
 CLOCK = "QT"
+UNSURE = (Outcome.REFUSED, Outcome.SILENT)  # it may be a mishap: asked once more
 
 
 async def probe_capabilities(
@@ -19,29 +20,27 @@ async def probe_capabilities(
     *,
     now: datetime | None = None,
 ) -> Capabilities:
-    """Ask each query once and remember NAK and silence.
+    """Ask each query and remember NAK and silence, if they come in two rounds.
 
-    A query is repeated only after a damaged reply, or if it is the first and gets no
-    answer: some units lose the first request after a pause. Dated queries use the
-    inverter's clock, asked before them, else `now`; without both they are left out.
-    Raises what `ask` raises for a lost port or another protocol.
+    A query is repeated at once after a damaged reply. Dated queries use the inverter's
+    clock, asked before them, else `now`; without both they are left out. Raises what
+    `ask` raises for a lost port or another protocol.
     """
     outcomes: dict[str, Outcome] = {}
     readings: dict[str, Reading] = {}
-    for query in queries:
-        capability = CAPABILITIES[query]
-        clock = readings.get(CLOCK)
-        theirs = clock.time if isinstance(clock, Clock) else None
-        command = capability.command(theirs or now)
-        if command is None:
-            continue
-        again = (Outcome.DAMAGED,) if outcomes else (Outcome.DAMAGED, Outcome.SILENT)
-        outcome, reading = await _once(ask, command)
-        if outcome in again:
-            outcome, reading = await _once(ask, command)
-        outcomes[query] = outcome
-        if reading is not None:
-            readings[query] = reading
+    for again in (False, True):
+        for query in queries:
+            if again and outcomes.get(query) not in UNSURE:
+                continue
+            clock = readings.get(CLOCK)
+            theirs = clock.time if isinstance(clock, Clock) else None
+            if (command := CAPABILITIES[query].command(theirs or now)) is None:
+                continue
+            outcomes[query], reading = await _once(ask, command)
+            if outcomes[query] is Outcome.DAMAGED:
+                outcomes[query], reading = await _once(ask, command)
+            if reading is not None:
+                readings[query] = reading
     return Capabilities(outcomes, readings)
 
 

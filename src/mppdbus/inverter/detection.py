@@ -17,12 +17,13 @@ from mppdbus.errors import (
     MppdbusError,
     PortLost,
     ProtocolError,
-    Refused,
     UnknownLayout,
 )
 from mppdbus.inverter import timing
 from mppdbus.inverter.capability_probe import probe_capabilities
 from mppdbus.inverter.device import Inverter
+from mppdbus.inverter.interviewer import Interviewer
+from mppdbus.inverter.known_queries import ROUNDS
 from mppdbus.inverter.link import Link, Priority
 from mppdbus.inverter.modbus_probe import find_modbus, speaks_modbus
 from mppdbus.protocol.evidence import Evidence
@@ -37,7 +38,7 @@ from mppdbus.transport.port_url import PortUrl
 
 BAUD = 2400  # of all PI30 inverters, unless their user has changed it
 SURE = 0.85  # confidence from which longer replies are not asked for
-NAMING = ("QID", "QMN", "QGMN", "QVFW")
+NAMING = ("QMN", "QGMN", "QVFW")
 LONGER = ("QPIRI", "QPIGS", "QPIWS")
 
 
@@ -113,10 +114,11 @@ class Answers:
         return self.identification.family
 
 
-class Interview:
+class Interview(Interviewer):
     """Identifies an inverter and finds its queries; stores all in `answers`."""
 
     def __init__(self, link: Link, answers: Answers | None = None) -> None:
+        super().__init__()
         self.answers = Answers() if answers is None else answers
         self._link = link
 
@@ -130,46 +132,29 @@ class Interview:
         """
         answers, name = self.answers, base_command(query)
 
-        def accept(payload: bytes) -> Reading | UnknownLayout:
+        def accept(payload: bytes) -> Reading:
             answers.payloads[name] = payload
-            try:
-                return decode(query, payload)
-            except UnknownLayout as error:
-                if error.partial is None:
-                    raise  # it may be the reply to another query: ask again
-                return error
+            return decode(query, payload)
 
-        said = await self._link.exchange(
-            query, accept, priority=Priority.ASK, attempts=attempts, patience=patience
-        )
-        if isinstance(said, UnknownLayout):
-            answers.readings[name] = said.partial
-            if not said.report.proven:
-                answers.strange.add(name)
-            raise said
-        answers.readings[name] = said
-        answers.strange.discard(name)
-        return said
-
-    async def try_read(self, query: str, *, attempts: int | None = 1) -> Reading | None:
-        """Ask an optional query; None for any failure except `PortLost`."""
         try:
-            return await self.read(query, attempts=attempts)
-        except PortLost:
+            reading = await self._link.exchange(
+                query,
+                accept,
+                priority=Priority.ASK,
+                attempts=attempts,
+                patience=patience,
+            )
+        except MppdbusError as error:
+            self.known.fail(query, error, asyncio.get_running_loop().time())
+            if isinstance(error, UnknownLayout) and error.partial is not None:
+                answers.readings[name] = error.partial
+                if not error.report.proven:
+                    answers.strange.add(name)
             raise
-        except (LinkError, ProtocolError):
-            return None
-
-    async def hello(self, *, attempts: int, patience: float | None = None) -> bool:
-        """Ask QPI; False if it is refused or unknown, as on some PI30 units.
-
-        Raises `NoReply`, `OtherProtocol` and the like if there is no PI30 unit.
-        """
-        try:
-            await self.read("QPI", attempts=attempts, patience=patience)
-        except (Refused, UnknownLayout):
-            return False
-        return True
+        self.known.answer(query)
+        answers.readings[name] = reading
+        answers.strange.discard(name)
+        return reading
 
     async def ask_until_sure(self, queries: Iterable[str]) -> None:
         """Ask the queries that have no reading yet, until the family is sure."""
@@ -177,12 +162,12 @@ class Interview:
             if self.answers.identification.confidence >= SURE:
                 return
             if query not in self.answers.readings:
-                await self.try_read(query)
+                await self.try_read(query, attempts=1)
 
     async def ask_optional(
         self, *, now: datetime | None = None, patience: float | None = None
     ) -> None:
-        """Ask each query that may be absent once.
+        """Ask each query that may be absent, twice where it is not answered.
 
         `now` is as in `probe_capabilities`.
         """
@@ -228,7 +213,7 @@ async def detect(
                 async with asyncio.timeout(deadline):
                     await _introduce(interview, link, result)
             except TimeoutError:  # NoReply is one, too
-                result.silent = not link.stats.wakeups
+                result.silent = link.silent
                 if result.answered_after is None:
                     raise
             result.mute = await _why_mute(interview)
@@ -261,9 +246,12 @@ async def _introduce(interview: Interview, link: Link, result: Detection) -> Non
             if error.partial is None:
                 raise
     result.answered_after = link.stats.last_exchange
-    for query in NAMING:
-        await interview.try_read(query)
-    await interview.ask_until_sure(LONGER)
+    for _ in range(ROUNDS):
+        if not interview.serial_is_sure:
+            await interview.ask_serial(attempts=1)
+        await interview.ask_again(NAMING, attempts=1)
+    for _ in range(ROUNDS):
+        await interview.ask_until_sure(LONGER)
 
 
 async def _why_mute(interview: Interview) -> MppdbusError | None:

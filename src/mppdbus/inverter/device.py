@@ -6,8 +6,8 @@ from functools import partial
 from typing import Self
 
 from mppdbus.errors import LinkError, PortLost, ProtocolError, Refused, UnknownLayout
-from mppdbus.inverter import timing
 from mppdbus.inverter.identity import DeviceIdentity
+from mppdbus.inverter.interviewer import Interviewer
 from mppdbus.inverter.link import Link
 from mppdbus.inverter.parallel_set import ParallelSet
 from mppdbus.inverter.readings import Readings
@@ -15,21 +15,23 @@ from mppdbus.model.parallel import phase_of
 from mppdbus.model.snapshot import Identity, LinkState, Snapshot
 from mppdbus.protocol.dialect import Dialect
 from mppdbus.protocol.replies.fields import Reading
+from mppdbus.protocol.replies.settings import ProtocolId, SerialNumber
 from mppdbus.protocol.replies.status import (
     GeneralStatus,
     GeneralStatusRevo,
+    SecondPhase,
+    SecondTracker,
     SecondTrackerDuo,
 )
 
+_NOTED = frozenset(("QPI", "QID", "QPIGS2", "QPIRI"))  # they tell of the unit itself
 # What QPIGS means on all families but one; QPIRI tells them apart.
 AMBIGUOUS = frozenset(GeneralStatus.wire_names()) - set(GeneralStatusRevo.wire_names())
 
 
-class Inverter:
+class Inverter(Interviewer):
     """A PI30 inverter behind a link.
 
-    `unsupported` are the queries that it refused or did not answer on this connection;
-    `answered` those that it answered in any way. `trackers` is None while unknown.
     `clock` gives seconds, `dialect` is a name or "auto".
     """
 
@@ -41,12 +43,11 @@ class Inverter:
         *,
         dialect: str = "auto",
     ) -> None:
+        super().__init__()
         self.name = name
         self.link = link
-        self.unsupported: set[str] = set()
-        self.answered: set[str] = set()
-        self.trackers: int | None = None
         self.parallel_set = ParallelSet()
+        self._trackers: int | None = None
         self._identity = DeviceIdentity(dialect)
         self.readings = Readings(name, clock)
         self._phase: int | None = None
@@ -58,36 +59,50 @@ class Inverter:
     async def read(
         self, query: str, *, attempts: int | None = None, patience: float | None = None
     ) -> Reading:
-        """Ask, decode and keep; raises `LinkError`, `Refused`, `OtherProtocol` …
+        """Ask, decode and keep, as `Interviewer.read` says.
 
-        `attempts` and `patience` (s) replace those of the link. An unknown layout
-        raises `UnknownLayout` only if nothing of it can be read.
+        An unknown layout raises `UnknownLayout` only if nothing of it can be read.
         """
-        readings = self.readings
+        readings, known = self.readings, self.known
         decode = partial(readings.decode, self._identity.dialect.queries, query)
         try:
             reading = await self.link.exchange(
-                query, decode, attempts=attempts, patience=patience
+                query,
+                decode,
+                attempts=attempts,
+                patience=patience,
+                known=query in known.answered,
             )
-        except Refused:
-            self.answered.add(query)
-            self.mark_unsupported(query)
+        except PortLost:
             raise
-        except UnknownLayout:
-            self.answered.add(query)
+        except UnknownLayout as error:
+            known.answer(query)
+            reading = readings.accept(query, error)
+        except (LinkError, ProtocolError) as error:
+            known.fail(query, error, self._clock())
             raise
-        self.answered.add(query)
+        known.answered.add(query)
+        if query in known.again:
+            known.answer(query)
         first_ratings = query == "QPIRI" and query not in readings.kept
         readings.keep(query, reading)
         if first_ratings:
             readings.check_anew("QPIGS")
-        if query == "QPIGS2":
-            # A third tracker is found by its voltage, which is 0 at night.
-            three = isinstance(reading, SecondTrackerDuo) and reading.pv3_voltage
-            self.trackers = max(self.trackers or 0, 3 if three else 2)
-        elif query == "QPIRI":
-            self._find_phase()
+        if query in _NOTED:
+            self._note(reading)
         return reading
+
+    def _note(self, reading: Reading) -> None:
+        """Take what replies say about the unit itself."""
+        match reading:
+            case SecondTracker() | SecondTrackerDuo() | SecondPhase():
+                # A third tracker is found by its voltage, which is 0 at night.
+                three = isinstance(reading, SecondTrackerDuo) and reading.pv3_voltage
+                self._trackers = max(self._trackers or 0, 3 if three else 2)
+            case ProtocolId() | SerialNumber():
+                self._identity.introduce(reading)
+            case _:
+                self._find_phase()
 
     async def read_optional(
         self, query: str, *, attempts: int | None = None, patience: float | None = None
@@ -101,28 +116,17 @@ class Inverter:
             self.readings.complain(query, error)
             return None
 
-    async def try_read(
-        self, query: str, *, attempts: int | None = None, patience: float | None = None
-    ) -> Reading | None:
-        """Read an optional query; None for any failure except `PortLost`."""
-        try:
-            return await self.read(query, attempts=attempts, patience=patience)
-        except PortLost:
-            raise
-        except (LinkError, ProtocolError) as error:
-            self._log.debug("%s", error)
-            return None
+    # -- who it is ----------------------------------------------------------------
 
-    def mark_unsupported(self, query: str) -> None:
-        """Note that the unit does not know a query.
+    @property
+    def trackers(self) -> int | None:
+        """How many MPPT it has; None while unknown.
 
         A unit that once had a second tracker keeps it.
         """
-        self.unsupported.add(query)
-        if query == "QPIGS2" and self.trackers is None:
-            self.trackers = 1
-
-    # -- who it is ----------------------------------------------------------------
+        if self._trackers is None and self.known.absent("QPIGS2"):
+            return 1
+        return self._trackers
 
     @property
     def identity(self) -> Identity:
@@ -135,14 +139,8 @@ class Inverter:
         return self._identity.dialect
 
     async def introduce(self) -> None:
-        """Identify the unit by QPI and QID; raises as `read` does.
-
-        A NAK to QPI counts as PI30, because QPIGS must still be answered. The serial is
-        unknown if QID is refused, not answered or unreadable.
-        """
-        protocol = await self.read_optional("QPI")
-        serial = await self.try_read("QID", attempts=timing.ATTEMPTS_SERIAL)
-        self._identity.introduce(protocol, serial)
+        """Identify the unit, as `Interviewer.introduce` does."""
+        await super().introduce()
         self.refine()
 
     def refine(self) -> None:
@@ -173,7 +171,7 @@ class Inverter:
         serial = self.identity.serial
         if serial is None or serial != fresh.identity.serial:
             return fresh
-        self.link, self.unsupported = fresh.link, fresh.unsupported
+        self.link = fresh.link
         return self
 
     # -- what is known now -----------------------------------------------------------
@@ -183,25 +181,28 @@ class Inverter:
 
         Offline, it has only values that stay true.
         """
-        stats, live = self.link.stats, self.readings.kept.get("QPIGS")
-        age = self._clock() - live.time if live else None
+        now, stats = self._clock(), self.link.stats
+        live = self.readings.kept.get("QPIGS")
+        age = now - live.time if live else None
         fresh = self.readings.fresh(keep) if online else {}
         status, mode = fresh.get("QPIGS"), fresh.get("QMOD")
-        asked = "QPIRI" in self.answered or "QPIRI" in self.unsupported
-        if status is not None and not asked and not self._identity.fixed:
+        asked = self.known.settled("QPIRI") or self._identity.fixed
+        if status is not None and not asked:
             status = status.model_copy(update=dict.fromkeys(AMBIGUOUS))
         return Snapshot(
             online=online,
             identity=self._identity.known,
             status=status,
             battery_fitted=not online or live is None or live.battery_fitted,
-            second=fresh.get("QPIGS2"),
+            second=fresh.get("QPIGS2") if status is not None else None,
             trackers=self.trackers,
             mode=mode.mode if mode else None,
             warnings=fresh.get("QPIWS"),
             ratings=fresh.get("QPIRI"),
             flags=fresh.get("QFLAG"),
-            link=LinkState(stats.quality, stats.last_exchange, stats.failures, age),
+            link=LinkState(
+                stats.quality(now), stats.last_exchange, stats.failures, age
+            ),
             phase=self._phase,
             fault_code=self.parallel_set.fault_code if online else None,
         )

@@ -21,16 +21,24 @@ class DeviceIdentity:
         self.known = Identity()
         self.fixed = DIALECTS.get(dialect)  # set by the config
         self.dialect: Dialect = self.fixed or UNKNOWN_FAMILY
+        self._last_serial: str | None = None
         self._confidence = 0.0
         self._rival: Dialect | None = None  # what the last readings told instead
         self.weighed: set[str] = set()  # queries used to detect the dialect
 
-    def introduce(self, protocol: Reading | None, serial: Reading | None) -> None:
-        """Take QPI and QID; a serial number that many units share is ignored."""
-        if isinstance(protocol, ProtocolId):
-            self.known = replace(self.known, protocol=protocol.protocol)
-        if isinstance(serial, SerialNumber) and not bogus_serial(serial.serial):
-            self.known = replace(self.known, serial=serial.serial)
+    def introduce(self, reading: Reading) -> None:
+        """Take QPI or QID; a serial number that many units share is ignored.
+
+        A number counts when it comes twice in a row, and stays: another one is another
+        unit.
+        """
+        if isinstance(reading, ProtocolId):
+            self.known = replace(self.known, protocol=reading.protocol)
+        elif self.known.serial is None and isinstance(reading, SerialNumber):
+            serial, before = reading.serial, self._last_serial
+            self._last_serial = serial
+            if serial == before and not bogus_serial(serial):
+                self.known = replace(self.known, serial=serial)
 
     def refine(
         self,

@@ -12,24 +12,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from mppdbus.errors import (
-    CorruptReply,
-    EchoedRequest,
-    LinkError,
-    MppdbusError,
-    NoReply,
-    PortLost,
-    UnknownLayout,
-)
+from mppdbus.errors import LinkError, NoReply, PortLost, Refused, UnknownLayout
 from mppdbus.inverter import timing
+from mppdbus.inverter.link_stats import LinkStats
+from mppdbus.inverter.pending_reply import PendingReply, log_frames, wire_log
 from mppdbus.inverter.timing import LONGEST_REPLY, ReplyTimes
-from mppdbus.protocol.framing import Flaw, Frame, ResponseFramer, encode_request
-from mppdbus.protocol.other_protocols import foreign
+from mppdbus.protocol.framing import ResponseFramer, encode_request
 from mppdbus.transport import Transport
 
-wire_log = logging.getLogger("mppdbus.wire")
+SHORT = 40  # characters of a reply that may fit another question, such as QMN or QID
+MOST_SAID = 64  # payloads that are known again
 
 T = TypeVar("T")
 
@@ -43,93 +37,24 @@ class Priority(IntEnum):
 
 
 @dataclass(slots=True)
-class LinkStats:
-    """Statistics of the line since it was opened: counts, and seconds."""
+class OwedReplies:
+    """Replies to earlier requests that may still come, until the loop time `until`."""
 
-    exchanges: int = 0
-    retries: int = 0
-    lost: int = 0  # attempts without a good reply
-    failures: int = 0  # exchanges that failed for good
-    wakeups: int = 0
-    last_exchange: float | None = None  # s, of the last good one
-
-    @property
-    def quality(self) -> float | None:
-        """Share of attempts that gave a good reply, 0 to 100 %."""
-        good = self.exchanges - self.failures
-        return 100.0 * good / (good + self.lost) if good + self.lost else None
-
-
-def _in_log(frame: Frame) -> str:
-    """Return a received frame as text for the log, other bytes as hex escapes."""
-    text = ascii(frame.payload)[2:-1]
-    return f"({text}" if frame.intact else f"{text} [{frame.flaw}]"
-
-
-@dataclass(slots=True)
-class _Request:
-    """One request under way, and the frames received for it."""
-
-    command: str
-    reply: asyncio.Future[bytes]
-    sent: float
-    limit: float  # s from `sent` until a reply as long as the last is complete
-    longest: float  # s from `sent` until any reply is complete
-    strays: list[Frame] = field(default_factory=list)
-    timers: list[asyncio.TimerHandle] = field(default_factory=list)
-    wakeups: int = 0
-    received: int = 0
-
-    def judge(self, frame: Frame) -> None:
-        """Take a frame as the reply, as an error, or as a stray."""
-        if frame.flaw is None:
-            self.reply.set_result(frame.payload)
-        elif frame.flaw is Flaw.CHECKSUM and foreign(frame) is None:
-            text = f"{self.command}: bad checksum in {frame.payload[-24:].hex(' ')}"
-            self.reply.set_exception(CorruptReply(text))
-        else:
-            self.strays.append(frame)  # the true reply may follow an echo or noise
-
-    def overdue(self) -> None:
-        """Give up, unless a reply longer than the last one is arriving."""
-        if self.received and self.limit < self.longest:
-            self.limit = self.longest
-            end = self.sent + self.limit
-            loop = asyncio.get_running_loop()
-            self.timers.append(loop.call_at(end, self.give_up))
-        else:
-            self.give_up()
-
-    def give_up(self) -> None:
-        """Fail with the reason."""
-        if not self.reply.done():
-            self.reply.set_exception(self._why_not())
-
-    def _why_not(self) -> MppdbusError:
-        command = self.command
-        for frame in self.strays:
-            if other := foreign(frame):
-                return type(other)(f"{command}: {other}")
-        if any(frame.flaw is Flaw.ECHO for frame in self.strays):
-            return EchoedRequest(
-                f"{command}: only the request itself came back; check the wiring: "
-                "TX and RX are connected, or the adapter echoes"
-            )
-        if self.received:
-            return CorruptReply(
-                f"{command}: {self.received} bytes, but no reply among them; wrong "
-                "speed, a bad cable, or no PI30 inverter (some models speak Modbus)"
-            )
-        return NoReply(f"{command}: no reply within {self.limit:.1f} s")
-
-
-@dataclass(slots=True)
-class _Owed:
-    """A late reply that may still come until the loop time `until`."""
-
-    command: str
-    until: float
+    count: int = 0
+    until: float = 0.0
     passed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def owe(self, until: float) -> None:
+        """Note that one more may come."""
+        self.count += 1
+        self.until = max(self.until, until)
+        self.passed.clear()
+
+    def came(self, count: int) -> None:
+        """Note frames that nobody waits for."""
+        self.count = max(0, self.count - count)
+        if not self.count:
+            self.passed.set()
 
 
 class Link:
@@ -142,23 +67,35 @@ class Link:
     sleeps = True  # while a reply is on its way at a known pace
 
     def __init__(
-        self, name: str, *, patience: float = 1.0, attempts: int = timing.ATTEMPTS
+        self,
+        name: str,
+        *,
+        patience: float = 1.0,
+        attempts: int = timing.ATTEMPTS,
+        stats: LinkStats | None = None,
     ) -> None:
         self.name = name
-        self.stats = LinkStats()
+        self.stats = stats or LinkStats()
         self.lost: asyncio.Event = asyncio.Event()
         self.patience = patience
         self.brief = timing.BRIEF * patience  # s, for optional queries
+        self.silent = True  # until the first byte comes
         self._attempts = attempts
         self._transport: Transport | None = None
         self._error: Exception | None = None
         self._framer = ResponseFramer()
-        self._now: _Request | None = None
-        self._owed: _Owed | None = None
+        self._pending: PendingReply[Any] | None = None
+        self._owed = OwedReplies()
+        self._last: tuple[str, bytes] = ("", b"")  # the last command and its reply
+        self._said: dict[bytes, str] = {}  # short replies, and whose they are
+        self._heard = 0.0  # the time of the last byte that nobody waited for
+        self._untidy = 0.0  # until then the line is drained before each request
+        self._slow = False  # replies stop in their middle
         self._times = ReplyTimes()
         self._busy = False
         self._queue: list[tuple[Priority, int, asyncio.Future[None]]] = []
         self._order = itertools.count()
+        self._log = logging.getLogger(f"mppdbus.{name}")
 
     def attach(self, transport: Transport) -> None:
         """Use an open transport."""
@@ -175,29 +112,24 @@ class Link:
     def data_received(self, data: bytes) -> None:
         """Take bytes; outside an exchange they belong to a late reply."""
         self.stats.wakeups += 1
-        frames, request = self._framer.feed(data), self._now
-        if frames and wire_log.isEnabledFor(logging.DEBUG):
-            for frame in frames:
-                wire_log.debug("%s < %s", self.name, _in_log(frame))
-        if request is None:
-            if frames and self._owed is not None:
-                self._owed.passed.set()
+        self.silent = False
+        now = asyncio.get_running_loop().time()
+        if self._pending is not None:
+            self._pending.take(data, now)
             return
-        request.wakeups += 1
-        request.received += len(data)
-        for frame in frames:
-            if not request.reply.done():
-                request.judge(frame)
+        self._heard = now
+        if frames := self._framer.feed(data):
+            log_frames(self.name, frames)
+            self._dropped([frame.payload for frame in frames], now)
 
     def connection_lost(self, error: Exception | None) -> None:
         """Note that the port is lost: the present exchange and all later ones fail."""
         if not self.lost.is_set():
             self._error = error
             self.lost.set()
-        if self._now is not None and not self._now.reply.done():
-            self._now.reply.set_exception(self._port_lost())
-        if self._owed is not None:
-            self._owed.passed.set()
+        if self._pending is not None and not self._pending.reply.done():
+            self._pending.reply.set_exception(self._port_lost())
+        self._owed.passed.set()
 
     # -- what the inverter object asks ------------------------------------------
 
@@ -209,36 +141,45 @@ class Link:
         priority: Priority = Priority.POLL,
         attempts: int | None = None,
         patience: float | None = None,
+        known: bool = True,
     ) -> T:
         """Send `command` and return what `accept` makes of its reply.
 
-        `accept` may raise `CorruptReply` or `UnknownLayout`: the reply may belong to
-        another request, so it is asked once more. Raises `LinkError` when all attempts
-        failed. Setters pass ``attempts=1``: they are never repeated blindly.
-        `patience` in s replaces that of the link, for optional queries.
+        `accept` may raise `Refused`, `CorruptReply` or `UnknownLayout`: the frame may
+        belong to another request, so a better one is waited for, and except for NAK the
+        command is sent once more. Raises `LinkError` when all attempts failed. Setters
+        pass ``attempts=1``: they are never repeated blindly. `patience` in s replaces
+        that of the link, for optional queries. `known` says that the unit answers this
+        command, so that silence is a failure of the line.
         """
         if self._busy:
             await self._await_turn(priority)
         self._busy = True
-        self.stats.exchanges += 1
+        stats = self.stats
+        stats.exchanges += 1
         number, most = 1, attempts or self._attempts
         think = self.patience if patience is None else patience
         try:
             while True:
                 try:
-                    return accept(await self._ask(command, number, think))
+                    return await self._ask(command, accept, number, think)
                 except PortLost:
-                    self.stats.failures += 1
+                    raise
+                except Refused:
+                    stats.good += 1
                     raise
                 except (LinkError, UnknownLayout) as error:
-                    self.stats.lost += 1
-                    if number == most:
-                        self.stats.failures += 1
+                    if getattr(error, "partial", None) is not None:
+                        stats.good += 1  # no better one has come
                         raise
-                    self.stats.retries += 1
+                    stats.lost += 1
+                    stats.failures += known or not isinstance(error, NoReply)
+                    if number == most:
+                        raise
+                    stats.retries += 1
                     wire_log.debug("%s: %s; attempt %d", self.name, error, number)
                     number += 1
-                    await asyncio.sleep(timing.SETTLE)
+                    await self._drain(timing.SETTLE, asyncio.get_running_loop().time())
         finally:
             self._pass_on()
 
@@ -251,13 +192,16 @@ class Link:
         if self._transport is not None:
             self._transport.write(data)
 
-    async def _ask(self, command: str, number: int, think: float) -> bytes:
-        """Send a request for the `number`th time and return the payload of its reply.
+    async def _ask(
+        self, command: str, accept: Callable[[bytes], T], number: int, think: float
+    ) -> T:
+        """Send a request for the `number`th time and return the result of its reply.
 
         `think` is the s that the inverter may take before it answers.
         """
-        if self._owed is not None:
-            await self._let_pass(self._owed, command)
+        loop = asyncio.get_running_loop()
+        if self._untidy or self._owed.count:
+            await self._tidy_up(number)
         transport = self._transport
         if transport is None or self.lost.is_set():
             raise self._port_lost()
@@ -267,59 +211,158 @@ class Link:
         data = encode_request(command, zero_as_one=zero_as_one)
         self._framer.reset()
         transport.discard_input()
-        request = self._now = self._begin(transport, command, len(data), think)
+        pending = self._begin(transport, command, accept, len(data), think)
+        self._pending = pending
+        if number == 1:  # after a failed attempt its reply may still come, and early
+            self._sleep_through(transport, pending)
         self.send(data)
-        loop = asyncio.get_running_loop()
         try:
-            payload = await request.reply
-        except (NoReply, asyncio.CancelledError):
-            end, late = request.sent + request.limit, timing.LATE_REPLY
-            self._owed = _Owed(command, end + late if loop.time() >= end else end)
+            result = await pending.reply
+        except (LinkError, UnknownLayout, asyncio.CancelledError) as error:
+            self._still_owed(pending, error, loop.time())
             raise
         finally:
-            self._now = None
-            for timer in request.timers:
+            self._pending = None
+            for timer in pending.timers:
                 timer.cancel()
             transport.resume_reading()
-        took = self.stats.last_exchange = loop.time() - request.sent
-        self._times.learn(command, took, request.received, request.wakeups)
-        return payload
+            if pending.dropped:
+                self._dropped(pending.dropped, pending.heard)
+        self._answered(pending, number, loop.time() - pending.sent)
+        return result
 
     def _begin(
-        self, transport: Transport, command: str, length: int, think: float
-    ) -> _Request:
-        """Set the time-out of a request, and sleep while its reply is still arriving.
-
-        `length` is the number of bytes of the request.
-        """
+        self,
+        transport: Transport,
+        command: str,
+        accept: Callable[[bytes], T],
+        length: int,
+        think: float,
+    ) -> PendingReply[T]:
+        """Set the time-out of a request of `length` bytes."""
         loop = asyncio.get_running_loop()
         wire, known = transport.byte_time, self._times.length(command) or LONGEST_REPLY
-        request = _Request(
+        pending = PendingReply(
+            self.name,
             command,
-            loop.create_future(),
+            accept,
+            self._framer,
             sent=loop.time(),
             limit=(length + known) * wire + think,
             longest=(length + LONGEST_REPLY) * wire + think,
+            hold=timing.HOLD * self.patience,
+            pause=timing.PAUSE * min(1.0, self.patience),
+            doubtful=self._doubtful,
         )
-        end = request.sent + request.limit
-        request.timers.append(loop.call_at(end, request.overdue))
-        quiet = self._times.quiet(command)
-        if self.sleeps and wire < quiet < request.limit:
+        end = pending.sent + pending.limit
+        pending.timers.append(loop.call_at(end, pending.overdue))
+        return pending
+
+    def _sleep_through(self, transport: Transport, pending: PendingReply[Any]) -> None:
+        """Sleep while the reply is still arriving."""
+        quiet = self._times.quiet(pending.command)
+        if self.sleeps and transport.byte_time < quiet < pending.limit:
             transport.pause_reading()
-            end_of_sleep = request.sent + quiet
-            request.timers.append(loop.call_at(end_of_sleep, transport.resume_reading))
-        return request
+            end, loop = pending.sent + quiet, asyncio.get_running_loop()
+            pending.timers.append(loop.call_at(end, transport.resume_reading))
 
-    async def _let_pass(self, owed: _Owed, command: str) -> None:
-        """Wait until the late reply to another command has come, or its time is over.
+    def _answered(self, pending: PendingReply[Any], number: int, took: float) -> None:
+        """Learn from a reply, and whether one more may come: to an earlier attempt."""
+        command, stats = pending.command, self.stats
+        stats.good += 1
+        stats.last_exchange = took
+        payload = pending.payload
+        self._last = command, payload
+        if len(payload) <= SHORT and len(self._said) < MOST_SAID:
+            self._said.setdefault(payload, command)
+        if pending.slow:
+            self._tell_slow(command, took)
+            return
+        if self._owed.count:
+            usual = self._times.quiet(command)
+            if usual and took >= usual:
+                self._owed.came(self._owed.count)  # too late for the earlier attempt
+            else:
+                self._owed.until = pending.sent + pending.limit
+        if number == 1:
+            self._times.learn(command, took, pending.received, pending.wakeups)
 
-        Many replies look alike, so it could be taken for the reply to `command`.
+    def _still_owed(
+        self, pending: PendingReply[Any], error: BaseException, now: float
+    ) -> None:
+        """Note that the reply to a failed request may still come."""
+        end = pending.sent + pending.limit
+        if isinstance(error, NoReply):
+            self._owed.owe(max(end, now) + timing.LATE_REPLY)
+        elif isinstance(error, asyncio.CancelledError | UnknownLayout):
+            self._owed.owe(end)
+
+    def _tell_slow(self, command: str, took: float) -> None:
+        """Say once that replies stop in their middle."""
+        if not self._slow:
+            self._slow = True
+            self._log.info(
+                "slow line: the reply to %s stopped half-way and took %.1f s; such "
+                "replies are waited for",
+                command,
+                took,
+            )
+
+    # -- frames that nobody asked for -------------------------------------------
+
+    def _dropped(self, payloads: list[bytes], now: float) -> None:
+        """Count frames that are no reply to a request under way, and know them again.
+
+        A short one may fit many questions; it is from now on doubtful for all of them.
         """
-        if owed.command != command:
+        self.stats.dropped += len(payloads)
+        self._heard = now
+        self._untidy = now + timing.UNTIDY
+        self._owed.came(len(payloads))
+        for payload in payloads:
+            if len(payload) <= SHORT and len(self._said) < MOST_SAID:
+                self._said[payload] = ""
+
+    def _doubtful(self, command: str, payload: bytes) -> bool:
+        """Tell whether a payload came for another question before, or for none.
+
+        One that came for none is not doubtful where the line has been drained.
+        """
+        last, before = self._last
+        if payload == before and command != last:
+            return True
+        if len(payload) > SHORT:
+            return False
+        owner = self._said.get(payload, command)
+        return owner != command and not (self._untidy and not owner)
+
+    async def _tidy_up(self, number: int) -> None:
+        """Let late replies pass, and drain the line where such frames came.
+
+        Many replies look alike, so a late one could be taken for the next one. A retry
+        does not wait: the late reply answers it.
+        """
+        if self._owed.count and number == 1:
             with suppress(TimeoutError):
-                async with asyncio.timeout_at(owed.until):
-                    await owed.passed.wait()
-        self._owed = None
+                async with asyncio.timeout_at(self._owed.until):
+                    await self._owed.passed.wait()
+            self._owed = OwedReplies()
+        now = asyncio.get_running_loop().time()
+        if now < self._untidy:
+            await self._drain(timing.QUIET, self._heard)
+        else:
+            self._untidy = 0.0
+
+    async def _drain(self, quiet: float, since: float) -> None:
+        """Wait until no byte has come for `quiet` s, from the time `since` on."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timing.LONGEST_DRAIN
+        self._heard = max(self._heard, since)
+        while True:
+            rest = min(self._heard + quiet, end) - loop.time()
+            if rest <= 0:
+                return
+            await asyncio.sleep(rest)
 
     def _port_lost(self) -> PortLost:
         if isinstance(self._error, PortLost):

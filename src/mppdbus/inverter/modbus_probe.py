@@ -34,7 +34,7 @@ class ModbusProbe:
         try:
             await inverter.introduce()
         except NoReply:
-            if inverter.link.stats.wakeups:
+            if not inverter.link.silent:
                 raise  # bytes came, so the port is not silent
             await inverter.link.close()
             if not self._asked:

@@ -1,12 +1,10 @@
 """Asks one unit about all units of its set: QPGSn and QP2GSn, one at a time."""
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from mppdbus.errors import LinkError, PortLost, ProtocolError, Refused
 from mppdbus.inverter.device import Inverter
-from mppdbus.inverter.parallel_set import ROUNDS, AskedUnit
+from mppdbus.inverter.parallel_set import AskedUnit
 from mppdbus.model.parallel import (
     CLEAR_PV,
     at_the_battery,
@@ -58,8 +56,6 @@ class ParallelPoll:
         self._tell = tell
         self._fault_read = float("-inf")
         self._half: HalfRead | None = None
-        self._second_failures = 0  # failures of QP2GS in a row
-        self._log = logging.getLogger(f"mppdbus.{inverter.name}")
 
     @property
     def wanted(self) -> bool:
@@ -69,10 +65,22 @@ class ParallelPoll:
 
     def live_polled(self) -> None:
         """Note a live poll: from now on each slot may be asked about once more."""
-        parallel_set = self._inverter.parallel_set
+        now, parallel_set = self._clock(), self._inverter.parallel_set
         parallel_set.live_polled()
-        if self._clock() - self._fault_read > FAULT_HOLDS:
+        if now - self._fault_read > FAULT_HOLDS:
             parallel_set.fault_code = None
+        if parallel_set.expire(now):
+            self._tell_all()
+
+    @property
+    def behind(self) -> bool:
+        """Tell whether a unit has waited for its turn for too long."""
+        return self._inverter.parallel_set.behind(self._clock())
+
+    @property
+    def halfway(self) -> bool:
+        """Tell whether the next query is the second one about the same unit."""
+        return self._half is not None
 
     def lost(self) -> None:
         """Report all units as unknown."""
@@ -105,19 +113,8 @@ class ParallelPoll:
     # -- one query ------------------------------------------------------------------
 
     async def _read(self, query: str) -> Reading | None:
-        """Return the reading, an empty slot for NAK, or None."""
         inverter = self._inverter
-        patience = inverter.link.brief
-        try:
-            return await inverter.read(query, attempts=1, patience=patience)
-        except PortLost:
-            raise
-        except Refused:
-            inverter.unsupported.discard(query)  # a unit may appear later
-            return ParallelStatus(exists=False) if "QPGS" in query else None
-        except (LinkError, ProtocolError) as error:
-            self._log.debug("%s", error)
-            return None
+        return await inverter.try_read(query, attempts=1, patience=inverter.link.brief)
 
     async def _ask_first(self, slot: int, lead: Snapshot) -> None:
         """Ask QPGS; QP2GS is next if QPGS shows only a part of the unit."""
@@ -132,7 +129,8 @@ class ParallelPoll:
         another = status.exists and slot != parallel_set.own
         several = (inverter.trackers or 1) > 1 and status.pv2_voltage is None
         partly = several or inverter.dialect.phases > 1
-        if another and partly and self._second_failures < ROUNDS:
+        again = inverter.known.again.get(f"QP2GS{slot}", 0.0)
+        if another and partly and self._clock() >= again:
             self._half = half
         else:
             self._take(half, None)
@@ -141,7 +139,6 @@ class ParallelPoll:
         self._half, query = None, f"QP2GS{half.slot}"
         second = await self._read(query)
         fits = isinstance(second, SecondPhaseParallelStatus | SecondTrackersParallel)
-        self._second_failures = 0 if fits else self._second_failures + 1
         kept = self._inverter.readings.kept.get(query)
         self._take(half, kept.plausible if kept and fits else None)
 
@@ -158,7 +155,7 @@ class ParallelPoll:
             battery_fitted=kept is None or kept.battery_fitted,
         )
         unit = AskedUnit(self._serial(), inverter.readings.last("QPIGS"))
-        parallel_set.answered(half.slot, half.status, snapshot, unit)
+        parallel_set.answered(half.slot, half.status, snapshot, unit, self._clock())
         if half.slot == parallel_set.own:
             self._take_own(half.status)
 

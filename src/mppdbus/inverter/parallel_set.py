@@ -1,6 +1,6 @@
 """The units of a parallel set, found by asking one of them. No I/O, no clock."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mppdbus.model.parallel import away
 from mppdbus.model.snapshot import Snapshot
@@ -12,7 +12,13 @@ SLOTS = range(10)
 # Queries about other units; they are no evidence of the asked unit's dialect.
 OTHERS = frozenset(f"{query}{n}" for query in ("QPGS", "QP2GS") for n in range(1, 10))
 RESCAN = 60.0  # s between two queries about slots without a unit
-ROUNDS = 3  # rounds without an answer after which a unit is away
+APART = 2.0  # s at least between two queries about a slot that did not answer
+ROUNDS = 3  # queries in a row without an answer after which a unit is away
+SHORTEST_KEEP = 5.0  # s for which the values of a unit are shown at least
+LONGEST_KEEP = 15.0  # s at most, unless the line takes longer for a round
+SPARE = 1.25  # rounds for which they are shown where it does
+FIRST_ROUND = 24.0  # s that the first round of all slots may take
+BEHIND = 10.0  # s without a reading after which a unit is asked out of turn
 NEAR = 0.1  # share by which a value may differ between two readings of one unit
 # Fields by which a unit is recognised if its serial number is not unique.
 TRAITS = (
@@ -33,12 +39,21 @@ class AskedUnit:
 class Slot:
     """A slot of the set in which there is, or was, a unit.
 
-    `status` is its last QPGS as it came, `misses` counts rounds without one.
+    `status` is its last QPGS as it came, at the time `heard`; `misses` counts queries
+    in a row without one, `interval` is the s between its last two readings.
     """
 
     status: ParallelStatus
     snapshot: Snapshot
+    heard: float
+    interval: float = FIRST_ROUND
     misses: int = 0
+
+    @property
+    def keep(self) -> float:
+        """Return for how many s its values are shown: three rounds, within bounds."""
+        longest = max(LONGEST_KEEP, SPARE * self.interval)
+        return min(max(SHORTEST_KEEP, 3 * self.interval), longest)
 
 
 class ParallelSet:
@@ -55,6 +70,8 @@ class ParallelSet:
         self.current_at_battery: bool | None = None  # see `snapshot_of`
         self._twin: int | None = None  # the slot that shows a unit a second time
         self._unseen = list(SLOTS)
+        self._unsure: list[int] = []  # without an answer once; a unit may be there
+        self._denied: set[int] = set()  # slots that were unsure once
         self._settled = False  # the asked unit was found among all slots
         self._tried: dict[int, float] = {}
         self._rescanned = 0.0
@@ -72,9 +89,13 @@ class ParallelSet:
 
         The first round is all slots; then slots with units in turn, others seldom.
         """
+        ring = self.slots.keys() - {self._twin, None if own else self.own}
+        missed = [n for n in ring if 0 < self.slots[n].misses < ROUNDS]
+        for slot in (*missed, *self._unsure):
+            if slot not in self._asked and now - self._tried[slot] >= APART:
+                return slot
         if self._unseen:
             return self._unseen[0]
-        ring = self.slots.keys() - {self._twin, None if own else self.own}
         if now - self._rescanned >= RESCAN:
             waiting = set(SLOTS) - ring
         else:
@@ -83,11 +104,32 @@ class ParallelSet:
         tried = {slot: self._tried.get(slot, never) for slot in sorted(waiting)}
         return min(tried, key=tried.__getitem__, default=None)
 
+    def behind(self, now: float) -> bool:
+        """Tell whether a unit that answers has waited for its turn for too long."""
+        return any(now - slot.heard > BEHIND for slot in self._shown_slots())
+
+    def expire(self, now: float) -> bool:
+        """Forget the values that are too old; tell whether there were any."""
+        old = [slot for slot in self._shown_slots() if now - slot.heard > slot.keep]
+        for slot in old:
+            slot.snapshot = away(slot.snapshot)
+        return bool(old)
+
+    def _shown_slots(self) -> list[Slot]:
+        hidden = (self.own, self._twin)
+        return [
+            slot
+            for number, slot in self.slots.items()
+            if slot.snapshot.online and number not in hidden
+        ]
+
     def asked(self, slot: int, now: float) -> None:
         """Note that a slot was asked about, with any outcome."""
         if slot in self._unseen:
             self._unseen.remove(slot)
             self._rescanned = now
+        elif slot in self._unsure:
+            self._unsure.remove(slot)
         elif slot not in self.slots or slot in (self.own, self._twin):
             self._rescanned = now
         self._tried[slot] = now
@@ -96,22 +138,35 @@ class ParallelSet:
     # -- what was answered ----------------------------------------------------------
 
     def answered(
-        self, slot: int, status: ParallelStatus, snapshot: Snapshot, unit: AskedUnit
+        self,
+        slot: int,
+        status: ParallelStatus,
+        snapshot: Snapshot,
+        unit: AskedUnit,
+        now: float,
     ) -> None:
         """Take the QPGS of a slot, and the snapshot made of it."""
         if _is_there(status, unit):
             self._settled &= slot in self.slots
-            self.slots[slot] = Slot(status, snapshot)
+            before = self.slots.get(slot)
+            steady = before is not None and before.snapshot.online
+            interval = now - before.heard if before and steady else FIRST_ROUND
+            link = replace(snapshot.link, interval=interval if steady else None)
+            snapshot = replace(snapshot, link=link)
+            self.slots[slot] = Slot(status, snapshot, now, interval)
         elif slot in self.slots:
             self._drop(slot)
         self._find_own(unit)
 
     def missed(self, slot: int) -> None:
-        """Note that no answer came about a slot."""
+        """Note that no answer came about a slot: silence, or a NAK."""
         if slot in self.slots:
             self.slots[slot].misses += 1
             if self.slots[slot].misses >= ROUNDS:
                 self._drop(slot)
+        elif slot not in self._denied:
+            self._denied.add(slot)
+            self._unsure.append(slot)
 
     def lost(self) -> None:
         """Note that the asked unit has not answered for long."""

@@ -6,14 +6,12 @@ At 2400 baud a QPIGS takes half a second, so this module saves time on the line.
 
 import asyncio
 import logging
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
 from mppdbus.errors import (
     LinkError,
     MppdbusError,
-    NoReply,
     OtherProtocol,
     PortLost,
     ProtocolError,
@@ -26,7 +24,9 @@ from mppdbus.inverter.parallel_poll import ParallelPoll
 from mppdbus.inverter.schedule import (
     ESSENTIAL,
     IDENTIFYING,
+    INTRODUCED,
     METERS,
+    ONCE,
     OPTIONAL,
     PARALLEL,
     RECURRING,
@@ -75,8 +75,6 @@ class Poller:
         self._swap_check = SwapCheck(inverter, clock, every)
         self._failures = 0
         self._seen: tuple[object, ...] | None = None  # mains, bits, battery
-        self._silences: Counter[str] = Counter()
-        self._unrated = 0  # times that QPIRI was asked in vain
         self._expiry: asyncio.TimerHandle | None = None
         self._meters = meters
         self._parallel = None
@@ -88,20 +86,38 @@ class Poller:
         """Read QMOD and QPIRI, if the unit has them, and QPIGS, before anything shows.
 
         Call it when the unit has just been introduced. QPIRI tells for what battery it
-        is: until then the battery is unknown.
+        is: until then the battery is unknown. What has no answer so far is asked in a
+        second round.
         """
-        inverter = self._inverter
-        self._swap_check.confirm()
+        inverter, schedule = self._inverter, self._schedule
         await inverter.try_read("QMOD")
-        self._schedule.done("QMOD", self._clock())
-        known = inverter.readings.last("QPIRI") is not None
-        if not known and await inverter.try_read("QPIRI", attempts=1) is not None:
-            self._schedule.once.remove("QPIRI")
+        rated = inverter.readings.last("QPIRI") is not None
+        if not rated and await inverter.try_read("QPIRI", attempts=1) is not None:
             inverter.refine()
         await read_status(inverter)
         while "QPIGS" in inverter.readings.doubted:
             await inverter.read("QPIGS")
+        if not inverter.serial_is_sure:
+            await inverter.ask_serial()
+        await inverter.ask_again(INTRODUCED)
+        schedule.done("QMOD", self._clock())
+        self._plan_once()
+        if not rated and "QPIRI" in inverter.known.answered:
+            schedule.done("QPIRI", self._clock())
+            del schedule.once["QPIRI"]
+        self._swap_check.confirm()
+        inverter.refine()
         return self._snapshot()
+
+    def _plan_once(self) -> None:
+        """Plan what is asked once; what the unit seems to lack is not asked at once."""
+        known, once = self._inverter.known, self._schedule.once
+        once.update({query: known.again.get(query, 0.0) for query in ONCE})
+        for query in INTRODUCED:
+            if query in known.again:
+                once[query] = known.again[query]
+        if not self._inverter.serial_is_sure:
+            once[SERIAL.query] = known.again.get(SERIAL.query, 0.0)
 
     async def run(self) -> None:
         """Poll for ever; raises `PortLost`, or the error of a long silent inverter."""
@@ -134,12 +150,10 @@ class Poller:
     # -- live ---------------------------------------------------------------------
 
     async def _live(self) -> None:
-        """Read the live values and show them: QPIGS last, so that it is never old."""
+        """Read the live values and show them."""
         inverter, swap_check = self._inverter, self._swap_check
         began, other = self._clock(), None
         try:
-            if not self._failures and (inverter.trackers or 1) > 1:
-                await inverter.try_read("QPIGS2")
             await read_status(inverter)
             if swap_check.due:
                 other = await swap_check.other_unit()
@@ -156,6 +170,17 @@ class Poller:
         self._failures = 0
         self._expire_at(self._clock() + self.keep["QPIGS"])
         self._hurry_mode(self._show())
+        if (inverter.trackers or 1) > 1:
+            await self._second_tracker()
+
+    async def _second_tracker(self) -> None:
+        """Read the other trackers, and show them; live values never wait for them."""
+        inverter = self._inverter
+        if self._clock() < inverter.known.again.get("QPIGS2", 0.0):
+            return
+        patience = inverter.link.brief
+        if await inverter.try_read("QPIGS2", attempts=1, patience=patience):
+            self._show()
 
     async def _failed(self, error: MppdbusError, took: float) -> None:
         self._failures += 1
@@ -210,10 +235,12 @@ class Poller:
                 starting = bool(schedule.once)
                 await self._ask(query)
                 if starting:
-                    return  # live values go on while the other queries are learned
+                    break  # live values go on while the other queries are learned
+            await self._catch_up()
             return
         end = start + self._interval
         await self._fill(end)
+        await self._catch_up()
         if (rest := end - self._clock()) > 0:
             self._swap_check.pause(rest)
             await asyncio.sleep(rest)
@@ -239,6 +266,13 @@ class Poller:
         else:
             await self._ask_own(query)
 
+    async def _catch_up(self) -> None:
+        """Ask about one more unit of the set if they wait for too long."""
+        parallel = self._parallel
+        if parallel is not None and parallel.behind:
+            while await parallel.ask(self._snapshot()) and parallel.halfway:
+                pass
+
     async def _ask_parallel(self, parallel: ParallelPoll) -> None:
         """Ask about one unit of the set, or more if time is left."""
         more = await parallel.ask(self._snapshot())
@@ -254,50 +288,39 @@ class Poller:
             self._schedule.due[METERS.query] = self._clock()
 
     async def _ask_own(self, query: str) -> None:
-        inverter = self._inverter
+        inverter, known = self._inverter, self._inverter.known
         before, trackers = inverter.readings.last(query), inverter.trackers
-        attempts = 1 if self._silences[query] else None  # silence takes seconds
-        refused = False
+        attempts = 1 if query in known.again else None  # silence takes seconds
         patience = None
         if query in OPTIONAL:
             attempts, patience = 1, inverter.link.brief
         try:
-            if query in ESSENTIAL or query not in inverter.unsupported:
-                await inverter.read_optional(
-                    query, attempts=attempts, patience=patience
-                )
+            await inverter.read_optional(query, attempts=attempts, patience=patience)
         except PortLost:
             raise
         except (LinkError, OtherProtocol) as error:
             self._log.debug("%s", error)
-            self._missed(query, error)
-        else:
-            self._silences[query] = self._schedule.tries[query] = 0
-            refused = inverter.readings.last(query) is None
         if query in IDENTIFYING:
             inverter.refine()
-        silent = self._silences[query] >= timing.SILENCES
-        pause = timing.SILENT_PAUSE if silent else 0.0
-        self._schedule.done(query, self._clock(), pause=pause)
-        if query == "QPIRI" and refused:
-            self._want_ratings()
+        now, again = self._clock(), known.again.get(query)
+        if query == SERIAL.query and again is None:
+            await self._learn_serial()
+        if again is not None and query in ESSENTIAL:
+            soon = query == "QPIRI" and known.missed.get(query, 0) < RATINGS_TRIES
+            longest = RATINGS_SOON if soon else timing.ESSENTIAL_PAUSE
+            again = min(again, now + longest)
+        self._schedule.done(query, now, again=again)
         if inverter.readings.last(query) != before or inverter.trackers != trackers:
             self._show()
 
-    def _want_ratings(self) -> None:
-        """Ask QPIRI soon again, for a while: without it the battery is unknown."""
-        self._unrated += 1
-        if self._unrated < RATINGS_TRIES:
-            self._schedule.due["QPIRI"] = self._clock() + RATINGS_SOON
-
-    def _missed(self, query: str, error: MppdbusError) -> None:
-        """Retry a query; repeated silence counts as NAK (VMII refuses like that)."""
-        self._silences[query] += isinstance(error, NoReply)
-        most = timing.SILENCES_OPTIONAL if query in OPTIONAL else timing.SILENCES
-        if self._silences[query] < most:
-            self._schedule.retry(query)
-        else:
-            self._inverter.mark_unsupported(query)
+    async def _learn_serial(self) -> None:
+        """Start over if the serial number has come late: the unit's name has it."""
+        inverter = self._inverter
+        await inverter.ask_serial()
+        if (serial := inverter.identity.serial) is not None:
+            raise LinkError(f"QID is answered now: this is inverter {serial}")
+        if not inverter.serial_is_sure:
+            self._schedule.once[SERIAL.query] = self._clock() + SERIAL.every
 
     def _show(self) -> Snapshot:
         """Publish the snapshot, unless it may be of another unit."""

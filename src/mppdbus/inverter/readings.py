@@ -60,6 +60,8 @@ class Readings:
         self._vanished = Vanished()
         self._clock = clock
         self.strange: set[str] = set()  # queries whose last reply proves nothing
+        self._accepted: dict[str, int] = {}  # unknown layouts, by their number of words
+        self._misfits: dict[str, bytes] = {}  # payloads that fit no known layout
         self._log = logging.getLogger(f"mppdbus.{name}")
         self._logged: set[str] = set()
 
@@ -68,25 +70,44 @@ class Readings:
     def decode(self, layouts: Queries, query: str, payload: bytes) -> Reading:
         """Return the reading of a reply; raises as `protocol.queries.decode` does.
 
-        It raises `UnknownLayout` only if nothing of the reply can be read.
+        A reply of an unknown layout is read only if one of as many words was accepted.
         """
-        self.payloads[query] = payload
         try:
             reading = decode(query, payload, layouts)
         except UnknownLayout as error:
-            if error.partial is None:
+            self._misfits[query] = payload
+            if self._accepted.get(query) != len(payload.split()):
                 raise
-            self.complain(query, error)
-            self.strange.add(query)
-            if error.report.proven:
-                self.strange.discard(query)
-            return cast("Reading", error.partial)
+            return self._partial(query, error)
+        self.payloads[query] = payload
         self.strange.discard(query)
         return reading
 
+    def accept(self, query: str, error: UnknownLayout) -> Reading:
+        """Return the readable part of an unknown layout, and accept it from now on.
+
+        Raises `error` if nothing can be read, and `CorruptReply` for another number of
+        words than the unit has answered with before.
+        """
+        if error.partial is None:
+            raise error
+        known = query in self.kept and query not in self._accepted
+        if known and not error.report.proven:
+            raise CorruptReply(str(error)) from error
+        self._accepted[query] = len(self._misfits[query].split())
+        return self._partial(query, error)
+
+    def _partial(self, query: str, error: UnknownLayout) -> Reading:
+        self.complain(query, error)
+        self.payloads[query] = self._misfits[query]
+        self.strange.add(query)
+        if error.report.proven:
+            self.strange.discard(query)
+        return cast("Reading", error.partial)
+
     def complain(self, query: str, error: UnknownLayout) -> None:
         """Log an unknown layout or an odd word, once, with the words of the reply."""
-        words = self.payloads[query].decode("ascii", "backslashreplace")
+        words = self._misfits[query].decode("ascii", "backslashreplace")
         odd = next(iter(error.report.unparsed), "") if error.report else ""
         self._log_once(logging.WARNING, f"{query} {odd}", f"{error}: {words}")
 

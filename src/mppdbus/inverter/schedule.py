@@ -3,10 +3,8 @@
 At 2400 baud every query takes time: the numbers say how much.
 """
 
-from collections import Counter
 from dataclasses import dataclass, field
 
-MOST_TRIES = 5  # attempts of a query that is asked once
 OVERDUE = 1.0  # s after which a query goes before the next one that is asked once
 FASTEST = 0.6  # s between two live polls when the line sets the pace
 SHORTEST_KEEP = 5.0  # s for which a live value is shown at least, if a reply is lost
@@ -37,24 +35,26 @@ METERS = Cadence("QET", 600.0, 1800.0, 0.2)
 SERIAL = Cadence("QID", 60.0, 300.0, 0.16)
 # Optional queries: silence soon counts as NAK.
 OPTIONAL = ("QPGS0", "QBEQI", "Q1", "QT", "QET", "QDOP", "QBATCD", "QVFW2", "QVFW3")
+# Asked before anything is shown.
+INTRODUCED = ("QPI", "QMOD")
 # Asked once after connecting, one between two live polls, in this order.
 ONCE = ("QPIRI", "QPIGS2", "QPIWS", "QMN", "QVFW", "QGMN", "QFLAG", *OPTIONAL)
-ESSENTIAL = frozenset(("QMOD", "QPIWS", "QPIRI"))  # asked again after a NAK
-IDENTIFYING = frozenset(("QPIRI", "QMN", "QVFW", "QGMN", *OPTIONAL))
+ESSENTIAL = frozenset(("QMOD", "QPIWS", "QPIRI"))  # asked again sooner than others
+IDENTIFYING = frozenset(("QPI", "QPIRI", "QMN", "QVFW", "QGMN", *OPTIONAL))
 
 
 @dataclass(slots=True)
 class Schedule:
     """Says which query is due next; times are the caller's clock.
 
-    `fast` selects the intervals of a full line.
+    `fast` selects the intervals of a full line, `once` are the queries that are asked
+    once, and from when on.
     """
 
     fast: bool
     rows: tuple[Cadence, ...] = RECURRING
-    once: list[str] = field(default_factory=lambda: list(ONCE))
+    once: dict[str, float] = field(default_factory=lambda: dict.fromkeys(ONCE, 0.0))
     due: dict[str, float] = field(default_factory=dict)
-    tries: Counter[str] = field(default_factory=Counter)
     asked: set[str] = field(default_factory=set)  # since the last live poll
     learning: bool = False  # the last query was one that is asked once
 
@@ -75,9 +75,9 @@ class Schedule:
         if self.learning and wait < -OVERDUE:
             self.learning = False
             return query
-        for first in self.once:
-            if first not in self.asked:
-                self.once.remove(first)
+        for first, time in self.once.items():
+            if time <= now and first not in self.asked:
+                del self.once[first]
                 self.learning = True
                 return first
         return query
@@ -86,19 +86,19 @@ class Schedule:
         """Note a live poll: from now on each query may be asked once more."""
         self.asked.clear()
 
-    def done(self, query: str, now: float, *, pause: float = 0.0) -> None:
-        """Note that a query was asked, with any outcome; wait at least `pause` s."""
+    def done(self, query: str, now: float, *, again: float | None = None) -> None:
+        """Note that a query was asked; it failed if there is a time to ask it `again`.
+
+        A query with a cadence is asked then; another one goes back to those of `once`.
+        """
         self.asked.add(query)
         for cadence in self.rows:
             if cadence.query == query:
                 every = cadence.every_fast if self.fast else cadence.every
-                self.due[query] = now + max(every, pause)
-
-    def retry(self, query: str) -> None:
-        """Ask a query of `ONCE` again, up to `MOST_TRIES` times."""
-        self.tries[query] += 1
-        if query in ONCE and self.tries[query] < MOST_TRIES:
-            self.once.append(query)
+                self.due[query] = now + every if again is None else again
+                return
+        if again is not None:
+            self.once[query] = again
 
     def hurry(self, query: str) -> None:
         """Make a query due at once."""

@@ -56,12 +56,14 @@ class SwapCheck:
     async def other_unit(self) -> str | None:
         """Ask QID; return the serial number of another unit, None for the same one.
 
-        Raises as `Inverter.read` does, and `LinkError` for a number that is not unique.
+        Another number must come twice. Raises as `Inverter.read` does, and `LinkError`
+        for a number that is not unique.
         """
         self.pending = True
-        said = await self._inverter.read("QID")
-        serial = said.serial if isinstance(said, SerialNumber) else None
-        if serial is None or bogus_serial(serial):
+        serial = await self._ask()
+        if serial != self._known and serial != await self._ask():
+            raise LinkError(f"QID: {serial} once, but {self._known} was here")
+        if bogus_serial(serial):
             raise LinkError(
                 f"QID: {serial} is the number of many; {self._known} was here"
             )
@@ -69,3 +71,7 @@ class SwapCheck:
             return serial
         self.confirm()
         return None
+
+    async def _ask(self) -> str | None:
+        said = await self._inverter.read("QID")
+        return said.serial if isinstance(said, SerialNumber) else None

@@ -12,6 +12,15 @@ BRIEF = 0.5  # part of the patience, for an optional query
 LONGEST_REPLY = 150  # bytes; QPGS of the MAX has 143
 LATE_REPLY = 0.5  # s after the time-out in which a late reply may come
 SETTLE = 0.2  # s of silence before a retry, to let a late reply pass
+# Part of the patience for which a NAK, or a reply that does not fit its question, waits
+# for a better one: it may belong to an earlier question. Units think 0.15 s at most.
+HOLD = 0.3
+# A reply that has begun may stop for so long: virtual machines, USB hubs, gateways.
+PAUSE = 2.5  # s; and no longer than so many times the patience
+LONGEST_PAUSES = 4.0  # s, all pauses of a reply together
+QUIET = 0.25  # s of silence before each request where frames came that nobody asked for
+UNTIDY = 60.0  # s after such a frame for which that holds
+LONGEST_DRAIN = 0.5  # s; some lines are never quiet
 ATTEMPTS = 2  # of a query
 ATTEMPTS_SERIAL = 4  # of QID: the name on the bus depends on it
 
@@ -25,13 +34,17 @@ OTHER_PROTOCOL_PAUSE = 60.0  # s before a port that speaks another protocol is r
 
 # -- a query that is not answered ----------------------------------------------------
 
-SILENCES = 3  # missing replies in a row after which a query counts as refused
-SILENCES_OPTIONAL = 2  # the same for a query that many units do not know
-SILENT_PAUSE = 60.0  # s until such a query is asked again
+# s until a query is asked again, after so many rounds in a row without an answer: one
+# that the unit has answered before (silence takes time), one that it may lack, and one
+# whose reply does not fit.
+MISS_PAUSES = (0.0, 0.0, 5.0, 15.0, 60.0)
+ABSENT_PAUSES = (2.0, 60.0, 600.0)
+DAMAGE_PAUSES = (0.0, 0.0, 0.0, 0.0, 600.0)
+ESSENTIAL_PAUSE = 60.0  # s at most, for the mode, the warnings and the ratings
 
 # -- who is there --------------------------------------------------------------------
 
-DETECTION = 4.3  # s that the detection at a port may take
+DETECTION = 6.0  # s that the detection at a port may take
 SECOND_HELLO = 0.5  # s that a unit may think at the second QPI
 SWAP = 3.0  # s without a query in which a plug may be swapped unnoticed
 MODBUS_PATIENCE = {"serial": 0.25, "tcp": 0.8}  # s that a Modbus station may think

@@ -34,10 +34,11 @@ class Identity:
 class LinkState:
     """Quality of the line, for the diagnostic paths."""
 
-    quality: float | None = None  # %, good replies of all attempts
+    quality: float | None = None  # %, good replies of the attempts of the last hour
     exchange_time: float | None = None  # s, of the last good exchange
-    failures: int = 0
+    failures: int = 0  # attempts without a good reply, over all connections
     age: float | None = None  # s, of the last QPIGS
+    interval: float | None = None  # s between two readings of a unit told by another
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,6 +105,11 @@ class ResponseFramer:
     def __len__(self) -> int:
         return len(self._buffer)
 
+    @property
+    def begun(self) -> bool:
+        """Tell whether a reply has begun whose end is missing."""
+        return START in self._buffer
+
     def feed(self, data: bytes) -> list[Frame]:
         """Take what arrived and return the frames that it completes, oldest first."""
         buffer = self._buffer

@@ -1,15 +1,14 @@
 """Asks an inverter everything that can be asked safely, and keeps every byte."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 
 from mppdbus.errors import NoReply, Refused, UnknownLayout
 from mppdbus.inverter.detection import Interview
-from mppdbus.protocol.optional_queries import CAPABILITIES, Capabilities, Outcome
-from mppdbus.protocol.queries import base_command
+from mppdbus.inverter.known_queries import ROUNDS
+from mppdbus.protocol.optional_queries import CAPABILITIES
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.recording.recording_link import RecordingLink
 from mppdbus.recording.reply_quality import Exchange
@@ -43,32 +42,12 @@ class Recorder(Interview):
         except NoReply:
             with suppress(Refused, UnknownLayout):  # an inverter answers
                 await self.read("QPIGS", attempts=1)
-        for query in ALWAYS:
-            await self.try_read(query, attempts=2)
+        for _ in range(ROUNDS):
+            await self.ask_again(("QPI", *ALWAYS), attempts=2)
         await self.ask_optional(now=now)
-        await self._ask_again()
         for query in ("QPGS0", "QP2GS0"):
             if self.answers.capabilities.has(query):
                 await self._ask_slots(query.rstrip("0"))
-
-    async def _ask_again(self) -> None:
-        """Ask once more what was asked in one round and not answered.
-
-        A NAK or silence may be a mishap.
-        """
-        asked = Counter(one.command for one in self.link.exchanges)
-        answered = {one.command for one in self.link.exchanges if not _missed(one)}
-        for command, times in asked.items():
-            if command in answered or (times > 1 and command not in ALWAYS):
-                continue
-            reading = await self.try_read(command, attempts=1)
-            query = command if command in CAPABILITIES else base_command(command)
-            if reading is not None and query in CAPABILITIES:
-                known = self.answers.capabilities
-                self.answers.capabilities = Capabilities(
-                    {**known.outcomes, query: Outcome.ANSWERED},
-                    {**known.readings, query: reading},
-                )
 
     async def ask_live(self, enough: Callable[[int], bool]) -> None:
         """Ask the live values repeatedly, until `enough` returns True after a cycle."""

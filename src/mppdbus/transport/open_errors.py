@@ -9,7 +9,7 @@ import os
 import stat
 from pathlib import Path
 
-from mppdbus.errors import PortError
+from mppdbus.errors import PortError, PortMissing
 from mppdbus.host.ports import Holder, PortVerdict, candidates, held_by_us, holders
 from mppdbus.host.usb_adapters import VOLTRONIC_HID
 
@@ -73,12 +73,12 @@ def busy(path: str, others: list[Holder]) -> PortError:
     return PortError(f"{path} is in use by {who}; {stop}")
 
 
-def _missing(path: str) -> PortError:
+def _missing(path: str) -> PortMissing:
     ports = [port for port in candidates() if port.verdict is not PortVerdict.FOREIGN]
     present = ", ".join(port.path for port in ports if port.usb_id)
     now = present or "no serial adapter and no inverter on USB"
     advice = f"is the cable plugged in? present now: {now}"
-    return PortError(f"{path} does not exist; {advice}")
+    return PortMissing(f"{path} does not exist; {advice}")
 
 
 def _kind_of(device: int) -> str:

@@ -127,13 +127,15 @@ def age(seconds: float | None) -> float | None:
 
 _LINK: Callable[[UnitView], Any] = attrgetter("snapshot.link")
 _AGE: Callable[[UnitView], Any] = attrgetter("snapshot.link.age")
-_QUALITY = "good replies of all attempts"
+_QUALITY = "good replies of the attempts of the last hour"
 _QPIGS_AGE = "the last QPIGS is at most as old; 5 s is the finest step"
-_FAILURES = "attempts without a good reply"
+_FAILURES = "attempts without a good reply since the start, over all connections"
+_INTERVAL = "between two readings, of a unit that another one tells of"
 LINK: tuple[Row[UnitView], ...] = (
     Row("/Mppdbus/Link/Quality", NUM, "quality", FINE_PERCENT, _QUALITY, _LINK, 1),
     Row("/Mppdbus/Link/Failures", INT, "failures", "", _FAILURES, _LINK),
     Row("/Mppdbus/Link/Age", NUM, age, SECONDS, _QPIGS_AGE, _AGE),
+    Row("/Mppdbus/Link/Interval", NUM, "interval", SECONDS, _INTERVAL, _LINK, 0),
 )
 
 # -- complaints ----------------------------------------------------------------------
