@@ -75,7 +75,7 @@ def test_ports_are_asked_at_once_and_a_silent_one_ends_in_time(
         assert "QPI: no reply" in said.out
         assert "only the request itself came back" in said.out
         assert "VMIII-5000" in said.out
-        assert took < 5
+        assert took < 40  # the optional queries take two rounds
         for unit in (mute, good, mad):  # and all ports are free again
             unit.tell("fault off")
             assert command(capsys, "detect", "--port", unit.path).code == 0
