@@ -101,7 +101,7 @@ class Installation:
     async def open(self) -> None:
         """Connect to the bus, and wait for one that is not there yet.
 
-        Raises `BusError` for an address that is none.
+        Raises `BusError` for an invalid address.
         """
         await self._settings.load()
         banks = {

@@ -65,7 +65,7 @@ class KalmanFilter:
         self.clamp()
 
     def update_if_better(self, row: Row, value: float, sigma: float) -> bool:
-        """Use a measurement only if it is more certain than the sum; tell whether.
+        """Use a measurement only if it is more certain than the sum; true if used.
 
         For measurements whose error is the same every time: the mean of many is not
         better than one.

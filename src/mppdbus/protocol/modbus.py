@@ -44,7 +44,7 @@ def checksum(data: bytes) -> bytes:
 def answers(data: bytes, station: int) -> bool:
     """Tell whether `data` holds the reply of `station` to `encode_read`.
 
-    Noise may surround it. An exception counts; the request itself, looped back, not.
+    Noise may surround it. An exception counts, too; an echo of the request does not.
     """
     return any(
         data[at] == station and _is_reply(data[at : at + 7]) for at in range(len(data))

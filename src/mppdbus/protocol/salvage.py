@@ -106,8 +106,8 @@ def salvage(shapes: Shapes, words: list[str]) -> tuple[Reading, FieldReport] | N
     """Read the words that fit; None if too few do, or words stand at other places.
 
     `shapes` are the known models with their lengths. A reply of a known length is read
-    by the layout of that length. For others, the layout counts that explains most of
-    the words, and the anchors must prove it: the beginning is the same.
+    by the layout of that length. One of another length is read by the layout that
+    explains most of its words, if the anchors hold.
     """
     count = len(words)
     exact = [_attempt(model, words) for model, lengths in shapes if count in lengths]

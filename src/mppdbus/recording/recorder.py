@@ -73,7 +73,7 @@ class Recorder(Interview):
     ) -> Reading:
         """Ask, and mark all attempts but the last one as repeated.
 
-        Also an earlier one that gave nothing, but for the live values.
+        An earlier attempt that gave no answer is marked, too, except for live values.
         """
         if not is_query(query):
             raise ValueError(f"{query} is no query")

@@ -68,7 +68,7 @@ CHARGER_OVER_CURRENT = 18
 PV_OVER_VOLTAGE = 33
 PV_OVER_CURRENT = 34
 
-INVERTER_FAULT = "inverter_fault"  # a1: no warning; it makes others faults
+INVERTER_FAULT = "inverter_fault"  # a1: no warning itself; makes other bits faults
 LINE_FAIL = "line_fail"  # an alarm, if anybody wants it, but no fault
 BATTERY_OPEN = "battery_open"  # counts only where there is or was a battery
 

@@ -180,8 +180,8 @@ class Connection:
         `on_call` gets each method call and returns whether it has dealt with it;
         `on_signal` gets each signal, in order with the replies; `on_lost` is called
         when the connection has ended. They must not raise.
-        Raises BusAway when there is no bus, or it refuses us now, and BusError when
-        `address` is none.
+        Raises BusAway when there is no bus, or it refuses us now, and BusError for an
+        invalid `address`.
         """
         bus: MessageBus | None = None
         try:
