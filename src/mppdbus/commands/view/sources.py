@@ -59,8 +59,9 @@ class LineSource:
 
     async def run(self) -> None:
         """Poll until cancelled, through lost connections."""
-        attempts = 0
+        attempts = 0  # since the last live values
         while True:
+            good = self._good
             try:
                 await self._session()
             except MppdbusError as error:
@@ -69,6 +70,7 @@ class LineSource:
                     raise
                 self._complain(error)
             self._take(Snapshot(identity=self._snapshot.identity))
+            attempts = 0 if self._good > good else attempts
             await asyncio.sleep(BACK_OFF[min(attempts, len(BACK_OFF) - 1)])
             attempts += 1
 
