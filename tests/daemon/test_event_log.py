@@ -93,17 +93,17 @@ async def test_a_unit_without_which_the_sums_are_unknown(
             await asyncio.sleep(0)
 
         gone = away(SERIALS[1])
-        for seconds, reply in ((10, gone), (10, said(SERIALS[1])), (10, gone)):
-            await later(seconds, reply)
+        for reply in (gone, said(SERIALS[1]), gone, gone, said(SERIALS[1]), gone):
+            await later(10, reply)
         for seconds in (100, 300):
             await later(seconds, gone)
         await later(10, said(SERIALS[1]))
         told = [r.message for r in caplog.records if r.name == "mppdbus.site"]
         assert [line for line in told if line.startswith("unit 1 ")] == [
-            "unit 1 is silent: the sums of the system are unknown",
+            "unit 1 is silent: the sums of all units are unknown",
             "unit 1 answers again, and is part of the sums",
-            "unit 1 is silent: the sums of the system are unknown",
-            "unit 1 stays silent: the sums are those of the others",
+            "unit 1 is silent: the sums of all units are unknown",
+            "unit 1 stays silent: the sums are of the others",
         ]
 
 

@@ -15,6 +15,7 @@ from mppdbus.model.views import SystemView, UnitView
 log = logging.getLogger("mppdbus.site")
 
 MAINS, FAULT = "mains", "fault"  # events beside the alarms
+SILENT = 10.0  # s of silence after which it is told
 NAMING = 10.0  # s that the code of a fault may take to be read
 
 WORDS = {
@@ -113,21 +114,28 @@ class SumLog:
     """Logs why the sums of the system are unknown, or lack a unit."""
 
     def __init__(self) -> None:
-        self._silent: frozenset[str] = frozenset()
+        self._since: dict[str, float] = {}  # s, by the uid of a silent unit
+        self._told: set[str] = set()
 
-    def tell(self, system: SystemView) -> None:
-        """Log which units have become silent, and what follows when that is over."""
-        before, self._silent = self._silent, system.silent
-        if before == system.silent or len(system.units) < 2:
+    def tell(self, system: SystemView, now: float) -> None:
+        """Log which units are silent, and what follows when that is over."""
+        if len(system.units) < 2 or not (system.silent or self._since):
             return
         for view in system.units:
             name, uid = view.unit.name, view.unit.uid
-            if uid in system.silent - before:
-                log.warning("%s is silent: the sums of the system are unknown", name)
-            elif uid in before - system.silent and view.snapshot.online:
-                log.info("%s answers again, and is part of the sums", name)
-            elif uid in before - system.silent:
-                log.warning("%s stays silent: the sums are those of the others", name)
+            if uid in system.silent:
+                since = self._since.setdefault(uid, now)
+                if now - since >= SILENT and uid not in self._told:
+                    self._told.add(uid)
+                    log.warning("%s is silent: the sums of all units are unknown", name)
+                continue
+            self._since.pop(uid, None)
+            if uid in self._told:
+                self._told.discard(uid)
+                if view.snapshot.online:
+                    log.info("%s answers again, and is part of the sums", name)
+                else:
+                    log.warning("%s stays silent: the sums are of the others", name)
 
 
 def _duration(seconds: float) -> str:

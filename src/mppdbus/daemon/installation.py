@@ -277,7 +277,7 @@ class Installation:
         self._rendering = None
         system = self.site.system()
         self._publisher.show_system(system)
-        self._sums.tell(system)
+        self._sums.tell(system, self._clock())
         self._remark()
 
     def _remark(self) -> None:
