@@ -126,7 +126,7 @@ def test_a_silent_port_takes_no_longer_than_before(
         said = command(capsys, "detect", "--port", unit.path)
         assert (said.code, time.monotonic() - began < 5) == (3, True)
         assert "QPI: no reply" in said.out
-        assert "Is the inverter switched on, and the cable its own?" in said.out
+        assert "Is it the cable that came with it?" in said.out
         assert "Modbus" not in said.out
         unit.tell("power on")
         assert command(capsys, "detect", "--port", unit.path).code == 0
