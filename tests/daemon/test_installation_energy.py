@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -275,3 +276,15 @@ async def test_a_new_day_shows_at_once(
         live(home, clock, POLL / 60, SUN)
         assert await kwh(watcher, DAY.format(1)) == pytest.approx(1.6, abs=0.02)
         assert await kwh(watcher, DAY.format(0)) < 0.02
+
+
+async def test_the_days_of_a_second_tracker_are_there_as_soon_as_it_is(
+    bus_address: str, state: Path, watcher: Watcher
+) -> None:
+    async with at_home(bus_address, state, unit(0)) as home:
+        clock = await meet(home)
+        one = replace(said(home.serial(0), "B", **SUN), trackers=1)
+        home.hear(0, one)
+        clock.now += 1.0
+        home.hear(0, replace(one, trackers=2))
+        assert "/History/Daily/0/Pv/1/Yield" in await watcher.values(FIRST)

@@ -96,8 +96,8 @@ class Site:
         """Take a snapshot at `now` s of a monotonic clock; return what to show.
 
         The view has the counters and charge of the last count, so that it can be shown
-        at once: call `count` after that. When values, settings, battery or day begin or
-        end, all is counted here, so that nothing old is shown.
+        at once: call `count` after that. When values, settings, trackers, battery or
+        day begin or end, all is counted here, so that nothing old is shown.
         """
         member, last = self._members[uid], self.views[uid]
         unit, before = last.unit, last.snapshot
@@ -124,10 +124,7 @@ class Site:
         self._uncounted.append((view, tuple(self.views.values()), now, today))
         history, volts = member.ledger.books.history, view.flow.battery_voltage
         if (
-            before.status is None
-            or snapshot.status is None
-            or before.ratings is not snapshot.ratings
-            or before.battery_fitted != snapshot.battery_fitted
+            _begins_or_ends(before, snapshot)
             or history.today.when != today
             or (volts is not None and history.today.max_battery_voltage is None)
         ):
@@ -239,6 +236,17 @@ class Site:
         if not self.several:
             return self._charges[unit.bank]
         return self._of_units[unit.bank] if snapshot.online else SILENT
+
+
+def _begins_or_ends(before: Snapshot, now: Snapshot) -> bool:
+    """Tell whether values, settings, trackers or the battery begin or end."""
+    return (
+        before.status is None
+        or now.status is None
+        or before.ratings is not now.ratings
+        or before.trackers != now.trackers
+        or before.battery_fitted != now.battery_fitted
+    )
 
 
 def _phase(snapshot: Snapshot) -> int | None:
