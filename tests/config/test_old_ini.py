@@ -240,3 +240,9 @@ def test_whatever_is_converted_can_be_read(lines: str, source: str) -> None:
     except ConfigError:
         return
     assert parse(text, "config.toml").inverter
+
+
+def test_a_name_with_letters_of_any_language_is_one() -> None:
+    for name in ("süd", "Größe 1", "дом"):
+        text = convert(f"[MPPSOLAR]\n[VENUS]\nPRODUCT_NAME = {name}\n", "config.ini")
+        assert parse(text, "config.toml").inverter[0].name == name

@@ -140,7 +140,7 @@ def test_silence_is_borne_and_does_not_take_for_ever() -> None:
     done = Done(saying(None, QPI="PI30", QMOD="B"))
     assert done.qualities["QMOD"] == "good"
     assert set(done.qualities.values()) == {"good", "silent"}
-    assert done.seconds < 210  # two rounds of 45 queries
+    assert done.seconds < 240  # two rounds of 45 queries
     assert done.recorder.answers.capabilities.unsupported >= {"QPIGS2", "QBMS", "QMN"}
 
 
@@ -216,7 +216,7 @@ async def test_a_single_mishap_leaves_the_recording_whole(
         if item is not None:
             inverter.first(command, *item)
         path, port = tmp_path / f"{len(recorded)}.jsonl", tmp_path / "inverter"
-        line = ("record", "--timeout", "0.2", "--baud", "115200", "--cycles", "0")
+        line = ("record", "--timeout", "0.6", "--baud", "115200", "--cycles", "0")
         async with inverter.at(port):
             done = await run_command(*line, "--output", str(path), "--port", str(port))
         assert done.code == 0, done.err

@@ -51,12 +51,12 @@ FIRST_INSTANCE = 288
 BARE_BUS_NAME = "com.victronenergy.inverter"
 BUS_NAME = re.compile(re.escape(BARE_BUS_NAME) + r"(\.[A-Za-z_-][A-Za-z0-9_-]*)*")
 BANK = r"^[A-Za-z0-9_]{0,32}$"
-NAME = r"^[^\W_]([\w .-]*[\w.-])?$"  # letters of any language
-LONGEST_NAME = 32  # in the pattern it would take 2 MB of memory
+NAME = re.compile(r"[^\W_]([\w .-]{0,30}[\w.-])?")  # letters of any language
 
 _BUS = r"^(system|session|(unix:(path|abstract)=|tcp:host=)[!-~]+)$"
 _PATIENCE = "0.2 to 10 seconds, or 0 for automatic"
 _CAPACITY = "1 to 100000 Ah of the whole bank, or 0 if you do not know"
+_NAME = "1 to 32 letters, digits, space _ . -, a letter or digit first"
 _BANK_NAME = '1 to 32 of A-Z a-z 0-9 _, or "" for the only battery'
 _NO_INVERTER = 'nothing to drive; write "[[inverter]]" and below it "port = …"'
 
@@ -113,6 +113,12 @@ def _name_on_bus(value: str, info: ValidationInfo) -> str:
     return value
 
 
+def _name(value: str) -> str:
+    if not NAME.fullmatch(value):  # the patterns of pydantic know other letters
+        raise ValueError(f"{show(value)} is not allowed; use {_NAME}")
+    return value
+
+
 def _at_least_one(units: tuple[object, ...]) -> tuple[object, ...]:
     if not units:
         raise ValueError(_NO_INVERTER)
@@ -158,12 +164,7 @@ class BatteryConfig(_Table):
 class InverterConfig(_Table):
     """[[inverter]]; `port` and `profile` stand before what depends on them."""
 
-    name: str = Field(
-        "inverter",
-        pattern=NAME,
-        max_length=LONGEST_NAME,
-        description="1 to 32 letters, digits, space _ . -, a letter or digit first",
-    )
+    name: Annotated[str, AfterValidator(_name)] = Field("inverter", description=_NAME)
     port: Annotated[
         PortUrl, PlainValidator(_read_port), PlainSerializer(PortUrl.__str__)
     ] = Field(description=FORMS)

@@ -12,14 +12,7 @@ from math import isfinite
 from textwrap import wrap
 
 from mppdbus.config.messages import any_of, plain, show
-from mppdbus.config.models import (
-    BARE_BUS_NAME,
-    BAUDS,
-    BUS_NAME,
-    LONGEST_NAME,
-    NAME,
-    InverterConfig,
-)
+from mppdbus.config.models import BARE_BUS_NAME, BAUDS, BUS_NAME, NAME, InverterConfig
 from mppdbus.config.toml_writer import toml_value
 from mppdbus.errors import ConfigError
 from mppdbus.transport.port_url import parse_port
@@ -191,7 +184,7 @@ def _instance(value: str) -> Iterator[_Option]:
 
 
 def _product_name(value: str) -> Iterator[_Option]:
-    if len(value) <= LONGEST_NAME and re.fullmatch(NAME, value):
+    if NAME.fullmatch(value):
         yield _Option("name", value, "[VENUS] PRODUCT_NAME")
 
 
