@@ -32,7 +32,7 @@ LEAST_W, SHARE = 30.0, 0.03  # an error may be the larger of the two
 SOC_POINTS = 3.0
 UNREAD = 20.0  # s in which every unit must have been read
 REPLY = 0.3  # s that a reading may be older than its request
-LATE = 12.0  # s: so long a unit of a set is missed that is off
+LATE = 160.0  # s: so long the sums wait for a unit of a set that is off
 SAME_STAGE_V = 1.0  # V around the bulk voltage where PI30 cannot tell the two stages
 OWN_PERCENT = 'soc = "inverter"'  # of the simulator, and so the truth
 TYPES = {1: "Grid", 2: "Genset"}
