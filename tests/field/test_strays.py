@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from helpers.field import detected, on_the_bus
+from helpers.processes import until
 from helpers.run import MULTI
 from helpers.scripted import Item, ScriptedInverter
+from mppdbus.protocol.framing import encode_reply
 
 UNIT = MULTI + "96322310100001"
 CASE = "nak-after-each-reply"
@@ -28,6 +30,7 @@ RIGHT: dict[str, object] = {
     "/Mppdbus/Warnings": "",
     "/SwitchableOutput/Buzzer/State": 1,
 }
+METERLIKE = "7777777 0000 0"  # several words
 LATE = 1.25  # s; an inverter may think for 1 s
 
 
@@ -98,3 +101,30 @@ async def test_the_first_reply_comes_late(tmp_path: Path, command: str) -> None:
     inverter.first(command, {"pieces": [[LATE, reply]]})
     async with on_the_bus(tmp_path, inverter) as field:
         await field.shows(UNIT, RIGHT)
+
+
+async def test_live_values_in_front_of_the_ratings(tmp_path: Path) -> None:
+    """A gateway repeats a QPIGS of 21 words, as many as the QPIRI of a REVO has."""
+    inverter = ScriptedInverter.of("eg4-pair")
+    stray = {"raw": encode_reply(said(inverter, "QPIGS")).hex()}
+    reply = said(inverter, "QPIRI")
+    inverter.replies["QPIRI"] = [{"pieces": [[0, stray], [0.05, reply]]}]
+    async with on_the_bus(tmp_path, inverter) as field:
+        right = {"/Ac/Out/L2/NominalInverterPower": 6500.0, "/Dc/0/Voltage": 52.5}
+        await field.shows(MULTI + "96342210100001", right)
+
+
+async def test_other_replies_in_front_of_the_meter(tmp_path: Path) -> None:
+    """Its reply is one number, and not the first word of another one."""
+    inverter = plain()
+    stray = {"raw": encode_reply(METERLIKE).hex()}
+    inverter.replies["QET"] = [{"pieces": [[0, stray], [0.05, "00012345"]]}]
+    async with on_the_bus(tmp_path, inverter) as field:
+
+        async def metered() -> bool:
+            values = await field.watcher.values(UNIT)
+            return (values.get("/Yield/System") or 0) > 12.3
+
+        await until(metered, lambda: field.daemon.said)
+        (told,) = (await field.changes(UNIT, "/Yield/System")).values()
+        assert all(kwh is None or kwh < 12.6 for kwh in told), told

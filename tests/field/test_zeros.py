@@ -115,3 +115,14 @@ async def test_a_unit_that_is_off_shows_zeros(tmp_path: Path) -> None:
         inverter.then("QMOD", "S")
         inverter.then("QPIGS", zeros)
         await field.shows(UNIT, {"/Mode": 4, "/Ac/Out/L1/P": 0.0})
+
+
+async def test_the_first_ratings_are_zeros(tmp_path: Path) -> None:
+    """They are asked again soon, and not with the next round in a minute."""
+    inverter = unit()
+    (good,) = inverter.replies["QPIRI"]
+    zeros = "000.0 00.0 000.0 00.0 00.0 0000 0000 00.0 00.0 00.0 00.0 00.0 0 00 000 0 0"
+    inverter.replies["QPIRI"] = [f"{zeros} 0 0 00 0 0 00.0 0 0 000 0 000", good]
+    async with on_the_bus(tmp_path, inverter) as field:
+        known = {"/Dc/0/Voltage": 52.5, "/Ac/Out/L1/NominalInverterPower": 6500.0}
+        await field.shows(UNIT, known, seconds=45)

@@ -13,8 +13,8 @@ from mppdbus.protocol.replies import other as r
 from mppdbus.protocol.replies import parallel as p
 from mppdbus.protocol.replies import settings as s
 from mppdbus.protocol.replies import status as m
-from mppdbus.protocol.replies.fields import Reading
-from mppdbus.protocol.salvage import FieldReport, salvage
+from mppdbus.protocol.replies.fields import Reading, TextReading
+from mppdbus.protocol.salvage import FieldReport, of_another_query, salvage
 
 _ONE_WORD = frozenset((1,))  # such replies may hold blanks
 
@@ -200,9 +200,16 @@ def decode(command: str, payload: bytes, queries: Queries = QUERIES) -> Reading:
     else:
         raise _no_layout(command, text, layouts)
     try:
-        return found.model.from_payload(payload)
+        reading = found.model.from_payload(payload)
     except ValueError as error:
         raise _odd_word(command, text, layouts, error) from error
+    return _checked(command, reading, words)
+
+
+def _checked(command: str, reading: Reading, words: list[str]) -> Reading:
+    if of_another_query(type(reading), words):
+        raise CorruptReply(f"{command}: a reply to another command")
+    return reading
 
 
 def _no_query(command: str) -> UnknownLayout | OtherProtocol:
@@ -259,6 +266,8 @@ def _missing_word(
 
 
 def _one_word(command: str, model: type[Reading], payload: bytes) -> Reading:
+    if b" " in payload.strip() and not issubclass(model, TextReading):
+        raise CorruptReply(f"{command}: several words where one number is known")
     try:
         reading = model.from_payload(payload)
     except ValueError as error:

@@ -97,6 +97,8 @@ ANCHORS: Mapping[type[Reading], Anchors] = {
         20: _STATUS_DIGITS,
     },
 }
+# Their words are all numbers, which those of another query may be, too.
+_NUMBERS_ONLY = (s.Ratings, s.RatingsRevo, s.FactoryDefaults)
 # Fields that some units write with a decimal point, and others without.
 _DOT_MAY_LACK = re.compile(r"bus_voltage|.*current|(in|out)put_rating_voltage")
 _ONCE = 1  # an odd word may be a number, too; two of them are a shift
@@ -120,6 +122,15 @@ def salvage(shapes: Shapes, words: list[str]) -> tuple[Reading, FieldReport] | N
         if attempt.proof >= PROOF and not attempt.against:
             return _partial(attempt, words)
     return None
+
+
+def of_another_query(model: type[Reading], words: list[str]) -> bool:
+    """Tell whether a reply that fits a model has other numbers than its anchors."""
+    if not issubclass(model, _NUMBERS_ONLY):
+        return False
+    anchors = next(ANCHORS[kind] for kind in model.__mro__ if kind in ANCHORS)
+    there = [(n, anchor) for n, anchor in anchors.items() if n <= len(words)]
+    return sum(anchor.fullmatch(words[n - 1]) is None for n, anchor in there) > _ONCE
 
 
 def _attempt(model: type[Reading], words: list[str]) -> Attempt:
