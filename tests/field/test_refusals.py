@@ -86,6 +86,21 @@ async def test_naks_to_what_was_answered_before(tmp_path: Path, command: str) ->
             assert changes == {path: [] for path in wanted}
 
 
+@pytest.mark.parametrize(("command", "most"), [("QPIGS", 4), ("QMOD", 3)])
+async def test_refusals_in_a_row(tmp_path: Path, command: str, most: int) -> None:
+    """A unit that refuses two in five does so once in forty polls, or in sixteen."""
+    inverter = ScriptedInverter.of("eg4-pair")
+    async with on_the_bus(tmp_path, inverter) as field:
+        await field.shows(LEAD, PAIR[LEAD] | {"/State": 9})
+        field.watcher.signals.clear()
+        (said,) = inverter.replies[command]
+        inverter.then(command, *[NAK] * most, said)
+        await inverter.is_asked(command, most + 2)
+        changes = await field.changes(LEAD, "/State", "/Ac/Out/L2/P", "/Mppdbus/Mode")
+        assert not any(changes.values()), changes
+        assert "answers again" not in field.daemon.said
+
+
 async def test_two_refusals_in_five(tmp_path: Path) -> None:
     commands = [command for command in KNOWN if command != "QPIGS"]
     inverter = refusing((True, False, True, False, False), commands)

@@ -78,3 +78,21 @@ async def test_a_reply_that_is_never_finished_is_given_up(tmp_path: Path) -> Non
     async with on_the_bus(tmp_path, inverter, lines=LINES) as field:
         await inverter.is_asked("QPIGS", 5, 60)
         await field.shows(UNIT, RIGHT)
+
+
+async def test_a_line_too_slow_for_the_poll_shows_the_mode_all_the_time(
+    tmp_path: Path,
+) -> None:
+    """Every reply pauses: the mode comes once in three rounds of 4.5 s."""
+    inverter = ScriptedInverter.of(CASE)
+    inverter.replies |= {"QPIGS": [STATUS], "QPIRI": [RATINGS]}
+    for command, replies in inverter.replies.items():
+        inverter.replies[command] = [
+            broken(reply, (1.5, 3)) if isinstance(reply, str) else reply
+            for reply in replies
+        ]
+    async with on_the_bus(tmp_path, inverter, lines=LINES) as field:
+        await field.shows(UNIT, RIGHT | {"/State": 3}, 60)
+        field.watcher.signals.clear()
+        await inverter.is_asked("QPIGS", 9, 120)
+        assert await field.changes(UNIT, "/State") == {"/State": []}

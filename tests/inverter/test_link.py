@@ -233,9 +233,16 @@ async def test_noise_with_a_caret_is_not_another_protocol(tmp_path: Path) -> Non
 async def test_nak_is_an_answer(tmp_path: Path) -> None:
     async with linked(tmp_path, says(encode_reply("NAK"))) as (link, _, heard):
         with pytest.raises(Refused):
-            await link.exchange("QPIGS2", partial(decode, "QPIGS2"))
+            await link.exchange("QPIGS2", partial(decode, "QPIGS2"), known=False)
         assert heard.commands == ["QPIGS2"]
         assert link.stats.retries == 0
+
+
+async def test_a_nak_to_what_is_known_is_asked_again(tmp_path: Path) -> None:
+    async with linked(tmp_path, says(encode_reply("NAK"))) as (link, _, heard):
+        with pytest.raises(Refused):
+            await link.exchange("QPIGS2", partial(decode, "QPIGS2"))
+        assert heard.commands == ["QPIGS2"] * 2
 
 
 @pytest.mark.parametrize("fault", ["silence", "corrupt", "lost"])

@@ -19,7 +19,12 @@ from mppdbus.errors import (
     Refused,
 )
 from mppdbus.inverter.schedule import ONCE, OPTIONAL, SHORTEST_KEEP
-from mppdbus.inverter.timing import FAILED_EVERY, FAILURES_OFFLINE, FAILURES_REOPEN
+from mppdbus.inverter.timing import (
+    ATTEMPTS,
+    FAILED_EVERY,
+    FAILURES_OFFLINE,
+    FAILURES_REOPEN,
+)
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.line.simulator import simulate
 from mppdbus.simulator.unit.recording import Recording
@@ -255,8 +260,7 @@ def test_who_stays_away_has_his_port_opened_anew(
             before = watched.asked("QPIGS")
             with pytest.raises(error, match=r"^QPIGS: "):
                 await watched.task
-            attempts = 1 if fault == "nak" else 2
-            assert watched.asked("QPIGS") - before == FAILURES_REOPEN * attempts
+            assert watched.asked("QPIGS") - before == FAILURES_REOPEN * ATTEMPTS
             assert len(watched.complaints) == 1
 
     warped(main)

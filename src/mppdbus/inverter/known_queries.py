@@ -6,7 +6,12 @@ is settled for ever: what it seems to lack is asked again, seldom.
 """
 
 from mppdbus.errors import MppdbusError, NoReply, Refused, UnknownLayout
-from mppdbus.inverter.timing import ABSENT_PAUSES, DAMAGE_PAUSES, MISS_PAUSES
+from mppdbus.inverter.timing import (
+    ABSENT_PAUSES,
+    DAMAGE_PAUSES,
+    MISS_PAUSES,
+    NAK_PAUSES,
+)
 
 ROUNDS = 2  # without an answer, after which a query counts as absent
 
@@ -37,7 +42,8 @@ class KnownQueries:
             self.answer(query)
         elif isinstance(error, Refused | NoReply):
             missed = self.missed[query] = self.missed.get(query, 0) + 1
-            pauses = MISS_PAUSES if query in self.answered else ABSENT_PAUSES
+            known = NAK_PAUSES if isinstance(error, Refused) else MISS_PAUSES
+            pauses = known if query in self.answered else ABSENT_PAUSES
             self.again[query] = now + _step(pauses, missed)
         else:
             damaged = self._damaged[query] = self._damaged.get(query, 0) + 1

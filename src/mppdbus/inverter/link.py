@@ -146,11 +146,11 @@ class Link:
         """Send `command` and return what `accept` makes of its reply.
 
         `accept` may raise `Refused`, `CorruptReply` or `UnknownLayout`: the frame may
-        belong to another request, so a better one is waited for, and except for NAK the
-        command is sent once more. Raises `LinkError` when all attempts failed. Setters
-        pass ``attempts=1``: they are never repeated blindly. `patience` in s replaces
-        that of the link, for optional queries. `known` says that the unit answers this
-        command, so that silence is a failure of the line.
+        belong to another request, so a better one is waited for, and the command is
+        sent once more. Raises `LinkError` when all attempts failed. Setters pass
+        ``attempts=1``: they are never repeated blindly. `patience` in s replaces that
+        of the link, for optional queries. `known` says that the unit answers this
+        command: silence is then a failure of the line, and NAK is asked again.
         """
         if self._busy:
             await self._await_turn(priority)
@@ -167,7 +167,8 @@ class Link:
                     raise
                 except Refused:
                     stats.good += 1
-                    raise
+                    if not known or number == most:
+                        raise
                 except (LinkError, UnknownLayout) as error:
                     if getattr(error, "partial", None) is not None:
                         stats.good += 1  # no better one has come
@@ -176,10 +177,10 @@ class Link:
                     stats.failures += known or not isinstance(error, NoReply)
                     if number == most:
                         raise
-                    stats.retries += 1
                     wire_log.debug("%s: %s; attempt %d", self.name, error, number)
-                    number += 1
-                    await self._drain(timing.SETTLE, asyncio.get_running_loop().time())
+                stats.retries += 1
+                number += 1
+                await self._drain(timing.SETTLE, asyncio.get_running_loop().time())
         finally:
             self._pass_on()
 

@@ -38,6 +38,7 @@ from mppdbus.inverter.swap_check import SwapCheck
 from mppdbus.model.power import mains_present
 from mppdbus.model.snapshot import Snapshot
 
+CALM_DOWN = 0.9  # of a slow round that is left after a faster one
 RATINGS_SOON, RATINGS_TRIES = 2.0, 15  # s between tries of QPIRI until it is known
 
 
@@ -50,7 +51,7 @@ class Poller:
     why they are missing. `publish_others` gets the other units of its set, see
     `ParallelPoll`; without it they are not polled. `meters` are read now and then.
 
-    `keep` is for how many s a reading of each query is shown.
+    `keep` is for how many s a reading of each query is shown: longer on a slow line.
     """
 
     def __init__(
@@ -74,6 +75,8 @@ class Poller:
         every = SERIAL.every_fast if interval is None else SERIAL.every
         self._swap_check = SwapCheck(inverter, clock, every)
         self._failures = 0
+        self._round = 0.0  # s that a poll with all that follows it has taken
+        self._lost = 0  # attempts without a reply before it
         self._seen: tuple[object, ...] | None = None  # mains, bits, battery
         self._expiry: asyncio.TimerHandle | None = None
         self._meters = meters
@@ -90,6 +93,7 @@ class Poller:
         second round.
         """
         inverter, schedule = self._inverter, self._schedule
+        began, self._lost = self._clock(), inverter.link.stats.lost
         await inverter.try_read("QMOD")
         rated = inverter.readings.last("QPIRI") is not None
         if not rated and await inverter.try_read("QPIRI", attempts=1) is not None:
@@ -102,11 +106,12 @@ class Poller:
         await inverter.ask_again(INTRODUCED)
         schedule.done("QMOD", self._clock())
         self._plan_once()
-        if not rated and "QPIRI" in inverter.known.answered:
+        if not rated and inverter.readings.last("QPIRI") is not None:
             schedule.done("QPIRI", self._clock())
             del schedule.once["QPIRI"]
         self._swap_check.confirm()
         inverter.refine()
+        self._stretch(self._clock() - began)
         return self._snapshot()
 
     def _plan_once(self) -> None:
@@ -126,13 +131,26 @@ class Poller:
         try:
             while True:
                 await self._between(start)
-                start = self._clock()
+                began, start = start, self._clock()
+                self._stretch(start - began)
                 self._plan_rows()
                 await self._live()
         finally:
             self._expire_at(None)
             if self._parallel is not None:
                 self._parallel.lost()
+
+    def _stretch(self, took: float) -> None:
+        """Keep values for longer where the line needs more time for a round.
+
+        `took` is that of the last one in s; one with a lost reply says nothing.
+        """
+        lost = self._inverter.link.stats.lost
+        if lost == self._lost:
+            shorter = CALM_DOWN * self._round
+            self._round = max(min(took, timing.LONGEST_ROUND), shorter)
+            self.keep = keep_times(self._interval, self._round)
+        self._lost = lost
 
     def _plan_rows(self) -> None:
         """Set the queries that may follow this live poll."""
@@ -305,7 +323,9 @@ class Poller:
         now, again = self._clock(), known.again.get(query)
         if query == SERIAL.query and again is None:
             await self._learn_serial()
-        if again is not None and query in ESSENTIAL:
+        if query in inverter.readings.doubted:
+            again = now + RATINGS_SOON
+        elif again is not None and query in ESSENTIAL:
             soon = query == "QPIRI" and known.missed.get(query, 0) < RATINGS_TRIES
             longest = RATINGS_SOON if soon else timing.ESSENTIAL_PAUSE
             again = min(again, now + longest)

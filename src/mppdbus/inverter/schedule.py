@@ -106,14 +106,16 @@ class Schedule:
         self.asked.discard(query)
 
 
-def keep_times(interval: float | None) -> dict[str, float]:
+def keep_times(interval: float | None, pace: float = 0.0) -> dict[str, float]:
     """Return for how many s a reading of each query is shown: three times its cadence.
 
-    `interval` is the s between two live polls, None as fast as the line allows.
+    `interval` is the s between two live polls, None as fast as the line allows. `pace`
+    is what they take: on a line that is too slow the others wait for each other.
     """
-    live = FASTEST if interval is None else interval
+    wanted = FASTEST if interval is None else interval
+    live, others = max(wanted, pace), 2 * pace if pace > 1.1 * wanted else wanted
     every = {"QPIGS": live, "QPIGS2": live}
     for cadence in RECURRING:
         own = cadence.every_fast if interval is None else cadence.every
-        every[cadence.query] = max(live, own)
+        every[cadence.query] = max(others, own)
     return {query: max(SHORTEST_KEEP, 3 * time) for query, time in every.items()}

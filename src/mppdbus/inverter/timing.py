@@ -20,6 +20,7 @@ PAUSE = 2.5  # s; and no longer than so many times the patience
 LONGEST_PAUSES = 4.0  # s, all pauses of a reply together
 QUIET = 0.25  # s of silence before each request where frames came that nobody asked for
 UNTIDY = 60.0  # s after such a frame for which that holds
+LONGEST_ROUND = 5.0  # s; values of a slower line are kept no longer than for three such
 LONGEST_DRAIN = 0.5  # s; some lines are never quiet
 ATTEMPTS = 2  # of a query
 ATTEMPTS_SERIAL = 4  # of QID: the name on the bus depends on it
@@ -35,9 +36,10 @@ OTHER_PROTOCOL_PAUSE = 60.0  # s before a port that speaks another protocol is r
 # -- a query that is not answered ----------------------------------------------------
 
 # s until a query is asked again, after so many rounds in a row without an answer: one
-# that the unit has answered before (silence takes time), one that it may lack, and one
-# whose reply does not fit.
+# that the unit has answered before (silence takes time, NAK does not), one that it may
+# lack, and one whose reply does not fit.
 MISS_PAUSES = (0.0, 0.0, 5.0, 15.0, 60.0)
+NAK_PAUSES = (0.0, 0.0, 0.0, 0.0, 0.0, 5.0, 15.0, 60.0)
 ABSENT_PAUSES = (2.0, 60.0, 600.0)
 DAMAGE_PAUSES = (0.0, 0.0, 0.0, 0.0, 600.0)
 ESSENTIAL_PAUSE = 60.0  # s at most, for the mode, the warnings and the ratings
