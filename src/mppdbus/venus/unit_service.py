@@ -24,7 +24,7 @@ from mppdbus.venus.tables.unit import AC_INPUT, SHORT_CIRCUIT, STATUS, UNIT
 
 PREFIX = "com.victronenergy"
 CONNECTION = "/Mgmt/Connection"
-BLANK = 0.5  # s for which /Mgmt/Connection ends in a blank
+BLANK = 0.1  # s for which /Mgmt/Connection ends in a blank
 SILENT = 30.0  # s offline after which people are told
 AWAY = 120.0  # s offline after which a name is released
 HISTORY_EVERY = 60.0  # s
