@@ -59,8 +59,11 @@ def refusing(pattern: tuple[bool, ...], commands: Iterable[str]) -> ScriptedInve
 
 
 async def test_the_pair_as_it_is(tmp_path: Path) -> None:
+    """The end of the daemon is not told as a silence of the member."""
     async with on_the_bus(tmp_path, ScriptedInverter.of("eg4-pair")) as field:
         await shows_the_pair(field)
+        assert await field.daemon.terminate() == 0
+        assert "any more" not in field.daemon.said
 
 
 @pytest.mark.parametrize("command", KNOWN)
@@ -88,7 +91,7 @@ async def test_naks_to_what_was_answered_before(tmp_path: Path, command: str) ->
 
 @pytest.mark.parametrize(("command", "most"), [("QPIGS", 4), ("QMOD", 3)])
 async def test_refusals_in_a_row(tmp_path: Path, command: str, most: int) -> None:
-    """A unit that refuses two in five does so once in forty polls, or in sixteen."""
+    """A unit that refuses two in five does so now and then."""
     inverter = ScriptedInverter.of("eg4-pair")
     async with on_the_bus(tmp_path, inverter) as field:
         await field.shows(LEAD, PAIR[LEAD] | {"/State": 9})

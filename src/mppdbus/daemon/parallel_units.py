@@ -5,6 +5,7 @@ import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 
+from mppdbus.daemon.event_log import SILENT
 from mppdbus.daemon.installation import Installation
 from mppdbus.errors import BusAway, BusError, ShownAlready
 from mppdbus.model.snapshot import Snapshot
@@ -54,7 +55,8 @@ class ParallelUnits:
             if known.uid is not None and self._installation.show(
                 known.uid, known.unit.connection, snapshot
             ):
-                self._log_change(known, online=snapshot.online)
+                if snapshot.online or now - known.seen >= SILENT:
+                    self._log_change(known, online=snapshot.online)
                 if now - known.seen > GIVEN_UP:
                     self._start(self._remove(known))
             elif snapshot.online and now >= known.not_before:

@@ -21,13 +21,14 @@ class KnownQueries:
 
     `answered` are the queries that it has ever answered, in whatever layout. `missed`
     counts rounds in a row with a NAK or with silence. `again` says of those that failed
-    last when they may be asked again.
+    last when they may be asked again, `refused` are those of them with a NAK.
     """
 
     def __init__(self) -> None:
         self.answered: set[str] = set()
         self.again: dict[str, float] = {}
         self.missed: dict[str, int] = {}
+        self.refused: set[str] = set()
         self._damaged: dict[str, int] = {}  # the same with a reply that does not fit
 
     def answer(self, query: str) -> None:
@@ -35,9 +36,13 @@ class KnownQueries:
         self.answered.add(query)
         for counts in (self.again, self.missed, self._damaged):
             counts.pop(query, None)
+        self.refused.discard(query)
 
     def fail(self, query: str, error: MppdbusError, now: float) -> None:
         """Note a round that ended with an error."""
+        self.refused.discard(query)
+        if isinstance(error, Refused):
+            self.refused.add(query)
         if isinstance(error, UnknownLayout):
             self.answer(query)
         elif isinstance(error, Refused | NoReply):

@@ -308,7 +308,8 @@ class Poller:
     async def _ask_own(self, query: str) -> None:
         inverter, known = self._inverter, self._inverter.known
         before, trackers = inverter.readings.last(query), inverter.trackers
-        attempts = 1 if query in known.again else None  # silence takes seconds
+        silent = query in known.again and query not in known.refused
+        attempts = 1 if silent else None  # silence takes seconds
         patience = None
         if query in OPTIONAL:
             attempts, patience = 1, inverter.link.brief
@@ -330,6 +331,8 @@ class Poller:
             longest = RATINGS_SOON if soon else timing.ESSENTIAL_PAUSE
             again = min(again, now + longest)
         self._schedule.done(query, now, again=again)
+        if query in ESSENTIAL and query in known.refused and query in known.answered:
+            self._schedule.asked.discard(query)  # at once, if there is time
         if inverter.readings.last(query) != before or inverter.trackers != trackers:
             self._show()
 
