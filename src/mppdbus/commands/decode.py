@@ -23,7 +23,8 @@ from mppdbus.protocol.plausibility import Plausibility
 from mppdbus.protocol.queries import QUERIES, base_command, decode
 from mppdbus.protocol.replies.settings import Ratings, RatingsRevo
 from mppdbus.recording.lost_byte import choose
-from mppdbus.recording.pasted_replies import PastedReplies, PastedReply, Payload
+from mppdbus.recording.pasted_replies import PastedReplies
+from mppdbus.recording.pasted_reply import PastedReply, Payload
 from mppdbus.recording.query_guess import guess_query
 
 FEW = 5  # lines without a reply that are named one by one

@@ -11,17 +11,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 _ESCAPE = re.compile(
-    r"\\x(?P<hex>[0-9A-Fa-f]{2})|\\u00(?P<unicode>[0-9A-Fa-f]{2})"
+    r"\\x(?P<hex>[0-9A-Fa-f]{2})|\\u(?P<unicode>[0-9A-Fa-f]{4})"
     r"|\\(?P<octal>[0-7]{1,3})|\\(?P<one>[abtnvfre\\'\"])"
     r"|[<\[{](?:0x|\$)?(?P<angle>[0-9A-Fa-f]{2})[>\]}]"
     r"|[<\[{](?P<name>crc|cr|lf|nul)[>\]}]",
     re.IGNORECASE,
 )
+UNSHOWN = "?\u2e2e\ufffd\u25a1"  # stands for a byte that a monitor cannot show
 _ONE = {"a": 7, "b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13, "e": 27}
 _NAME = {"cr": "\r", "lf": "\n", "nul": "\0", "crc": ""}
 _CARET = re.compile(r"(M-)?(?:\^([?-_])|(.))", re.DOTALL)
 _COLOUR = re.compile(r"(?:\x1b|\\033|\\e|\\x1b)\[[0-9;]*m", re.IGNORECASE)
 _TAG = re.compile(r"</?(?!crc|cr|lf|nul|0x|[0-9a-f]{2}>)[a-z][^<>]*>", re.IGNORECASE)
+_LISTED = re.compile(
+    r"(?:(?<=[0-9-])|(?<=\W[A-Z]))['\"], ?b?['\"](?=[0-9-]|[A-Z]['\"])"
+)
 _MARKUP = re.compile(r"\*\*|__|~~|`")
 # Typographic characters and what was typed; a mark without width is left out.
 _TYPED = str.maketrans(
@@ -46,7 +50,16 @@ _DUMP = re.compile(  # a line of hexdump -C, xxd or od: offset, bytes, text
     r"|[0-9a-f]{2}(?:[ \t]{1,2}[0-9a-f]{2}){0,15}(?![0-9a-f]))",
     re.IGNORECASE,
 )
-_DECIMAL_RUN = re.compile(r"(?<![\w.])\d{1,3}(?:\s*,\s*\d{1,3}){2,}(?![\w.])")
+_BESIDE = re.compile(  # a line of a dump without offset: bytes, and text beside them
+    r"^\s*([0-9a-f]{2}(?: {1,2}[0-9a-f]{2}){0,31}) {2,}\|?(.+?)\|?\s*$", re.IGNORECASE
+)
+_OFFSET = re.compile(r"\s*[0-9a-f]{6,8}\s*", re.IGNORECASE)  # the last line of a dump
+_LOOSE_HEX_RUN = re.compile(  # also 28.42.D, 28/42/0D, 28|42|0D, $28 $42 $0D
+    r"(?<![\w.])(?:0x|\$)?[0-9A-F]{1,2}h?"
+    r"(?:[\s.,:;_/|-]{1,3}(?:0x|\$)?[0-9A-F]{1,2}h?){3,}(?!\w)",
+    re.IGNORECASE,
+)
+_DECIMAL_RUN = re.compile(r"(?<![\w.-])-?\d{1,3}(?:[\s,]{1,3}-?\d{1,3}){2,}(?![\w.])")
 
 
 def as_text(line: bytes) -> str:
@@ -64,6 +77,11 @@ def to_bytes(text: str) -> bytes:
         return text.encode("latin-1")
     except UnicodeEncodeError:
         return b"".join(map(_byte_of, text))
+
+
+def is_byte(character: str) -> bool:
+    """Tell whether a character may stand for a byte, shown or not."""
+    return character in UNSHOWN or _byte_of(character) != b"?"
 
 
 def _byte_of(character: str) -> bytes:
@@ -90,10 +108,17 @@ def unescape(text: str) -> str:
     return _ESCAPE.sub(character, text)
 
 
+def unescape_all(text: str) -> str:
+    """Return a text without escapes, also where a log stands within a log."""
+    shown = unescape(text)
+    return unescape(shown) if "\\" in shown else shown
+
+
 def plain(text: str) -> str:
     """Return a text without HTML, Markdown and typographic characters."""
     text = html.unescape(_TAG.sub(" ", text))
-    return _MARKUP.sub("", text).translate(_TYPED)
+    text = _MARKUP.sub("", text).translate(_TYPED)
+    return _LISTED.sub(" ", text)
 
 
 def _as_cat_shows(text: str) -> str:
@@ -124,18 +149,40 @@ def hexadecimal(text: str) -> list[Numbers]:
     return [*found, *(Numbers(_from_hex(run[0]), *run.span()) for run in runs)]
 
 
+def dumped(text: str) -> bytes | None:
+    """Return the bytes of a line of a dump, none of its end; None for other lines."""
+    if dump := _DUMP.match(text):
+        return _from_hex(dump[1])
+    if beside := _BESIDE.match(text):
+        data = _from_hex(beside[1])
+        shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in data)
+        return data if beside[2].strip() == shown.strip() else None
+    return b"" if _OFFSET.fullmatch(text) else None
+
+
 def _from_hex(text: str) -> bytes:
     digits = re.sub(r"0x|[^0-9a-f]", "", text.lower())
     return bytes.fromhex(digits)
 
 
 def decimal(text: str) -> list[Numbers]:
-    """Return the lists of decimal bytes in a line."""
+    """Return the lists of decimal bytes in a line; Java writes 231 as -25."""
     found = []
     for run in _DECIMAL_RUN.finditer(text):
-        numbers = [int(word) for word in re.findall(r"\d+", run[0])]
-        if max(numbers) < 256:
-            found.append(Numbers(bytes(numbers), *run.span()))
+        numbers = [int(word) for word in re.findall(r"-?\d+", run[0])]
+        if min(numbers) > -129 and max(numbers) < 256:
+            data = bytes(number & 0xFF for number in numbers)
+            found.append(Numbers(data, *run.span()))
+    return found
+
+
+def loose_hexadecimal(text: str) -> list[Numbers]:
+    """Return the runs of hexadecimal bytes with any separator, and of one digit."""
+    found = []
+    for run in _LOOSE_HEX_RUN.finditer(text):
+        digits = re.findall(r"[0-9a-f]{1,2}", run[0].lower().replace("0x", ""))
+        data = bytes(int(word, 16) for word in digits)
+        found.append(Numbers(data, *run.span()))
     return found
 
 
@@ -156,8 +203,10 @@ def ways_to_read(line: bytes, text: str) -> Iterator[Way]:
     written = unescape(text)
     yield Way(to_bytes(written), exact=written != text)
     yield Way(line, exact=b"\0" in line)
+    if "\\" in written:  # a log within JSON
+        yield Way(to_bytes(unescape_all(text)))
     yield Way(to_bytes(unescape(plain(text))), exact=written != text)
-    for numbers in (*hexadecimal(text), *decimal(text)):
+    for numbers in (*hexadecimal(text), *decimal(text), *loose_hexadecimal(text)):
         yield Way(numbers.data, text[: numbers.start])
     if "^" in text or "M-" in text:
         yield Way(to_bytes(_as_cat_shows(text)))

@@ -22,9 +22,9 @@ _COMMAND = re.compile(
     r"Q[A-Z0-9]+|[PMFBLS][A-Z]{0,6}[0-9.]+|PF"
     r"|H(?:STS|GRID|OP|BAT|PVB?|TEMP|GEN|EEP|BMS|IMSG)[0-9]?"
 )
-# of ESPHome: [D][uart:1]
-_RECEIVED = re.compile(r"<<<\s*(?:\"(.*)\")?")
-_AFTER_REPLY = b"\r\n\"'`,;)]}>|< "
+# ESPHome: <<< "(B"; strace: read(3, "(B", 8)
+_RECEIVED = re.compile(r"(?:<<<\s*|\bread\(\d+, )(?:\"(.*)\")?")
+_AFTER_REPLY = b"\r\n\"'`,;)]}>|<\\ "
 _DIGITS = b"0123456789. -"
 
 

@@ -6,21 +6,22 @@ Such a reply counts as one without a checksum. A line that only names a query is
 question of the reply after it, and a begun reply goes on in the lines below.
 """
 
-import json
 import re
 from dataclasses import dataclass, field
-from typing import Any, Self
+from itertools import groupby
+from typing import Self
 
 from mppdbus.errors import EchoedRequest, MppdbusError, Truncated
-from mppdbus.protocol.framing import MAX_FRAME, ResponseFramer
-from mppdbus.recording.journal import NO_JSON
+from mppdbus.protocol.framing import MAX_FRAME
 from mppdbus.recording.lost_byte import longer
+from mppdbus.recording.pasted_blocks import is_line, readings, without_text
 from mppdbus.recording.pasted_bytes import (
     as_text,
     hexadecimal,
     plain,
     to_bytes,
     unescape,
+    unescape_all,
     ways_to_read,
 )
 from mppdbus.recording.pasted_lines import (
@@ -34,11 +35,13 @@ from mppdbus.recording.pasted_lines import (
     received,
     requests,
 )
+from mppdbus.recording.pasted_reply import PastedReply, Payload, of_journal
 from mppdbus.recording.pasted_shapes import (
     Shape,
     bare_shape,
     fits,
     in_brackets,
+    is_call,
     shape_of,
     unshaped,
 )
@@ -51,33 +54,6 @@ _ASKS = re.compile(
 )
 _LOG = re.compile(r"\[[A-Z]{1,2}\]\[[a-z_0-9.]+(?::\d+)?\]")  # of ESPHome: [D][uart:1]
 _GOES_ON = re.compile(r"[0-9. -]*[0-9.](?:[^0-9a-z ].*|\S{0,2})$", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Payload:
-    """The payload of a reply; `checked` is False if there was no checksum.
-
-    `longer` is the payload if a NUL of the checksum was lost, see `lost_byte`.
-    """
-
-    data: bytes
-    checked: bool = True
-    longer: bytes | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PastedReply:
-    """One reply: its payload, or the error of its bytes.
-
-    `command` is the query, if it is known. `device` tells the inverters of a journal
-    apart.
-    """
-
-    id: str
-    command: str | None
-    payload: Payload | None = None
-    error: MppdbusError | None = None
-    device: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +83,13 @@ class PastedReplies:
         if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # as Windows redirects output
             data = data.decode("utf-16", "replace").encode()
         found = cls(_binary=b"\0" in data)
-        for number, line in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n")):
-            found.add(number + 1, line)
+        lines = enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1)
+        for alike, block in groupby(lines, lambda one: is_line(as_text(one[1]))):
+            numbered = list(block)
+            if not (alike and found._block(numbered)):
+                for number, line in numbered:
+                    alone = without_text(as_text(line)).encode() if alike else line
+                    found.add(number, alone)
         found.end()
         return found
 
@@ -168,7 +149,7 @@ class PastedReplies:
     def _journal(self, number: int, text: str) -> None:
         self.end()
         try:
-            self.replies.append(_of_journal(f"line {number}", text))
+            self.replies.append(of_journal(f"line {number}", text))
         except ValueError as error:
             self.others.append((number, str(error)))
 
@@ -194,6 +175,16 @@ class PastedReplies:
                 self._take_intact(number, proven, named, self._asked)
                 at = end
             return True
+        return False
+
+    def _block(self, lines: list[tuple[int, bytes]]) -> bool:
+        """Take all intact replies of lines of numbers; False if there are none."""
+        for data in readings([as_text(line) for _, line in lines]):
+            if found := list(intact_replies(data)):
+                self.end()
+                for _, _, payload in found:
+                    self._take_intact(lines[0][0], Payload(payload), None, self._asked)
+                return True
         return False
 
     # -- replies that go on below -----------------------------------------------------
@@ -248,7 +239,7 @@ class PastedReplies:
 
     def _unproven(self, number: int, text: str) -> bool:
         """Take what a line holds without a good checksum; False if that is nothing."""
-        shown = unescape(text)
+        shown = unescape_all(text)
         written_as_hex = hexadecimal(text)
         numbers = next((n for n in written_as_hex if is_reply(text, n)), None)
         for data in (to_bytes(shown), *(n.data for n in written_as_hex)):
@@ -261,16 +252,16 @@ class PastedReplies:
             before = text[: numbers.start]
             named = named_query(before) or lone_command(before)
             return self._bytes(number, "hex", numbers.data, named)
-        written = unescape(plain(text))
+        if error := foreign_in(to_bytes(shown)):
+            self._reply(number, named_query(shown), error=error)
+            return True
+        written = unescape_all(plain(text))
         if "(" in written and self._bracketed(number, written):
             return True
         if "(" not in written and self._bare(number, written):
             return True
         if numbers is not None:
             return self._bytes(number, "hex", numbers.data, None)
-        if error := foreign_in(to_bytes(shown)):
-            self._reply(number, named_query(shown), error=error)
-            return True
         if named := named_query(written):
             self._asked = named
             return True
@@ -307,9 +298,13 @@ class PastedReplies:
         for start in starts:
             named = named_query(text[at:start]) or lone_command(text[at:start])
             shape = shape_of(text[start:], _possible(named, self._asked))
+            if is_call(text[: start - 1]) and not (shape and shape.is_long):
+                continue
             if shape and (named or not in_brackets(text[start:])):
                 found.append((start, shape))
                 at = start
+        if not found and is_call(text[: starts[-1] - 1]):
+            return False
         if not found:
             named = named_query(text[: starts[-1]]) or lone_command(text[: starts[-1]])
             if error := foreign_in(to_bytes(text[starts[-1] - 1 :])):
@@ -357,6 +352,8 @@ def _continuation(begun: _Begun, text: str) -> str | None:
     """Return what a line adds to a begun reply; None if it is another line."""
     if begun.kind == "log":
         logged = received(text)
+        if logged == "" and (runs := hexadecimal(text)):
+            logged = runs[-1].data.decode("latin-1")
         if logged is None or unescape(logged).startswith("("):
             return None
         return unescape(logged)
@@ -367,29 +364,3 @@ def _continuation(begun: _Begun, text: str) -> str | None:
         return None if numbers.data.startswith(b"(") else numbers.data.decode("latin-1")
     more = unescape(plain(text)).strip(" \r\n>|\"',")
     return more if "(" not in more and _GOES_ON.match(more) else None
-
-
-def _of_journal(name: str, text: str) -> PastedReply:
-    try:
-        line: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(NO_JSON) from error
-    try:
-        data = bytes.fromhex(line["response_hex"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError('its "response_hex" is missing or not hexadecimal') from error
-    device = (_string(line, "model"), _string(line, "source"))
-    frames = ResponseFramer().feed(data)
-    intact = next((frame for frame in frames if frame.intact), None)
-    return PastedReply(
-        id=_string(line, "id") or name,
-        command=_string(line, "command") or None,
-        payload=None if intact is None else Payload(intact.payload),
-        error=problem_of(data) if intact is None else None,
-        device=device if any(device) else None,
-    )
-
-
-def _string(line: dict[str, Any], key: str) -> str:
-    value = line.get(key)
-    return value if isinstance(value, str) else ""

@@ -10,22 +10,31 @@ from dataclasses import dataclass
 
 from mppdbus.errors import CorruptReply, MppdbusError, OtherProtocol, UnknownLayout
 from mppdbus.protocol.framing import checksum_fits
-from mppdbus.protocol.queries import QUERIES, decode
-from mppdbus.recording.pasted_bytes import to_bytes
+from mppdbus.protocol.queries import QUERIES, base_command, decode
+from mppdbus.recording.pasted_bytes import UNSHOWN, is_byte, to_bytes
 from mppdbus.recording.query_guess import guess_query
 
 _AFTER = re.compile(r"[\r\n\"'`|<>\\\[\](){},;]")  # none of them is in a reply
+# A checksum that is written out behind a reply.
+_CRC = re.compile(
+    r" +(?:(?:crc|checksum)\b.*|(?:0x)?[0-9a-f]{2} (?:0x)?[0-9a-f]{2} (?:0x)?0d$)",
+    re.IGNORECASE,
+)
 # What stands for a checksum that its writer left out, or that a monitor cannot show.
 _NO_CHECKSUM = re.compile(r"(?<=[^ ])(?:[xX]{2}|\.\.|[?\u2e2e\ufffd\u25a1]+)$")
+_HALF = re.compile(f"(.*?)(?:(.)[{UNSHOWN}]|[{UNSHOWN}](.))", re.DOTALL)
 _PRINTABLE = re.compile(r"[ -~]*")
 _NUMBER = re.compile(r"[0-9][0-9.]*|-")
+_WORDS = re.compile(rb" [a-z]{2}")  # in no reply
 _PROSE = re.compile(r"[a-z]{3}|^$|^[^0-9A-Z-]")
 _LABEL = re.compile(
     r"[\s:=>\"'\[\](|*_?\u2e2e\ufffd-]*(?:(?:raw|response|reply|result|answer|data|is|got|received|"
     r"value|payload|ascii|text)\b[\s:=>\"'\[\](|*_-]*)*",
     re.IGNORECASE,
 )
-_BEFORE = re.compile(r"[\s\d:.,\[\]/TZ+-]*(?:->|=>|[>|:\]])\s*|\s*")  # time, arrow
+_BEFORE = re.compile(
+    r"[\s\d:.,\[\]/TZ+-]*(?:->|=>|[>|\]]|:(?!\d))\s*|\s*"
+)  # time, arrow
 LONG = 10  # numbers in a row that are a reply wherever they stand
 
 
@@ -36,6 +45,11 @@ class Shape:
     command: str | None
     payload: bytes
     error: MppdbusError | None = None
+
+    @property
+    def is_long(self) -> bool:
+        """Tell whether it is a reply wherever it stands."""
+        return len(self.payload.split()) >= LONG
 
 
 def fits(command: str | None, payload: bytes) -> bool:
@@ -67,6 +81,7 @@ def shape_of(text: str, commands: Sequence[str | None]) -> Shape | None:
             if (
                 payload
                 and payload.decode("latin-1") not in QUERIES
+                and not _WORDS.search(payload)
                 and fits(command, payload)
             ):
                 error = _bad_checksum(bad) if bad else None
@@ -82,7 +97,21 @@ def body_of(text: str) -> str:
     """Return the part of a text that may be a reply, with the rest of its checksum."""
     if end := _AFTER.search(text):
         text = text[: end.start()]
+    text = _CRC.sub("", text)
+    text = text[: next((n for n, c in enumerate(text) if not is_byte(c)), None)]
+    if (half := _HALF.fullmatch(text)) and _half_fits(half):
+        return half[1]
     return _NO_CHECKSUM.sub("", text.strip(" "))
+
+
+def _half_fits(text: re.Match[str]) -> bool:
+    """Tell whether the one byte of a checksum that is shown is the right one."""
+    framed = to_bytes(f"({text[1]}")
+    high, low = (to_bytes(byte or "") for byte in text.group(2, 3))
+    return any(
+        checksum_fits(framed, (high or other) + (low or other))
+        for other in map(int.to_bytes, range(256))
+    )
 
 
 def _endings(body: str) -> Iterator[tuple[bytes, str]]:
@@ -124,6 +153,12 @@ def unshaped(text: str, command: str | None) -> Shape | None:
     return Shape(command, b"", CorruptReply(f"bad checksum in …{end}"))
 
 
+def is_call(before: str) -> bool:
+    """Tell whether a "(" behind this text is that of a call in a program: read(3)."""
+    word = re.search(r"[A-Za-z_][A-Za-z_0-9]*$", before)
+    return word is not None and base_command(word[0].upper()) not in QUERIES
+
+
 def in_brackets(text: str) -> bool:
     """Tell whether the text behind a "(" is one word and then a ")", as in prose."""
     return re.match(r"[^() ]*\)", text) is not None
@@ -158,7 +193,7 @@ def _beginnings(
         if _is_row(_numbers(body_of(text[at:]))):
             yield at, (asked, None) if asked else (None,)
     row = re.search(rf"(?<![\w.])[0-9][0-9.]*(?: +[0-9][0-9.]*){{{LONG},}}", text)
-    if row is not None:
+    if row is not None and "." in row[0]:
         yield row.start(), (asked, None) if asked else (None,)
 
 
