@@ -8,6 +8,7 @@ import pty
 import shutil
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,10 +71,15 @@ def test_closed_errors_and_input() -> None:
     assert in_shell(f"$M check-config {CONFIG} <&- 2>&-").returncode == 0
 
 
-def interrupted(ready: str, *words: str, stdin: int | None = None) -> tuple[int, str]:
+def interrupted(
+    ready: str,
+    *words: str,
+    stdin: int | None = None,
+    command: tuple[str, ...] = MPPDBUS,
+) -> tuple[int, str]:
     """Press Ctrl-C when stderr says `ready`; return the exit code and the rest."""
     process = subprocess.Popen(
-        [*MPPDBUS, *words],
+        [*command, *words],
         stdin=stdin,
         stderr=subprocess.PIPE,
         text=True,
@@ -106,6 +112,20 @@ def test_the_first_control_c_ends_the_pasting() -> None:
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+@pytest.mark.parametrize("module", ["asyncio", "argparse", "mppdbus.errors"])
+def test_control_c_while_the_program_is_loaded(module: str) -> None:
+    command = (sys.executable, "-X", "importtime", "-m", "mppdbus")
+    ours, theirs = os.pipe()  # without an end, so that it waits for one
+    try:
+        done = interrupted(f" {module}\n", "decode", stdin=ours, command=command)
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    code, rest = done
+    assert "Traceback" not in rest
+    assert code == 130
 
 
 @pytest.mark.parametrize("encoding", ["iso-8859-1", "ascii"])
