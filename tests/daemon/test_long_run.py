@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from dbus_fast.aio import MessageBus
 
-from helpers.bus import BusItemClient, PrivateBus
-from helpers.fast_time import run_fast
+from helpers.bus import PrivateBus
+from helpers.fast_time import run_with_bus
 from helpers.installation import owners_of
 from helpers.run import BATTERY, MULTI, SYSTEM, Watcher
 from mppdbus.config.models import parse
@@ -35,7 +34,6 @@ from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.line.simulator import Response, Simulator, simulate
 from mppdbus.simulator.line.speed import Pace
 from mppdbus.simulator.ports.server import serve_tcp
-from mppdbus.venus.dbus.connection import Connection
 
 HOURS = float(os.environ.get("MPPDBUS_HOURS", "1"))
 RUNS = int(os.environ.get("MPPDBUS_RUNS", "1"))
@@ -210,30 +208,8 @@ async def walk(
 def test_hours_with_a_fault_every_minute(
     tmp_path: Path, private_bus: PrivateBus, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    waiting: set[Connection] = set()
-    ask = Connection.ask
-
-    def noted(self: Connection, *call: Any) -> None:
-        waiting.add(self)
-        ask(self, *call)
-
-    monkeypatch.setattr(Connection, "ask", noted)
-
-    def busy() -> bool:
-        waiting.difference_update([each for each in waiting if not each._expected])
-        return bool(waiting) or any(bus._method_return_handlers for bus in clients)
-
-    clients: list[MessageBus] = []
-    connect = BusItemClient.connect
-
-    async def connected(address: str, service: str) -> BusItemClient:
-        client = await connect(address, service)
-        clients.append(client.bus)
-        return client
-
-    monkeypatch.setattr(BusItemClient, "connect", connected)
-
-    result = run_fast(walk(tmp_path, private_bus.address, seed, monkeypatch), busy)
+    work = walk(tmp_path, private_bus.address, seed, monkeypatch)
+    result = run_with_bus(work, monkeypatch)
     said = {**result, "wrong": len(result["wrong"])}
     print(f"seed {seed}, {HOURS:g} h: {said}", file=sys.stderr)
     assert result["wrong"][:20] == []

@@ -9,6 +9,12 @@ import selectors
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+import pytest
+from dbus_fast.aio import MessageBus
+
+from helpers.bus import BusItemClient
+from mppdbus.venus.dbus.connection import Connection
+
 T = TypeVar("T")
 
 
@@ -62,3 +68,28 @@ def run_fast(
     """Run `work` in a loop of its own and return what it returns."""
     with asyncio.Runner(loop_factory=lambda: FastLoop(busy)) as runner:
         return runner.run(work)
+
+
+def run_with_bus(work: Coroutine[Any, Any, T], monkeypatch: pytest.MonkeyPatch) -> T:
+    """Run `work`; real time passes while somebody waits for an answer of the bus."""
+    waiting: set[Connection] = set()
+    clients: list[MessageBus] = []
+    ask, connect = Connection.ask, BusItemClient.connect
+
+    def noted(self: Connection, *call: Any) -> None:
+        waiting.add(self)
+        ask(self, *call)
+
+    def busy() -> bool:
+        waiting.difference_update([each for each in waiting if not each._expected])
+        return bool(waiting) or any(bus._method_return_handlers for bus in clients)
+
+    async def connected(address: str, service: str) -> BusItemClient:
+        client = await connect(address, service)
+        clients.append(client.bus)
+        return client
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Connection, "ask", noted)
+        patch.setattr(BusItemClient, "connect", connected)
+        return run_fast(work, busy)
