@@ -66,6 +66,7 @@ COUNTED = re.compile(r"/Energy/.*|/Yield/(User|System)")
 UNKNOWN = {
     *("/HardwareVersion", "/Mppdbus/Losses", "/Mppdbus/HiddenLoad"),
     *("/Mppdbus/Soc/Margin", "/Mppdbus/Soc/Confidence"),
+    "/Mppdbus/Link/Interval",  # they have cables of their own
     *("/SwitchableOutput/StateOfCharge/Dimming",),
     *("/SwitchableOutput/StateOfCharge/Status",),
     *("/SwitchableOutput/StateOfCharge/Name", "/Alarms/LowSoc"),

@@ -14,10 +14,12 @@ from dbus_fast import Message, MessageType, Variant
 from helpers.processes import UNITS
 from helpers.run import SYSTEM, Daemon, Ports, Watcher, eventually
 from mppdbus.inverter.schedule import ONCE
+from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.line.simulator import Simulator
 
 # Counters that go on while every reading stays as it is.
 COUNTERS = ("/Energy/", "/Yield/User", "/Yield/System", "/History/", "/Soc")
+NAK = encode_reply("NAK")
 HOUSE = "grid on; pv 900; load 600; battery 52 6"
 Rows = dict[str, dict[str, Variant]]
 
@@ -86,7 +88,9 @@ async def house(folder: Path, address: str) -> AsyncIterator[House]:
         daemon = Daemon(folder, address, [ports.unit("tty")])
         try:
             asked = simulator.scene.requests
+            refused = {q for q in ONCE if simulator.source.reply(q) == NAK}
             await eventually(lambda: asked.keys() >= set(ONCE), 30)
+            await eventually(lambda: all(asked[q] > 1 for q in refused), 30)
             await book.polled(2)
             names = await watcher.names()
             units = [name for name in names if name.startswith(UNITS)]
