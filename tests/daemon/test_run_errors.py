@@ -202,8 +202,9 @@ async def test_a_layout_that_nobody_knows_is_not_asked_twice_each_time(
     served: Served,
 ) -> None:
     requests = served.ports.ptys["more"]._simulator.scene.requests
-    await eventually(lambda: requests["QMOD"] >= 4)
-    assert requests["QPIGS"] <= requests["QMOD"] + 2
+    await eventually(lambda: requests["QMOD"] >= 10)
+    # Twice each time would be 20; on a busy machine some are asked again all the same.
+    assert requests["QPIGS"] <= 1.5 * requests["QMOD"] + 2
 
 
 @together
