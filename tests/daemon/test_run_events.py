@@ -130,6 +130,8 @@ async def test_a_terminal_that_closes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """SIGHUP ends it in good order and saves; a service goes on and says so."""
+    # Where the tests run behind nohup, processes would not be told either.
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     monkeypatch.delenv("INVOCATION_ID", raising=False)
     if supervised:  # by systemd
         monkeypatch.setenv("INVOCATION_ID", "0123456789abcdef")

@@ -79,14 +79,15 @@ async def test_each_outage_is_told_once_and_so_is_its_end(
     caplog.set_level(logging.INFO)
     async with kept(tmp_path, bus_address) as (simulator, watcher):
         for outage in (1, 2):
-            simulator.scene.apply("fault nak 6 QPIGS")
+            # What has been answered before is asked twice in a poll.
+            simulator.scene.apply("fault nak 12 QPIGS")
             again = "answers again after 6 failed polls"
             await eventually(partial(told, caplog, again, outage))
             await watcher.wait(NAME, {"/Connected": 1})
             assert logged(caplog, "QPIGS: the inverter answered NAK") == outage
             # Two more failed polls are no outage, and not told.
-            end = simulator.scene.requests["QPIGS"] + 4
-            simulator.scene.apply("fault nak 2 QPIGS")
+            end = simulator.scene.requests["QPIGS"] + 6
+            simulator.scene.apply("fault nak 4 QPIGS")
             await eventually(partial(asked, simulator, end))
     assert logged(caplog, "connected on") == 1
     shown = [rows[PATH].value for _, rows in watcher.signals if PATH in rows]
