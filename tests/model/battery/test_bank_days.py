@@ -51,7 +51,8 @@ async def test_it_stays_within_five_percent_over_thirty_days_and_five_restarts(
     tmp_path: Path, name: str, offsets: tuple[float, ...]
 ) -> None:
     before, clear, dull = await follow(tmp_path, name, offsets)
-    assert before <= 10.0  # a night after a start that knew nothing
+    # A night after a start that knew nothing: its first value stays near the panel.
+    assert before <= 15.0
     assert clear <= WITHIN
     assert dull <= WITHIN
 
