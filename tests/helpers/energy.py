@@ -46,6 +46,7 @@ class Brief:
     ac_output_voltage: float | None = None
     ac_output_frequency: float | None = None
     ac_output_apparent_power: int | None = None
+    battery_capacity: int | None = None
 
 
 @dataclass
