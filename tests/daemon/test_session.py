@@ -15,10 +15,12 @@ from helpers.run import MULTI, Ports, Watcher, eventually
 from mppdbus.config.models import parse
 from mppdbus.daemon.installation import Installation
 from mppdbus.daemon.session import Session
+from mppdbus.host.ports import Candidate, candidates
 from mppdbus.inverter import timing
 from mppdbus.model.battery.bank import BankSettings
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.simulator.line.simulator import Simulator
+from mppdbus.transport import open_errors
 
 NAME = MULTI + "92932105100123"
 PATH = "/Connected"
@@ -123,3 +125,51 @@ async def test_a_defect_of_ours_starts_the_inverter_over(
         await watcher.wait(NAME, {"/Connected": 1, "/Ac/Out/L1/P": 700.0})
     assert "unexpected; starting this inverter over" in caplog.text
     assert "ZeroDivisionError" in caplog.text
+
+
+async def test_a_missing_port_costs_one_look_at_the_machine(
+    tmp_path: Path, bus_address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What else is plugged in is looked up for the message, which is said once."""
+    looked, tried = [], []
+    exists = Path.exists
+
+    def look() -> list[Candidate]:
+        looked.append(1)
+        return candidates()
+
+    def there(path: Path) -> bool:
+        tried.append(path)
+        return exists(path)
+
+    monkeypatch.setattr(open_errors, "candidates", look)
+    monkeypatch.setattr(Path, "exists", there)
+    async with Ports.below(tmp_path) as ports, Watcher.on(bus_address) as watcher:
+        config = parse(f"[[inverter]]\n{ports.unit('tty')}", "test").inverter[0]
+        installation = Installation(
+            bus_address, tmp_path / "state", {"": BankSettings()}, expected=1,
+            patience=0.0,
+        )  # fmt: skip
+        await installation.open()
+        task = asyncio.create_task(Session(config, installation).run())
+        try:
+            await eventually(lambda: tried.count(tmp_path / "tty") >= 20)
+            assert len(looked) == 1
+            await ports.add("tty")
+            await watcher.wait(NAME, {"/Ac/Out/L1/P": ...})
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await installation.close()
+
+
+async def test_failures_are_counted_over_connections(
+    tmp_path: Path, bus_address: str
+) -> None:
+    async with kept(tmp_path, bus_address) as (simulator, watcher):
+        failures = "/Mppdbus/Link/Failures"
+        simulator.scene.apply("fault silence 3 QPIGS")
+        await watcher.wait(NAME, {failures: 3})
+        simulator.scene.apply("fault disconnect 1 QPIGS 0.5s")
+        await watcher.wait(NAME, {PATH: 0})
+        await watcher.wait(NAME, {PATH: 1, failures: 3})

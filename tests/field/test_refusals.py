@@ -111,6 +111,25 @@ async def test_two_refusals_in_five(tmp_path: Path) -> None:
         await shows_the_pair(field)
 
 
+async def test_a_number_that_is_not_said_at_first(tmp_path: Path) -> None:
+    """Five questions are silent: the name on the bus has it all the same."""
+    inverter = ScriptedInverter.of("eg4-pair").first("QID", *[None] * 5)
+    async with on_the_bus(tmp_path, inverter) as field:
+        await field.shows(LEAD, PAIR[LEAD], 40)
+        owners = [n for n in await field.watcher.names() if n.endswith("tty0")]
+        assert owners == []
+        assert "has no number" not in field.daemon.said
+
+
+async def test_a_number_that_comes_late(tmp_path: Path) -> None:
+    """The unit is known by its place until then, and by its number from then on."""
+    inverter = ScriptedInverter.of("eg4-pair").first("QID", *[NAK] * 3)
+    async with on_the_bus(tmp_path, inverter) as field:
+        await field.shows(MULTI + "tty0", {"/Serial": None, "/Ac/Out/L2/P": 2442.0})
+        await field.shows(LEAD, PAIR[LEAD], 90)
+        assert MULTI + "tty0" not in await field.watcher.names()
+
+
 # -- the commands ------------------------------------------------------------------
 
 

@@ -6,8 +6,10 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Annotated
 
 import pytest
+from pydantic import Field
 
 from helpers.line import linked
 from helpers.simulator import warped
@@ -407,5 +409,32 @@ def test_what_was_read_before_the_family_was_known_is_read_anew(
         assert isinstance(ratings, RatingsOfItsOwn)
         assert (ratings.back_to_grid, ratings.max_constant_voltage_time) == (45, None)
         assert now(inverter, keep=0.0).ratings is None  # it is as old as it was
+
+    warped(main)
+
+
+class RatingsThatRarelyFit(RatingsOfItsOwn):
+    """The same, of a family whose last word is at most 10."""
+
+    back_to_grid: Annotated[int | None, Field(le=10)] = None
+
+
+@pytest.mark.parametrize("counts", [(26,), (24,)])
+def test_a_layout_of_its_own_that_does_not_fit_ends_nothing(
+    monkeypatch: pytest.MonkeyPatch, counts: tuple[int, ...]
+) -> None:
+    """The family is known by its name only after QPIRI has been read."""
+    own = {"QPIRI": (Layout(RatingsThatRarelyFit, frozenset(counts)),)}
+    row = replace(DIALECTS["pi30"], name="pi30own", queries=QUERIES | own)
+    monkeypatch.setitem(DIALECTS, "pi30own", row)
+    monkeypatch.setitem(FAMILIES, "pi30own", Family(row, names={"OWN-": 0.97}))
+
+    async def main() -> None:
+        said = {"QPIRI": f"{QPIRI_25} 045", "QMN": "OWN-5000"}
+        inverter = await learn(device(PLAIN | said), "QPIRI", "QPIGS", "QMN")
+        assert inverter.identity.dialect == "pi30own"
+        await inverter.try_read("QPIRI")
+        assert await inverter.read("QPIGS")
+        inverter.refine()
 
     warped(main)

@@ -156,6 +156,34 @@ def test_a_unit_drops_out_and_comes_back(interval: float | None) -> None:
     warped(main)
 
 
+@pytest.mark.parametrize("interval", [1.0, 2.0, None])
+@pytest.mark.parametrize("count", [2, 5, 9])
+@pytest.mark.parametrize("fault", ["silence", "nak", "corrupt"])
+def test_the_last_values_of_a_silent_unit_are_shown_for_15_s_at_most(
+    count: int, interval: float | None, fault: str
+) -> None:
+    """Of nine a round takes up to 13 s; then it is a quarter of that more."""
+
+    async def main() -> None:
+        fleet = fleet_of("max-8000", str(count), SUNNY)
+        async with watching(fleet, interval=interval) as watched:
+            await asyncio.sleep(120)
+            silent = watched.unit(2).serial
+            interval_ = watched.others[silent].link.interval
+            assert interval_ is not None
+            watched.line.apply(f"fault {fault} forever QPGS1")
+            began = watched.clock()
+            while silent in watched.online:
+                assert watched.clock() - began < 60
+                await asyncio.sleep(0.1)
+            assert watched.clock() - began < max(15.0, 1.25 * interval_) + 3.0
+            assert watched.online == {
+                watched.unit(n).serial for n in range(3, count + 1)
+            }
+
+    warped(main)
+
+
 @pytest.mark.parametrize("fault", ["silence", "corrupt"])
 def test_what_was_not_answered_three_times_is_not_known(fault: str) -> None:
     async def main() -> None:

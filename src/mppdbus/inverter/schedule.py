@@ -39,7 +39,7 @@ OPTIONAL = ("QPGS0", "QBEQI", "Q1", "QT", "QET", "QDOP", "QBATCD", "QVFW2", "QVF
 INTRODUCED = ("QPI", "QMOD")
 # Asked once after connecting, one between two live polls, in this order.
 ONCE = ("QPIRI", "QPIGS2", "QPIWS", "QMN", "QVFW", "QGMN", "QFLAG", *OPTIONAL)
-ESSENTIAL = frozenset(("QMOD", "QPIWS", "QPIRI"))  # asked again sooner than others
+ESSENTIAL = frozenset(("QMOD", "QPIWS", "QPIRI", "QID"))  # asked again soon
 IDENTIFYING = frozenset(("QPI", "QPIRI", "QMN", "QVFW", "QGMN", *OPTIONAL))
 
 

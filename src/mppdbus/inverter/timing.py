@@ -42,7 +42,7 @@ MISS_PAUSES = (0.0, 0.0, 5.0, 15.0, 60.0)
 NAK_PAUSES = (0.0, 0.0, 0.0, 0.0, 0.0, 5.0, 15.0, 60.0)
 ABSENT_PAUSES = (2.0, 60.0, 600.0)
 DAMAGE_PAUSES = (0.0, 0.0, 0.0, 0.0, 600.0)
-ESSENTIAL_PAUSE = 60.0  # s at most, for the mode, the warnings and the ratings
+ESSENTIAL_PAUSE = 60.0  # s at most, for mode, warnings, ratings and serial number
 
 # -- who is there --------------------------------------------------------------------
 
