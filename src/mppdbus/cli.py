@@ -32,6 +32,8 @@ COMMANDS = {
     "simulate": "be a PI30 inverter on a pty or TCP",
     "check-config": "check config.toml",
     "import-config": "turn an old ini into TOML",
+    "install": "make it a service of this machine",
+    "uninstall": "take it off this machine",
     "test-connection": "the standalone connection test",
 }
 WITHOUT_OUTPUT = ("run", "simulate")  # their stdout may be closed

@@ -29,6 +29,10 @@ class BusAway(BusError):
     """The connection to the bus was lost: try again, it comes back."""
 
 
+class InstallError(MppdbusError):
+    """Installing or removing cannot go on: the machine is as it was, or as told."""
+
+
 class StateError(MppdbusError, ValueError):
     """Stored state cannot be read or written: log it, and go on without."""
 

@@ -1,0 +1,37 @@
+"""Which installer belongs to a machine."""
+
+from typing import Protocol
+
+from mppdbus.errors import InstallError
+from mppdbus.host.install.changes import InstallTarget, Tell
+
+VENUS_VERSION = "/opt/victronenergy/version"
+
+
+class Installer(Protocol):
+    """What there is for each kind of machine: `venus`, and later `systemd`."""
+
+    def install(self, target: InstallTarget, tell: Tell, *, dry_run: bool) -> None:
+        """Install, update or repair; raises `InstallError`."""
+
+    def uninstall(
+        self, target: InstallTarget, tell: Tell, *, purge: bool, dry_run: bool
+    ) -> None:
+        """Remove all; with `purge` also config, state and logs."""
+
+
+def is_venus(target: InstallTarget) -> bool:
+    """Tell whether the machine runs Venus OS."""
+    return target.at(VENUS_VERSION).exists()
+
+
+def installer_for(target: InstallTarget, *, systemd: bool) -> Installer:
+    """Return the installer to use; raises `InstallError` if there is none."""
+    if systemd:
+        raise InstallError("--systemd: not yet")
+    if is_venus(target):
+        raise InstallError("Venus OS: not yet")
+    raise InstallError(
+        "this is not Venus OS; on Debian or Raspberry Pi OS add --systemd, elsewhere "
+        "start `mppdbus run` as you start other services"
+    )
