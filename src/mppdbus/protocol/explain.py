@@ -50,11 +50,10 @@ def explain(
     together with bit a1, otherwise as a warning: the documents disagree.
     """
     result = reading.derived()
-    for field, names_of in _CODES.items():
+    for field in _CODES:
         code = getattr(reading, field, None)
-        unproven = field in _PRIORITIES and not dialect.priorities_proven
-        if code is not None and not unproven:
-            result[f"{field}_name"] = names_of(dialect).get(code, "unknown")
+        if code is not None and (names := names_of(field, dialect)):
+            result[f"{field}_name"] = names.get(code, "unknown")
     if isinstance(reading, m.GeneralStatus):
         result["flags"] = _flags(reading, dialect)
         if reading.device_status_2 is not None:
@@ -71,8 +70,16 @@ def explain(
     return result
 
 
+def names_of(field: str, dialect: Dialect) -> Names:
+    """Return the names of the codes of a field; none if it is a number, or unproven."""
+    if field not in _CODES or (field in PRIORITIES and not dialect.priorities_proven):
+        return {}
+    return _CODES[field](dialect)
+
+
 _OF_SET = (p.ParallelStatus, p.SecondPhaseParallelStatus)
-_PRIORITIES = ("output_source_priority", "charger_source_priority")
+# Codes that clones use in another way, so that a family must be proven.
+PRIORITIES = ("output_source_priority", "charger_source_priority")
 # Fields that hold a code → the family's table of names.
 _CODES: dict[str, Callable[[Dialect], Names]] = {
     "battery_type": lambda dialect: dialect.battery_types,

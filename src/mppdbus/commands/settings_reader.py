@@ -1,0 +1,69 @@
+"""Asks an inverter for its settings, for the commands about settings."""
+
+import argparse
+from dataclasses import dataclass
+
+from mppdbus.commands.progress import Progress
+from mppdbus.commands.target import (
+    add_line_arguments,
+    add_port_arguments,
+    choose_target,
+)
+from mppdbus.control.settings import QUERIES, ShownSetting, settings_of
+from mppdbus.errors import NoReply
+from mppdbus.inverter.detection import Answers, Interview, linked
+from mppdbus.protocol.dialects import DIALECTS
+from mppdbus.protocol.identification import Identification
+
+NAMING = ("QPI", "QID", "QMN", "QGMN", "QVFW")
+
+
+@dataclass(frozen=True, slots=True)
+class UnitSettings:
+    """The settings of the inverter at a port, and who it is."""
+
+    shown: list[ShownSetting]
+    found: Identification
+    answers: Answers
+
+    @property
+    def heading(self) -> str:
+        """The model, the serial number and the family, for people."""
+        who = f"{self.answers.model} {self.answers.serial or ''}".rstrip()
+        return f"{who} ({self.found.dialect.name}: {self.found.dialect.title})"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --port, --config, --baud and the like."""
+    add_port_arguments(parser)
+    add_line_arguments(parser)
+
+
+async def read_settings(args: argparse.Namespace) -> UnitSettings:
+    """Ask for all settings; raises `LinkError` if QPIRI is not answered."""
+    target = await choose_target(args)
+    with Progress() as progress:
+        progress.show(f"opening {target.port}")
+        async with linked(
+            target.port, name=target.name, baud=target.baud, patience=target.patience
+        ) as link:
+            interview = Interview(link)
+            wanted = (*NAMING, *QUERIES)
+            await interview.hello()
+            for query in wanted[1:]:
+                progress.show(f"asking {query}")
+                await interview.try_read(query, attempts=1)
+            await interview.ask_again(wanted, attempts=1)
+    return _made(interview.answers, target.dialect)
+
+
+def _made(answers: Answers, dialect: str) -> UnitSettings:
+    if "QPIRI" not in answers.readings:
+        raise NoReply("the inverter does not answer QPIRI, the query for its settings")
+    found = answers.identification
+    if dialect in DIALECTS:
+        found = Identification(
+            DIALECTS[dialect], 1.0, (), found.family, found.nominal_voltage
+        )
+    readings = {k: v for k, v in answers.readings.items() if k not in answers.strange}
+    return UnitSettings(settings_of(readings, found), found, answers)
