@@ -167,6 +167,7 @@ def difference(
     return sorted(said)
 
 
+@pytest.mark.lengthy
 def test_a_fault_in_the_first_minute_changes_nothing(
     tmp_path: Path, private_bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:

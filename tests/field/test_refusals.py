@@ -121,6 +121,7 @@ async def test_a_number_that_is_not_said_at_first(tmp_path: Path) -> None:
         assert "has no number" not in field.daemon.said
 
 
+@pytest.mark.lengthy
 async def test_a_number_that_comes_late(tmp_path: Path) -> None:
     """The unit is known by its place until then, and by its number from then on."""
     inverter = ScriptedInverter.of("eg4-pair").first("QID", *[NAK] * 3)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,10 +13,11 @@ from typing import Any
 
 import pytest
 
+from helpers import processes
 from helpers.places import TESTS
 from mppdbus.cli import main
 
-MPPDBUS = (sys.executable, "-m", "mppdbus")
+MPPDBUS = processes.MPPDBUS
 HASTE = ("--timeout", "0.3", "--baud", "115200")  # for a simulator that is unpaced
 FRAMES = TESTS / "frames" / "frames.jsonl"
 

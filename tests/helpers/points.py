@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from helpers.bus import BusItemClient
 from helpers.losses import Run
 from helpers.point_table import FULL_LINE, NO_INPUT, SETUPS, Point, Setup
 from helpers.processes import (
+    MPPDBUS,
     Program,
     Simulated,
     daemon,
@@ -244,7 +245,9 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(folder: Path, address: str, setup: Setup) -> AsyncIterator[Stage]:
+async def staged(
+    folder: Path, address: str, setup: Setup, mppdbus: Sequence[str] = MPPDBUS
+) -> AsyncIterator[Stage]:
     """Run a simulator of the set-up, and the daemon on its ports."""
     programs: list[Program] = []
     client = await BusItemClient.connect(address, "")
@@ -259,7 +262,7 @@ async def staged(folder: Path, address: str, setup: Setup) -> AsyncIterator[Stag
             units.append(f'port = "serial:{port}"\npoll = {setup.poll}\n{more}')
         if setup.learned:
             remember_losses(folder / "state", PROFILES[setup.words[1]].serial)
-        programs.append(daemon(folder, address, units, OWN_PERCENT))
+        programs.append(daemon(folder, address, units, OWN_PERCENT, mppdbus))
         await wait_for_units(client, programs[-1], len(units) + setup.told)
         await wait_until_learnt(simulated)
         yield Stage(setup, simulated, programs[-1])

@@ -20,9 +20,22 @@ from pathlib import Path
 from typing import NamedTuple
 
 from helpers.bus import BusItemClient
+from helpers.places import TESTS
 from mppdbus.inverter.schedule import ONCE
 
-MPPDBUS = (sys.executable, "-m", "mppdbus")
+LAUNCHER = (sys.executable, str(TESTS / "helpers" / "launcher.py"))
+# MPPDBUS_VENUS is the image of Venus OS whose standard library all have to do with.
+VENUS = os.environ.get("MPPDBUS_VENUS")
+MPPDBUS = (
+    (*LAUNCHER, "--venus", VENUS, "--") if VENUS else (sys.executable, "-m", "mppdbus")
+)
+# The two minutes after which a silent unit leaves the bus and the sums.
+HURRIED = (
+    *LAUNCHER,
+    *("--set", "mppdbus.venus.unit_service.AWAY=6"),
+    *("--set", "mppdbus.model.site.SILENT_S=6"),
+    "--",
+)
 DBUS = "org.freedesktop.DBus"
 FAST = ("--baud", "19200", "--think", "0.01")  # a line on which little is waited for
 UNITS = ("com.victronenergy.multi.", "com.victronenergy.inverter.")
@@ -134,17 +147,21 @@ class Plant(NamedTuple):
 
 
 def daemon(
-    folder: Path, address: str, units: Iterable[str], battery: str = ""
+    folder: Path,
+    address: str,
+    units: Iterable[str],
+    battery: str = "",
+    program: Sequence[str] = MPPDBUS,
 ) -> Program:
     """Start `mppdbus run`; `units` are the lines of one `[[inverter]]` each.
 
-    `battery` are those of `[battery]`.
+    `battery` are those of `[battery]`; `program` is what `mppdbus` is.
     """
     config = folder / "config.toml"
     tables = "\n".join(f"[[inverter]]\n{unit}" for unit in units)
     head = f'[dbus]\nbus = "{address}"\n\n[battery]\n{battery}\n'
     config.write_text(f"{head}\n{tables}\n")
-    argv = [*MPPDBUS, "run", "--config", str(config), "--log-level", "INFO"]
+    argv = [*program, "run", "--config", str(config), "--log-level", "INFO"]
     env = {"MPPDBUS_STATE": str(folder / "state")}
     return Program(argv, folder / "daemon.log", env=env)
 

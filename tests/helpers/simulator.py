@@ -8,12 +8,12 @@ import contextlib
 import os
 import re
 import selectors
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from helpers.processes import MPPDBUS
 from mppdbus.commands.simulate import add_arguments
 from mppdbus.protocol.framing import ResponseFramer, encode_request
 from mppdbus.simulator.line.line import Line
@@ -147,7 +147,7 @@ def arguments(*words: str) -> argparse.Namespace:
 async def process(*words: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """`mppdbus simulate …`, killed if the test does not end it."""
     started = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "mppdbus", "simulate", *words),
+        *(*MPPDBUS, "simulate", *words),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

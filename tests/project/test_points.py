@@ -11,6 +11,7 @@ from helpers.days import profile
 from helpers.places import ROOT
 from helpers.point_table import POINTS, SETUPS
 from helpers.points import compare_until_right, live_through, staged, walk
+from helpers.processes import HURRIED
 from helpers.systemcalc import Overview
 
 SEED = 4
@@ -33,11 +34,12 @@ def test_the_lab_has_seen_all_of_them() -> None:
         assert f"\n| {point.name}{lost} | {turned} |" in section
 
 
+@pytest.mark.lengthy
 @pytest.mark.parametrize("name", dict.fromkeys(point.setup for point in POINTS))
 async def test_points(bus_address: str, tmp_path: Path, name: str) -> None:
     points = [point for point in POINTS if point.setup == name]
     async with (
-        staged(tmp_path, bus_address, SETUPS[name]) as stage,
+        staged(tmp_path, bus_address, SETUPS[name], HURRIED) as stage,
         Overview(bus_address) as seen,
     ):
         outcomes = [
@@ -48,6 +50,7 @@ async def test_points(bus_address: str, tmp_path: Path, name: str) -> None:
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.lengthy
 async def test_two_days(bus_address: str, tmp_path: Path) -> None:
     modes: Counter[str] = Counter()
     wrong = []

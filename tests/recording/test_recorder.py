@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-from helpers.field import run_command
-from helpers.scripted import ScriptedInverter
+from helpers.scripted import FIELD
 from helpers.simulator import inverter_of, warped
 from mppdbus.errors import EchoedRequest, NoReply, OtherProtocol
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.protocol.optional_queries import CAPABILITIES
 from mppdbus.protocol.queries import base_command
+from mppdbus.recording.journal_entries import RecordedUnit, entries_of
 from mppdbus.recording.recorder import ALWAYS, Recorder, is_query
 from mppdbus.recording.recording_link import RecordingLink
 from mppdbus.recording.reply_quality import Exchange, judge_reply
@@ -201,28 +200,31 @@ def test_every_byte_and_its_time_are_kept() -> None:
 # -- one reply decides nothing ---------------------------------------------------------
 
 
-@pytest.mark.parametrize("mishap", ["NAK", None], ids=["NAK", "silence"])
+def pair() -> Simulator:
+    """The lead of the pair that came from the field, at the speed of a real line."""
+    script = json.loads((FIELD / "eg4-pair.json").read_text())["replies"]
+    said = {command: item for command, item in script.items() if command != "QPGS0"}
+    return saying(**said, QPGS0=script["QPGS0"][0], QVFW2="VERFW2:00001.01")
+
+
+def recorded(done: Done) -> list[tuple[str, str]]:
+    """Return command and quality of each row of the file."""
+    final = [one for one in done.exchanges if one.final]
+    entries = entries_of(final, RecordedUnit("pair", "pi30lv", "a test"))
+    return [(entry.command, entry.quality) for entry in entries]
+
+
+@pytest.mark.parametrize("mishap", ["nak", "silence"])
 @pytest.mark.parametrize(
     "command", ["QID", "QFLAG", "QMN", "QPIGS2", "QVFW2", "QPGS0", "QPGS1"]
 )
-async def test_a_single_mishap_leaves_the_recording_whole(
-    tmp_path: Path, command: str, mishap: str | None
-) -> None:
+def test_a_single_mishap_leaves_the_recording_whole(command: str, mishap: str) -> None:
     """The same queries, each with its good reply, as without the mishap."""
-    recorded: list[list[tuple[str, str]]] = []
-    for item in (None, (mishap,)):
-        inverter = ScriptedInverter.of("eg4-pair")
-        inverter.replies["QVFW2"] = ["VERFW2:00001.01"]
-        if item is not None:
-            inverter.first(command, *item)
-        path, port = tmp_path / f"{len(recorded)}.jsonl", tmp_path / "inverter"
-        line = ("record", "--timeout", "0.6", "--baud", "115200", "--cycles", "0")
-        async with inverter.at(port):
-            done = await run_command(*line, "--output", str(path), "--port", str(port))
-        assert done.code == 0, done.err
-        rows = map(json.loads, path.read_text().splitlines())
-        recorded.append([(row["command"], row["quality"]) for row in rows])
-    before, after = (dict(rows) for rows in recorded)
-    assert after == before
-    assert before[command] == "good"
-    assert len(recorded[1]) == len(recorded[0])  # the mishap is left out
+    simulator = pair()
+    simulator.scene.apply_script(f"fault {mishap} 1 {command}")
+    plain, upset = Done(pair()), Done(simulator)
+    assert len(upset.exchanges) > len(plain.exchanges)
+    before, after = recorded(plain), recorded(upset)
+    assert dict(after) == dict(before)
+    assert dict(before)[command] == "good"
+    assert len(after) == len(before)  # the mishap is left out

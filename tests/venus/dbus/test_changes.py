@@ -251,6 +251,7 @@ async def test_nothing_is_told_without_the_name(bus_address: str) -> None:
     service.update({POWER: 1.0})
     service.add([Item("/New", ItemType.INT)])
     assert (await client.get_items())[POWER]["Value"] == 1.0
+    await other.bus.release_name(name)
     await other.close()
     await service.start()
     service.update({"/State": 1})
