@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["helpers.bus", "helpers.settings"]
+pytest_plugins = ["helpers.bus", "helpers.notify", "helpers.settings"]
 _TESTS = count(1)
 # Each of a thousand processes would compile what has changed anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)

@@ -24,7 +24,7 @@ from mppdbus.config.models import (
     load,
     parse,
 )
-from mppdbus.daemon.main import banks_of
+from mppdbus.daemon.sections import banks_of
 from mppdbus.errors import ConfigError
 from mppdbus.model.battery.bank import BankSettings
 from mppdbus.transport.port_url import PortUrl

@@ -12,7 +12,7 @@ from helpers.bus import serving
 from helpers.installation import FIRST, SECOND, SERIALS, Clock, at_home, said, unit
 from helpers.run import MULTI, SYSTEM, Daemon, Ports, Watcher, eventually
 from helpers.settings import Rig, add_as_another
-from mppdbus.daemon.installation import AC_INPUT
+from mppdbus.daemon.gx_menu import AC_INPUT
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.simulator.line.simulator import simulate

@@ -27,7 +27,7 @@ from helpers.installation import owners_of
 from helpers.run import BATTERY, MULTI, SYSTEM, Watcher
 from mppdbus.config.models import parse
 from mppdbus.daemon.installation import Installation
-from mppdbus.daemon.main import banks_of
+from mppdbus.daemon.sections import banks_of
 from mppdbus.daemon.session import Session
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.framing import encode_reply

@@ -129,7 +129,7 @@ async def test_a_terminal_that_closes(
     supervised: bool,  # noqa: FBT001 - a parameter of the test
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """SIGHUP ends it in good order and saves; a service goes on and says so."""
+    """SIGHUP ends it in good order and saves; a service reads its config again."""
     # Where the tests run behind nohup, processes would not be told either.
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     monkeypatch.delenv("INVOCATION_ID", raising=False)
@@ -142,7 +142,7 @@ async def test_a_terminal_that_closes(
             await watcher.wait(name, {"/Yield/User": ...})
             os.kill(daemon.pid, signal.SIGHUP)
             if supervised:
-                await daemon.says("SIGHUP: ")
+                await daemon.says("the config was read again: nothing has changed")
                 await watcher.wait(name, {"/Connected": 1})
                 assert await daemon.terminate() == 0
             else:

@@ -24,7 +24,7 @@ from helpers.fast_time import run_with_bus
 from helpers.run import Watcher
 from mppdbus.config.models import parse
 from mppdbus.daemon.installation import Installation
-from mppdbus.daemon.main import banks_of
+from mppdbus.daemon.sections import banks_of
 from mppdbus.daemon.session import Session
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.line.simulator import Response, Simulator, simulate

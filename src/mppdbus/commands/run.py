@@ -5,7 +5,7 @@ import asyncio
 import logging
 
 from mppdbus.commands.config_argument import add_config_argument, config_path
-from mppdbus.config.models import load
+from mppdbus.config.models import Config, load
 from mppdbus.daemon.main import run as serve
 
 
@@ -16,7 +16,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(args: argparse.Namespace) -> int:
     """Serve until a signal; return 0."""
-    config = await asyncio.to_thread(load, config_path(args))
-    logging.getLogger().setLevel(args.log_level or config.log.level)
-    await serve(config)
+
+    def read() -> Config:
+        config = load(config_path(args))
+        if args.log_level is None:
+            return config
+        log = config.log.model_copy(update={"level": args.log_level})
+        return config.model_copy(update={"log": log})
+
+    config = await asyncio.to_thread(read)
+    logging.getLogger().setLevel(config.log.level)
+    await serve(config, read)
     return 0

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -11,18 +11,18 @@ from pathlib import Path
 
 from mppdbus.config.models import InverterConfig
 from mppdbus.daemon.event_log import EventLog, SumLog
+from mppdbus.daemon.gx_menu import GxMenu
 from mppdbus.daemon.sections import Sections
 from mppdbus.daemon.state import StateFiles
 from mppdbus.daemon.twins import twins_of, wait_for_twins
 from mppdbus.errors import ShownAlready
-from mppdbus.host.clock import local_today, use_zone
+from mppdbus.host.clock import local_today
 from mppdbus.model.alarms.levels import Notice, NoticeKind
 from mppdbus.model.battery.bank import BankSettings
 from mppdbus.model.energy.integrator import LONGEST
 from mppdbus.model.site import Site
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.unit_ids import candidates, choose_uid
-from mppdbus.model.victron_codes import AcInput
 from mppdbus.model.views import Unit, UnitView
 from mppdbus.storage.folder_log import FolderLog
 from mppdbus.venus.battery_monitor import BatteryMonitor
@@ -30,12 +30,9 @@ from mppdbus.venus.dbus.outage_log import OutageLog
 from mppdbus.venus.dbus.watcher import Watcher
 from mppdbus.venus.notifications import Notifier
 from mppdbus.venus.publisher import Publisher
-from mppdbus.venus.settings.setting import Setting, SettingValue
 from mppdbus.venus.settings.store import LocalSettings
 from mppdbus.venus.tables.battery import BATTERY_NAME
 
-TIME_ZONE = Setting("/Settings/System/TimeZone", "/UTC")  # of the GX
-AC_INPUT = "/Settings/SystemSetup/AcInput1"  # set in the menu of the GX
 SETTLED = 2.0  # s that other batteries may take to answer at the start
 POLLS_APART = 3  # polls; a longer pause between two samples is a gap
 
@@ -87,7 +84,6 @@ class Installation:
         self.together = together
         self._arrived: set[str] = set()  # ports whose inverter has answered
         self._gathered = asyncio.Event()  # all have, or the time is over
-        self._listens_to_input = False
         self._events: dict[str, EventLog] = {}  # by uid
         self._sums = SumLog()
         self._warned: set[str] = set()  # uids with a warning in the log
@@ -96,7 +92,8 @@ class Installation:
         self._notifier = Notifier(self._watcher)
         self._publisher = Publisher(address, self._settings, self, outages)
         self._rendering: asyncio.Handle | None = None
-        self._zone_task: asyncio.Task[None] | None = None  # uses another time zone
+        self._menu = GxMenu(self._settings, self._follow_input)
+        self.is_open = False
 
     async def open(self) -> None:
         """Connect to the bus, and wait for one that is not there yet.
@@ -111,17 +108,39 @@ class Installation:
         self.sections = Sections(self._configs, await self._state.memberships())
         self.site = Site(banks, expected=self._expected)
         await self._watcher.open(wait=True)
-        self._zone_task = self._loop.create_task(self._follow_zone())
+        self._menu.follow_zone()
         with suppress(TimeoutError):  # so that ours never shows beside a BMS
             async with asyncio.timeout(SETTLED):
                 await self._batteries.settled()
+        self.is_open = True
+
+    async def reconfigure(
+        self,
+        configs: Sequence[InverterConfig],
+        batteries: Mapping[str, BankSettings],
+        leaving: Collection[str],
+    ) -> None:
+        """Take a new config; the units of the sections in `leaving` leave the bus.
+
+        Call it while no session of a section that has changed runs.
+        """
+        for view in tuple(self.site.views.values()):
+            if self.sections.is_of(view.unit, leaving):
+                await self._leave(view.unit.uid)
+        self._expected = len(configs)
+        self.sections.use(configs)
+        banks = {
+            name: await self._state.bank(settings, name)
+            for name, settings in batteries.items()
+        }
+        self.site.use(banks, expected=self._expected)
+        self._show_all()
 
     async def close(self) -> None:
         """Release all names and store everything, even if one step fails."""
         if self._rendering is not None:
             self._rendering.cancel()
-        if self._zone_task is not None:
-            self._zone_task.cancel()
+        self._menu.close()
         self._batteries.close()
         done = await asyncio.gather(
             self._state.close(),
@@ -146,8 +165,7 @@ class Installation:
         reported unit that is on the bus by a cable of its own.
         """
         serial = snapshot.identity.serial
-        if self._zone_task is not None:
-            await asyncio.shield(self._zone_task)  # the day of the first values
+        await self._menu.zone_used()  # the day of the first values
         if not unit.reported:
             await wait_for_twins(self.site, unit, serial, interval, self._clock)
             await self._gather(unit.connection)
@@ -174,7 +192,7 @@ class Installation:
         """Put a unit on the bus: first all its values, then its name."""
         uid, site = unit.uid, self.site
         if unit.ac_input_follows:
-            unit = replace(unit, ac_input=await self._input_of_gx())
+            unit = replace(unit, ac_input=await self._menu.follow_input())
         unit = await self._publisher.prepare(unit)
         longest = max(LONGEST, POLLS_APART * interval)
         ledger = await self._state.ledger(uid, longest=longest)
@@ -365,35 +383,7 @@ class Installation:
         self.site.step_back(name)
         self._show_all()
 
-    async def _follow_zone(self) -> None:
-        """Use the time zone of the GX, now and when it changes; else that of the OS."""
-        self._settings.on_change(TIME_ZONE.path, self._zone_changed)
-        await self._settings.add([TIME_ZONE])
-        if self._settings.available:
-            await self._use_zone(str(self._settings.value(TIME_ZONE.path) or ""))
-
-    def _zone_changed(self, _path: str, zone: SettingValue | None) -> None:
-        work = self._use_zone(str(zone or ""))
-        self._zone_task = self._loop.create_task(work)
-
-    async def _use_zone(self, zone: str) -> None:
-        if trouble := await asyncio.to_thread(use_zone, zone):
-            settings_log.warning("%s", trouble)
-
-    async def _input_of_gx(self) -> AcInput:
-        """Return the GX's setting of the AC input, and follow it from now on."""
-        if not self._listens_to_input:
-            self._listens_to_input = True
-            self._settings.on_change(AC_INPUT, lambda _path, _value: self._follow())
-            grid = Setting(AC_INPUT, int(AcInput.GRID), 0, int(AcInput.SHORE))
-            await self._settings.add([grid])
-        return self._input()
-
-    def _input(self) -> AcInput:
-        value = self._settings.value(AC_INPUT)
-        return AcInput.GRID if value is None else AcInput(int(value))
-
-    def _follow(self) -> None:
+    def _follow_input(self) -> None:
         for view in self.site.views.values():
             if view.unit.ac_input_follows:
-                self._change(replace(view.unit, ac_input=self._input()))
+                self._change(replace(view.unit, ac_input=self._menu.ac_input))

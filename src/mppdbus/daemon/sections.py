@@ -8,7 +8,8 @@ are swapped, also over a restart.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
-from mppdbus.config.models import InverterConfig
+from mppdbus.config.models import BatteryConfig, Config, InverterConfig
+from mppdbus.model.battery.bank import BankSettings
 from mppdbus.model.unit_ids import candidates
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.model.views import Unit, UnitView
@@ -38,6 +39,22 @@ def unit_of(config: InverterConfig) -> Unit:
     )
 
 
+def banks_of(config: Config) -> dict[str, BankSettings]:
+    """Return the settings of each battery of the config, by its name."""
+    names = [unit.battery for unit in config.inverter]
+    return {name: _settings(config.bank(name), names.count(name)) for name in names}
+
+
+def _settings(said: BatteryConfig, units: int) -> BankSettings:
+    return BankSettings(
+        source=said.soc,
+        chemistry=None if said.chemistry == "auto" else said.chemistry,
+        capacity_ah=said.capacity_ah or None,
+        cells=said.cells or None,
+        units=units,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Membership:
     """A section as it was when an inverter belonged to it: its name and its port."""
@@ -63,9 +80,13 @@ class Sections:
     def __init__(
         self, configs: Iterable[InverterConfig] = (), stored: Memberships | None = None
     ) -> None:
-        self._configs = {config.name: config for config in configs}
+        self.use(configs)
         self.stored = stored or Memberships()
         self._ports: dict[str, str] = {}  # uid → section of the port where it is now
+
+    def use(self, configs: Iterable[InverterConfig]) -> None:
+        """Take the sections of a new config."""
+        self._configs = {config.name: config for config in configs}
 
     def find(
         self, uid: str, serial: str | None, at: str, taken: Collection[str] = ()
@@ -113,6 +134,15 @@ class Sections:
         self._ports[uid] = unit.name
         self.stored.units[uid] = Membership(name, config.port.label)
         return replace(unit_of(config), connection=unit.connection, uid=uid)
+
+    def is_of(self, unit: Unit, names: Collection[str]) -> bool:
+        """Tell whether a unit is of one of these sections, at its port, or told by it.
+
+        A section and its port have different units where two plugs were swapped.
+        """
+        ports = {self._configs[name].port.label for name in names}
+        port = unit.connection.partition(" (")[0]
+        return unit.name in names or unit.connection in ports or port in ports
 
     def of_serial(self, serial: str | None, at: str) -> str | None:
         """Return the same as `find`, while the uid of the inverter is not known."""

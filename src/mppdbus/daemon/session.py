@@ -55,8 +55,32 @@ class Session:
         self._stats = LinkStats()
         self._missing: PortMissing | None = None  # said when it was not there
         self._known: Inverter | None = None  # from this or the last connection
+        self._introducing = False  # what takes long now is the bus
+        self.introduced = False  # its inverter has been on the bus
+        self._poller: Poller | None = None
         self._with_others = others
         self._others = ParallelUnits(installation, unit_of(config))
+
+    @property
+    def progress(self) -> object | None:
+        """What differs after each exchange and attempt; None: not ours to go on.
+
+        That is so while the bus or the other inverters are waited for.
+        """
+        if self._introducing:
+            return None
+        stats = self._stats
+        return stats.good, stats.lost, self._attempts
+
+    async def show_others(self, wanted: bool) -> None:  # noqa: FBT001 - a state
+        """Show the other units of its parallel set, or take them off the bus."""
+        if wanted == self._with_others:
+            return
+        self._with_others = wanted
+        if self._poller is not None:
+            self._poller.report_others(self._others.show if wanted else None)
+        if not wanted:
+            await self._others.forget()
 
     async def run(self) -> None:
         """Run for ever."""
@@ -94,12 +118,14 @@ class Session:
                 publish_others=self._others.show if self._with_others else None,
                 meters=EnergyMeters(inverter, self._meter, local_now),
             )
+            self._poller = poller
             first = await poller.first()
             self._known = inverter
             await self._introduce(first, interval or FASTEST)
             self._connected(inverter)
             await poller.run()
         finally:
+            self._poller = None
             try:
                 await self._end_session()
             finally:
@@ -161,7 +187,13 @@ class Session:
             place = await asyncio.to_thread(place_of, path)
         self._others.place = place
         unit = unit_of(config)
-        self._uid = await self._installation.introduce(unit, snapshot, place, interval)
+        self._introducing = True
+        try:
+            enter = self._installation.introduce(unit, snapshot, place, interval)
+            self._uid = await enter
+        finally:
+            self._introducing = False
+        self.introduced = True
 
     def _meter(self, day: date | None, wh: float) -> None:
         if self._uid is not None:

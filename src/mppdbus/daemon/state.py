@@ -125,6 +125,7 @@ class StateFiles:
                 save = PeriodicSave(document, sound, self._interval)
                 self._bank_saves[name] = save
                 self._saves.append(save)
+        self._banks[name].use(settings)
         return self._banks[name]
 
     async def memberships(self) -> Memberships:

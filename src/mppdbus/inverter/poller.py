@@ -81,10 +81,17 @@ class Poller:
         self._seen: tuple[object, ...] | None = None  # mains, bits, battery
         self._expiry: asyncio.TimerHandle | None = None
         self._meters = meters
-        self._parallel = None
-        if publish_others is not None:
-            self._parallel = ParallelPoll(inverter, clock, publish_others)
+        self._parallel: ParallelPoll | None = None
+        self.report_others(publish_others)
         self._log = logging.getLogger(f"mppdbus.{inverter.name}")
+
+    def report_others(
+        self, publish: Callable[[dict[str, Snapshot]], None] | None
+    ) -> None:
+        """Poll the other units of its set for `publish` from now on; None: no more."""
+        self._parallel = None
+        if publish is not None:
+            self._parallel = ParallelPoll(self._inverter, self._clock, publish)
 
     async def first(self) -> Snapshot:
         """Read QMOD and QPIRI, if the unit has them, and QPIGS, before anything shows.

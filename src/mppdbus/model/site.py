@@ -48,19 +48,29 @@ class Site:
     """
 
     def __init__(self, banks: Mapping[str, Bank], *, expected: int = 1) -> None:
-        self.banks = dict(banks)
+        self.banks: dict[str, Bank] = {}
         self._charges: dict[str, Charge] = {}  # by the last count
         self._of_units: dict[str, Charge] = {}  # what units show, if there are several
-        self._low = {name: LowCharge() for name in banks}
+        self._low: dict[str, LowCharge] = {}
         self._trickles: dict[str, float] = {}  # A, for `flow`; by the last count
-        self._fed = dict.fromkeys(banks, float("-inf"))  # s, when a bank was fed last
-        self._expected = expected if len(banks) == 1 else max(expected, 2)
+        self._fed: dict[str, float] = {}  # s, when a bank was fed last
         self._uncounted: list[tuple[UnitView, tuple[UnitView, ...], float, date]] = []
         self._members: dict[str, _Member] = {}
         self._now = float("-inf")  # s, of the last `update`
         self.views: dict[str, UnitView] = {}
-        self.several = self._expected > 1  # batteries have services of their own
-        self._look_at_banks()
+        self.use(banks, expected=expected)
+
+    def use(self, banks: Mapping[str, Bank], *, expected: int) -> None:
+        """Take other batteries; no unit may be at one that is not there any more."""
+        self._count()
+        self.banks = dict(banks)
+        self._low = {name: self._low.get(name) or LowCharge() for name in banks}
+        self._fed = {name: self._fed.get(name, float("-inf")) for name in banks}
+        self._expected = expected if len(banks) == 1 else max(expected, 2)
+        # With several, batteries have services of their own.
+        self.several = max(len(self.views), self._expected) > 1
+        self._charges = {}
+        self._read_charges()
 
     # -- who is there -------------------------------------------------------------
 

@@ -86,6 +86,12 @@ class Bank:
 
     # -- in -------------------------------------------------------------------------
 
+    def use(self, settings: BankSettings) -> None:
+        """Take other settings; what is known of the charge stays."""
+        if settings != self._settings:
+            self._settings, self._modelled = settings, 0
+            self._assumed, self._trouble = (), ""
+
     def feed(self, units: Units, now: float, losses: Sequence[Losses] = ()) -> None:
         """Take the readings of all units at `now` s of a steady clock.
 
