@@ -38,6 +38,15 @@ COMMANDS = {
     "import-config": "turn an old ini into TOML",
     "install": "make it a service of this machine",
     "uninstall": "take it off this machine",
+    "status": "is the service up, and what is on the bus",
+    "logs": "show the log of the service",
+    "restart": "end the service and start it again",
+    "enable": "switch the installed service on",
+    "disable": "switch the installed service off",
+    "update": "install another release, or ask if there is one",
+    "rollback": "go back to the release before",
+    "backup": "save config, counters and history in a file",
+    "restore": "put back what backup has saved",
     "test-connection": "the standalone connection test",
 }
 WITHOUT_OUTPUT = ("run", "simulate")  # their stdout may be closed

@@ -9,6 +9,7 @@ renamed. All paths are absolute, as on the machine, and all go through the root 
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from abc import ABC, abstractmethod
@@ -38,33 +39,63 @@ class InstallTarget:
 
     def find(self, program: str) -> Path | None:
         """Return the file of a program on this machine, None if it is not there."""
-        places = [self.at(f"{folder}/{program}") for folder in PROGRAM_FOLDERS]
-        if self.root == Path("/") and (found := shutil.which(program)):
-            places.insert(0, Path(found))
+        if program.startswith("/"):
+            places = [self.at(program)]
+        else:
+            places = [self.at(f"{folder}/{program}") for folder in PROGRAM_FOLDERS]
+            if self.root == Path("/") and (found := shutil.which(program)):
+                places.insert(0, Path(found))
         return next((place for place in places if os.access(place, os.X_OK)), None)
 
     def run(self, *words: str, seconds: float = 30) -> str | None:
         """Run a program; return None if it did its work, else in words why not."""
+        try:
+            self.read(*words, seconds=seconds)
+        except InstallError as error:
+            return str(error)
+        return None
+
+    def read(self, *words: str, seconds: float = 30) -> str:
+        """Run a program and return what it printed; `InstallError` says why not.
+
+        After `seconds` it is ended, with all that it has started.
+        """
         program = self.find(words[0])
         if program is None:
-            return f"there is no {words[0]} here"
+            raise InstallError(f"there is no {words[0]} here")
         try:
-            done = subprocess.run(  # noqa: S603 - a program of the plan
+            running = subprocess.Popen(  # noqa: S603 - a program of the plan
                 [str(program), *words[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                timeout=seconds,
-                check=False,
+                env=self._environment(),
+                start_new_session=True,
             )
-        except subprocess.TimeoutExpired:
-            return f"{words[0]} has not ended after {seconds:g} s"
         except OSError as error:
-            return f"{words[0]} cannot be run: {error.strerror}"
-        if done.returncode == 0:
-            return None
-        said = done.stdout.decode("utf-8", "replace").strip().splitlines()[-1:]
-        return ": ".join([f"{words[0]} ended with {done.returncode}", *said])
+            raise InstallError(f"{words[0]} cannot be run: {error.strerror}") from error
+        try:
+            said = running.communicate(timeout=seconds)[0].decode("utf-8", "replace")
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.communicate()
+            raise InstallError(
+                f"{words[0]} has not ended after {seconds:g} s"
+            ) from None
+        if running.returncode:
+            last = said.strip().splitlines()[-1:]
+            raise InstallError(
+                ": ".join([f"{words[0]} ended with {running.returncode}", *last])
+            )
+        return said
+
+    def _environment(self) -> dict[str, str]:
+        """Return the environment: below another root, its own programs come first."""
+        if self.root == Path("/"):
+            return {**os.environ, "MPPDBUS_ROOT": ""}
+        own = [str(self.at(folder)) for folder in PROGRAM_FOLDERS]
+        path = ":".join([*own, os.environ.get("PATH", "")])
+        return {**os.environ, "MPPDBUS_ROOT": str(self.root), "PATH": path}
 
     def make_directory(self, path: str) -> None:
         """Make a directory and those above it, and remember which were not there."""

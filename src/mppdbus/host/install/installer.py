@@ -3,13 +3,13 @@
 from typing import Protocol
 
 from mppdbus.errors import InstallError
+from mppdbus.host.install import venus
 from mppdbus.host.install.changes import InstallTarget, Tell
-
-VENUS_VERSION = "/opt/victronenergy/version"
+from mppdbus.host.install.venus_paths import CONFIG_FOLDER, STATE, VENUS_VERSION
 
 
 class Installer(Protocol):
-    """What there is for each kind of machine: `venus`, and later `systemd`."""
+    """What there is for each kind of machine: `venus`, `systemd`."""
 
     def install(self, target: InstallTarget, tell: Tell, *, dry_run: bool) -> None:
         """Install, update or repair; raises `InstallError`."""
@@ -30,8 +30,15 @@ def installer_for(target: InstallTarget, *, systemd: bool) -> Installer:
     if systemd:
         raise InstallError("--systemd: not yet")
     if is_venus(target):
-        raise InstallError("Venus OS: not yet")
+        return venus
     raise InstallError(
         "this is not Venus OS; on Debian or Raspberry Pi OS add --systemd, elsewhere "
         "start `mppdbus run` as you start other services"
     )
+
+
+def data_folders(target: InstallTarget) -> list[str]:
+    """Return where config and state of an installed service are."""
+    if is_venus(target):
+        return [CONFIG_FOLDER, STATE]
+    return ["/etc/mppdbus", "/var/lib/mppdbus"]
