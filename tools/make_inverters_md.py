@@ -23,7 +23,7 @@ from mppdbus.protocol.replies.fields import Reading
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "tests"))
 
-from helpers.corpus import MAIN, Reply, Unit, by_family, units  # noqa: E402
+from helpers.corpus import Reply, Unit, by_family, units  # noqa: E402
 from pages import write_or_check  # noqa: E402
 
 PAGE = ROOT / "docs" / "inverters.md"
@@ -48,9 +48,19 @@ FEATURES = {
     "warnings": "QPIWS",
     "charge stage": "Q1",
 }
+# Column for users → the queries that give it.
+SEEN = {
+    "live values": "QPIGS",
+    "second PV input": "QPIGS2",
+    "energy meter": "QET",
+    "ratings and settings": "QPIRI",
+    "warnings": "QPIWS",
+    "units in parallel": "QPGS",
+}
 COMMON = frozenset(("QPIGS", "QPIWS"))  # in every paper
 IDS = 8  # shown of a longer list
 GUESSED = 0.25  # sure of nothing but that it speaks PI30
+_VERSION = re.compile(r"\b\d{5}\.\d\d\b")
 _COUNT = re.compile(r"heat sink \d+")
 # Clues that may be in no recording; what they tell is asked of `identify`.
 PROBES = (
@@ -68,15 +78,37 @@ PROBES = (
 )
 COMMON_MODELS = {layout.model for layouts in QUERIES.values() for layout in layouts}
 VARIANTS = ("pi30lv", "pi30max24")  # of the MAX, told by its voltages, said last
-INTRO = f"""\
-# Inverters
+INTRO = """\
+# Supported inverters
 
 Made by `tools/make_inverters_md.py` from the tables of `src/mppdbus/protocol` and the
 recordings of `tests/frames`; a test compares. Change those, then run it.
 
+## Does mine work?
+
+If your inverter speaks PI30, it works. The inverter itself gives the quickest answer:
+`mppdbus detect` asks on each port, and only reads. The name on the case says less: the
+same inverter is sold under many names, and the same name with other firmware.
+
+The table lists the inverters whose replies somebody has recorded and published. A test
+reads each of these replies. *yes* means that the reply is in the recording, *no* that
+this inverter refused the question. An empty field means that nobody has recorded it.
+*Replies* counts how many different questions are answered in the recording.
+Nothing was tried by hand on an inverter of ours.
+
+Is yours not in the table? Connect it all the same. mppdbus shows as much of an unknown
+reply as it understands, and names the reply in the log. Please send a recording
+([how to](adding-an-inverter.md)): it becomes a test, and your inverter stays supported.
+
+An inverter that speaks another protocol (PI16, PI17, PI18, Modbus) does not work.
+`mppdbus detect` says so.
+"""
+MAINTAINERS = """\
+## For maintainers
+
 What a family can do stands on recorded replies, which are named (`f0123` is a line of
-`tests/frames/{MAIN}`), or else on a document of the manufacturer. Nothing here was
-tried by hand on an inverter of ours. `docs/adding-an-inverter.md` says how to add one.
+`tests/frames/frames.jsonl`), or else on a document of the manufacturer. How to add an
+inverter is in [adding-an-inverter.md](adding-an-inverter.md).
 """
 LEGEND = f"""\
 {YES} recorded, {PAPER} only on paper, {NO} refused on record, {UNKNOWN} neither; \
@@ -88,8 +120,9 @@ LEGEND = f"""\
 
 def page() -> str:
     """Return the whole page."""
-    families = by_family(units())
-    parts = [INTRO, _documents(), _overview(families)]
+    known = units()
+    families = by_family(known)
+    parts = [INTRO, _by_name(known), MAINTAINERS, _documents(), _overview(families)]
     parts += [_family(DIALECTS[name], families.get(name, [])) for name in DIALECTS]
     return "\n".join([*parts, _queries()])
 
@@ -97,6 +130,44 @@ def page() -> str:
 def _documents() -> str:
     rows = ((letter, text) for letter, text in DOCUMENTS.items())
     return table(("document", "for"), rows)
+
+
+# -- by name -----------------------------------------------------------------------
+
+
+def _by_name(known: Iterable[Unit]) -> str:
+    """Return what each named inverter was seen to answer, by its name."""
+    head = (
+        "inverter, as its owner calls it",
+        "firmware seen",
+        *SEEN,
+        "replies",
+        "family",
+    )
+    rows = []
+    for unit in known:
+        if unit.model and unit.replies:
+            seen = [_answer(unit, query.split()) for query in SEEN.values()]
+            link = f"[{DIALECTS[unit.family].title}](#{unit.family})"
+            firmware = ", ".join(_firmware(unit))
+            rows.append((unit.model, firmware, *seen, _answered(unit.replies), link))
+    return table(head, sorted(rows, key=lambda row: row[0].casefold()))
+
+
+def _answer(unit: Unit, queries: list[str]) -> str:
+    own = [r for r in unit.replies if base_command(r.command) in queries]
+    if any(not reply.refused for reply in own):
+        return "yes"
+    return "no" if own else ""
+
+
+def _firmware(unit: Unit) -> list[str]:
+    """Return the versions of a unit: as it says, else as its owner wrote them."""
+    found = set(_VERSION.findall(unit.model or ""))
+    for reply in unit.replies:
+        if reply.command == "QVFW" and not reply.refused:
+            found |= set(_VERSION.findall(reply.payload.decode("latin-1")))
+    return sorted(found)
 
 
 # -- all families ------------------------------------------------------------------
