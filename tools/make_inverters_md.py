@@ -144,13 +144,15 @@ def _by_name(known: Iterable[Unit]) -> str:
         "replies",
         "family",
     )
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for unit in known:
         if unit.model and unit.replies:
             seen = [_answer(unit, query.split()) for query in SEEN.values()]
             link = f"[{DIALECTS[unit.family].title}](#{unit.family})"
             firmware = ", ".join(_firmware(unit))
-            rows.append((unit.model, firmware, *seen, _answered(unit.replies), link))
+            rows.append(
+                (unit.model, firmware, *seen, str(_answered(unit.replies)), link)
+            )
     return table(head, sorted(rows, key=lambda row: row[0].casefold()))
 
 
