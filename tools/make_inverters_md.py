@@ -153,7 +153,8 @@ def _by_name(known: Iterable[Unit]) -> str:
             rows.append(
                 (unit.model, firmware, *seen, str(_answered(unit.replies)), link)
             )
-    return table(head, sorted(rows, key=lambda row: row[0].casefold()))
+    rows.sort(key=lambda row: row[0].casefold())
+    return table(head, rows)
 
 
 def _answer(unit: Unit, queries: list[str]) -> str:
