@@ -15,7 +15,7 @@ FLOORS = (
     ("protocol", "storage", "host"),
     ("transport", "model"),
     ("config", "inverter", "simulator", "venus.dbus"),
-    ("control", "recording", "venus.settings", "venus.tables"),
+    ("control", "doctor", "recording", "venus.settings", "venus.tables"),
     ("venus",),
     ("daemon",),
     ("commands",),

@@ -69,7 +69,7 @@ async def find_modbus(port: PortUrl, baud: int) -> Question | None:
         return None
     heard = b""
     for speed, questions in _rounds(port, baud).items():
-        listener = _Listener()
+        listener = Listener()
         transport = await open_transport(port, listener, baud=speed)
         try:
             for question in () if heard else questions:
@@ -99,7 +99,7 @@ def _rounds(port: PortUrl, baud: int) -> dict[int, list[Question]]:
     return {**rounds, baud: own}
 
 
-class _Listener:
+class Listener:
     """Collects the bytes that arrive on a transport."""
 
     def __init__(self) -> None:
@@ -114,6 +114,7 @@ class _Listener:
         return bytes(self._heard)
 
     def data_received(self, data: bytes) -> None:
+        """Collect bytes."""
         self._heard += data
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -61,6 +61,10 @@ class BusClient(BusListener):
         """Return the names of the services on the bus that have been read."""
         return sorted(self._services)
 
+    def names(self) -> list[str]:
+        """Return all Victron names on the bus, also of services that do not answer."""
+        return self._watcher.names()
+
     def snapshot(self, service: str) -> dict[str, Value]:
         """Return path → value now, None for invalid; empty for an unknown service."""
         return dict(self._services.get(service, {}))

@@ -86,6 +86,10 @@ class Watcher:
         """Return the unique name of the owner of `name`, "" for none."""
         return self._owners.get(name, "")
 
+    def names(self) -> list[str]:
+        """Return the names below com.victronenergy that have an owner."""
+        return [name for name, owner in self._owners.items() if owner]
+
     @property
     def unique_name(self) -> str:
         """The name the bus gave the connection, "" without one."""
