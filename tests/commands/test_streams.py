@@ -125,7 +125,8 @@ def test_control_c_while_the_program_is_loaded(module: str) -> None:
         os.close(theirs)
     code, rest = done
     assert "Traceback" not in rest
-    assert code == 130
+    # Python ends by the signal where it came into an `eval`; shells say 130 of both.
+    assert code in (130, -signal.SIGINT)
 
 
 @pytest.mark.parametrize("encoding", ["iso-8859-1", "ascii"])

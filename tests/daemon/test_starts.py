@@ -15,12 +15,12 @@ from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from helpers.bus import PrivateBus
 from helpers.fast_time import run_with_bus
+from helpers.published import Tree, difference, steady
 from helpers.run import Watcher
 from mppdbus.config.models import parse
 from mppdbus.daemon.installation import Installation
@@ -41,12 +41,6 @@ SCENE = "pause; load 1500; grid on; pv 900; soc 70"
 PAIRS = {"max-8000": "2", "eg4-6500": "L1,L2", "lv5048": "2"}  # sets of two
 KINDS = ("nak", "stray nak", "stray reply", "behind", "late", "doubled", "cut", "none")
 NAK = encode_reply("NAK")
-# What counts time, energy or replies, and so differs from start to start.
-COUNTED = (
-    "/Energy", "/Yield", "/History", "/Mppdbus/Link", "/Mppdbus/Soc", "/Mgmt", "/Soc",
-    "/TimeToGo", "/ConsumedAmphours", "/Mppdbus/Origin/Soc",
-    "/SwitchableOutput/StateOfCharge",
-)  # fmt: skip
 
 
 @dataclass
@@ -108,7 +102,7 @@ def units_of(profile: str) -> Simulator:
 
 async def shown(
     folder: Path, address: str, profile: str, trouble: Trouble | None
-) -> dict[str, dict[str, Any]]:
+) -> Tree:
     """Start, and return what is on the bus in the end: all values by name."""
     async with AsyncExitStack() as stack:
         simulator = units_of(profile)
@@ -145,28 +139,6 @@ async def shown(
             await house.close()
 
 
-def steady(values: dict[str, Any], place: str) -> dict[str, Any]:
-    """Return the values that a fault must not change."""
-    return {
-        path: value.replace(place, "PORT") if isinstance(value, str) else value
-        for path, value in values.items()
-        if not path.startswith(COUNTED)
-    }
-
-
-def difference(
-    right: dict[str, dict[str, Any]], wrong: dict[str, dict[str, Any]]
-) -> list[str]:
-    """Return what differs, in words."""
-    said = [f"{name}: {name in wrong}" for name in right.keys() ^ wrong.keys()]
-    for name in right.keys() & wrong.keys():
-        for path in right[name].keys() | wrong[name].keys():
-            one, other = right[name].get(path), wrong[name].get(path)
-            if one != other:
-                said.append(f"{name}{path}: {one!r} but {other!r}")
-    return sorted(said)
-
-
 @pytest.mark.lengthy
 def test_a_fault_in_the_first_minute_changes_nothing(
     tmp_path: Path, private_bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
@@ -187,7 +159,7 @@ def test_a_fault_in_the_first_minute_changes_nothing(
     assert wrong == []
 
 
-RIGHT: dict[str, dict[str, dict[str, Any]]] = {}  # without a fault, by personality
+RIGHT: dict[str, Tree] = {}  # without a fault, by personality
 
 
 def start(
@@ -196,7 +168,7 @@ def start(
     monkeypatch: pytest.MonkeyPatch,
     profile: str,
     trouble: Trouble | None,
-) -> dict[str, dict[str, Any]]:
+) -> Tree:
     """Start once in a state of its own."""
     if trouble is None and profile in RIGHT:
         return RIGHT[profile]

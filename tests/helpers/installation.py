@@ -154,7 +154,7 @@ async def write(
 
 async def names_become(watcher: Watcher, *names: str) -> None:
     """Wait until just these services are on the bus."""
-    end = asyncio.get_running_loop().time() + 5
+    end = asyncio.get_running_loop().time() + 60
     while (there := await watcher.names()) != set(names):
         assert asyncio.get_running_loop().time() < end, there
         await asyncio.sleep(0.01)

@@ -33,7 +33,7 @@ from mppdbus.simulator.unit.recording import Recording
 from mppdbus.transport import open_transport
 
 QUICK = 115200  # a pty has no speed, and time-outs are reckoned from the one asked for
-PATIENCE = 0.1
+PATIENCE = 1.0  # s; a busy machine answers late
 
 
 @pytest.fixture(autouse=True)
@@ -193,7 +193,7 @@ async def test_one_mishap_is_got_over(tmp_path: Path, fault: str, retries: int) 
 @pytest.mark.parametrize(
     ("fault", "error", "text"),
     [
-        ("silence", NoReply, "QMOD: no reply within 0.1 s"),
+        ("silence", NoReply, "QMOD: no reply within 1.0 s"),
         ("corrupt", CorruptReply, "QMOD: bad checksum in"),
         ("cut", CorruptReply, "QMOD: 2 bytes, but no reply among them; wrong speed"),
         ("loopback", EchoedRequest, "QMOD: only the request itself came back; check"),
@@ -309,8 +309,8 @@ async def test_a_reply_that_has_grown_is_waited_for(tmp_path: Path) -> None:
 
 
 async def test_a_late_reply_is_not_taken_for_the_next_one(tmp_path: Path) -> None:
-    """QMN takes any text: QID's number, 60 ms late, would be the model's name."""
-    simulator = simulate(pace=Pace.instant(), scene="fault slow 1 QID 0.16s")
+    """QMN takes any text: QID's number, 0.1 s late, would be the model's name."""
+    simulator = simulate(pace=Pace.instant(), scene="fault slow 1 QID 1.1s")
     async with linked(tmp_path, simulator) as (link, _, heard):
         with pytest.raises(NoReply):
             await ask(link, "QID", attempts=1)
@@ -335,10 +335,10 @@ async def test_a_reply_that_never_comes_holds_the_line_no_longer_than_it_could_b
     tmp_path: Path,
 ) -> None:
     simulator = simulate(pace=Pace.instant(), scene="fault silence 1 QID")
-    async with linked(tmp_path, simulator) as (link, _, _heard):
+    async with linked(tmp_path, simulator, patience=0.3) as (link, _, _heard):
         with pytest.raises(NoReply):
             await ask(link, "QID", attempts=1)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(10):
             assert await ask(link, "QMN") == b"VMIII-5000"
 
 

@@ -28,6 +28,7 @@ from helpers.installation import (
 )
 from helpers.run import INVERTER, SYSTEM, Watcher, eventually
 from helpers.snapshots import warnings
+from helpers.state import LoopTime
 from mppdbus.model.battery.bank import Source
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.model.views import Unit
@@ -235,10 +236,6 @@ async def test_a_lost_link_is_told_once_and_does_not_read_off(
 async def test_a_short_silence_is_not_told_and_costs_no_name(
     gui: Gui, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert unit_service.SILENT > 20  # s; three polls and a port that is opened again
-    assert unit_service.AWAY > 60
-    monkeypatch.setattr(unit_service, "SILENT", 0.2)
-    monkeypatch.setattr(unit_service, "AWAY", 0.2)
     platform = Platform(gui.address)
     async with (
         platform.on_the_bus(),
@@ -246,12 +243,16 @@ async def test_a_short_silence_is_not_told_and_costs_no_name(
         owners_of(gui.watcher) as seen,
     ):
         await home.meet(0, said(SERIALS[0]))
+        await names_become(gui.watcher, FIRST, SYSTEM, PLATFORM)
         seen.clear()
-        for _ in range(20):  # for longer than one silence may last
-            home.unplug(0, SERIALS[0])
-            await gui.shows(FIRST, {"/Connected": 0})
-            home.hear(0, said(SERIALS[0]))
-            await gui.shows(FIRST, {"/Connected": 1})
+        with monkeypatch.context() as patch:
+            time = LoopTime(patch)
+            for _ in range(20):  # together for longer than one silence may last
+                home.unplug(0, SERIALS[0])
+                await time.advance(20.0)  # three polls, and a port opened again
+                home.hear(0, said(SERIALS[0]))
+                await time.advance(1.0)
+        await gui.shows(FIRST, {"/Connected": 1})
         assert (seen, platform.said) == ([], [])
 
 
