@@ -216,7 +216,7 @@ def recorded(done: Done) -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize("mishap", ["nak", "silence"])
 @pytest.mark.parametrize(
-    "command", ["QID", "QFLAG", "QMN", "QPIGS2", "QVFW2", "QPGS0", "QPGS1"]
+    "command", ["QID", "QPIRI", "QFLAG", "QMN", "QPIGS2", "QVFW2", "QPGS0", "QPGS1"]
 )
 def test_a_single_mishap_leaves_the_recording_whole(command: str, mishap: str) -> None:
     """The same queries, each with its good reply, as without the mishap."""

@@ -152,8 +152,8 @@ class Outcome:
 @pytest.fixture(
     scope="module",
     params=[
-        pytest.param((NO_LOSSES, SLOW_POLL), id="no losses"),
         pytest.param((LOSSES, SLOW_POLL), id="losses"),
+        pytest.param((NO_LOSSES, SLOW_POLL), id="no losses", marks=pytest.mark.long),
         pytest.param((NO_LOSSES, POLL), id="no losses, 20 s", marks=pytest.mark.long),
         pytest.param((LOSSES, POLL), id="losses, 20 s", marks=pytest.mark.long),
     ],
