@@ -51,7 +51,16 @@ def old_python() -> str:
     what = f"{sys.version}\n{OLDEST.read_text()}"
     if not made.exists() or made.read_text() != what:
         subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-        pip = [python, "-m", "pip", "install", "-q", "-r", OLDEST, "tzdata"]
+        pip: list[str | Path] = [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "-r",
+            OLDEST,
+            "tzdata",
+        ]
         subprocess.run(pip, check=True)
         made.write_text(what)
     return str(python)
