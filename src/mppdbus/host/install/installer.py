@@ -5,6 +5,7 @@ from typing import Protocol
 from mppdbus.errors import InstallError
 from mppdbus.host.install import venus
 from mppdbus.host.install.changes import InstallTarget, Tell
+from mppdbus.host.install.systemd import RUNNING, SystemdInstaller
 from mppdbus.host.install.venus_paths import CONFIG_FOLDER, STATE, VENUS_VERSION
 
 
@@ -27,13 +28,13 @@ def is_venus(target: InstallTarget) -> bool:
 
 def installer_for(target: InstallTarget, *, systemd: bool) -> Installer:
     """Return the installer to use; raises `InstallError` if there is none."""
-    if systemd:
-        raise InstallError("--systemd: not yet")
-    if is_venus(target):
+    if is_venus(target) and not systemd:
         return venus
+    if systemd or target.at(RUNNING).is_dir():
+        return SystemdInstaller()
     raise InstallError(
-        "this is not Venus OS; on Debian or Raspberry Pi OS add --systemd, elsewhere "
-        "start `mppdbus run` as you start other services"
+        "neither Venus OS nor systemd runs here; for a system that systemd boots "
+        "later add --systemd, else start `mppdbus run` as you start other services"
     )
 
 

@@ -39,13 +39,13 @@ def _advice(root: Path, user: int) -> str:
     policy = next((place for place in places if place.exists()), None)
     if policy is None:
         return (
-            "no policy allows it; on Debian copy systemd/mppdbus-dbus.conf to "
-            f"/etc/{POLICY}, then: systemctl reload dbus"
+            "no policy allows it; on Debian and the like: sudo mppdbus install; else "
+            f"copy systemd/mppdbus-dbus.conf to /etc/{POLICY}, and reload the bus"
         )
     if user:
         return (
-            f"{policy} allows it to root alone; run mppdbus as root, or add a policy "
-            "for your user there, then: systemctl reload dbus"
+            f"{policy} allows it to root and the user mppdbus; run it as one of "
+            "them, or add a policy for your user there, then: systemctl reload dbus"
         )
     return (
         f"{policy} does not allow it, or is not read yet; add the name there, then: "
