@@ -22,6 +22,7 @@ from mppdbus.errors import BusError, ConfigError, LinkError, MppdbusError
 # Command → what it does. Its module has the same name, and is loaded when it is called.
 COMMANDS = {
     "run": "serve the inverters of config.toml on D-Bus",
+    "setup": "find the inverter, and write config.toml",
     "doctor": "say what is wrong, and what helps",
     "demo": "watch a simulated inverter on a real D-Bus",
     "monitor": "watch an inverter live in the terminal",

@@ -166,13 +166,13 @@ def toml_sections(found: list[Detection], ports: dict[str, Candidate]) -> list[s
         if len(found) > 1:
             lines.append(f"name = {toml_value(f'inverter {number}')}")
         candidate = ports.get(one.port.path)
-        lines.append(f"port = {toml_value(_stable(one.port, candidate))}")
+        lines.append(f"port = {toml_value(stable_port(one.port, candidate))}")
         if one.serial:
             lines.append(f"serial = {toml_value(one.serial)}")
     return lines[1:]
 
 
-def _stable(port: PortUrl, candidate: Candidate | None) -> str:
+def stable_port(port: PortUrl, candidate: Candidate | None) -> str:
     """Return the port under a name that stays the same after a restart."""
     if candidate is not None and candidate.by_id:
         return candidate.by_id

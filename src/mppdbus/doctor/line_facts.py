@@ -193,11 +193,9 @@ async def _trackers(link: Link) -> int | None:
 async def _look_further(port: PortUrl, facts: LineFacts, tell: Tell) -> LineFacts:
     """Try other speeds, then other protocols; each with one query."""
     if port.scheme == "serial" and facts.heard is not Heard.ECHO:
-        for baud in BAUDS:
-            if baud != facts.baud:
-                tell(f"trying {baud} baud")
-                if await _answers_at(port, baud):
-                    return replace(facts, baud_found=baud)
+        found = await find_speed(port, facts.baud, tell)
+        if found is not None:
+            return replace(facts, baud_found=found)
     if port.scheme == "hidraw" or facts.heard not in (Heard.NOTHING, Heard.ECHO):
         return facts
     tell("trying other protocols")
@@ -207,6 +205,19 @@ async def _look_further(port: PortUrl, facts: LineFacts, tell: Tell) -> LineFact
             said = f"the device speaks {name}, not PI30"
             return replace(facts, heard=Heard.OTHER, other=name, said=said)
     return facts
+
+
+async def find_speed(port: PortUrl, tried: int, tell: Tell) -> int | None:
+    """Return the baud at which PI30 is answered, other than `tried`, if there is one.
+
+    Raises `PortError`; takes about 5 s where nothing answers.
+    """
+    for baud in BAUDS:
+        if baud != tried:
+            tell(f"trying {baud} baud")
+            if await _answers_at(port, baud):
+                return baud
+    return None
 
 
 async def _answers_at(port: PortUrl, baud: int) -> bool:
