@@ -353,7 +353,7 @@ async def test_localsettings_that_starts_over(
         assert await write(watcher, FIRST, NAME, "s", "lost") != 0  # nobody keeps it
         assert (await watcher.values(FIRST))[NAME] == "unit 0"
         await rig.service.start()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while await write(watcher, FIRST, NAME, "s", "Garage") != 0:
                 await asyncio.sleep(0.05)
         await names_become(watcher, *names, rig.user.service)

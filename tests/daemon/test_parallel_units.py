@@ -50,7 +50,7 @@ def others_of(home: Home, lead: int = 0) -> ParallelUnits:
 
 async def shown(others: ParallelUnits, watcher: Watcher, **wanted: float) -> None:
     """Say that `B` answers until the acsystem shows what is wanted."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             others.show({B: said(B, load=700)})
             values = await watcher.values(SYSTEM)

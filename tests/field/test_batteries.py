@@ -44,7 +44,7 @@ async def batteries(field: Field, volts: list[float]) -> list[dict[str, Any]]:
         found.update({each.get("/Dc/0/Voltage") or 0.0: each for each in shown})
         return len(names) == len(volts) and set(found) == set(volts)
 
-    await until(there, lambda: f"{sorted(found)}\n{field.daemon.said}", 30)
+    await until(there, lambda: f"{sorted(found)}\n{field.daemon.said}")
     return [found[each] for each in volts]
 
 

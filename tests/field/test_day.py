@@ -57,8 +57,8 @@ async def test_the_meter_of_the_day_is_read(tmp_path: Path) -> None:
     zone = another_day()
     inverter = unit(zone)
     async with on_the_bus(tmp_path, inverter, settings=settings(zone)) as field:
-        await eventually(lambda: inverter.asked["QT"] >= 2, 30)
-        await eventually(lambda: inverter.asked[f"QED{day_in(zone)}"], 15)
+        await eventually(lambda: inverter.asked["QT"] >= 2)
+        await eventually(lambda: inverter.asked[f"QED{day_in(zone)}"])
         assert field.daemon.running
 
 
@@ -70,17 +70,17 @@ async def test_the_zone_changes(tmp_path: Path) -> None:
     async with on_the_bus(tmp_path, inverter, settings=service) as field:
         await field.shows(UNIT, {"/History/Overall/DaysAvailable": 1})
         service._set(ZONE, after)
-        await field.shows(UNIT, {"/History/Overall/DaysAvailable": 2}, 20)
+        await field.shows(UNIT, {"/History/Overall/DaysAvailable": 2})
 
 
 async def test_a_zone_that_is_unknown_is_said(tmp_path: Path) -> None:
     service = settings("Nowhere/Land")
     async with on_the_bus(tmp_path, unit("UTC"), settings=service) as field:
-        await field.daemon.says("UTC", 15)
+        await field.daemon.says("UTC")
 
 
 async def test_without_a_setting_it_is_the_day_of_the_process(tmp_path: Path) -> None:
     inverter = unit("UTC")
     async with on_the_bus(tmp_path, inverter) as field:
-        await eventually(lambda: inverter.asked[f"QED{day_in('UTC')}"], 30)
+        await eventually(lambda: inverter.asked[f"QED{day_in('UTC')}"])
         assert field.daemon.running

@@ -79,7 +79,7 @@ async def test_the_daemon_at_a_ups(tmp_path: Path) -> None:
     """It says so once, asks nothing else, and shows nothing."""
     ups = ScriptedInverter.of("ups-pi01")
     async with on_the_bus(tmp_path, ups) as field:
-        await field.daemon.says("speaks PI01, not PI30", 30)
+        await field.daemon.says("speaks PI01, not PI30")
         assert set(ups.asked) == {"QPI"}
         assert not {name for name in await field.watcher.names() if "mppdbus" in name}
 

@@ -43,7 +43,7 @@ def broken(payload: str, *pieces: tuple[float, int]) -> Item:
 async def test_a_pause_of_two_seconds(tmp_path: Path) -> None:
     inverter = ScriptedInverter.of(CASE)
     async with on_the_bus(tmp_path, inverter, lines=LINES) as field:
-        await field.shows(UNIT, RIGHT, 25)
+        await field.shows(UNIT, RIGHT)
         await field.daemon.says("slow")
 
 
@@ -57,7 +57,7 @@ async def test_other_pauses(tmp_path: Path, pieces: tuple[tuple[float, int]]) ->
     inverter.replies["QPIGS"] = [broken(STATUS, *pieces)]
     inverter.replies["QPIRI"] = [RATINGS]
     async with on_the_bus(tmp_path, inverter, lines=LINES) as field:
-        await field.shows(UNIT, RIGHT, 25)
+        await field.shows(UNIT, RIGHT)
 
 
 async def test_a_pause_where_the_user_has_set_a_short_patience(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ async def test_a_pause_where_the_user_has_set_a_short_patience(tmp_path: Path) -
     inverter.replies["QPIRI"] = [broken(RATINGS, (0.9, 40))]
     lines = LINES + "timeout = 0.3\n"
     async with on_the_bus(tmp_path, inverter, lines=lines) as field:
-        await field.shows(UNIT, RIGHT, 25)
+        await field.shows(UNIT, RIGHT)
 
 
 async def test_a_reply_that_is_never_finished_is_given_up(tmp_path: Path) -> None:

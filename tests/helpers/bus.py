@@ -194,7 +194,7 @@ class BusItemClient:
                     body=body or [],
                 )
             ),
-            timeout=30,
+            timeout=120,
         )
         assert reply is not None
         if reply.message_type is MessageType.ERROR:
@@ -244,7 +244,7 @@ class BusItemClient:
 
     async def next_change(self) -> dict[str, dict[str, Any]]:
         """Wait for the next ItemsChanged, oldest first."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while not self.changes:
                 self._changed.clear()
                 await self._changed.wait()
@@ -261,7 +261,7 @@ class BusItemClient:
 
 async def soon(check: Callable[[], object]) -> None:
     """Wait until `check` is true."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not check():
             await asyncio.sleep(0.01)
 

@@ -49,7 +49,7 @@ class Field:
         return told
 
     async def shows(
-        self, service: str, wanted: Mapping[str, object], seconds: float = 30
+        self, service: str, wanted: Mapping[str, object], seconds: float = 120
     ) -> dict[str, Any]:
         """Wait until a service shows values; return all of them.
 

@@ -80,7 +80,7 @@ class ScriptedInverter:
         """Send bytes that nobody asked for."""
         os.write(self._master, data)
 
-    async def is_asked(self, command: str, more: int = 1, seconds: float = 60) -> None:
+    async def is_asked(self, command: str, more: int = 1, seconds: float = 120) -> None:
         """Wait until it has been asked `more` times from now on."""
         wanted = self.asked[command] + more
         await eventually(lambda: self.asked[command] >= wanted, seconds)

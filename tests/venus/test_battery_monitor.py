@@ -36,7 +36,7 @@ class Told:
 
     async def until(self, *names: str | None) -> None:
         """Return when just these were told."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while len(self.names) < len(names):
                 self._news.clear()
                 await self._news.wait()

@@ -63,7 +63,7 @@ class Book:
     async def polled(self, times: int) -> None:
         """Wait until the inverter was polled again so often."""
         wanted = self.polls + times
-        await eventually(lambda: self.polls >= wanted, 20)
+        await eventually(lambda: self.polls >= wanted)
 
 
 @dataclass
