@@ -58,7 +58,8 @@ SHIM = """\
 #!/bin/sh
 # mppdbus of this tree, kept away from ports, bus and root of this machine
 case $1 in
-detect) case "$*" in *--port*) ;; *) set -- "$@" --port {tty} ;; esac ;;
+detect | settings | get | export | diff | set | undo)
+    case "$*" in *--port*) ;; *) set -- "$@" --port {tty} ;; esac ;;
 install | uninstall | status | logs | restart | enable | disable | update | rollback |\\
 backup | restore) set -- "$@" --root "$FAKE_ROOT" ;;
 esac
