@@ -33,6 +33,12 @@ class InstallError(MppdbusError):
     """Installing or removing cannot go on: the machine is as it was, or as told."""
 
 
+class NotWritten(MppdbusError):
+    """A setting is not written: nothing was sent, and the message says why."""
+
+    kind = "not-written"
+
+
 class StateError(MppdbusError, ValueError):
     """Stored state cannot be read or written: log it, and go on without."""
 

@@ -132,7 +132,7 @@ battery = 1!ONE  battery: 1 is not a table; use [battery]
 [[battery]]!name = "a"!cells = 500!ONE  battery[1].cells: 500 is more than 400; use the
 [[battery]]!name = "a"![[battery]]!name = "a"!ONEbattery = "a"  battery[2].name: "a"
 [loging]!ONE  unknown key "loging"; did you mean "log"?
-[gui]!ONE  unknown key "gui"; known are battery, dbus, inverter, log
+[gui]!ONE  unknown key "gui"; known are battery, control, dbus, inverter, log
 [[inverter]]!port = /dev/x  line 2, column 8: Invalid value: port = /dev/x; text stands
 [[inverter]!  line 1, column 11: Expected ']]' at the end of an array declaration: [[inv
 a!  line 1, column 2: Expected '=' after a key in a key/value pair: a; a line is: key =

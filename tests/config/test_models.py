@@ -46,6 +46,7 @@ def test_every_option_is_read() -> None:
         "profile": "inverter", "bus_name": "com.victronenergy.inverter",
         "dialect": "pi30max", "poll": "fast", "timeout": 0.2, "instance": 0,
         "phase": 3, "battery": "house", "ac_input": "shore", "others": False,
+        "control": "safe",
     }  # fmt: skip
     lines = [f"{key} = {show(value)}" for key, value in unit.items()]
     battery = {
@@ -55,13 +56,14 @@ def test_every_option_is_read() -> None:
     bank = "\n".join(f"{key} = {show(value)}" for key, value in battery.items())
     text = (
         '[dbus]\nbus = "session"\n[log]\nlevel = "DEBUG"\n'
-        f"[battery]\n{bank}\n[[inverter]]\n"
+        f'[control]\nlevel = "full"\n[battery]\n{bank}\n[[inverter]]\n'
     )
     config = parse(text + "\n".join(lines), "config.toml")
     assert config.model_dump(mode="json") == {
         "dbus": {"bus": "session"},
         "log": {"level": "DEBUG"},
         "battery": [battery],
+        "control": {"level": "full"},
         "inverter": [unit | {"port": "serial:/dev/ttyS1"}],
     }
     assert Config.model_validate(config.model_dump()) == config
@@ -206,6 +208,7 @@ def test_describe_tells_what_would_run() -> None:
     assert describe(parse(ONE, "config.toml")) == [
         "D-Bus: the system bus",
         "log: INFO",
+        "control: read-only",
         (
             "battery: state of charge estimated; chemistry: found by asking, "
             "capacity: guessed, cells: by the voltages"

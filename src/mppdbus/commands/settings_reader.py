@@ -1,10 +1,13 @@
 """Asks an inverter for its settings, for the commands about settings."""
 
 import argparse
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from mppdbus.commands.progress import Progress
 from mppdbus.commands.target import (
+    Target,
     add_line_arguments,
     add_port_arguments,
     choose_target,
@@ -12,6 +15,7 @@ from mppdbus.commands.target import (
 from mppdbus.control.settings import QUERIES, ShownSetting, settings_of
 from mppdbus.errors import NoReply
 from mppdbus.inverter.detection import Answers, Interview, linked
+from mppdbus.inverter.link import Link
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.identification import Identification
 
@@ -33,14 +37,29 @@ class UnitSettings:
         return f"{who} ({self.found.dialect.name}: {self.found.dialect.title})"
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectedUnit:
+    """An inverter at an open port, with its settings as they were a moment ago."""
+
+    target: Target
+    link: Link
+    interview: Interview
+    unit: UnitSettings
+    progress: Progress
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add --port, --config, --baud and the like."""
     add_port_arguments(parser)
     add_line_arguments(parser)
 
 
-async def read_settings(args: argparse.Namespace) -> UnitSettings:
-    """Ask for all settings; raises `LinkError` if QPIRI is not answered."""
+@asynccontextmanager
+async def connected_unit(args: argparse.Namespace) -> AsyncIterator["ConnectedUnit"]:
+    """Connect, and ask for all settings; raises `LinkError` if QPIRI is not answered.
+
+    The port stays open for as long as the context lasts.
+    """
     target = await choose_target(args)
     with Progress() as progress:
         progress.show(f"opening {target.port}")
@@ -54,7 +73,15 @@ async def read_settings(args: argparse.Namespace) -> UnitSettings:
                 progress.show(f"asking {query}")
                 await interview.try_read(query, attempts=1)
             await interview.ask_again(wanted, attempts=1)
-    return _made(interview.answers, target.dialect)
+            unit = _made(interview.answers, target.dialect)
+            progress.clear()
+            yield ConnectedUnit(target, link, interview, unit, progress)
+
+
+async def read_settings(args: argparse.Namespace) -> UnitSettings:
+    """Ask for all settings and close the port; raises as `connected_unit` does."""
+    async with connected_unit(args) as connected:
+        return connected.unit
 
 
 def _made(answers: Answers, dialect: str) -> UnitSettings:

@@ -26,6 +26,7 @@ class Target:
 
     `timeout` is the s that it may think; None: the default of the kind of port.
     `poll` is the time between two polls in s, None: as short as the line allows.
+    `control` is what the user allows to be written to it.
     """
 
     port: PortUrl
@@ -34,6 +35,7 @@ class Target:
     timeout: float | None = None
     dialect: str = "auto"
     poll: float | None = 2.0
+    control: str = "read-only"
 
     @property
     def patience(self) -> float:
@@ -128,7 +130,8 @@ def port_of(text: str) -> PortUrl:
 
 
 def _of_config(path: Path, name: str | None) -> Target:
-    known = load(path).inverter
+    config = load(path)
+    known = config.inverter
     units = [unit for unit in known if name in (None, unit.name)]
     if len(units) != 1:
         names = ", ".join(f'"{unit.name}"' for unit in known)
@@ -142,6 +145,7 @@ def _of_config(path: Path, name: str | None) -> Target:
         timeout=unit.timeout,
         dialect=unit.dialect,
         poll=None if unit.poll == "fast" else unit.poll,
+        control=unit.control or config.control.level,
     )
 
 

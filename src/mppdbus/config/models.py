@@ -39,6 +39,7 @@ from mppdbus.transport.port_url import FORMS, PortUrl, parse_port
 
 Level: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Profile: TypeAlias = Literal["hybrid", "inverter"]
+Control: TypeAlias = Literal["read-only", "safe", "full"]
 AcInput: TypeAlias = Literal["grid", "generator", "shore", "none", "setting"]
 Soc: TypeAlias = Literal["estimate", "inverter", "none"]
 Battery: TypeAlias = Literal[
@@ -161,6 +162,12 @@ class BatteryConfig(_Table):
     )
 
 
+class ControlConfig(_Table):
+    """[control], what may be written to the inverters"""
+
+    level: Control = Field("read-only", description=any_of(get_args(Control)))
+
+
 class InverterConfig(_Table):
     """[[inverter]]; `port` and `profile` stand before what depends on them."""
 
@@ -194,6 +201,9 @@ class InverterConfig(_Table):
     battery: str = Field("", pattern=BANK, description=_BANK_NAME)
     ac_input: AcInput = Field("grid", description=any_of(get_args(AcInput)))
     others: bool | Literal["auto"] = Field("auto", description='true, false or "auto"')
+    control: Control | Literal[""] = Field(
+        "", description=f'"" for the level of [control], or {any_of(get_args(Control))}'
+    )
 
 
 class Config(_Table):
@@ -204,6 +214,7 @@ class Config(_Table):
     battery: Annotated[tuple[BatteryConfig, ...], Field(strict=False)] = Field(
         (BatteryConfig(),), description="[battery]"
     )
+    control: ControlConfig = Field(ControlConfig(), description="[control]")
     inverter: Annotated[
         tuple[InverterConfig, ...], Field(strict=False), AfterValidator(_at_least_one)
     ] = Field(description="[[inverter]], with double brackets")
@@ -216,7 +227,7 @@ class Config(_Table):
 
 _TABLES: dict[str, type[_Table]] = {
     "dbus": DbusConfig, "log": LogConfig, "battery": BatteryConfig,
-    "inverter": InverterConfig,
+    "control": ControlConfig, "inverter": InverterConfig,
 }  # fmt: skip
 
 
@@ -345,6 +356,7 @@ def describe(config: Config) -> list[str]:
     lines = [
         f"D-Bus: {bus if ':' in bus else f'the {bus} bus'}",
         f"log: {config.log.level}",
+        f"control: {config.control.level}",
     ]
     for name in dict.fromkeys(unit.battery for unit in config.inverter):
         called = f'battery "{name}"' if name else "battery"
@@ -370,6 +382,8 @@ def _describe(unit: InverterConfig) -> Iterator[tuple[str, str]]:
     yield "AC", f"phase: {phase}, input: {ac_input}"
     if unit.battery:
         yield "battery", unit.battery
+    if unit.control:
+        yield "control", unit.control
     told = {True: "shown too", False: "not shown", "auto": "shown if it is alone here"}
     yield "others", f"those of its set {told[unit.others]}"
 

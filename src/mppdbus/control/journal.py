@@ -1,0 +1,136 @@
+"""The journal of all writes: one line of JSON before each, one after it; blocks.
+
+It is what `mppdbus writes` shows, what `undo` goes back by, and what the budget counts.
+A line is on the disk before its command is on the line to the inverter, so a crash
+leaves at most a write whose end is not known, never one that nobody knows of.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mppdbus.errors import NotWritten
+
+MOST_A_DAY = 50  # writes of one setting: each wears the inverter's memory a little
+LARGEST = 1 << 20  # bytes; then the older half goes
+INTERRUPTED = "not known: mppdbus ended before it could read it back"
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenSetting:
+    """One write. `accepted` None: neither ACK nor NAK came; `observed` was read back.
+
+    `time` is local, with its offset; `unit` the serial number, else the port; `by` the
+    user or the program.
+    """
+
+    time: str
+    unit: str
+    model: str
+    firmware: str
+    setting: str
+    command: str
+    old: float | None
+    value: float
+    by: str
+    accepted: bool | None = None
+    observed: float | None = None
+    why: str = INTERRUPTED
+
+    @property
+    def done(self) -> bool:
+        """Whether the inverter shows the value that was written."""
+        return self.observed == self.value
+
+
+class Journal:
+    """The file writes.jsonl in the folder of the state."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "writes.jsonl"
+
+    def begin(self, write: WrittenSetting) -> None:
+        """Store a write that is about to be sent; raises `NotWritten` if it cannot."""
+        self._add(write)
+
+    def end(self, write: WrittenSetting) -> None:
+        """Store how a write ended; it replaces the one that began."""
+        self._add(write)
+
+    def writes(self) -> list[WrittenSetting]:
+        """Return all writes, the oldest first; damaged lines are left out."""
+        found: dict[tuple[str, str, str], WrittenSetting] = {}
+        for line in self._lines():
+            try:
+                write = WrittenSetting(**json.loads(line))
+            except (ValueError, TypeError):
+                continue
+            found[write.time, write.unit, write.setting] = write
+        return list(found.values())
+
+    def check_budget(self, unit: str, setting: str, now: datetime) -> None:
+        """Raise `NotWritten` if a setting was written too often today."""
+        today = now.date().isoformat()
+        count = sum(
+            write.unit == unit
+            and write.setting == setting
+            and write.time.startswith(today)
+            for write in self.writes()
+        )
+        if count >= MOST_A_DAY:
+            raise NotWritten(
+                f"{setting}: written {count} times today, and {MOST_A_DAY} a day is "
+                "the most, as each write wears the inverter's memory; try tomorrow"
+            )
+
+    def _lines(self) -> Iterator[bytes]:
+        try:
+            yield from self.path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise NotWritten(f"{self.path} cannot be read: {error.strerror}") from error
+
+    def _add(self, write: WrittenSetting) -> None:
+        line = (json.dumps(asdict(write), ensure_ascii=False) + "\n").encode()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._make_room()
+            with self.path.open("ab") as file:
+                if file.tell() and not self._ends_well():
+                    line = b"\n" + line  # the power went in the middle of the last one
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise NotWritten(
+                f"{self.path}: the journal cannot be written ({error.strerror}), and "
+                "without it nothing is written to the inverter"
+            ) from error
+
+    def _ends_well(self) -> bool:
+        with self.path.open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"\n"
+
+    def _make_room(self) -> None:
+        """Drop the older half of a journal that is too large, in one step."""
+        if not self.path.exists() or self.path.stat().st_size < LARGEST:
+            return
+        text = self.path.read_bytes()
+        kept = text[text.index(b"\n", len(text) // 2) + 1 :]
+        new = self.path.with_name(f"{self.path.name}.new")
+        with new.open("wb") as file:
+            file.write(kept)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self.path)
+
+
+def described(write: WrittenSetting) -> dict[str, Any]:
+    """Return a write for scripts."""
+    return {**asdict(write), "done": write.done}

@@ -1,0 +1,230 @@
+"""Whether a setting may be written, and the command that does it; pure.
+
+Every refusal is a sentence that says why, and what is allowed.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mppdbus.control.settings import Allowed, ShownSetting, chosen
+from mppdbus.errors import NotWritten
+from mppdbus.protocol.dialects import FAMILIES
+from mppdbus.protocol.identification import GUESSED, Identification
+from mppdbus.protocol.settings.setters import ArgumentKind, Danger, Setter
+
+# From low to high, where both are set: each at most as the next one, 0 V left out.
+ORDER = (
+    "battery_under_voltage",
+    "battery_recharge_voltage",
+    "battery_redischarge_voltage",
+    "battery_float_voltage",
+    "battery_bulk_voltage",
+)
+STRICTLY = ORDER[:2]  # these must be lower than the next one, not the same
+# Only with the words that one knows what one does, and never over D-Bus.
+FOR_EXPERTS = ("output_frequency", "output_voltage")
+FEED_IN = "solar_feed_to_grid"
+# They connect and disconnect the loads on patched firmware (PI30, never sent).
+FORBIDDEN_AMPS = (497, 498)
+HALF_STEP = 1e-6
+
+
+class ControlLevel(StrEnum):
+    """What the user allows to be written."""
+
+    READ_ONLY = "read-only"
+    SAFE = "safe"  # priorities, currents from the unit's own list, flags
+    FULL = "full"  # voltages, battery type and equalization, too
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What the user allows, and whether risks have been confirmed."""
+
+    level: ControlLevel = ControlLevel.READ_ONLY
+    confirmed: bool = False  # the risk of what needs the level "full"
+    expert: bool = False  # "I know what this does"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWrite:
+    """A write that is allowed: the setting as it is, its new value, the command."""
+
+    shown: ShownSetting
+    value: float
+    command: str
+    permission: Permission
+
+    @property
+    def changes(self) -> bool:
+        """Whether the value is another than now; what is the same is never sent."""
+        return self.shown.value != self.value
+
+
+def plan_write(
+    settings: Iterable[ShownSetting],
+    found: Identification,
+    name: str,
+    wanted: str | float,
+    permission: Permission,
+) -> PlannedWrite:
+    """Return the write of one setting; raises `NotWritten` or `ConfigError`."""
+    settings = list(settings)
+    (shown,) = chosen(settings, [name])
+    value = parse(shown, wanted)
+    setter = _setter(shown, found, value)
+    _check_level(shown, setter, permission)
+    _check_unit(settings, found)
+    _check_legal(shown, value)
+    _check_order(settings, shown, value)
+    argument: float | str = value
+    if setter.kind is ArgumentKind.FLAG:
+        argument = shown.setting.field
+    elif setter.kind is not ArgumentKind.VOLTAGE:
+        argument = int(value)
+    try:
+        command = setter.command(argument)
+    except ValueError as error:
+        raise NotWritten(f"{name}: {error}") from error
+    return PlannedWrite(shown, value, command, permission)
+
+
+def parse(shown: ShownSetting, wanted: str | float) -> float:
+    """Return a value as a number; a code may be given by its name, in any case."""
+    if isinstance(wanted, str):
+        for code, word in shown.names.items():
+            if word.casefold() == wanted.strip().casefold():
+                return code
+        text = wanted.strip().removesuffix(shown.unit).strip()
+        try:
+            wanted = float(text)
+        except ValueError:
+            wanted = float("nan")
+        # What float reads besides plain numbers was hardly meant.
+        if any(c not in "0123456789." for c in text):
+            wanted = float("nan")
+    if wanted == wanted and (not shown.names or wanted in shown.names):  # noqa: PLR0124
+        return float(wanted) if wanted % 1 else int(wanted)
+    raise NotWritten(
+        f"{shown.name}: that is no value of it; it may be "
+        f"{shown.allowed_text() or 'a number'}"
+    )
+
+
+def _setter(shown: ShownSetting, found: Identification, value: float) -> Setter:
+    """Return the command of this family for a setting."""
+    name = shown.name
+    if found.confidence <= GUESSED:
+        raise NotWritten(
+            f"{name}: the family of this inverter is not known for sure, and each has "
+            "commands of its own; if you know it, say so with --dialect"
+        )
+    if shown.setting.query == "QFLAG":
+        name = "flag_on" if value else "flag_off"
+    setters = {each.name: each for each in FAMILIES[found.dialect.name].setters}
+    if name not in setters:
+        raise NotWritten(
+            f"{name}: no document of its family ({found.dialect.title}) has a command "
+            "for it; change it at the inverter's own panel"
+        )
+    return setters[name]
+
+
+def _check_level(shown: ShownSetting, setter: Setter, permission: Permission) -> None:
+    name, level = shown.name, permission.level
+    if level is ControlLevel.READ_ONLY:
+        raise NotWritten(
+            f"{name}: control is off (read-only); to allow priorities, currents and "
+            'flags write level = "safe" in the section [control], or --level safe'
+        )
+    risk = shown.setting.risk
+    if setter.danger is Danger.DESTRUCTIVE or name in FOR_EXPERTS:
+        if not permission.expert:
+            raise NotWritten(f"{name}: {risk}; it needs --i-know-what-this-does")
+        return
+    harmless = setter.danger <= Danger.BEHAVIOUR and name != FEED_IN
+    if harmless and setter.kind is not ArgumentKind.VOLTAGE:
+        return
+    if level is not ControlLevel.FULL:
+        raise NotWritten(
+            f'{name}: needs level = "full"' + (f": it {risk}" if risk else "")
+        )
+    if not permission.confirmed:
+        raise NotWritten(f"{name}: {risk or 'a wrong value does harm'}; confirm: --yes")
+
+
+def _check_unit(settings: Iterable[ShownSetting], found: Identification) -> None:
+    """Refuse what works in a set, where a command may reach one unit, or all."""
+    by_name = {each.name: each for each in settings}
+    mode = by_name.get("output_mode")
+    if mode is not None and mode.value not in (None, 0):
+        text = mode.text(mode.value)
+        raise NotWritten(
+            f"this inverter works with others ({text}), and a command may reach one of "
+            "them or all; change settings of a set at the panels"
+        )
+    if found.dialect.phases > 1:
+        raise NotWritten(
+            "an inverter with two phases is not written yet; use its panel"
+        )
+
+
+def _check_legal(shown: ShownSetting, value: float) -> None:
+    legal = shown.allowed
+    if legal is None:
+        raise NotWritten(
+            f"{shown.name}: this inverter does not tell which values are legal, and "
+            "neither do the documents of its family"
+        )
+    if not allows(legal, value) or (shown.unit == "A" and value in FORBIDDEN_AMPS):
+        raise NotWritten(
+            f"{shown.name}: {shown.text(value)} is not allowed; it may be "
+            f"{shown.allowed_text()}"
+        )
+    if shown.setting.field.endswith("_priority") and not shown.names:
+        raise NotWritten(
+            f"{shown.name}: what the codes mean is not proven for this inverter; "
+            "change it at the panel and look at the code: mppdbus get " + shown.name
+        )
+
+
+def allows(legal: Allowed, value: float) -> bool:
+    """Tell whether a value is legal: one of the list, or a step of the range."""
+    if any(abs(value - each) < HALF_STEP for each in legal.values):
+        return True
+    if legal.least is None or legal.most is None:
+        return False
+    steps = (value - legal.least) / (legal.step or 1)
+    return (
+        legal.least - HALF_STEP <= value <= legal.most + HALF_STEP
+        and abs(steps - round(steps)) < 1e-4
+    )
+
+
+def _check_order(
+    settings: Iterable[ShownSetting], changed: ShownSetting, value: float
+) -> None:
+    """Refuse a voltage on the wrong side of a neighbour."""
+    if changed.name not in ORDER or not value:
+        return
+    now = {each.name: each.value for each in settings if each.value}
+    after = {**now, changed.name: value}
+    place = ORDER.index(changed.name)
+    for other, volts in after.items():
+        if other not in ORDER or other == changed.name or not volts:
+            continue
+        lower, higher = (
+            (other, changed.name)
+            if ORDER.index(other) < place
+            else (changed.name, other)
+        )
+        wrong: Callable[[float, float], bool] = (
+            float.__ge__ if lower in STRICTLY else float.__gt__
+        )
+        if wrong(float(after[lower] or 0), float(after[higher] or 0)):
+            relation = "below" if lower in STRICTLY else "at most"
+            raise NotWritten(
+                f"{lower} must be {relation} {higher}, and {other} is {volts:g} V; "
+                "nothing was sent"
+            )

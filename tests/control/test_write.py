@@ -1,0 +1,316 @@
+"""Writing a setting: on every personality, with every fault, at most one command."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from helpers.fast_time import run_fast
+from helpers.line import linked
+from helpers.personalities import ALL
+from mppdbus.control.journal import INTERRUPTED, MOST_A_DAY, Journal, WrittenSetting
+from mppdbus.control.settings import ON_OFF, QUERIES, Allowed, ShownSetting, settings_of
+from mppdbus.control.write import SettingWriter
+from mppdbus.control.write_check import ControlLevel, Permission, allows, plan_write
+from mppdbus.errors import NotWritten, PortLost
+from mppdbus.inverter.detection import Interview
+from mppdbus.protocol.dialects import FAMILIES
+from mppdbus.protocol.identification import Identification
+from mppdbus.protocol.settings.meanings import SETTINGS
+from mppdbus.simulator.line.simulator import Simulator, simulate
+from mppdbus.simulator.unit.profile import UnitProfile
+
+ALLOWED = Permission(ControlLevel.FULL, confirmed=True, expert=True)
+NAMING = ("QPI", "QMN", "QGMN", "QVFW", "QPIWS")
+ORIGIN = WrittenSetting("", "9293", "VMIII", "72.70", "", "", None, 0, "a test")
+NOW = datetime(2026, 6, 1, 12).astimezone()
+
+
+class Unit:
+    """A simulated unit on a line without a port, and what writes to it."""
+
+    def __init__(self, simulator: Simulator, folder: Path) -> None:
+        self.simulator = simulator
+        self.link = linked(simulator)
+        self.interview = Interview(self.link)
+        self.journal = Journal(folder)
+        self.now = NOW
+
+    async def learn(self) -> Unit:
+        for query in (*NAMING, *QUERIES):
+            await self.interview.try_read(query, attempts=2)
+        return self
+
+    @property
+    def found(self) -> Identification:
+        return self.interview.answers.identification
+
+    @property
+    def settings(self) -> dict[str, ShownSetting]:
+        shown = settings_of(self.interview.answers.readings, self.found)
+        return {each.name: each for each in shown}
+
+    @property
+    def sent(self) -> list[str]:
+        """The setters that reached the unit, whether it obeyed or not."""
+        return [
+            command
+            for command, count in self.simulator.scene.requests.items()
+            for _ in range(count)
+            if not command.startswith(("Q", "(", "VERFW"))
+        ]
+
+    async def write(self, name: str, value: str | float) -> WrittenSetting:
+        settings = self.settings.values()
+        planned = plan_write(settings, self.found, name, value, ALLOWED)
+        writer = SettingWriter(
+            self.link, self.interview, self.found, self.journal, self._time
+        )
+        return await writer.write(planned, ORIGIN)
+
+    def _time(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+
+def other_values(shown: ShownSetting) -> Iterator[float]:
+    """Yield a few legal values that the setting does not have now."""
+    legal = shown.allowed
+    if legal is None:
+        return
+    values = [*legal.values]
+    if legal.least is not None and legal.most is not None:
+        step = legal.step or 1
+        values += [legal.least, legal.most, round((shown.value or 0) + step, 2)]
+    chosen = [v for v in values if allows(legal, v) and v != shown.value]
+    yield from random.Random(shown.name).sample(chosen, min(3, len(chosen)))
+
+
+@pytest.mark.parametrize("profile", ALL, ids=lambda profile: profile.name)
+def test_each_setting_of_each_unit_is_set_or_refused(
+    profile: UnitProfile, tmp_path: Path
+) -> None:
+    async def write_all() -> list[str]:
+        unit = await Unit(simulate(profile), tmp_path).learn()
+        done = list[str]()
+        for name in list(unit.settings):
+            for value in other_values(unit.settings[name]):
+                before = len(unit.sent)
+                with suppress(NotWritten):
+                    verdict = await unit.write(name, value)
+                    done += [name] if verdict.done else []
+                    assert bool(verdict.accepted) == verdict.done, verdict
+                    assert unit.journal.writes()[-1] == verdict
+                    before += 1  # one command, never a second
+                assert len(unit.sent) == before
+        return done
+
+    done = run_fast(write_all())
+    assert done or profile.name in UNTOUCHED
+
+
+# No commands, two phases, a family that nothing shows.
+UNTOUCHED = ("revo-5500", "lv5048", "mks-5000")
+
+
+# What must come of a write that a fault meets: (the reply's fault, is it written).
+FAULTS = {
+    "silence": (None, False),
+    "lost": (None, True),
+    "nak": (False, False),
+    "corrupt": (None, True),
+    "cut": (None, True),
+    "echo": (True, True),
+    "noise": (True, True),
+    "extra": (True, True),
+    "wrong": (None, True),
+    "slow": (None, True),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_never_makes_a_second_command(fault: str, tmp_path: Path) -> None:
+    async def write() -> tuple[WrittenSetting, list[str]]:
+        unit = await Unit(simulate("axpert-5000"), tmp_path).learn()
+        unit.simulator.scene.faults.arm(fault, command="PDa")
+        return await unit.write("buzzer", "off"), unit.sent
+
+    verdict, sent = run_fast(write())
+    accepted, written = FAULTS[fault]
+    assert sent == ["PDa"]
+    assert verdict.done is written, verdict
+    assert verdict.accepted in (accepted, True if written else accepted), verdict
+    assert verdict.why
+
+
+def test_an_acknowledged_write_that_is_none_is_told(tmp_path: Path) -> None:
+    async def write() -> WrittenSetting:
+        unit = await Unit(simulate("axpert-5000"), tmp_path).learn()
+        unit.simulator.scene.apply("bug ack-only on")
+        return await unit.write("output_source_priority", "SBU")
+
+    verdict = run_fast(write())
+    assert not verdict.done
+    assert verdict.why == "accepted, but the inverter shows Utility first"
+
+
+def test_what_is_so_already_is_not_sent(tmp_path: Path) -> None:
+    async def write() -> tuple[WrittenSetting, list[str]]:
+        unit = await Unit(simulate("axpert-5000"), tmp_path).learn()
+        return await unit.write("buzzer", "ON"), unit.sent
+
+    verdict, sent = run_fast(write())
+    assert (verdict.done, verdict.why, sent) == (True, "it is so already", [])
+
+
+def test_a_change_at_the_panel_is_seen_before_a_write(tmp_path: Path) -> None:
+    async def write() -> tuple[WrittenSetting, list[str]]:
+        unit = await Unit(simulate("axpert-5000"), tmp_path).learn()
+        unit.simulator.scene.apply("panel PDa")
+        return await unit.write("buzzer", "off"), unit.sent
+
+    verdict, sent = run_fast(write())
+    assert (verdict.why, sent) == ("it is so already", [])
+
+
+def test_a_budget_is_kept_over_restarts(tmp_path: Path) -> None:
+    async def write() -> list[str]:
+        unit = await Unit(simulate("axpert-5000"), tmp_path).learn()
+        for n in range(MOST_A_DAY):
+            await unit.write("buzzer", "off" if n % 2 == 0 else "on")
+        unit.journal = Journal(tmp_path)  # a new process
+        with pytest.raises(NotWritten, match="written 50 times today"):
+            await unit.write("buzzer", "off")
+        unit.now += timedelta(days=1)
+        assert (await unit.write("buzzer", "off")).done
+        return unit.sent
+
+    assert len(run_fast(write())) == MOST_A_DAY + 1
+
+
+def test_a_journal_that_cannot_be_written_forbids_writing(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.write_text("a file, not a folder")
+
+    async def write() -> list[str]:
+        unit = await Unit(simulate("axpert-5000"), folder).learn()
+        with pytest.raises(NotWritten, match="cannot be"):
+            await unit.write("buzzer", "off")
+        return unit.sent
+
+    assert run_fast(write()) == []
+
+
+def test_a_write_that_was_interrupted_is_known(tmp_path: Path) -> None:
+    async def write() -> None:
+        unit = await Unit(simulate("axpert-5000"), tmp_path).learn()
+        unit.simulator.scene.faults.arm("disconnect", command="PDa")
+        with pytest.raises(PortLost):
+            await unit.write("buzzer", "off")
+
+    run_fast(write())
+    with (tmp_path / "writes.jsonl").open("ab") as file:
+        file.write(b'{"half of a li')  # the power went
+    (write_,) = Journal(tmp_path).writes()
+    assert (write_.command, write_.why) == ("PDa", INTERRUPTED)
+
+
+# -- what is refused ------------------------------------------------------------------
+
+
+def shown(name: str) -> Unit:
+    """Return a unit whose settings were read."""
+
+    async def learn() -> Unit:
+        unit = Unit(simulate(name), Path("/nonexistent"))
+        return await unit.learn()
+
+    return run_fast(learn())
+
+
+Case = tuple[str, str | float, str, bool, str]
+REFUSED: list[Case] = [
+    ("buzzer", "off", "read-only", False, "control is off"),
+    ("battery_float_voltage", 54.1, "safe", True, 'needs level = "full"'),
+    ("battery_float_voltage", 54.1, "full", False, "confirm: --yes"),
+    ("battery_float_voltage", 57.0, "full", True, "at most battery_bulk_voltage"),
+    ("battery_bulk_voltage", 53.9, "full", True, "at most battery_bulk_voltage"),
+    ("battery_bulk_voltage", 99, "full", True, "is not allowed; it may be 48 to 61"),
+    ("battery_bulk_voltage", 56.45, "full", True, "is not allowed"),
+    ("battery_under_voltage", 47.9, "full", True, "below battery_recharge_voltage"),
+    ("battery_recharge_voltage", 46.5, "full", True, "is not allowed"),
+    ("max_charging_current", 55, "safe", True, "55 A is not allowed; it may be 10 A"),
+    ("max_charging_current", "nan", "safe", True, "no value of it"),
+    ("max_charging_current", "1e1", "safe", True, "no value of it"),
+    ("max_charging_current", "-10", "safe", True, "no value of it"),
+    ("max_charging_current", "10 V", "safe", True, "no value of it"),
+    ("output_source_priority", "SBX", "safe", True, "it may be Utility first, Solar"),
+    ("output_source_priority", 3, "safe", True, "no value of it"),
+    ("output_source_priority", 0.5, "safe", True, "no value of it"),
+    ("charger_source_priority", "Utility first", "safe", True, "is not allowed"),
+    ("output_mode", "parallel", "full", True, "it needs --i-know-what-this-does"),
+    ("output_frequency", 60, "full", True, "it needs --i-know-what-this-does"),
+    ("solar_feed_to_grid", "on", "safe", True, "does not show a setting"),
+]
+
+
+@pytest.fixture(scope="module")
+def axpert() -> Unit:
+    return shown("axpert-5000")
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_bad_input_is_refused_with_the_reason(case: Case, axpert: Unit) -> None:
+    name, value, level, yes, why = case
+    permission = Permission(ControlLevel(level), confirmed=yes)
+    settings = axpert.settings.values()
+    with pytest.raises((NotWritten, ValueError), match=re.escape(why)):
+        plan_write(settings, axpert.found, name, value, permission)
+
+
+def test_a_unit_of_a_set_is_left_alone() -> None:
+    unit = shown("axpert-5000")
+    readings = unit.interview.answers.readings
+    readings["QPIRI"] = readings["QPIRI"].model_copy(update={"output_mode": 1})
+    with pytest.raises(NotWritten, match=r"works with others \(parallel\)"):
+        plan_write(unit.settings.values(), unit.found, "buzzer", "off", ALLOWED)
+
+
+def test_a_code_without_a_proven_meaning_is_not_written() -> None:
+    unit = shown("vevor-4000")
+    with pytest.raises(NotWritten, match="not proven"):
+        plan_write(
+            unit.settings.values(), unit.found, "output_source_priority", 1, ALLOWED
+        )
+
+
+# Never sent, whatever the value: see the list in `protocol.settings.setters`.
+NEVER = re.compile(
+    r"PF|ATE|BTA|PBMS|PBATCD|HOSTCR|SW(ON|OFF)|\^S|EXTCT|EZCTP|PBCCHGC|PBDCHGC|QKPWR|"
+    r"PSAVE|RTEY|RTDL|SRS|MNCHGC\d*49[78]$|MUCHGC\d*49[78]$"
+)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_must_never_be_sent_cannot_be_built(family: str) -> None:
+    """Every setting of each family with every value that a unit could call legal."""
+    found = Identification(FAMILIES[family].dialect, 1.0, (), family, 48)
+    built = set()
+    values = (*range(1000), *(n / 10 for n in range(400, 640)))
+    for setting in SETTINGS:
+        names = {n: str(n) for n in range(1000)} if setting.query != "QFLAG" else ON_OFF
+        row = ShownSetting(setting, -1, "A", names, Allowed(values))
+        for value in names:
+            try:
+                write = plan_write([row], found, setting.name, value, ALLOWED)
+            except NotWritten:
+                continue
+            built.add(write.command)
+    assert built or family in ("revo", "pi41")  # these are not written
+    assert not [command for command in built if NEVER.match(command)]
