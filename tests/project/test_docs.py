@@ -49,10 +49,17 @@ ELSEWHERE = {"adding-an-inverter.md": "test_adding_an_inverter.py follows it"}
 ENDLESS = re.compile(
     r"(?<!-)\b(?:run|demo|monitor|simulate|replay|logs -f)\b(?!.*--once)"
 )
+CONFIG = '[[inverter]]\nport = "/dev/ttyUSB0"\n'
 OLD_INI = "[MPPSOLAR]\nPORT = /dev/ttyUSB0  # Serial port\nBAUD_RATE = 2400\n"
 FOLDERS = (
     *("debian/etc/dbus-1/system.d", "debian/etc/systemd/system"),
-    *("gx/data/conf", "gx/data/log", "gx/service", "gx/run", "gx/opt/victronenergy"),
+    *(
+        "gx/data/conf/mppdbus",
+        "gx/data/log/mppdbus",
+        "gx/service",
+        "gx/run",
+        "gx/opt/victronenergy",
+    ),
 )
 SHIM = """\
 #!/bin/sh
@@ -78,7 +85,7 @@ def commands(page: Path) -> list[tuple[str, str]]:
 def proofs() -> list[str]:
     """The commands in the last column of docs/migrating.md."""
     page = (ROOT / "docs/migrating.md").read_text().split("## Each promise")[1]
-    found = re.findall(r"\| `(\./dev .*?)` \|$", page, re.MULTILINE)
+    found = re.findall(r"\| `((?:\./dev|mppdbus) .*?)` \|$", page, re.MULTILINE)
     rows = [
         row for row in page.splitlines() if row.startswith("| ") and "**" not in row
     ]
@@ -95,6 +102,8 @@ class Desk:
         for place in ("work", "bin", "dev", *FOLDERS):
             (folder / place).mkdir(parents=True)
         (folder / "gx/opt/victronenergy/version").write_text("v3.81\n")
+        (folder / "gx/data/conf/mppdbus/config.toml").write_text(CONFIG)
+        (folder / "gx/data/log/mppdbus/current").write_text("it began\n")
         shim = folder / "bin/mppdbus"
         tty = folder / "dev/ttyUSB0"
         shim.write_text(SHIM.format(python=sys.executable, tty=tty))
@@ -102,8 +111,7 @@ class Desk:
         (self.work / "dev").symlink_to(shim)
         shutil.copy(ROOT / "config.example.toml", self.work)
         shutil.copytree(ROOT / "systemd", self.work / "systemd")
-        config = '[[inverter]]\nport = "/dev/ttyUSB0"\n'
-        (self.work / "config.toml").write_text(config)
+        (self.work / "config.toml").write_text(CONFIG)
         (self.work / "config.ini").write_text(OLD_INI)
         self.env = os.environ | {
             "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",
@@ -185,7 +193,7 @@ def test_what_proves_the_promises_of_dbus_mppsolar(desk: Desk) -> None:
         if command.startswith("./dev test "):  # which runs beside this one
             assert (ROOT / command.split()[-1]).exists(), command
         else:
-            desk.type("$", command)
+            desk.type("root@gx:~#" if command.startswith("mppdbus") else "$", command)
 
 
 def test_every_command_is_in_the_readme_and_none_that_is_not_there() -> None:
