@@ -1,4 +1,5 @@
 import asyncio
+import errno
 import socket
 import struct
 from collections.abc import AsyncIterator, Iterator
@@ -160,3 +161,14 @@ async def test_tcp_mute_host(seen: Recorder, monkeypatch: pytest.MonkeyPatch) ->
         url = PortUrl("tcp", host="127.0.0.1", port=full.getsockname()[1])
         with pytest.raises(PortError, match="does not answer within"):
             await open_transport(url, seen)
+
+
+async def test_a_service_without_the_right_to_the_network_says_so(
+    seen: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def denied(*_: object) -> socket.socket:  # RestrictAddressFamilies= of systemd
+        raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+
+    monkeypatch.setattr(socket, "socket", denied)
+    with pytest.raises(PortError, match="may not use the network; run `sudo mppdbus"):
+        await open_transport("tcp://inverter.example:8899", seen)

@@ -1,6 +1,7 @@
 """Serial servers on the network: raw bytes over TCP."""
 
 import asyncio
+import errno
 import os
 import socket
 from contextlib import suppress
@@ -10,6 +11,10 @@ from mppdbus.errors import PortError
 from mppdbus.transport.base import INVERTER_BYTE_TIME, Forwarder, Receiver
 
 CONNECT_TIMEOUT = 5.0  # s, the look-up of the name included
+NO_NETWORK = (
+    "this service may not use the network; run `sudo mppdbus install` again: it gives "
+    "it that right where the config has such a port"
+)
 
 # A peer that vanished is noticed by the link's time-outs; the probes keep the entry of
 # an idle connection alive in routers, and end a dead one after a minute.
@@ -41,6 +46,8 @@ async def open_tcp(
         advice = "is it switched on, and in this network?"
         raise PortError(f"{label} {what}; {advice}") from error
     except OSError as error:
+        if error.errno == errno.EAFNOSUPPORT:
+            raise PortError(f"{label}: {NO_NETWORK}") from error
         what = f"cannot be reached: {error.strerror or error}"
         raise PortError(f"{label} {what}; check the network") from error
     return transport
@@ -88,6 +95,7 @@ class TcpTransport(Forwarder):
 async def _connect(host: str, port: int, transport: TcpTransport) -> None:
     """Try each address of the host; raises the error of the last one."""
     loop = asyncio.get_running_loop()
+    socket.socket(socket.AF_INET).close()  # fails where a service may not use it
     failure: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
     for family, kind, _, _, address in await loop.getaddrinfo(
         host, port, type=socket.SOCK_STREAM

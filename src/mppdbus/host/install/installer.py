@@ -5,7 +5,7 @@ from typing import Protocol
 from mppdbus.errors import InstallError
 from mppdbus.host.install import venus
 from mppdbus.host.install.changes import InstallTarget, Tell
-from mppdbus.host.install.systemd import RUNNING, SystemdInstaller
+from mppdbus.host.install.systemd import RUNNING, UNIT_FILE, SystemdInstaller
 from mppdbus.host.install.venus_paths import CONFIG_FOLDER, STATE, VENUS_VERSION
 
 
@@ -30,7 +30,7 @@ def installer_for(target: InstallTarget, *, systemd: bool) -> Installer:
     """Return the installer to use; raises `InstallError` if there is none."""
     if is_venus(target) and not systemd:
         return venus
-    if systemd or target.at(RUNNING).is_dir():
+    if systemd or target.at(RUNNING).is_dir() or target.at(UNIT_FILE).exists():
         return SystemdInstaller()
     raise InstallError(
         "neither Venus OS nor systemd runs here; for a system that systemd boots "
