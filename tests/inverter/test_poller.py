@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import replace
 from itertools import pairwise
 
@@ -184,6 +185,26 @@ def test_the_second_tracker_alone_takes_nothing_offline(fault: str) -> None:
             assert (last.online, last.trackers, last.second) == (True, 2, None)
             assert last.status is not None
             assert watched.complaints == []
+
+    warped(main)
+
+
+@pytest.mark.parametrize("fault", ["", "fault silence forever QPIGS2"])
+def test_a_round_of_several_trackers_ends_with_its_second_reply(fault: str) -> None:
+    """QPIGS is shown at once; sums wait for QPIGS2, or until it is not there."""
+
+    async def main() -> None:
+        async with polling(simulate("max-8000")) as watched:
+            await asyncio.sleep(20)
+            watched.simulator.scene.apply(fault)
+            begin = len(watched.shown)
+            await asyncio.sleep(30)
+            shown = [snapshot for _, snapshot in watched.shown[begin:]]
+            rounds = list(itertools.pairwise(shown))
+            whole = [snapshot for snapshot in shown if not snapshot.second_follows]
+            assert all(not b.second_follows for a, b in rounds if a.second_follows)
+            assert len({id(snapshot.status) for snapshot in whole}) >= 10
+            assert any(snapshot.second_follows for snapshot in shown)
 
     warped(main)
 

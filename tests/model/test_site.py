@@ -47,6 +47,25 @@ def test_a_batch_counts_what_each_reading_by_itself_would_count() -> None:
     assert batches.system().charge == each.system().charge
 
 
+def test_a_reading_of_two_trackers_is_counted_once_the_second_is_known() -> None:
+    """Between QPIGS and QPIGS2 the power of the second tracker is the last one."""
+    site, ledger, single = Site({"": Bank(BankSettings())}), Ledger(), Ledger()
+    each = Site({"": Bank(BankSettings())})
+    site.join(UNIT, ledger)
+    each.join(UNIT, single)
+    for second in range(60):
+        snapshot = sunny(100 * (second % 7))
+        half = replace(sunny(5000), second_follows=True)
+        if second > 5:  # the first readings are counted at once
+            site.update("one", half, second - 0.2, TODAY)
+        site.update("one", snapshot, float(second), TODAY)
+        each.update("one", snapshot, float(second), TODAY)
+        site.count(float(second))
+        each.count(float(second))
+    assert ledger.counters == single.counters
+    assert 0.01 > ledger.counters.yield_user > 0.001
+
+
 def test_a_battery_is_watched_at_the_pace_of_any_of_its_units() -> None:
     """The first one is asked once a minute; the second gives 50 A between."""
     settings = BankSettings(chemistry="lithium-lfp", capacity_ah=10.0, units=2)

@@ -272,7 +272,7 @@ class Installation:
         """Show a snapshot and count it; false if the unit is not at this port now.
 
         The values are shown first, with the counters and the charge of the last
-        snapshot.
+        snapshot; the system once QPIGS2 has come too, where a unit has it.
         """
         site = self.site
         last = site.views.get(uid)
@@ -281,8 +281,9 @@ class Installation:
         now, today = self._clock(), local_today()
         view = site.update(uid, snapshot, now, today)
         self._publisher.show(view)
-        self.render_system()
-        site.count(now)
+        if not snapshot.second_follows:
+            self.render_system()
+            site.count(now)
         self._notify(view, now)
         return True
 

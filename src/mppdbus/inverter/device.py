@@ -176,10 +176,12 @@ class Inverter(Interviewer):
 
     # -- what is known now -----------------------------------------------------------
 
-    def snapshot(self, *, online: bool, keep: Mapping[str, float]) -> Snapshot:
+    def snapshot(
+        self, *, online: bool, keep: Mapping[str, float], second_follows: bool = False
+    ) -> Snapshot:
         """Return the snapshot; `keep` is for how many s a query's reading is valid.
 
-        Offline, it has only values that stay true.
+        Offline, it has only values that stay true. `second_follows`: QPIGS2 is next.
         """
         now, stats = self._clock(), self.link.stats
         live = self.readings.kept.get("QPIGS")
@@ -205,6 +207,7 @@ class Inverter(Interviewer):
             ),
             phase=self._phase,
             fault_code=self.parallel_set.fault_code if online else None,
+            second_follows=second_follows,
         )
 
     def away(self) -> Snapshot:

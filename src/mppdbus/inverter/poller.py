@@ -195,18 +195,17 @@ class Poller:
             self._log.info("answers again after %d failed polls", self._failures)
         self._failures = 0
         self._expire_at(self._clock() + self.keep["QPIGS"])
-        self._hurry_mode(self._show())
-        if (inverter.trackers or 1) > 1:
+        again = inverter.known.again.get("QPIGS2", 0.0)
+        several = (inverter.trackers or 1) > 1 and self._clock() >= again
+        self._hurry_mode(self._show(second_follows=several))
+        if several:
             await self._second_tracker()
 
     async def _second_tracker(self) -> None:
         """Read the other trackers, and show them; live values never wait for them."""
-        inverter = self._inverter
-        if self._clock() < inverter.known.again.get("QPIGS2", 0.0):
-            return
-        patience = inverter.link.brief
-        if await inverter.try_read("QPIGS2", attempts=1, patience=patience):
-            self._show()
+        patience = self._inverter.link.brief
+        await self._inverter.try_read("QPIGS2", attempts=1, patience=patience)
+        self._show()
 
     async def _failed(self, error: MppdbusError, took: float) -> None:
         self._failures += 1
@@ -352,13 +351,15 @@ class Poller:
         if not inverter.serial_is_sure:
             self._schedule.once[SERIAL.query] = self._clock() + SERIAL.every
 
-    def _show(self) -> Snapshot:
+    def _show(self, *, second_follows: bool = False) -> Snapshot:
         """Publish the snapshot, unless it may be of another unit."""
-        snapshot = self._snapshot()
+        snapshot = self._snapshot(second_follows=second_follows)
         if not (self._swap_check.pending and snapshot.online):
             self._publish(snapshot)
         return snapshot
 
-    def _snapshot(self) -> Snapshot:
+    def _snapshot(self, *, second_follows: bool = False) -> Snapshot:
         online = self._failures < timing.FAILURES_OFFLINE
-        return self._inverter.snapshot(online=online, keep=self.keep)
+        return self._inverter.snapshot(
+            online=online, keep=self.keep, second_follows=second_follows
+        )

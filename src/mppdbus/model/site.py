@@ -131,13 +131,15 @@ class Site:
             history=member.ledger.books.history,
         )
         self.views[uid] = view
-        self._uncounted.append((view, tuple(self.views.values()), now, today))
         history, volts = member.ledger.books.history, view.flow.battery_voltage
-        if (
+        at_once = (
             _begins_or_ends(before, snapshot)
             or history.today.when != today
             or (volts is not None and history.today.max_battery_voltage is None)
-        ):
+        )
+        if at_once or not snapshot.second_follows:
+            self._uncounted.append((view, tuple(self.views.values()), now, today))
+        if at_once:
             self._count()
             charge = self._shown_by(unit, snapshot)
             view = replace(view, charge=charge, counters=member.counters)

@@ -63,3 +63,4 @@ class Snapshot:
     link: LinkState = field(default_factory=LinkState)
     phase: int | None = None
     fault_code: str | None = None
+    second_follows: bool = False  # QPIGS2 is asked next: sums and counting wait for it

@@ -144,6 +144,8 @@ class SystemView:
     @property
     def one_battery(self) -> bool:
         """Whether all units are at the same battery."""
+        if len(self.units) == 1:
+            return True
         return len({view.unit.bank for view in self.units}) < 2
 
     def total(self, value: Callable[[UnitView], float | None]) -> float | None:
@@ -154,6 +156,8 @@ class SystemView:
         """
         if self.silent and any(view.unit.uid in self.silent for view in self.units):
             return None
+        if len(self.live) == 1:
+            return value(self.live[0])
         return known_sum([value(view) for view in self.live])
 
     def mean(self, value: Callable[[UnitView], float | None]) -> float | None:
@@ -161,6 +165,8 @@ class SystemView:
 
         A unit with 0 (its output is off) is left out if another unit has a value.
         """
+        if len(self.online) == 1:
+            return value(self.online[0])
         values = [value(view) for view in self.online]
         return known_mean([value for value in values if value] or values)
 

@@ -7,6 +7,7 @@ has changed and agrees.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from mppdbus.protocol.modes import MODES, Operation, Supply
 from mppdbus.protocol.replies.fields import Reading
@@ -36,6 +37,7 @@ LIVE = {
     "pv3_voltage": (60.0, 5.0),
 }
 RATED = {"ac_output_rating_voltage": (30.0, 30.0), "battery_rating_voltage": (5.0, 5.0)}
+ANY = LIVE | RATED
 NEVER_DOUBTED = (DeviceMode, Warnings)
 
 
@@ -66,8 +68,12 @@ class Vanished:
         """
         if isinstance(reading, NEVER_DOUBTED):
             return frozenset()
-        mode = getattr(reading, "mode", mode)
+        values = vars(reading)
+        mode = values.get("mode", mode)
         series = self._series_of(query, reading)
+        if not _any_gone(values):
+            self._believe(series, reading, now)
+            return frozenset()
         against = frozenset(_against(reading, mode))
         missing = against | frozenset(_gone(reading, series, now))
         if missing:
@@ -95,13 +101,24 @@ class Vanished:
         return True
 
     def _series_of(self, query: str, reading: Reading) -> _Series:
-        key = query, getattr(reading, "serial", None)
-        return self._series.setdefault(key, _Series())
+        key = query, vars(reading).get("serial")
+        if key not in self._series:
+            self._series[key] = _Series()
+        return self._series[key]
 
     @staticmethod
     def _believe(series: _Series, reading: Reading, now: float) -> None:
         series.believed, series.time = reading, now
         series.missing, series.replies = frozenset(), 0
+
+
+def _any_gone(values: Mapping[str, Any]) -> bool:
+    """Tell whether any field is so low that there is something to compare."""
+    for name, (_, gone) in ANY.items():
+        value = values.get(name)
+        if value is not None and value < gone:
+            return True
+    return False
 
 
 def _gone(reading: Reading, series: _Series, now: float) -> Iterator[str]:

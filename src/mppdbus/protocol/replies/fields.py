@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -40,6 +41,11 @@ Bool = bool | None
 Text = str | None
 
 
+@cache
+def _fields_of(model: type[BaseModel]) -> tuple[str, ...]:
+    return tuple(model.model_fields)
+
+
 class Reading(BaseModel):
     """A decoded reply; its fields stand in wire order.
 
@@ -69,7 +75,7 @@ class Reading(BaseModel):
     @classmethod
     def wire_names(cls) -> tuple[str, ...]:
         """Return the field names in wire order."""
-        return tuple(cls.model_fields)
+        return _fields_of(cls)
 
     @classmethod
     def units(cls) -> dict[str, str]:

@@ -11,7 +11,6 @@ from typing import Any
 from mppdbus.model.alarms.levels import AlarmState
 from mppdbus.model.power import Origin
 from mppdbus.model.views import SystemView, UnitView
-from mppdbus.venus.dbus.items import Value
 from mppdbus.venus.tables.row import (
     AMP,
     FINE_PERCENT,
@@ -80,13 +79,18 @@ ORIGINS: tuple[Row[UnitView], ...] = (
     _origin("State", "/State and /Mode", None, "state", _DERIVED),
 )
 _ORDER = (_MEASURED, _DERIVED, Origin.ESTIMATED, Origin.UNKNOWN)
+_NO_ORIGINS = (Origin.UNKNOWN,) * len(ORIGINS)
 
 
-def system_origins(system: SystemView) -> tuple[Value, ...]:
+def _origins(view: UnitView) -> tuple[Origin, ...]:
+    return tuple([row.raw(view) or Origin.UNKNOWN for row in ORIGINS])
+
+
+def system_origins(system: SystemView) -> tuple[Origin, ...]:
     """Return the least certain origin of each quantity among the units that answer."""
-    of_units = [[row.value(view) for row in ORIGINS] for view in system.online]
-    if not of_units:
-        return (Origin.UNKNOWN,) * len(ORIGINS)
+    of_units = [_origins(view) for view in system.online] or [_NO_ORIGINS]
+    if len(of_units) == 1:
+        return of_units[0]
     return tuple(max(each, key=_ORDER.index) for each in zip(*of_units, strict=True))
 
 

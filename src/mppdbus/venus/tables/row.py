@@ -12,6 +12,7 @@ from types import FunctionType
 from typing import Any, Generic, TypeVar
 
 from mppdbus.model.victron_codes import State
+from mppdbus.protocol.replies.fields import Reading
 from mppdbus.venus.dbus.items import Item, ItemType, Text, Value
 
 V = TypeVar("V", contravariant=True)  # noqa: PLC0105 - a row of all fits any view
@@ -70,6 +71,9 @@ class Row(Generic[V]):
         object.__setattr__(self, "paths", tuple(on_each))
         source = self.source
         get = attrgetter(source) if isinstance(source, str) else source
+        if (known := self.known) is not None:
+            field_of = get  # whatever its value is, the row shows the same
+            get = lambda part: None if field_of(part) is None else known  # noqa: E731
         object.__setattr__(self, "get", get)
 
     def raw(self, view: V) -> Any:  # noqa: ANN401 - a field of any type
@@ -85,8 +89,6 @@ class Row(Generic[V]):
         """Return the value that the row shows of its field, which may be None."""
         if raw is None:
             return self.unknown
-        if self.known is not None:
-            return self.known
         if self.kind is NUM:
             return round(float(raw), self.digits)
         return int(raw) if self.kind is INT else str(raw)
@@ -160,7 +162,8 @@ class ChangedRows(Generic[V]):
             part = view if of is None else of(view)
             seen, before = self._seen.get(of, (_UNSEEN, [_UNSEEN] * len(rows)))
             # A field of the view stays the same object; what a function makes is equal.
-            if part is seen or (isinstance(of, FunctionType) and part == seen):
+            made = isinstance(of, FunctionType) and not isinstance(part, Reading)
+            if part is seen or (made and part == seen):
                 continue
             raws = (
                 [get(part) for get in gets] if part is not None else [None] * len(gets)

@@ -16,7 +16,7 @@ from mppdbus.model.alarms.effects import (
     SHOW_NONE,
 )
 from mppdbus.model.battery.state_of_charge import Charge
-from mppdbus.model.snapshot import Identity, Snapshot
+from mppdbus.model.snapshot import Identity
 from mppdbus.model.victron_codes import AcInput, State, firmware_number
 from mppdbus.model.views import SystemView, Unit, UnitView
 from mppdbus.protocol.dialects import MODEL_NUMBERS
@@ -67,15 +67,12 @@ def _only_leg(view: UnitView) -> Unit | None:
     return view.unit if view.legs == 1 else None
 
 
-def _several_trackers(view: UnitView) -> Snapshot | None:
-    snapshot = view.snapshot
-    several = snapshot.trackers is not None and snapshot.trackers != 1
-    return snapshot if several and snapshot.status is not None else None
+def _several_trackers(view: UnitView) -> GeneralStatus | None:
+    return view.snapshot.status if view.snapshot.trackers not in (None, 1) else None
 
 
 def _second_tracker(view: UnitView) -> Any:  # noqa: ANN401 - QPIGS2 of any family
-    snapshot = _several_trackers(view)
-    return snapshot.second if snapshot else None
+    return view.snapshot.second if _several_trackers(view) is not None else None
 
 
 def _several_powers(view: UnitView) -> tuple[float | None, ...] | None:
@@ -242,7 +239,7 @@ UNIT: tuple[Row[UnitView], ...] = (
     Row("/NrOfTrackers", INT, "snapshot.trackers", "", "QPIGS2: asked once"),
     flow_row("/Yield/Power", "pv_total", WATT, _PV),
     Row("/Pv/V", NUM, "pv_input_voltage", VOLT, _ONLY, _only_tracker),
-    Row("/Pv/0/V", NUM, "status.pv_input_voltage", VOLT, _FIRST, _several_trackers),
+    Row("/Pv/0/V", NUM, "pv_input_voltage", VOLT, _FIRST, _several_trackers),
     Row("/Pv/0/P", NUM, itemgetter(0), WATT, _FIRST, _several_powers, 1),
     Row("/Pv/1/V", NUM, "pv2_voltage", VOLT, "QPIGS2 `pv2_voltage`", _second_tracker),
     Row("/Pv/1/P", NUM, itemgetter(1), WATT, "QPIGS2 `pv2_power`", _several_powers, 1),
