@@ -119,7 +119,8 @@ class Link:
             return
         self._heard = now
         if frames := self._framer.feed(data):
-            log_frames(self.name, frames)
+            if wire_log.isEnabledFor(logging.DEBUG):
+                log_frames(self.name, frames)
             self._dropped([frame.payload for frame in frames], now)
 
     def connection_lost(self, error: Exception | None) -> None:

@@ -24,11 +24,10 @@ wire_log = logging.getLogger("mppdbus.wire")
 
 def log_frames(name: str, frames: list[Frame]) -> None:
     """Log received frames of a line, other bytes than text as hex escapes."""
-    if frames and wire_log.isEnabledFor(logging.DEBUG):
-        for frame in frames:
-            text = ascii(frame.payload)[2:-1]
-            said = f"({text}" if frame.intact else f"{text} [{frame.flaw}]"
-            wire_log.debug("%s < %s", name, said)
+    for frame in frames:
+        text = ascii(frame.payload)[2:-1]
+        said = f"({text}" if frame.intact else f"{text} [{frame.flaw}]"
+        wire_log.debug("%s < %s", name, said)
 
 
 @dataclass(slots=True)
@@ -71,7 +70,8 @@ class PendingReply(Generic[T]):
         self.received += len(data)
         self.heard = now
         frames = self.framer.feed(data)
-        log_frames(self.name, frames)
+        if frames and wire_log.isEnabledFor(logging.DEBUG):
+            log_frames(self.name, frames)
         for frame in frames:
             if self.reply.done():
                 self.dropped.append(frame.payload)
@@ -84,16 +84,18 @@ class PendingReply(Generic[T]):
             try:
                 result = self.accept(frame.payload)
             except (Refused, CorruptReply, UnknownLayout) as error:
-                if isinstance(error, UnknownLayout) and self._is_doubtful(frame):
+                strange = isinstance(error, UnknownLayout)
+                if strange and self.doubtful(self.command, frame.payload):
                     error = CorruptReply(f"{self.command}: a reply to another command")
                 self._hold(error, frame.payload)
             except Exception as error:  # noqa: BLE001 - the caller gets it
                 self.reply.set_exception(error)
             else:
-                if self._is_doubtful(frame):
+                if self.doubtful(self.command, frame.payload):
                     self._hold((result,), frame.payload)
                 else:
-                    self._drop_second_best()
+                    if self._second_best is not None:
+                        self.dropped.append(self.payload)
                     self.payload = frame.payload
                     self.reply.set_result(result)
         elif frame.flaw is Flaw.CHECKSUM and foreign(frame) is None:
@@ -102,24 +104,18 @@ class PendingReply(Generic[T]):
         else:
             self.strays.append(frame)  # the true reply may follow an echo or noise
 
-    def _is_doubtful(self, frame: Frame) -> bool:
-        return self.doubtful(self.command, frame.payload)
-
     # -- waiting for a better one ---------------------------------------------------
 
     def _hold(self, found: MppdbusError | tuple[T], payload: bytes) -> None:
         """Settle for `found` if nothing better begins to come soon."""
-        self._drop_second_best()
+        if self._second_best is not None:
+            self.dropped.append(self.payload)
         self._second_best, self.payload = found, payload
         if self._holding is not None:
             self._holding.cancel()
         loop = asyncio.get_running_loop()
         self._holding = loop.call_at(self.heard + self.hold, self._held)
         self.timers.append(self._holding)
-
-    def _drop_second_best(self) -> None:
-        if self._second_best is not None:
-            self.dropped.append(self.payload)
 
     def _held(self) -> None:
         if not self.framer.begun:

@@ -140,7 +140,7 @@ class Plausibility:
             low, high = LOWEST * nominal, HIGHEST * nominal
         if voltage < NO_BATTERY:
             return _battery_remarks(reading, "no_battery", "no battery")
-        if self._waits(now):
+        if nominal is None and self._waits(now):
             text = "shown when QPIRI has said for which battery the unit is"
             return _battery_remarks(reading, "unrated", text)
         key = (type(reading), said.get("serial"))
@@ -170,7 +170,7 @@ class Plausibility:
 
     def _waits(self, now: float) -> bool:
         """Tell whether the battery waits for its nominal voltage; `now` in s."""
-        if not self._awaits_ratings or self._ratings or self.nominal_voltage:
+        if not self._awaits_ratings or self._ratings:
             return False
         self._first = now if self._first is None else self._first
         return now - self._first < RATINGS_AWAITED

@@ -65,10 +65,7 @@ class Forwarder(asyncio.Protocol):
         self._ended = asyncio.Event()
         self._receiver = receiver
         self._hint = hint
-
-    def data_received(self, data: bytes) -> None:
-        """Forward the bytes to the receiver."""
-        self._receiver.data_received(data)
+        self.data_received = receiver.data_received  # type: ignore[method-assign]
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell the receiver the reason."""
