@@ -22,7 +22,7 @@ SILENT = Charge(origin="unknown: this inverter does not answer")
 OF_THE_BATTERY = "that of the battery, which has a service of its own"
 OWN_BATTERIES = Charge(origin="unknown: each battery has its own")
 SILENT_S = 120.0  # s without replies in which a unit may be running unseen
-BANK_EVERY = 0.5  # s at least between two looks at a battery
+BANK_EVERY = 1.5  # s at least between two looks at a battery
 COUNT_EVERY = 10.0  # s; readings are counted in batches, each with its own time
 
 

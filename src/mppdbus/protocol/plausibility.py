@@ -6,6 +6,7 @@ one that does counts only when the next reading confirms it. Powers may jump.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeVar
 
 from mppdbus.protocol.identification import NOMINAL, Identification
@@ -115,9 +116,10 @@ class Plausibility:
 
     def _values(self, reading: Reading) -> Iterator[Remark]:
         bounds, found = self._bounds, self.identification
-        for name, value in vars(reading).items():
-            limit = FIELDS.get(name)
-            if limit is not None and value is not None and value > bounds[limit]:
+        said = vars(reading)
+        for name, limit in _limits(type(reading)):
+            value = said[name]
+            if value is not None and value > bounds[limit]:
                 text = f"{name} {value}: above {bounds[limit]:g}, cannot be"
                 yield Remark(limit.value, name, value, text)
         raw = found is not None and found.dialect.raw_temperature
@@ -232,6 +234,12 @@ class Plausibility:
         product = (volts or 0) * (ratings.ac_output_rating_current or 0)
         if apparent or product:
             self._bounds[Limit.POWER] = SURGE * max(apparent, product)
+
+
+@cache
+def _limits(model: type[Reading]) -> tuple[tuple[str, Limit], ...]:
+    """Return the fields of a model that have a limit."""
+    return tuple((n, FIELDS[n]) for n in model.model_fields if n in FIELDS)
 
 
 def _rated(ratings: s.Ratings | s.RatingsRevo) -> Iterator[Remark]:
