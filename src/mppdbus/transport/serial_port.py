@@ -114,6 +114,8 @@ class _Line(PySerialTransport):  # type: ignore[misc]
     is one call then. In the loop it would take a tenth of the CPU of a poll.
     """
 
+    _has_reader: bool  # of upstream: bytes are delivered
+
     def __init__(
         self, loop: asyncio.AbstractEventLoop, protocol: Forwarder, port: _Port
     ) -> None:
