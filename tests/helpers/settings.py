@@ -103,6 +103,12 @@ class OwnService:
             return True
         if message.interface == SETTINGS and message.path == "/":
             reply = getattr(self, message.member or "")(*message.body)
+        elif message.path == "/Settings":
+            tree = {
+                path.removeprefix("/Settings/"): variant(kept.value)
+                for path, kept in self.settings.items()
+            }
+            reply = "v", [Variant("a{sv}", tree)]
         elif message.path in self.settings:
             reply = getattr(self, message.member or "")(message.path, *message.body)
         else:

@@ -42,9 +42,9 @@ def update(
         return
     launcher = f"{paths.APP}/{new}/bin/mppdbus"
     _try_out(target, launcher)
-    enabled = target.at(paths.ENABLED).exists()
     state = venus_service.state_of(target)
-    served = enabled and state is not None and state.pid > 0
+    pid = state.pid if state and target.at(paths.ENABLED).exists() else 0
+    served = pid > 0
     wanted = venus_service.names_on_bus(target, paths.LAUNCHER) if served else None
     target.write(paths.TRIAL, f"{old}\n".encode())
     _switch(target, new)
@@ -53,7 +53,7 @@ def update(
         if not target.at(paths.CONFIG).exists():
             wanted = set()
         tell("wait until it is on the D-Bus again")
-        trouble = venus_service.proven(target, launcher, wanted or set())
+        trouble = venus_service.proven(target, launcher, wanted or set(), pid)
     if trouble:
         _switch(target, old)
         target.remove(paths.TRIAL)

@@ -16,6 +16,7 @@ from mppdbus.host.install.changes import InstallTarget, PlannedChange
 FOUND_WITHIN = 15.0  # s; svscan looks every 5 s
 PROVEN = 60.0  # s that a new release has to get on the bus
 STEADY = 12.0  # s that it must have been up where it has no inverter to show
+ENDLESS = 3  # processes of the service, one after the other, show that it fails
 _UP = re.compile(r": up \(pid (\d+)\) (\d+) seconds")
 
 
@@ -48,11 +49,13 @@ def names_on_bus(target: InstallTarget, launcher: str) -> set[str] | None:
 
 def start(target: InstallTarget) -> None:
     """Have the service run, anew if it ran; waits until svscan has found it."""
-    target.at(paths.STARTED).unlink(missing_ok=True)
     service = str(target.at(paths.SERVICE))
     if target.find("svc") is None or not Path(service).is_dir():
         return
-    wait_for(lambda: state_of(target) is not None, FOUND_WITHIN)
+    if state_of(target) is None:  # it starts by itself
+        wait_for(lambda: state_of(target) is not None, FOUND_WITHIN)
+        return
+    target.at(paths.STARTED).unlink(missing_ok=True)  # no pause before this start
     target.run("svc", "-t", service)
     target.run("svc", "-u", service)
 
@@ -75,23 +78,29 @@ def wait_for(check: Callable[[], bool], seconds: float, pause: float = 0.2) -> b
     return True
 
 
-def proven(target: InstallTarget, launcher: str, wanted: set[str]) -> str:
+def proven(target: InstallTarget, launcher: str, wanted: set[str], old_pid: int) -> str:
     """Wait until a new release works; return "" or in words why it does not.
 
-    It works when all names that were on the bus before are there again; without any,
+    `old_pid` is the process of the release before, which may take a moment to end. It
+    works when all names that were on the bus before are there again; without any,
     when the service stays up.
     """
+    seen = set[int]()  # the processes that it was so far
 
     def works() -> bool:
         state = state_of(target)
-        if state is None or not state.pid:
+        if state is None or state.pid in (0, old_pid):
             return False
+        seen.add(state.pid)
         if not wanted:
             return state.seconds >= STEADY
         names = names_on_bus(target, launcher)
         return names is not None and wanted <= names
 
-    if wait_for(works, PROVEN, pause=1.0):
+    wait_for(lambda: works() or len(seen) >= ENDLESS, PROVEN, pause=1.0)
+    if len(seen) >= ENDLESS:
+        return "the service of the new release ends again and again"
+    if works():
         return ""
     if wanted:
         missing = ", ".join(sorted(wanted))

@@ -1,0 +1,277 @@
+"""A GX device in a sandbox: installed, rebooted, updated, rolled back, uninstalled."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tarfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+import make_bundle
+from helpers.bus import BusItemClient
+from helpers.gx import ARCH, Gx, a_bundle, image_of
+from helpers.places import ROOT
+from helpers.run import MULTI, SYSTEM
+from helpers.settings import OwnService
+from helpers.tree import tree
+from mppdbus import __version__
+from mppdbus.host.install.boot_line import LINE
+from mppdbus.venus.dbus.names import list_names
+
+FIRST, SECOND = pytest.mark.xdist_group("gx-1"), pytest.mark.xdist_group("gx-2")
+
+UNIT = f"{MULTI}92932105100123"
+OURS = {UNIT, SYSTEM}
+MPPDBUS = "/data/apps/available/mppdbus/current/bin/mppdbus"
+OTHERS = b"#!/bin/sh\n# \xff odd \r\n/data/other/start &\nexit 0\n"
+CONFIG = """
+[[inverter]]
+port = "/dev/ttyUSB0"
+name = "garage"
+baud = 115200
+timeout = 0.5
+poll = 0.5
+"""
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return image_of(tmp_path_factory.mktemp("image"))
+
+
+@pytest.fixture
+def gx(tmp_path: Path, image: Path) -> Iterator[Gx]:
+    device = Gx(tmp_path / "gx", image)
+    shutil.copy(image / f"mppdbus-{__version__}-venus-{ARCH}.tar.gz", device.rec)
+    shutil.copy(ROOT / "venus/install.sh", device.rec)
+    yield device
+    device.power_cut()
+
+
+def install(version: str = __version__) -> str:
+    return f"sh /rec/install.sh --local /rec/mppdbus-{version}-venus-{ARCH}.tar.gz"
+
+
+def configure(gx: Gx) -> None:
+    (gx.data / "conf/mppdbus").mkdir(exist_ok=True)
+    (gx.data / "conf/mppdbus/config.toml").write_text(CONFIG)
+
+
+@asynccontextmanager
+async def settings_on(
+    gx: Gx, kept: OwnService | None = None
+) -> AsyncIterator[OwnService]:
+    """Run a localsettings on the bus of the device; it keeps what one before had."""
+    service = OwnService(gx.bus_address)
+    service.settings = kept.settings if kept else {}
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                await service.start()
+                break
+            except OSError:  # its bus is about to start
+                await asyncio.sleep(0.05)
+    try:
+        yield service
+    finally:
+        await service.stop()
+
+
+async def on_the_bus(gx: Gx, wanted: set[str] = OURS) -> None:
+    """Wait until all names of ours, and no others, are on the bus."""
+    async with asyncio.timeout(60):
+        while {n for n in await list_names(gx.bus_address) if "mppdbus" in n} != wanted:
+            await asyncio.sleep(0.1)
+
+
+async def value(gx: Gx, path: str) -> object:
+    client = await BusItemClient.connect(gx.bus_address, UNIT)
+    try:
+        return await client.get_value(path)
+    finally:
+        await client.close()
+
+
+@FIRST
+async def test_installed_it_survives_other_firmware(gx: Gx) -> None:
+    script = gx.data / "rcS.local"
+    script.write_bytes(OTHERS)
+    script.chmod(0o750)
+    before = tree(gx.data)
+    gx.boot()
+    async with settings_on(gx) as settings:
+        # What the image has, and what it has not.
+        assert (await gx.tried("touch /bin/x /opt/victronenergy/x")).code != 0
+        assert (await gx.tried("command -v pip git systemctl timeout")).code != 0
+
+        dry = await gx.typed(f"DRY_RUN=1 {install()}")
+        assert tree(gx.data) == before
+        said = await gx.typed(install())
+        assert said.splitlines()[:5] == dry.splitlines()[:5]
+        assert script.stat().st_mode & 0o777 == 0o750
+        assert LINE in script.read_bytes().splitlines()
+        configure(gx)
+        await on_the_bus(gx)
+        assert await value(gx, "/Connected") == 1
+        assert "garage" in str(await value(gx, "/CustomName"))
+        instance = await value(gx, "/DeviceInstance")
+
+        # svc reaches the daemon itself, and Venus OS's limits are there.
+        program = await gx.typed(
+            "cat /proc/$(svstat /service/mppdbus | tr -dc '0-9 ' |"
+            " awk '{print $1}')/limits"
+        )
+        assert "400000000" in program
+        assert "is up since" in await gx.typed(f"{MPPDBUS} status")
+        assert "connected on /dev/ttyUSB0" in await gx.typed(f"{MPPDBUS} logs")
+
+        installed = {n: v for n, v in tree(gx.data).items() if "/__pycache__" not in n}
+        assert "nothing to change" in await gx.typed(install())
+        again = {n: v for n, v in tree(gx.data).items() if "/__pycache__" not in n}
+        assert {n for n in installed if n.startswith("apps")} == {
+            n for n in again if n.startswith("apps")
+        }
+    gx.power_cut()
+
+    # Other firmware: nothing but /data is as it was.
+    gx.boot("v3.90")
+    async with settings_on(gx, settings):
+        await on_the_bus(gx)
+        assert await value(gx, "/DeviceInstance") == instance
+        boot = "/data/apps/available/mppdbus/current/boot.sh boot"
+        began = await gx.typed(f"time -p {boot}")
+        assert float(began.split("real")[1].split()[0]) < 0.3
+
+
+@SECOND
+async def test_switched_off_and_on_and_gone(gx: Gx) -> None:
+    script = gx.data / "rcS.local"
+    script.write_bytes(OTHERS)
+    script.chmod(0o750)
+    before = tree(gx.data)
+    gx.boot()
+    configure(gx)
+    async with settings_on(gx) as settings:
+        await gx.typed(install())
+        await on_the_bus(gx)
+        await gx.typed(f"{MPPDBUS} disable")
+        await on_the_bus(gx, set())
+        assert (await gx.tried("ls -d /service/mppdbus")).code != 0
+    gx.power_cut()
+
+    # The GUI's switch for custom scripts, while ours is switched off as well.
+    (gx.data / "rcS.local.disabled").write_bytes(b"")
+    gx.boot()
+    async with settings_on(gx, settings):
+        assert (await gx.tried("ls -d /service/mppdbus")).code != 0
+        said = (await gx.tried(f"{MPPDBUS} status")).output
+        assert "is switched off: mppdbus enable" in said
+        assert "rcS.local.disabled: the start-up scripts were switched off" in said
+        (gx.data / "rcS.local.disabled").unlink()
+        await gx.typed(f"{MPPDBUS} enable")
+        await on_the_bus(gx)
+
+        last = await gx.typed(f"{MPPDBUS} uninstall --purge")
+        assert "nothing of mppdbus remains" in last
+        await on_the_bus(gx, set())
+        there = await gx.typed("ls -a /service /run/udev/rules.d")
+        assert "mppdbus" not in there
+        assert not [path for path in settings.settings if "mppdbus_" in path]
+    assert tree(gx.data) == before
+
+
+@SECOND
+async def test_an_update_keeps_all_and_a_bad_one_is_undone(gx: Gx) -> None:
+    better = a_bundle(gx.rec, "7.0.0")
+    worse = a_bundle(gx.rec, "7.1.0", breaks="a defect")
+    gx.boot()
+    async with settings_on(gx):
+        configure(gx)
+        await gx.typed(install())
+        await on_the_bus(gx)
+        instance = await value(gx, "/DeviceInstance")
+
+        said = await gx.typed(f"{MPPDBUS} update /rec/{better.name}")
+        assert "mppdbus 7.0.0 is installed" in said
+        await on_the_bus(gx)
+        assert await value(gx, "/DeviceInstance") == instance
+        assert (await gx.typed(f"{MPPDBUS} --version")).strip() == "7.0.0"
+
+        refused = await gx.tried(install())
+        assert refused.code == 1
+        assert "is older than 7.0.0" in refused.output
+
+        code, output = await gx.tried(install("7.1.0"))
+        assert code == 1, output
+        assert "back to releases/7.0.0, which runs as before" in output
+        await on_the_bus(gx)
+        assert (await gx.typed(f"{MPPDBUS} --version")).strip() == "7.0.0"
+        releases = (gx.data / "apps/available/mppdbus/releases").iterdir()
+        assert {path.name for path in releases} == {__version__, "7.0.0"}
+
+        await gx.typed(f"{MPPDBUS} rollback")
+        await on_the_bus(gx)
+        assert (await gx.typed(f"{MPPDBUS} --version")).strip() == __version__
+        assert (gx.data / "conf/mppdbus/config.toml").read_text() == CONFIG
+        assert not list(gx.data.glob(".mppdbus-install.*"))
+    assert worse.exists()
+
+
+@SECOND
+def test_install_sh_refuses_what_is_not_right(gx: Gx, tmp_path: Path) -> None:
+    gx.boot()
+    before = tree(gx.data)
+    name = f"mppdbus-{__version__}-venus-{ARCH}.tar.gz"
+
+    def refused(command: str, why: str) -> None:
+        code, output = gx.sh(command)
+        assert code != 0
+        assert why in output
+        assert "Traceback" not in output
+        assert tree(gx.data) == before
+
+    refused(f"SHA256=abc {install()}", "its SHA-256 is")
+    refused(
+        f"VERSION=9.9 {install()}", f"should be release 9.9, but it is {__version__}"
+    )
+    refused("sh /rec/install.sh --local /rec/none", "there is no file /rec/none")
+    refused("sh /rec/install.sh", "say which release")
+    refused(
+        f"head -c 100000 /rec/{name} >/rec/half; sh /rec/install.sh --local /rec/half",
+        "cannot be unpacked",
+    )
+    refused("head -c 3000 /rec/install.sh >/rec/cut.sh; sh /rec/cut.sh; false", "")
+    refused(
+        "mkdir /tmp/b; printf '#!/bin/sh\\necho h; echo / 9 9 9000 9' >/tmp/b/df; "
+        f"chmod +x /tmp/b/df; PATH=/tmp/b:$PATH {install()}",
+        "has 9 MB left",
+    )
+    refused(
+        "printf '#!/bin/sh\\necho armv7 cp312' >/tmp/b/python3; rm /tmp/b/df; "
+        f"chmod +x /tmp/b/python3; PATH=/tmp/b:$PATH {install()}",
+        f"this bundle is for {ARCH}, and this machine is armv7",
+    )
+
+    with tarfile.open(gx.rec / name) as bundle:
+        bundle.extractall(tmp_path / "odd", filter="tar")
+    (tmp_path / f"odd/mppdbus-{__version__}/boot.sh").write_text("#!/bin/sh\n")
+    (gx.rec / "odd.tar.gz").write_bytes(make_bundle.packed(tmp_path / "odd"))
+    refused("sh /rec/install.sh --local /rec/odd.tar.gz", "the bundle is damaged")
+
+
+@FIRST
+async def test_a_usb_stick_installs_it(gx: Gx, image: Path) -> None:
+    bundle = image / f"mppdbus-{__version__}-venus-{ARCH}.tar.gz"
+    installer = make_bundle.make_installer([bundle], gx.rec)
+    archive = make_bundle.make_usb_archive([bundle, installer], gx.rec)
+    configure(gx)
+    gx.boot()
+    async with settings_on(gx):
+        await gx.typed(f"tar -xzf /rec/{archive.name} -C /data")
+        await gx.typed("/data/rc/post-hook.sh")
+        assert not (gx.data / "rc").exists()
+        await on_the_bus(gx)
