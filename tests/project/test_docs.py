@@ -45,6 +45,7 @@ NOT_RUN = {
     "/data/apps/available/mppdbus/current/bin/mppdbus setup": "asks; test_setup.py",
     "/opt/mppdbus/bin/mppdbus install": "test_systemd.py does it",
 }
+MAY_SAY_NO = "mppdbus diff "  # there is a difference
 ELSEWHERE = {"adding-an-inverter.md": "test_adding_an_inverter.py follows it"}
 ENDLESS = re.compile(
     r"(?<!-)\b(?:run|demo|monitor|simulate|replay|logs -f)\b(?!.*--once)"
@@ -156,7 +157,8 @@ class Desk:
             assert shell.returncode in (0, 130), f"{command}: {first}{said}"
         else:
             said, _ = shell.communicate(timeout=240)
-            assert shell.returncode == 0, f"{command}: {said}"
+            fine = (0, 1) if command.startswith(MAY_SAY_NO) else (0,)
+            assert shell.returncode in fine, f"{command}: {said}"
         assert "Traceback" not in said, f"{command}: {said}"
 
     def close(self) -> None:
@@ -201,7 +203,7 @@ def test_every_command_is_in_the_readme_and_none_that_is_not_there() -> None:
         (ROOT / "README.md").read_text().split("## Commands")[1].split("\n\n`--json")[0]
     )
     named = set(re.findall(r"`(?:mppdbus )?([a-z][a-z-]+)[ A-Z….a-z-]*`", table))
-    assert named - set(COMMANDS) <= {"setup", "set", "undo", "writes"}
+    assert named - set(COMMANDS) <= {"setup"}
     assert set(COMMANDS) - named == set(), "not in the table of README.md"
 
 
