@@ -100,6 +100,37 @@ def test_each_part_of_the_tests_counts(tmp_path: Path, fails: str, code: int) ->
     assert done.returncode == code
 
 
+def test_the_oldest_dependencies_have_an_environment_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is installed there, and what runs: with all that Venus OS leaves out."""
+    for file in (DEV, ROOT / "pyproject.toml"):
+        shutil.copy(file, tmp_path)
+    said, python = tmp_path / "said", tmp_path / "venv-oldest/bin/python"
+    says = f'#!/bin/sh\necho "$PIP_CONSTRAINT $MPPDBUS_VENUS $*" >>{said}\n'
+    no_other = tmp_path / "bin/python3.12"  # so that the environment is of python3
+    for path, text in ((python, says), (no_other, "#!/bin/sh\nexit 1\n")):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+        path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{no_other.parent}:{os.environ['PATH']}")
+    version = subprocess.check_output(
+        ["python3", "-c", "import sys; print(sys.version)"]
+    )
+    (tmp_path / "venv-oldest/.made").write_bytes(version)
+    subprocess.run(
+        [tmp_path / "dev", "oldest", "tests/config"],
+        check=True,
+        capture_output=True,
+        env=os.environ | {"MPPDBUS_VENV": str(tmp_path / "venv")},
+    )
+    installed, ran = said.read_text().splitlines()[-2:]
+    assert installed.startswith("tests/oldest.txt  -m pip install ")
+    assert installed.endswith(" -e .[test]")
+    assert ran.startswith("tests/oldest.txt ccgx -m pytest ")
+    assert ran.endswith(" tests/config")
+
+
 def set_up(project: Path, venv: Path) -> str:
     """Return what `./dev` says until pip finds nothing to install."""
     done = subprocess.run(
