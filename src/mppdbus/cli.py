@@ -24,6 +24,7 @@ COMMANDS = {
     "run": "serve the inverters of config.toml on D-Bus",
     "setup": "find the inverter, and write config.toml",
     "doctor": "say what is wrong, and what helps",
+    "support-bundle": "collect what a bug report needs, masked",
     "demo": "watch a simulated inverter on a real D-Bus",
     "monitor": "watch an inverter live in the terminal",
     "detect": "find ports with a PI30 inverter",

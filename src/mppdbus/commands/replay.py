@@ -2,11 +2,13 @@
 
 import argparse
 import asyncio
+import tarfile
 from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mppdbus.commands.output import DONE, Output
+from mppdbus.errors import ConfigError
 from mppdbus.host.signals import until_signal
 from mppdbus.recording.journal import read
 from mppdbus.recording.reply_quality import Quality
@@ -25,7 +27,12 @@ NAMELESS = "unknown"  # the simulator's name for a model that is null
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
     add = parser.add_argument
-    add("file", type=Path, metavar="FILE", help="what `mppdbus record` wrote")
+    add(
+        "file",
+        type=Path,
+        metavar="FILE",
+        help="what `mppdbus record` or support-bundle wrote",
+    )
     add("--model", metavar="NAME", help="which inverter of a file that has several")
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
@@ -40,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(args: argparse.Namespace) -> int:
     """Answer until a signal ends it; return 0."""
-    recording = await asyncio.to_thread(load_replies, args.file, args.model)
+    recording = await asyncio.to_thread(_load, args.file, args.model)
     pace = Pace.instant() if args.unpaced else Pace()
     simulator = Simulator(recording, Scene(None, pace=pace), name=recording.model)
     await until_signal(_serve(simulator, args))
@@ -64,6 +71,26 @@ async def _serve(simulator: Simulator, args: argparse.Namespace) -> None:
         text = f"{simulator.name} answers at {where}; Ctrl-C ends it"
         output.record({"model": simulator.name, "port": where}, text)
         await asyncio.Event().wait()
+
+
+def _load(path: Path, model: str | None) -> Recording:
+    """Load a recording, or the one in a bundle; raises `ConfigError`."""
+    try:
+        if not path.is_file() or not tarfile.is_tarfile(path):
+            return load_replies(path, model)
+        with tarfile.open(path) as bundle, TemporaryDirectory("-mppdbus") as folder:
+            members = bundle.getmembers()
+            inside = next(
+                (m for m in members if m.name.endswith("/recording.jsonl")), None
+            )
+            body = bundle.extractfile(inside) if inside is not None else None
+            if body is None:
+                raise ConfigError(f"{path}: there is no recording in this bundle")
+            unpacked = Path(folder) / path.name
+            unpacked.write_bytes(body.read())
+            return load_replies(unpacked, model)
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
 
 
 def load_replies(path: Path, model: str | None = None) -> Recording:

@@ -12,7 +12,9 @@ from pathlib import Path
 from mppdbus.config.models import InverterConfig
 from mppdbus.daemon.event_log import EventLog, SumLog
 from mppdbus.daemon.gx_menu import GxMenu
+from mppdbus.daemon.reply_file import ReplyFile
 from mppdbus.daemon.sections import Sections
+from mppdbus.daemon.self_check import SelfCheck, silent_unit
 from mppdbus.daemon.state import StateFiles
 from mppdbus.daemon.twins import twins_of, wait_for_twins
 from mppdbus.errors import ShownAlready
@@ -91,6 +93,10 @@ class Installation:
         self._batteries = BatteryMonitor(self._watcher, BATTERY_NAME, self._monitored)
         self._notifier = Notifier(self._watcher)
         self._publisher = Publisher(address, self._settings, self, outages)
+        self.replies = ReplyFile(directory)
+        self.self_check = SelfCheck(
+            self._watcher, self._publisher.show_doctor, self._notifier.notify
+        )
         self._rendering: asyncio.Handle | None = None
         self._menu = GxMenu(self._settings, self._follow_input)
         self.is_open = False
@@ -108,6 +114,8 @@ class Installation:
         self.sections = Sections(self._configs, await self._state.memberships())
         self.site = Site(banks, expected=self._expected)
         await self._watcher.open(wait=True)
+        self.self_check.start(self.site)
+        self.replies.start()
         self._menu.follow_zone()
         with suppress(TimeoutError):  # so that ours never shows beside a BMS
             async with asyncio.timeout(SETTLED):
@@ -142,6 +150,8 @@ class Installation:
             self._rendering.cancel()
         self._menu.close()
         self._batteries.close()
+        self.self_check.close()
+        self.replies.close()
         done = await asyncio.gather(
             self._state.close(),
             self._watcher.close(),
@@ -280,6 +290,8 @@ class Installation:
             return False
         now, today = self._clock(), local_today()
         view = site.update(uid, snapshot, now, today)
+        if snapshot.online:
+            self.self_check.answers(uid)
         self._publisher.show(view)
         if not snapshot.second_follows:
             self.render_system()
@@ -327,18 +339,9 @@ class Installation:
 
         A unit that is reported by such a unit is not told of on its own.
         """
-        views = self.site.views
-        if (view := views.get(uid)) is None:
-            return
-        unit = view.unit
-        mute = [v.unit for v in views.values() if not v.snapshot.online]
-        ports = {each.connection for each in mute if not each.reported}
-        if unit.reported and any(
-            unit.connection.startswith(f"{port} (") for port in ports
-        ):
-            return
-        text = f"No reply from {unit.called}"
-        self._notifier.notify(unit.called, Notice(NoticeKind.WARNING, text))
+        if (view := silent_unit(uid, self.site.views)) is not None:
+            text = f"No reply from {view.unit.called}"
+            self._notifier.notify(view.unit.called, Notice(NoticeKind.WARNING, text))
 
     # -- what users and other programs change ------------------------------------------
 

@@ -58,6 +58,7 @@ class Session:
         self._introducing = False  # what takes long now is the bus
         self.introduced = False  # its inverter has been on the bus
         self._poller: Poller | None = None
+        installation.replies.sources[config.name] = lambda: self._known
         self._with_others = others
         self._others = ParallelUnits(installation, unit_of(config))
 
@@ -249,3 +250,5 @@ class Session:
         level = logging.DEBUG if kind in self._logged else logging.WARNING
         self._log.log(level, "%s", error)
         self._logged.add(kind)
+        if self._uid is not None:
+            self._installation.self_check.complain(self._uid, error)

@@ -173,9 +173,11 @@ def line_of_unit(values: Values) -> LineFacts:
     return LineFacts(
         heard=Heard.PI30 if online else Heard.UNKNOWN,
         offline=not online,
+        said=text("/Mppdbus/Doctor"),
         quality=number("/Mppdbus/Link/Quality"),
         model=text("/ProductName"),
         serial=text("/Serial") or None,
         dialect=text("/Mppdbus/Dialect"),
         fault=text("/Mppdbus/Fault"),
+        battery=text("/Mppdbus/Trouble"),
     )

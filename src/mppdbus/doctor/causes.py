@@ -94,6 +94,8 @@ def _missing(facts: Facts) -> Sequence[str]:
     port = facts.port
     if port.trouble is not PortTrouble.MISSING or facts.host.no_ports:
         return ()
+    if port.said:  # it says what is there, too
+        return (port.said,)
     now = ", ".join(port.others) or "none that may lead to an inverter"
     return (f"{port.label} does not exist", f"present now: {now}")
 

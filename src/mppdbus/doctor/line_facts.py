@@ -101,7 +101,7 @@ def _first(found: Detection, baud: int) -> LineFacts:
     if isinstance(error, PortError):
         raise error
     if error is not None:
-        heard = _heard(error, silent=found.silent)
+        heard = heard_from(error, silent=found.silent)
         other = str(error) if heard is Heard.OTHER else ""
         return LineFacts(baud=baud, heard=heard, said=str(error), other=other)
     who, said = found.identification, found.readings.get("QID")
@@ -123,7 +123,8 @@ def _first(found: Detection, baud: int) -> LineFacts:
     )
 
 
-def _heard(error: MppdbusError, *, silent: bool) -> Heard:
+def heard_from(error: MppdbusError, *, silent: bool) -> Heard:
+    """Return what an error of a line says; `silent`: no byte came."""
     match error:
         case OtherProtocol():
             return Heard.OTHER

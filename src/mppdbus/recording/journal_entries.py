@@ -25,17 +25,21 @@ class RecordedUnit:
 
 
 def entries_of(
-    exchanges: Iterable[Exchange], unit: RecordedUnit, *, mask: bool = True
+    exchanges: Iterable[Exchange],
+    unit: RecordedUnit,
+    *,
+    mask: bool = True,
+    masker: Masker | None = None,
 ) -> list[Entry]:
     """Return an entry for each exchange, in their order.
 
-    With `mask` serial numbers are replaced, see `Masker`. Bytes in front of an intact
-    reply are kept only of attempts that were repeated.
+    With `mask` serial numbers are replaced, see `Masker`; by `masker`, if it is given.
+    Bytes in front of an intact reply are kept only of attempts that were repeated.
     """
     judged = [
         (one, judge_reply(one.command, one.response, unit.variant)) for one in exchanges
     ]
-    masker = Masker() if mask else None
+    masker = (masker or Masker()) if mask else None
     for one, verdict in judged:
         if masker is not None and verdict.payload is not None:
             masker.learn(one.command, verdict.payload)

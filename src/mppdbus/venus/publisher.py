@@ -20,6 +20,7 @@ from mppdbus.venus.settings.store import LocalSettings
 from mppdbus.venus.system_service import SystemService
 from mppdbus.venus.table_service import SiteControl, Surroundings, TableService
 from mppdbus.venus.tables.battery import BATTERY, BATTERY_NAME, LOW_SOC_ALARM
+from mppdbus.venus.tables.diagnostics import DOCTOR
 from mppdbus.venus.unit_service import UnitService, service_name
 
 ACTIVE_INPUT = "/Ac/ActiveIn/ActiveInput"
@@ -98,6 +99,11 @@ class Publisher:
         service = self._units.get(view.unit.uid)
         if service is not None:
             service.show(view)
+
+    def show_doctor(self, uid: str, sentence: str) -> None:
+        """Show what is wrong with a unit, in a sentence; "" if all is well."""
+        if (unit := self._units.get(uid)) is not None:
+            unit.service.update({DOCTOR: sentence})
 
     async def remove(self, uid: str) -> None:
         """Take a unit off the bus."""

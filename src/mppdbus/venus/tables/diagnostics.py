@@ -160,12 +160,21 @@ def _nothing(alarms: AlarmState) -> str | None:
 
 # -- tables --------------------------------------------------------------------------
 
+DOCTOR = "/Mppdbus/Doctor"
+
+
+def _of_self_check(_: UnitView) -> None:
+    """Return nothing: the check, which is made now and then, shows the sentence."""
+
+
+_SENTENCE = "what is wrong and what helps, every 10 s; empty: all is well"
 _STOPPED = "what stopped it, in words; empty: nothing"
 _WARNINGS = "QPIWS, in words; empty: none"
 _RATED = "QPIRI `grid_rating_current`: what the AC input is made for"
 _LOSSES = "estimated: own consumption and conversion, once learned"
 _HIDDEN = "estimated: what the output takes while its load reads 0"
 OWN: tuple[Row[UnitView], ...] = (
+    Row(DOCTOR, TEXT, _of_self_check, "", _SENTENCE),
     Row("/Mppdbus/Dialect", TEXT, "dialect", "", "family", IDENTITY),
     Row("/Mppdbus/Mode", TEXT, "snapshot.mode", "", "QMOD, the letter"),
     Row("/Mppdbus/Load", NUM, "load_percent", PERCENT, "QPIGS `load_percent`", QPIGS),
