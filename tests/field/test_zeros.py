@@ -101,8 +101,10 @@ async def test_mains_that_is_lost_is_shown(tmp_path: Path) -> None:
         assert isinstance(good, str)
         inverter.then("QMOD", "B")
         inverter.then("QPIGS", good.replace("123.5 60.0", "000.0 00.0", 1))
-        lost = {"/Ac/In/1/L1/V": None, "/Ac/ActiveIn/ActiveInput": 240}
-        await field.shows(UNIT, {**lost, "/Ac/Out/L1/P": 2442.0})
+        lost = {"/Ac/In/1/L1/V": 0.0, "/Ac/In/1/L1/F": 0.0}
+        await field.shows(
+            UNIT, {**lost, "/Ac/ActiveIn/ActiveInput": 240, "/Ac/Out/L1/P": 2442.0}
+        )
 
 
 async def test_a_unit_that_is_off_shows_zeros(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mppdbus.model.power import MAINS_PRESENT, Flow, Leg, Origin, legs
+from mppdbus.model.power import Flow, Leg, Origin, legs
 from mppdbus.model.views import SystemView, UnitView
 from mppdbus.protocol.replies.status import SecondPhase
 
@@ -57,8 +57,6 @@ def _mains_of_leg(view: UnitView) -> tuple[float | None, float | None]:
     second = view.snapshot.second
     if not isinstance(second, SecondPhase) or second.grid_voltage is None:
         return view.flow.mains_voltage, view.flow.mains_frequency
-    if second.grid_voltage < MAINS_PRESENT:
-        return None, None
     return second.grid_voltage, second.grid_frequency
 
 

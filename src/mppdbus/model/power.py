@@ -81,7 +81,7 @@ class Flow:
     battery_power: float | None = None
     mains_present: bool | None = None
     mains_used: bool | None = None  # the unit is connected to the mains
-    mains_voltage: float | None = None  # V and Hz, None where none is present
+    mains_voltage: float | None = None  # V and Hz as measured: 0 without mains
     mains_frequency: float | None = None
     mains_power: float | None = None
     mains_current: float | None = None
@@ -113,7 +113,6 @@ def flow(
     load: float | None = status.ac_output_active_power
     if leg_count(snapshot) > 1:
         load = known_sum([leg.power for leg in legs(snapshot)])
-    present = mains_present(snapshot)
     measured = Flow(
         load=load,
         load_origin=Origin.UNKNOWN if load is None else Origin.MEASURED,
@@ -123,10 +122,10 @@ def flow(
         battery_voltage=status.battery_voltage,
         battery_current=current,
         battery_power=_product(status.battery_voltage, current),
-        mains_present=present,
+        mains_present=mains_present(snapshot),
         mains_used=mains_used(snapshot),
-        mains_voltage=status.grid_voltage if present else None,
-        mains_frequency=status.grid_frequency if present else None,
+        mains_voltage=status.grid_voltage,
+        mains_frequency=status.grid_frequency,
     )
     known = losses if losses and losses.known else LOSSLESS
     return _derive(measured, status, snapshot, known, min(trickle, UNSHOWN))

@@ -190,8 +190,8 @@ _ERROR = (
     "the nearest of Victron's charger errors to a fault; 0 without a fault, unknown "
     "for one that has no such number"
 )
-_GRID_VOLTAGE = "QPIGS `grid_voltage`; unknown below 30 V"
-_GRID_FREQUENCY = "QPIGS `grid_frequency`; unknown below 30 V"
+_GRID_VOLTAGE = "QPIGS `grid_voltage`; 0 when the mains are lost"
+_GRID_FREQUENCY = "QPIGS `grid_frequency`; 0 when the mains are lost"
 _GRID_CURRENT = "derived: W / V; measured by the few units that tell it"
 _NO_LIMIT = "unknown: PI30 has no limit of the input; its rating is none"
 _LOW = (
