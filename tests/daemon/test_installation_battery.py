@@ -332,3 +332,18 @@ async def test_two_units_that_see_different_voltages_have_two_batteries(
         assert warned == [trouble]
         differ(60, 52.9)
         await watcher.wait(BATTERY, {"/Mppdbus/Trouble": ""})
+
+
+async def test_the_users_word_against_the_voltage_has_a_wide_margin(
+    bus_address: str, state: Path, watcher: Watcher
+) -> None:
+    """It is shown, as a BMV does; the margin says how far it may be off."""
+    async with at_home(bus_address, state, unit(0)) as home:
+        clock = await meet_all(home)
+        assert await write(watcher, FIRST, "/Soc", "d", 60.0) == 0
+        assert await margin(watcher) <= 5
+        clock.now += 10
+        home.hear(0, said(SERIALS[0], charge=2, volts=54.4))
+        assert await write(watcher, FIRST, "/Soc", "d", 3.0) == 0
+        assert await soc(watcher, FIRST) == pytest.approx(3.0, abs=0.5)
+        assert await margin(watcher) > 80

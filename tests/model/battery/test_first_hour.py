@@ -28,3 +28,12 @@ def test_the_first_value_of_a_lithium_battery_that_gives_much() -> None:
     ]
     assert max(hour[0].astray for hour in hours) <= 15
     assert mean(hour[0].error for hour in hours) < 25
+
+
+def test_the_voltage_of_lead_counts_more_than_the_panel() -> None:
+    """Half of the panels go by a range that is not that of lead."""
+    lead = [start for start in starts(200) if start.chemistry == "lead"]
+    told = [follow(start)[0].error for start in lead if start.configured]
+    guessed = [follow(start)[0].error for start in lead if not start.configured]
+    assert median(told) < 4.0
+    assert median(guessed) < 6.5

@@ -10,9 +10,10 @@ import math
 from dataclasses import replace
 
 from mppdbus.errors import ConfigError
-from mppdbus.model.battery.battery_filter import OFFSET
+from mppdbus.model.battery.battery_filter import OFFSET, SHIFT
 from mppdbus.model.battery.battery_model import BatteryModel
 from mppdbus.model.battery.charge_count import LONGEST_S, ChargeCount
+from mppdbus.model.battery.chemistries import Chemistry
 from mppdbus.model.battery.current_meter import (
     MOST_A,
     BatteryReading,
@@ -38,6 +39,7 @@ LOOK_S = 900.0  # between two corrections by the voltage
 USUAL_S = 1800.0  # s over which the current is averaged, to bridge gaps
 FLOATING_SIGMA = 1.5  # %
 BY_HAND = 2.0  # %: uncertainty of the user's value
+GROSS = 30.0  # %: least difference to the voltage that makes it doubtful
 OVERRULES = 95.0  # %: a lower value of the user overrules "full"
 
 
@@ -61,6 +63,7 @@ class SocEstimator:
         self._now: float | None = None
         self._gap_s = 0.0
         self._last = CurrentEstimate(0.0)
+        self._rest_v: float | None = None  # of the last reading
         self._usual = RunningMean(span_s=USUAL_S)
         self._look_s = 0.0  # since the last correction by the voltage
         self._holding = False
@@ -140,13 +143,18 @@ class SocEstimator:
         self._points = ReferencePoints(battery)
 
     def correct(self, soc: float) -> None:
-        """Set the charge to the user's value, %; `ConfigError` if not 0 to 100."""
+        """Set the charge to the user's value, %; `ConfigError` if not 0 to 100.
+
+        One that the voltage contradicts is taken too, but with a margin that reaches
+        as far as what the voltage says.
+        """
         if not 0 <= soc <= 100:
             raise ConfigError(f"a state of charge is 0 to 100 %, not {soc}")
+        apart = self._contradicted(soc)
         self._overruled = self._holding and soc < OVERRULES
         self._holding = False
         self._known, self._gap_s = True, 0.0
-        self._count.begin(soc, BY_HAND, Anchor.HAND)
+        self._count.begin(soc, max(BY_HAND, apart / 2), Anchor.HAND)
 
     def feed(
         self,
@@ -201,6 +209,7 @@ class SocEstimator:
         elapsed, self._gap_s = self._gap_s, 0.0
         likely = estimate_current(at, self.battery.units, self._count.filter)
         rest_v = at.volts - likely.amps * self._learner.ohms
+        self._rest_v = rest_v
         first, self._known = not self._known, True
         seen = elapsed if elapsed <= LONGEST_S and not first else 0.0
         if elapsed <= LONGEST_S and not first:
@@ -217,6 +226,24 @@ class SocEstimator:
         settled = self._points.settled and at.volts >= self.battery.float_reached_v
         self._learner.feed(at, seen, floating=settled)
         self._correct(rest_v, seen, likely.amps, under_voltage=under_voltage)
+
+    def _contradicted(self, soc: float) -> float:
+        """Return how many % a value is off what is measured; 0 if that is no wonder."""
+        if self._holding:
+            return 100.0 - soc if soc < 100.0 - GROSS else 0.0
+        if self._rest_v is None:
+            return 0.0
+        battery, apart = self.battery, 100.0
+        kinds = (battery,)
+        if battery.voltage_blur:  # the chemistry is a guess: it may be any
+            each = (Chemistry.AGM, Chemistry.LFP)
+            kinds = tuple(replace(battery, chemistry=kind) for kind in each)
+        for kind in kinds:
+            shift = self._count.filter.values[SHIFT] * kind.in_series
+            seen, sigma = kind.first_guess(self._rest_v - shift, self._last.amps)
+            off = abs(soc - seen)
+            apart = min(apart, off if off > max(2 * sigma, GROSS) else 0.0)
+        return apart
 
     def _usual_current(self, likely: CurrentEstimate) -> CurrentEstimate:
         """Return the usual current, without short peaks.

@@ -21,9 +21,10 @@ KNEE_S = 120.0
 KNEE_CURRENT = 0.2  # of the capacity; above it the voltage drop is too uncertain
 LEAST_BLUR = 3.0  # %: least uncertainty of a charge by voltage
 NEAR_EMPTY = 25.0  # %: below it the uncertainty grows up to `foot`
-# %: how far the first value may be from the inverter's own, while the chemistry is
-# a guess, and where the user has told it.
-NEAR_PANEL, NEAR_ENOUGH = 8.0, 14.0
+# %: how far the first value may be from the inverter's own, where the chemistry is
+# a guess, and where it is known.
+NEAR_PANEL, NEAR_ENOUGH = 8.0, 14.5
+LEAD_RESTS = 90.0  # %: as lead, lithium at rest looks fuller than that
 SURE, WILD = 15.0, 30.0  # %: least error of a guess, at little current and at more
 
 
@@ -141,6 +142,7 @@ def guess_charge(
 
     `panel` is the inverter's own percent, a second witness. The result stays near it,
     as this is what a user compares with; the more the two differ, the less is known.
+    The voltage of lead with little current is the better witness.
     """
     calm = abs(amps) <= 2 * battery.cell.rest_current * battery.capacity_ah
     volts = rest_v - known.values[SHIFT] * battery.in_series
@@ -150,7 +152,12 @@ def guess_charge(
         return soc, sigma
     own = battery.cell.panel[0 if calm else 1]
     mean = (soc * own**2 + panel * sigma**2) / (own**2 + sigma**2)
-    near = NEAR_PANEL if battery.voltage_blur else NEAR_ENOUGH
-    mean = min(max(mean, panel - near), panel + near)
+    told = not battery.voltage_blur  # the chemistry
+    lead = battery.chemistry.startswith("lead") and (told or soc < LEAD_RESTS)
+    if lead and calm:
+        mean = soc
+    if not (lead and calm and told):
+        near = NEAR_ENOUGH if lead or told else NEAR_PANEL
+        mean = min(max(mean, panel - near), panel + near)
     # Both come from the same voltage: they may be wrong together.
     return mean, math.hypot(sigma, (soc - panel) / 2)
