@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -358,3 +360,27 @@ async def test_localsettings_that_starts_over(
                 await asyncio.sleep(0.05)
         await names_become(watcher, *names, rig.user.service)
         assert await instance_in(rig, "1111111") == "multi:288"
+
+
+async def test_a_folder_that_somebody_removes_comes_back_whole(
+    bus_address: str, state: Path, watcher: Watcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also what has not changed since: names, instances, and who has which section."""
+    caplog.set_level(logging.INFO, "mppdbus")
+    async with at_home(bus_address, state, unit(0)) as home:
+        await home.meet(0, said(SERIALS[0]))
+        assert await write(watcher, FIRST, "/CustomName", "s", "Shed") == 0
+    before = {path.name for path in state.glob("*.json")}
+    assert "settings.json" in before
+    assert len(before) > 2
+    async with at_home(bus_address, state, unit(0)) as home:
+        await home.meet(0, said(SERIALS[0]))
+        await asyncio.to_thread(shutil.rmtree, state)
+    assert {path.name for path in state.glob("*.json")} == before
+    told = [text for text in caplog.messages if "was gone" in text]
+    assert sorted(told) == sorted(
+        f"{state / name} was gone: it is stored again" for name in before
+    )
+    async with at_home(bus_address, state, unit(0)) as home:
+        await home.meet(0, said(SERIALS[0]))
+        assert (await watcher.values(FIRST))["/CustomName"] == "Shed"

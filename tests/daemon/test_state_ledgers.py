@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from helpers.state import LoopTime, decode_books, energy_data, read_books, writes_done
-from mppdbus.daemon.state import INTERVAL, StateFiles, energy_file
+from mppdbus.daemon.sections import Membership
+from mppdbus.daemon.state import INTERVAL, SECTIONS_FILE, StateFiles, energy_file
 from mppdbus.errors import StateError
 from mppdbus.model.energy.ledger import Books, Ledger
 from mppdbus.model.energy.sample import Sample
@@ -268,3 +269,17 @@ async def test_a_state_that_nobody_can_read_still_gives_a_ledger(
     (tmp_path / NAME).write_bytes(b"rubbish")
     ledger = await files.ledger(KEY)
     assert ledger.counters.yield_user == 0.0
+
+
+async def test_the_sections_come_back_after_their_file_was_removed(
+    tmp_path: Path,
+) -> None:
+    files = StateFiles(tmp_path)
+    known = await files.memberships()
+    known.units[KEY] = Membership("garage", "/dev/ttyUSB0")
+    await files.close()
+    files = StateFiles(tmp_path)
+    await files.memberships()
+    (tmp_path / SECTIONS_FILE).unlink()
+    await files.close()
+    assert (await StateFiles(tmp_path).memberships()).units == known.units

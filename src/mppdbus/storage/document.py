@@ -10,6 +10,7 @@ is then a row in `migrations`. A file of a newer version is set aside.
 import asyncio
 import json
 import logging
+import os
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -127,6 +128,7 @@ class Document(Generic[T]):
         self._file, self._format = AtomicFile(path, folder_log), form
         self._clock, self._about = clock, about or {}
         self._stored = ""  # the state on disk, as JSON
+        self._on_disk = False  # there was a file
         self._turn = asyncio.Lock()
 
     async def load(self, default: T) -> T:
@@ -142,26 +144,30 @@ class Document(Generic[T]):
         if found is None:
             return None
         value, self.saved = found
-        self._stored = self._format.state(value)
+        self._stored, self._on_disk = self._format.state(value), True
         return value
 
     async def save(self, value: T) -> bool:
         """Store a value as it is now; tell whether it is stored.
 
-        A value equal to the one stored or loaded last is not written. A save that has
-        begun goes on when the caller is cancelled.
+        A value equal to the one stored or loaded last is not written, unless somebody
+        has removed the file. A save that has begun goes on when the caller is cancelled.
         """
         state = self._format.state(value)
         return await asyncio.shield(asyncio.create_task(self._save(state)))
 
     async def _save(self, state: str) -> bool:
         async with self._turn:
-            if state == self._stored:
+            there = await asyncio.to_thread(os.path.lexists, self.path)
+            gone = self._on_disk and not there
+            if state == self._stored and not gone:
                 return True
             data = self._format.encode(state, self._clock(), self._about)
             stored = await asyncio.to_thread(self._file.keep, data)
             if stored:
-                self._stored = state
+                self._stored, self._on_disk = state, True
+            if stored and gone:
+                log.info("%s was gone: it is stored again", self.path)
             return stored
 
 

@@ -19,6 +19,8 @@ from mppdbus.venus.settings.setting import (
     device_of,
 )
 
+EVERY = 600.0  # s between two looks whether the file is still there
+
 T = TypeVar("T")
 
 
@@ -39,10 +41,12 @@ class SettingsFile:
         self._learn = learn
         self._values: dict[str, SettingValue] = {}
         self._turn = asyncio.Lock()
+        self._keeping: asyncio.Task[None] | None = None
 
     async def load(self) -> None:
         """Read the file; one that cannot be read is set aside with a warning."""
         self._values = await self._document.load({})
+        self._keeping = asyncio.create_task(self._keep(), name="keep settings")
 
     def value(self, path: str) -> SettingValue | None:
         """Return the stored value for `path`; None if there is none."""
@@ -58,8 +62,18 @@ class SettingsFile:
 
     async def close(self) -> None:
         """Wait until the file is written."""
-        async with self._turn:
-            pass
+        if self._keeping is not None:
+            self._keeping.cancel()
+        await self._finish(self._save())
+
+    async def _keep(self) -> None:
+        """Write the file again if somebody has removed it, or it could not be written."""
+        while True:
+            await asyncio.sleep(EVERY)
+            await self._finish(self._save())
+
+    async def _save(self) -> bool:
+        return await self._document.save(self._values)
 
     async def _finish(self, work: Coroutine[None, None, T]) -> T:
         """Finish `work`, one at a time, even if the caller is cancelled."""
@@ -76,7 +90,7 @@ class SettingsFile:
             value = setting.default if value is None else value
             self._values[setting.path] = value = self._free(setting.path, value)
             self._learn(setting.path, value)
-        await self._document.save(self._values)
+        await self._save()
 
     async def _set(self, path: str, value: SettingValue) -> bool:
         value = self._free(path, value)
