@@ -52,6 +52,7 @@ def test_every_option_is_read() -> None:
     battery = {
         "name": "house", "soc": "inverter", "chemistry": "lead-agm",
         "capacity_ah": 200.0, "cells": 24,
+            "monitor": "com.victronenergy.battery.ttyUSB3",
     }  # fmt: skip
     bank = "\n".join(f"{key} = {show(value)}" for key, value in battery.items())
     text = (

@@ -29,6 +29,7 @@ from helpers.installation import (
 from helpers.run import SYSTEM, Watcher
 from helpers.state import writes_done
 from mppdbus.daemon.state import BATTERY_FILE
+from mppdbus.model.battery.bank import BankSettings
 from mppdbus.venus.tables.cards import CORRECTION
 
 ORIGIN, PORT = "/Mppdbus/Origin/Soc", "/Mgmt/Connection"
@@ -347,3 +348,38 @@ async def test_the_users_word_against_the_voltage_has_a_wide_margin(
         assert await write(watcher, FIRST, "/Soc", "d", 3.0) == 0
         assert await soc(watcher, FIRST) == pytest.approx(3.0, abs=0.5)
         assert await margin(watcher) > 80
+
+
+HOUSE, BARN = f"{BATTERY}_house", f"{BATTERY}_barn"
+
+
+@pytest.mark.parametrize("named", [BMS, None], ids=["told", "not told"])
+async def test_a_bms_steps_in_for_its_own_battery_alone(
+    bus_address: str,
+    state: Path,
+    watcher: Watcher,
+    caplog: pytest.LogCaptureFixture,
+    named: str | None,
+) -> None:
+    """Which one that is only the user can know: two of 48 V look the same."""
+    told = named is not None
+    banks = {"house": BankSettings(monitor=named), "barn": BankSettings()}
+    units = (unit(0, bank="house"), unit(1, bank="barn"))
+    bms = await Bms.start(bus_address)
+    try:
+        async with at_home(bus_address, state, *units, banks=banks) as home:
+            await meet_all(home)
+            both = {FIRST, SECOND, SYSTEM, BARN, HOUSE, BMS}
+            await names_become(watcher, *(both - {HOUSE} if told else both))
+            values = await watcher.values(FIRST)
+            assert (values["/Soc"] is None) == told
+            assert (await watcher.values(SECOND))["/Soc"] is not None
+            assert await write(watcher, BARN, "/Soc", "d", 70.0) == 0
+            await watcher.wait(SECOND, {"/Soc": 70.0})
+            asked = [text for text in caplog.messages if "monitor = " in text]
+            assert len(asked) == (0 if told else 1)
+            await bms.leave()
+            await names_become(watcher, *(both - {BMS}))
+            await watcher.wait(FIRST, {"/Soc": ...})
+    finally:
+        await bms.crash()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -59,13 +59,14 @@ class Home:
         *units: Unit,
         source: Source = "estimate",
         patience: float = 0.0,
+        banks: Mapping[str, BankSettings] | None = None,
     ) -> None:
         self.units = units
         self.uids: dict[int, str] = {}  # of the units that answered last, by port
         self.installation = Installation(
             address,
             folder,
-            {"": BankSettings(source=source, units=len(units))},
+            banks or {"": BankSettings(source=source, units=len(units))},
             expected=len(units),
             patience=patience,
         )
@@ -112,9 +113,10 @@ async def at_home(
     source: Source = "estimate",
     patience: float = 0.0,
     together: float = 0.0,
+    banks: Mapping[str, BankSettings] | None = None,
 ) -> AsyncIterator[Home]:
     """Open an installation, and close it in the end."""
-    home = Home(address, folder, *units, source=source, patience=patience)
+    home = Home(address, folder, *units, source=source, patience=patience, banks=banks)
     home.installation.together = together
     try:
         await home.installation.open()

@@ -11,6 +11,7 @@ import pytest
 from helpers.bms import NAME, Bms
 from helpers.bus import PrivateBus
 from mppdbus.errors import BusError
+from mppdbus.model.battery.bank import Bank, BankSettings
 from mppdbus.venus.battery_monitor import BatteryMonitor
 from mppdbus.venus.dbus.items import Item, ItemType
 from mppdbus.venus.dbus.service import Service
@@ -28,11 +29,16 @@ class Told:
 
     def __init__(self) -> None:
         self.names: list[str | None] = []
+        self._bank = Bank(BankSettings())
         self._news = asyncio.Event()
 
-    def __call__(self, name: str | None) -> None:
-        self.names.append(name)
-        self._news.set()
+    def __call__(self, names: tuple[str, ...]) -> None:
+        """Take one of them as the only battery does: it stays with the first."""
+        bank = self._bank
+        bank.step_back(names, only=True)
+        if bank.monitor != (self.names[-1] if self.names else None):
+            self.names.append(bank.monitor)
+            self._news.set()
 
     async def until(self, *names: str | None) -> None:
         """Return when just these were told."""
@@ -76,7 +82,7 @@ async def test_one_that_is_there_is_found(bus_address: str) -> None:
     async with running(bus_address), watching(bus_address) as (watch, told):
         await watch.settled()
         assert told.names == [NAME]
-        assert watch.monitor == NAME
+        assert watch.monitors == (NAME,)
 
 
 async def test_one_comes_and_goes(bus_address: str) -> None:
@@ -273,8 +279,8 @@ async def test_an_error_of_who_is_told_does_not_end_the_watch(
 ) -> None:
     told = Told()
 
-    def fails(name: str | None) -> None:
-        told(name)
+    def fails(names: tuple[str, ...]) -> None:
+        told(names)
         raise RuntimeError("theirs")
 
     watcher = Watcher(bus_address)

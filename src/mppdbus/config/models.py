@@ -54,11 +54,13 @@ BUS_NAME = re.compile(re.escape(BARE_BUS_NAME) + r"(\.[A-Za-z_-][A-Za-z0-9_-]*)*
 BANK = r"^[A-Za-z0-9_]{0,32}$"
 NAME = re.compile(r"[^\W_]([\w .-]{0,30}[\w.-])?")  # letters of any language
 
+_BATTERY_NAME = r"^(com\.victronenergy\.battery(\.[A-Za-z0-9_-]+)+)?$"
 _BUS = r"^(system|session|(unix:(path|abstract)=|tcp:host=)[!-~]+)$"
 _PATIENCE = "0.2 to 10 seconds, or 0 for automatic"
 _CAPACITY = "1 to 100000 Ah of the whole bank, or 0 if you do not know"
 _NAME = "1 to 32 letters, digits, space _ . -, a letter or digit first"
 _BANK_NAME = '1 to 32 of A-Z a-z 0-9 _, or "" for the only battery'
+_MONITOR = 'the name of the service, "com.victronenergy.battery.…", or ""'
 _NO_INVERTER = 'nothing to drive; write "[[inverter]]" and below it "port = …"'
 
 
@@ -160,6 +162,7 @@ class BatteryConfig(_Table):
     cells: int = Field(
         0, ge=0, le=400, description="the cells in series, or 0 for automatic"
     )
+    monitor: str = Field("", pattern=_BATTERY_NAME, description=_MONITOR)
 
 
 class ControlConfig(_Table):

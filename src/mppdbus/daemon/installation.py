@@ -36,6 +36,10 @@ from mppdbus.venus.settings.store import LocalSettings
 from mppdbus.venus.tables.battery import BATTERY_NAME
 
 SETTLED = 2.0  # s that other batteries may take to answer at the start
+WHOSE = (
+    '%s measures one of several batteries; write monitor = "%s" in the [[battery]] '
+    "of that one, and our state of charge steps back there"
+)
 POLLS_APART = 3  # polls; a longer pause between two samples is a gap
 
 log = logging.getLogger("mppdbus.site")
@@ -89,7 +93,6 @@ class Installation:
         self._events: dict[str, EventLog] = {}  # by uid
         self._sums = SumLog()
         self._warned: set[str] = set()  # uids with a warning in the log
-        self._monitor: str | None = None  # service of another program's battery
         self._batteries = BatteryMonitor(self._watcher, BATTERY_NAME, self._monitored)
         self._notifier = Notifier(self._watcher)
         self._publisher = Publisher(address, self._settings, self, outages)
@@ -359,9 +362,11 @@ class Installation:
 
         None as `bank`: the value was written at the service of the only unit.
         """
-        taken = self._monitor is None and self.site.correct_charge(percent, bank)
+        names = tuple(self.site.banks) if bank is None else (bank,)
+        watched = any(name in self._publisher.watched for name in names)
+        taken = not watched and self.site.correct_charge(percent, bank)
         if taken:
-            for name in self.site.banks if bank is None else (bank,):
+            for name in names:
                 self._state.save_bank_soon(name)
             self._show_all()
         return taken
@@ -375,16 +380,24 @@ class Installation:
             self._publisher.show(view)
         self.render_system()
 
-    def _monitored(self, name: str | None) -> None:
-        """Use the state of charge of another program's battery."""
-        said = (
-            "nobody else watches the battery now"
-            if name is None
-            else f"{name} watches the battery: our state of charge steps back"
-        )
-        log.info(said)
-        self._monitor = self._publisher.monitor = name
-        self.site.step_back(name)
+    def _monitored(self, monitors: tuple[str, ...]) -> None:
+        """Step back at the batteries that other programs' services measure."""
+        banks = self.site.banks
+        before = {name: bank.monitor for name, bank in banks.items()}
+        self.site.step_back(monitors)
+        for name, bank in banks.items():
+            which = f"the battery {name}".rstrip()
+            if bank.monitor is None and before[name] is not None:
+                log.info("nobody else watches %s now", which)
+            elif bank.monitor != before[name]:
+                said = "%s watches %s: our state of charge steps back"
+                log.info(said, bank.monitor, which)
+        watching = {name: bank.monitor for name, bank in banks.items() if bank.monitor}
+        for monitor in set(monitors) - set(watching.values()) - self._told:
+            if len(banks) > 1:
+                self._told.add(monitor)
+                battery_log.warning(WHOSE, monitor, monitor)
+        self._publisher.watched = frozenset(watching)
         self._show_all()
 
     def _follow_input(self) -> None:

@@ -52,6 +52,7 @@ def _settings(said: BatteryConfig, units: int) -> BankSettings:
         capacity_ah=said.capacity_ah or None,
         cells=said.cells or None,
         units=units,
+        monitor=said.monitor or None,
     )
 
 

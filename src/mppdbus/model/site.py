@@ -3,7 +3,7 @@
 Stateful, but pure: snapshots and times are passed in, views come out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -200,10 +200,10 @@ class Site:
             tuple(views), charge, shown if self.several else {}, self._silent()
         )
 
-    def step_back(self, monitor: str | None) -> None:
-        """Use the state of charge of the service `monitor`; None: use our own."""
+    def step_back(self, monitors: Sequence[str]) -> None:
+        """Step back at each battery that one of these services measures."""
         for bank in self.banks.values():
-            bank.step_back(monitor)
+            bank.step_back(monitors, only=len(self.banks) == 1)
         self._read_charges()
 
     def correct_charge(self, percent: float, name: str | None) -> bool:

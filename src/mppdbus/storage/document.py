@@ -151,7 +151,8 @@ class Document(Generic[T]):
         """Store a value as it is now; tell whether it is stored.
 
         A value equal to the one stored or loaded last is not written, unless somebody
-        has removed the file. A save that has begun goes on when the caller is cancelled.
+        has removed the file. A save that has begun goes on when the caller is
+        cancelled.
         """
         state = self._format.state(value)
         return await asyncio.shield(asyncio.create_task(self._save(state)))

@@ -41,18 +41,18 @@ class OtherBattery:
 
 
 class BatteryMonitor(BusListener):
-    """Tells which battery service of another process has a state of charge.
+    """Tells which battery services of other processes have a state of charge.
 
-    `on_change` gets the name of a connected battery with a valid `/Soc`, None when
-    there is none any more. `ours` and other names of this process never count.
-    While the bus is away the choice stays.
+    `on_change` gets the names of all connected batteries with a valid `/Soc`, in order.
+    `ours` and other names of this process never count. While the bus is away nothing
+    changes.
     """
 
     def __init__(
         self,
         watcher: Watcher,
         ours: str,
-        on_change: Callable[[str | None], None],
+        on_change: Callable[[tuple[str, ...]], None],
         *,
         repeat: float = REPEAT,
         answer: float = ANSWER,
@@ -61,7 +61,7 @@ class BatteryMonitor(BusListener):
         self._on_change = on_change
         self._repeat, self._answer = repeat, answer
         self._batteries: dict[str, OtherBattery] = {}
-        self.monitor: str | None = None  # last name given to `on_change`
+        self.monitors: tuple[str, ...] = ()  # last names given to `on_change`
         watcher.add(self)
 
     async def settled(self) -> None:
@@ -87,7 +87,7 @@ class BatteryMonitor(BusListener):
         self._choose()
 
     def bus_changed(self) -> None:
-        """Choose a battery again when the bus is back."""
+        """Choose the batteries again when the bus is back."""
         self._choose()
 
     def _forget(self, name: str) -> None:
@@ -162,21 +162,21 @@ class BatteryMonitor(BusListener):
         return bool(theirs == ours)
 
     def _choose(self) -> None:
-        """Choose the battery; report it if it has changed."""
+        """Choose the batteries; report them if they have changed."""
         if not self._watcher.connected:
             return
-        known = self._batteries.get(self.monitor or "")
-        if known is not None and known.counts is not False:
+        monitors = tuple(
+            name
+            for name, each in sorted(self._batteries.items())
+            if each.counts or (each.counts is None and name in self.monitors)
+        )
+        if monitors == self.monitors:
             return
-        counting = (name for name, each in self._batteries.items() if each.counts)
-        monitor = min(counting, default=None)
-        if monitor == self.monitor:
-            return
-        self.monitor = monitor
+        self.monitors = monitors
         try:
-            self._on_change(monitor)
+            self._on_change(monitors)
         except Exception:  # an error of the listener must not end the watch
-            log.exception("%s", monitor)
+            log.exception("%s", monitors)
 
 
 def _is_number(value: object) -> bool:

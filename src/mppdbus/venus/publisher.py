@@ -35,9 +35,8 @@ class Publisher:
     """All services of this process; one bus connection each.
 
     `site` gets the changes of users. `show…` never waits for the bus. A service whose
-    name has another owner comes to the bus when the name is free. `monitor` is the
-    service of another program that measures the battery: our battery service then
-    leaves the bus.
+    name has another owner comes to the bus when the name is free. `watched` are the
+    batteries that another program measures: our service of such a one leaves the bus.
     """
 
     def __init__(
@@ -52,7 +51,7 @@ class Publisher:
         self._system: SystemService | None = None
         self._batteries: dict[str, TableService[SystemView]] = {}  # by bank
         self._making: dict[str, asyncio.Task[None]] = {}  # batteries, by bank
-        self.monitor: str | None = None
+        self.watched: frozenset[str] = frozenset()  # by bank
 
     async def close(self) -> None:
         """Release all names and disconnect."""
@@ -142,7 +141,7 @@ class Publisher:
 
     def _show_battery(self, name: str, system: SystemView) -> None:
         """Show a battery; its service is on the bus while one of its units is."""
-        needed = self.monitor is None and any(
+        needed = name not in self.watched and any(
             unit.service.wanted
             for unit in map(self._units.get, (v.unit.uid for v in system.units))
             if unit is not None

@@ -190,19 +190,19 @@ def test_nobody_says_anything_where_nothing_is_wanted() -> None:
 def test_a_monitor_on_the_bus_takes_precedence(source: str) -> None:
     found = Bank(settings("lithium-lfp", 1, source))
     found.feed([seen(52.0, -40)], 0.0)
-    found.step_back(BMS)
+    found.step_back([BMS], only=True)
     assert found.charge.percent is None
     assert found.charge.margin is None
     assert found.charge.origin == f"{BMS} watches the battery"
-    found.step_back(None)
+    found.step_back([], only=True)
     assert found.charge.percent is not None
 
 
 def test_the_count_goes_on_while_a_monitor_is_there() -> None:
     found = bank()
-    found.step_back(BMS)
+    found.step_back([BMS], only=True)
     hold(found, [seen(52.0, -40)], 0.0, HOUR)
-    found.step_back(None)
+    found.step_back([], only=True)
     assert percent(found) == pytest.approx(30.0, abs=1.5)
 
 

@@ -43,7 +43,7 @@ class BankSettings:
     """The user's description of the battery; None: take it from the inverter.
 
     `capacity_ah` is that of the whole bank, `cells` those in series, `units` how many
-    inverters share it at least.
+    inverters share it at least, `monitor` the service of the BMS or shunt at it.
     """
 
     source: Source = "estimate"
@@ -52,6 +52,7 @@ class BankSettings:
     cells: int | None = None
     nominal_voltage: float | None = None
     units: int = 1
+    monitor: str | None = None
 
 
 class Bank:
@@ -70,7 +71,7 @@ class Bank:
         self._settings = settings
         self._kept, self._away = state, away
         self._estimator: SocEstimator | None = None
-        self._monitor: str | None = None
+        self.monitor: str | None = None  # the service that measures the battery
         self._answering: tuple[Snapshot, ...] = ()
         self._ratings: guess.AnyRatings | None = None
         self._place = MOST_UNITS  # of the unit whose settings count
@@ -116,12 +117,17 @@ class Bank:
                 self._complete = now
             self._estimate(self._estimator, known, missing, now, total_losses(losses))
 
-    def step_back(self, monitor: str | None) -> None:
-        """Use the state of charge of the service `monitor`; None: use our own.
+    def step_back(self, monitors: Sequence[str], *, only: bool) -> None:
+        """Step back for the one of these services that measures this battery, if any.
 
-        Our own count goes on meanwhile.
+        That is the one that the user names; without it, any if this is the `only`
+        battery, and none if there are several. Our own count goes on meanwhile.
         """
-        self._monitor = monitor
+        named = self._settings.monitor
+        if named is not None or not only:
+            self.monitor = named if named in monitors else None
+        elif self.monitor not in monitors:
+            self.monitor = monitors[0] if monitors else None
 
     def correct(self, percent: float) -> bool:
         """Set the state of charge; false if it is not 0 to 100 %, or not estimated."""
@@ -144,8 +150,8 @@ class Bank:
     def charge(self) -> Charge:
         """The state of charge by the last readings."""
         capacity = self._settings.capacity_ah
-        if self._monitor is not None:
-            return _nothing(f"{self._monitor} watches the battery", capacity)
+        if self.monitor is not None:
+            return _nothing(f"{self.monitor} watches the battery", capacity)
         if self._settings.source == "none":
             return _nothing(NOT_WANTED, capacity)
         if not self._answering:

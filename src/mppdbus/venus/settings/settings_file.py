@@ -67,7 +67,7 @@ class SettingsFile:
         await self._finish(self._save())
 
     async def _keep(self) -> None:
-        """Write the file again if somebody has removed it, or it could not be written."""
+        """Write the file again if it was removed, or could not be written before."""
         while True:
             await asyncio.sleep(EVERY)
             await self._finish(self._save())
