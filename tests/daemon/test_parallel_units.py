@@ -45,6 +45,7 @@ async def watcher(bus_address: str) -> AsyncIterator[Watcher]:
 def others_of(home: Home, lead: int = 0) -> ParallelUnits:
     others = ParallelUnits(home.installation, home.units[lead])
     others.place = f"ttyUSB{lead}"
+    others.release()
     return others
 
 

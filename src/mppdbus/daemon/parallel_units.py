@@ -41,10 +41,14 @@ class ParallelUnits:
         self.place = ""  # where the reporting unit is plugged in
         self._reported: dict[str, _Reported] = {}  # in order of appearance
         self._logged: set[str] = set()  # troubles already logged
+        self._held: dict[str, Snapshot] | None = {}  # until the reporting unit shows
         self._tasks: set[asyncio.Task[None]] = set()
 
     def show(self, others: dict[str, Snapshot]) -> None:
         """Take a report of all units, by serial number or slot; never waits."""
+        if self._held is not None:
+            self._held = others
+            return
         now = asyncio.get_running_loop().time()
         for name, snapshot in others.items():
             known = self._reported.get(name) or self._add(name, now)
@@ -62,6 +66,12 @@ class ParallelUnits:
             elif snapshot.online and now >= known.not_before:
                 known.introducing = True
                 self._start(self._introduce(known, snapshot))
+
+    def release(self) -> None:
+        """Show what has been reported so far: the reporting unit is shown now."""
+        held, self._held = self._held, None
+        if held:
+            self.show(held)
 
     async def forget(self) -> None:
         """Take all reported units off the bus: the reporting inverter has changed."""

@@ -30,6 +30,8 @@ from mppdbus.inverter.schedule import FASTEST
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.transport import Transport, open_transport
 
+MEETING = 10.0  # s that the units of a set wait for each other at the start
+
 
 class Session:
     """Keeps one inverter connected: opens its port, polls it, and starts over.
@@ -122,7 +124,10 @@ class Session:
             self._poller = poller
             first = await poller.first()
             self._known = inverter
+            if self._uid is None:  # so that all names of a set appear together
+                first = await poller.meet_others(first, MEETING)
             await self._introduce(first, interval or FASTEST)
+            self._others.release()
             self._connected(inverter)
             await poller.run()
         finally:

@@ -104,6 +104,11 @@ class ParallelSet:
         tried = {slot: self._tried.get(slot, never) for slot in sorted(waiting)}
         return min(tried, key=tried.__getitem__, default=None)
 
+    @property
+    def met(self) -> bool:
+        """Whether each slot has been asked about, with any outcome."""
+        return not self._unseen
+
     def behind(self, now: float) -> bool:
         """Tell whether a unit that answers has waited for its turn for too long."""
         return any(now - slot.heard > BEHIND for slot in self._shown_slots())

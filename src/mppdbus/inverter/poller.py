@@ -35,6 +35,7 @@ from mppdbus.inverter.schedule import (
     keep_times,
 )
 from mppdbus.inverter.swap_check import SwapCheck
+from mppdbus.model.parallel import SINGLE
 from mppdbus.model.power import mains_present
 from mppdbus.model.snapshot import Snapshot
 
@@ -120,6 +121,24 @@ class Poller:
         self._swap_check.confirm()
         inverter.refine()
         self._stretch(self._clock() - began)
+        return self._snapshot()
+
+    async def meet_others(self, first: Snapshot, seconds: float) -> Snapshot:
+        """Ask about each slot of the set once, for some time; return a new snapshot.
+
+        So all units of a set can be shown together. Without a set, return `first`.
+        """
+        inverter, parallel = self._inverter, self._parallel
+        began = self._clock()
+        ratings = inverter.readings.last("QPIRI")
+        if parallel is None or getattr(ratings, "output_mode", SINGLE) == SINGLE:
+            return first
+        await inverter.try_read("QPGS0", attempts=1, patience=inverter.link.brief)
+        while parallel.wanted and self._clock() - began < seconds:
+            met = inverter.parallel_set.met and not parallel.halfway
+            if met or not await parallel.ask(self._snapshot()):
+                break
+        await inverter.try_read("QPIGS")
         return self._snapshot()
 
     def _plan_once(self) -> None:
