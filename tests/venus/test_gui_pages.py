@@ -425,3 +425,12 @@ async def test_the_battery_of_a_set_has_its_alarm_once(gui: Gui) -> None:
         await gui.shows(BATTERY, {LOW: 0})
         for service in (FIRST, SECOND):
             await gui.shows(service, {LOW: None, "/Soc": 15.0})
+
+
+async def test_no_mode_of_ess_promises_what_is_not_done(gui: Gui) -> None:
+    """With 0 or 1 systemcalc says that it charges by schedule; nothing would."""
+    async with gui.home(unit(0)) as home:
+        await home.meet(0, said(SERIALS[0]))
+        for service in (FIRST, SYSTEM):
+            values = await gui.watcher.values(service)
+            assert not [path for path in values if "/Ess/" in path]

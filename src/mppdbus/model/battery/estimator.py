@@ -234,7 +234,7 @@ class SocEstimator:
         if self._rest_v is None:
             return 0.0
         battery, apart = self.battery, 100.0
-        kinds = (battery,)
+        kinds: tuple[BatteryModel, ...] = (battery,)
         if battery.voltage_blur:  # the chemistry is a guess: it may be any
             each = (Chemistry.AGM, Chemistry.LFP)
             kinds = tuple(replace(battery, chemistry=kind) for kind in each)

@@ -1,4 +1,9 @@
-"""TABLES: all inverters of the hybrid profile as one system."""
+"""TABLES: all inverters of the hybrid profile as one system.
+
+There is no /Settings/Ess/Mode while it cannot be obeyed: with 0 or 1 there systemcalc
+runs the user's charge schedules on us ("Scheduled charge active"), and gui-v2 shows
+their pages and a minimum SoC, all without effect.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
