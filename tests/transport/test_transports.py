@@ -1,6 +1,7 @@
 import asyncio
 import errno
 import fcntl
+import itertools
 import logging
 import os
 import struct
@@ -194,6 +195,24 @@ async def test_closed_serial_is_free_at_once(pty: Pty) -> None:
 def is_exclusive(fd: int) -> bool:
     (flag,) = struct.unpack("i", fcntl.ioctl(fd, TIOCGEXCL, bytes(4)))
     return bool(flag)
+
+
+async def test_a_serial_port_leaves_no_file_open(seen: Recorder) -> None:
+    """However it ends, also while reading is paused, which an unplugged one may be."""
+    open_files = Path("/proc/self/fd")
+    before = len([*open_files.iterdir()])
+    for unplugged, paused in itertools.product((False, True), repeat=2):
+        with pty_pair() as pty:
+            seen.ends.clear()
+            transport = await open_transport(pty.path, seen)
+            await asyncio.sleep(0)
+            if paused:
+                transport.pause_reading()
+            if unplugged:
+                pty.unplug()
+                await until(lambda: seen.ends)  # nobody resumes reading
+            await transport.close()
+    assert len([*open_files.iterdir()]) == before
 
 
 async def test_serial_is_locked_while_open(pty: Pty, seen: Recorder) -> None:
