@@ -32,7 +32,7 @@ def test_one_go_without_questions(
     assert said.code == 0, said.err
     assert "MKS2-8000  96342107100456  pi30max" in said.out  # who was found
     assert "firmware 00072.70, mains 230 V" in said.out  # and what it says
-    assert "Control: read-only" in said.out
+    assert "Control: read-only: nothing is written." in said.out
     assert "─ Battery ─" in said.out  # the picture of the monitor
     assert f"run {config}" in said.out
     found = load(config)
@@ -41,6 +41,7 @@ def test_one_go_without_questions(
     battery = found.battery[0]
     assert (battery.chemistry, battery.capacity_ah) == ("lithium-lfp", 280)
     assert battery.cells == 16
+    assert found.control.level == "read-only"
     assert "\n# MKS2-8000\n" in config.read_text()  # for the person who opens it
 
 
@@ -49,11 +50,12 @@ def test_proposals_are_what_the_inverter_is_set_to(
 ) -> None:
     """Answers come from a person: an empty line takes the proposal."""
     words = ("setup", "--port", inverter.path, "--output", str(config))
-    done = cli(*words, stdin=b"nonsense\n\n\n")
+    done = cli(*words, stdin=b"nonsense\n\n\nsafe\n")
     assert done.returncode == 0, done.stderr
     assert "nonsense: use one of lead-agm" in done.stdout
     battery = load(config).battery[0]
     assert (battery.chemistry, battery.capacity_ah) == ("lead-agm", 240)
+    assert load(config).control.level == "safe"
 
 
 def test_nobody_there_to_answer(inverter: Simulated, config: Path) -> None:

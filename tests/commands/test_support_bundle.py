@@ -124,6 +124,9 @@ async def test_a_bundle_of_a_running_daemon_replays_its_values(
         everything = "\n".join(unpacked(bundle).values())
         assert SERIAL not in everything
         made_up = Masker().number(SERIAL)
+        report = unpacked(bundle)["mppdbus-support/doctor.txt"]
+        assert "served by mppdbus, MKS2-8000" in report
+        assert "All is well." in report
         tree = json.loads(unpacked(bundle)["mppdbus-support/dbus.json"])
         assert MULTI + made_up in tree
         async with Ports.below(there) as ports:

@@ -22,7 +22,7 @@ from mppdbus.commands.target import Target, likely_ports, port_of, seconds
 from mppdbus.commands.view.screen import display
 from mppdbus.commands.view.sources import LineSource
 from mppdbus.config.models import parse
-from mppdbus.config.new_config import NewBattery, NewUnit, config_text
+from mppdbus.config.new_config import CONTROL, NewBattery, NewUnit, config_text
 from mppdbus.doctor.examine import Place, Subject, examine
 from mppdbus.doctor.facts import PortTrouble
 from mppdbus.doctor.findings import Finding
@@ -45,9 +45,6 @@ VENUS_CONFIG = Path("/data/conf/mppdbus/config.toml")
 AUTO = "auto"
 SHORT = {"lead": "lead-agm", "lfp": "lithium-lfp", "nmc": "lithium-nmc"}
 BATTERIES = (*map(str, Chemistry), AUTO)
-READ_ONLY = (
-    "Control: read-only. mppdbus asks the inverter, and never changes its settings."
-)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -64,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     most = partial(seconds, least=0, most=100_000)
     add("--capacity", type=most, metavar="AH", help="of the whole bank; 0: not known")
     add("--cells", type=int, metavar="N", help="in series; 0: by the voltages")
+    add("--control", choices=CONTROL, help="what may be written; default: read-only")
     add("--bus", default="system", metavar="ADDRESS", help="default: %(default)s")
     add("--output", type=Path, metavar="FILE", help="default: config.toml; on a GX in "
         "/data/conf/mppdbus")  # fmt: skip
@@ -106,12 +104,14 @@ def run(args: argparse.Namespace) -> int:
     questions = Questions(yes=args.yes)
     battery = choose_battery(args, [one for one, _ in search.found], questions)
     units = new_units(search)
-    text = config_text(units, battery, bus=args.bus, by=f"mppdbus setup {__version__}")
+    level = choose_control(args, questions)
+    by = f"mppdbus setup {__version__}"
+    text = config_text(units, battery, control=level, bus=args.bus, by=by)
     parse(text, str(path))
     kept = write_config(path, text, args, questions)
     output.line(f"Written to {path}." + (f" The old one is {kept}." if kept else ""))
-    output.line(READ_ONLY)
-    record = {"config": str(path), "kept": kept and str(kept), "control": "read-only"}
+    output.line(f"Control: {level}: {CONTROL[level]}.")
+    record = {"config": str(path), "kept": kept and str(kept), "control": level}
     output.record(record | {"inverters": [_record(*one) for one in search.found]})
     if not args.json:
         _show_first(search.found[0])
@@ -262,6 +262,15 @@ def _cells(
         return 0
     ask = f"Cells in series at {nominal:g} V: {' or '.join(map(str, counts))} (0: auto)"
     return round(questions.number(ask, 0, least=0, most=400))
+
+
+def choose_control(args: argparse.Namespace, questions: Questions) -> str:
+    """Ask what may be written to the inverter; nothing, unless its owner says so."""
+    if args.control is not None:
+        return str(args.control)
+    said = ", ".join(f"{level}: {what}" for level, what in CONTROL.items())
+    ask = f"What may be written to the inverter? {said}"
+    return questions.choice(ask, tuple(CONTROL), "read-only")
 
 
 def new_units(search: Search) -> list[NewUnit]:

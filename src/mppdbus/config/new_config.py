@@ -5,6 +5,12 @@ from dataclasses import dataclass
 
 from mppdbus.config.toml_writer import toml_value
 
+CONTROL = {
+    "read-only": "nothing is written",
+    "safe": "priorities, charge currents, switches",
+    "full": "voltages too",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class NewUnit:
@@ -27,20 +33,26 @@ class NewBattery:
 
 
 def config_text(
-    units: Sequence[NewUnit], battery: NewBattery, *, bus: str = "system", by: str = ""
+    units: Sequence[NewUnit],
+    battery: NewBattery,
+    *,
+    control: str = "read-only",
+    bus: str = "system",
+    by: str = "",
 ) -> str:
     """Return the text of the file; `by` is who wrote it, for the first line."""
-    return "\n".join(_lines(units, battery, bus, by)) + "\n"
+    return "\n".join((*_head(bus, by), *_rest(units, battery, control))) + "\n"
 
 
-def _lines(
-    units: Sequence[NewUnit], battery: NewBattery, bus: str, by: str
-) -> Iterator[str]:
+def _head(bus: str, by: str) -> Iterator[str]:
     if by:
         yield f"# Written by {by}. Change what you like, then: mppdbus check-config"
     if bus != "system":
         yield "\n[dbus]"
         yield f"bus = {toml_value(bus)}"
+
+
+def _rest(units: Sequence[NewUnit], battery: NewBattery, control: str) -> Iterator[str]:
     yield "\n[battery]"
     yield "# auto: by the settings of the inverter; 0: not known."
     yield f"chemistry = {toml_value(battery.chemistry)}"
@@ -49,6 +61,9 @@ def _lines(
     if battery.cells:
         yield "# in series"
         yield f"cells = {battery.cells}"
+    yield "\n[control]"
+    yield f"# {'; '.join(f'{level}: {what}' for level, what in CONTROL.items())}"
+    yield f"level = {toml_value(control)}"
     for unit in units:
         yield "\n[[inverter]]"
         if unit.about:

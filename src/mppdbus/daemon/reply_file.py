@@ -7,8 +7,8 @@ empty file into the folder of the state, and takes what appears beside it.
 import asyncio
 import json
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from mppdbus.inverter.device import Inverter
@@ -21,12 +21,21 @@ log = logging.getLogger("mppdbus.state")
 
 
 class ReplyFile:
-    """Looks for the request now and then; `sources` are the inverters, by name."""
+    """Looks for the request now and then."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self.sources: dict[str, Callable[[], Inverter | None]] = {}
+        self._sources: dict[str, Callable[[], Inverter | None]] = {}
         self._task: asyncio.Task[None] | None = None
+
+    @contextmanager
+    def of(self, name: str, source: Callable[[], Inverter | None]) -> Iterator[None]:
+        """Take the replies of an inverter while the context lasts."""
+        self._sources[name] = source
+        try:
+            yield
+        finally:
+            self._sources.pop(name, None)
 
     def start(self) -> None:
         """Look from now on."""
@@ -60,7 +69,7 @@ class ReplyFile:
                     for query, payload in unit.readings.payloads.items()
                 },
             }
-            for name, source in self.sources.items()
+            for name, source in self._sources.items()
             if (unit := source()) is not None
         ]
         return json.dumps({"inverters": units})

@@ -60,7 +60,6 @@ class Session:
         self._introducing = False  # what takes long now is the bus
         self.introduced = False  # its inverter has been on the bus
         self._poller: Poller | None = None
-        installation.replies.sources[config.name] = lambda: self._known
         self._with_others = others
         self._others = ParallelUnits(installation, unit_of(config))
 
@@ -87,6 +86,10 @@ class Session:
 
     async def run(self) -> None:
         """Run for ever."""
+        with self._installation.replies.of(self._config.name, lambda: self._known):
+            await self._keep_connected()
+
+    async def _keep_connected(self) -> None:
         while True:
             try:
                 await self._connect()

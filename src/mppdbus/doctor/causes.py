@@ -14,7 +14,6 @@ FIRST_YEAR = 2024  # an earlier date is no date
 BAD_SHARE = 3.0  # % of damaged replies from which the line counts as bad
 MISSING_SHARE = 10.0  # % of missing replies
 BAD_QUALITY = 90.0  # % of good replies in an hour below which it is told
-MUCH_WORSE = 5.0  # % by which the last hour is below the last day
 HIGH_LOAD = 6.0  # the watchdog of a GX resets at this load
 STRAYS = 3  # frames that nobody has asked for
 TWO_TRACKERS = 5000.0  # W from which many models have two trackers

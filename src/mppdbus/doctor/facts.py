@@ -104,7 +104,6 @@ class HostFacts:
     unit: str = ""  # how the service is started; "" if it is not installed
     hook_disabled: str = ""  # start scripts that were renamed by the GUI
     hook_missing: bool = False  # installed, but nothing starts it at the next boot
-    scripts: tuple[str, ...] = ()  # other lines in the start scripts
     free_mb: float | None = None
     disk: str = ""  # where that is measured
     unwritable: str = ""  # a folder of the state that cannot be written
@@ -139,7 +138,6 @@ class VenusFacts:
     clashes: tuple[str, ...] = ()  # two services of a type with one instance
     profile_inverter: tuple[str, ...] = ()  # services without an AC input
     battery_choice: str = ""  # a battery service that the user has chosen
-    ess_assistant: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
