@@ -11,6 +11,7 @@ from mppdbus.daemon.installation import Installation
 from mppdbus.daemon.running import RunningSessions
 from mppdbus.daemon.sections import banks_of
 from mppdbus.daemon.service_report import ServiceReport
+from mppdbus.host import serial_starter
 from mppdbus.host.platform import is_service, on_venus, state_directory
 from mppdbus.host.service_manager import ServiceManager
 from mppdbus.host.signals import on_signals, until_signal
@@ -40,6 +41,9 @@ async def run(config: Config, read: Callable[[], Config]) -> None:
         together=TOGETHER,
         configs=config.inverter,
     )
+    if venus:
+        named = [unit.port.path for unit in config.inverter]
+        await asyncio.to_thread(serial_starter.forget_all_but, named)
     manager = ServiceManager(os.environ)
     running = RunningSessions(config, installation, manager, read)
     serving = _serve(installation, running, manager)

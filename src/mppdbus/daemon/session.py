@@ -17,6 +17,7 @@ from mppdbus.errors import (
     PortError,
     PortMissing,
 )
+from mppdbus.host import serial_starter
 from mppdbus.host.clock import local_now
 from mppdbus.host.port_location import place_of
 from mppdbus.inverter import timing
@@ -149,6 +150,8 @@ class Session:
         path, missing = Path(config.port.path), self._missing
         if missing is not None and not await asyncio.to_thread(path.exists):
             raise PortMissing(*missing.args)
+        if config.port.scheme == "serial":
+            await asyncio.to_thread(serial_starter.claim, config.port.path)
         try:
             transport = await open_transport(config.port, link, baud=config.baud)
         except PortMissing as error:

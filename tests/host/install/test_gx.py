@@ -88,6 +88,15 @@ async def on_the_bus(gx: Gx, wanted: set[str] = OURS) -> None:
             await asyncio.sleep(0.1)
 
 
+def plug_in(gx: Gx) -> None:
+    """Have udev know where the adapter of the inverter is plugged in."""
+    folder = gx.run / "udev/data"
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in range(9):
+        known = "E:ID_BUS=usb\nE:ID_PATH=platform-usb-0:1.2:1.0\n"
+        (folder / f"c136:{number}").write_text(known)
+
+
 async def value(gx: Gx, path: str) -> object:
     client = await BusItemClient.connect(gx.bus_address, UNIT)
     try:
@@ -155,10 +164,22 @@ async def test_switched_off_and_on_and_gone(gx: Gx) -> None:
     before = tree(gx.data)
     gx.boot()
     configure(gx)
+    plug_in(gx)
     async with settings_on(gx) as settings:
         await gx.typed(install())
         await on_the_bus(gx)
+        # The port is taken from Venus OS's serial-starter, and nothing else is.
+        assert "stop-tty.sh ttyUSB0" in gx.stubs()
+        lock = await gx.typed("readlink /var/lock/serial-starter/ttyUSB0")
+        assert f"(pid {lock.strip()})" in await gx.typed("svstat /service/mppdbus")
+        rule = (gx.run / "udev/rules.d/zz-mppdbus.rules").read_text()
+        assert rule.count("\n") == 2
+        assert (
+            'ENV{ID_PATH}=="platform-usb-0:1.2:1.0", ENV{VE_SERVICE}="ignore"' in rule
+        )
         await gx.typed(f"{MPPDBUS} disable")
+        assert gx.stubs()[-1] == "start-tty.sh ttyUSB0"
+        assert (await gx.tried("readlink /var/lock/serial-starter/ttyUSB0")).code != 0
         await on_the_bus(gx, set())
         assert (await gx.tried("ls -d /service/mppdbus")).code != 0
     gx.power_cut()
@@ -173,6 +194,7 @@ async def test_switched_off_and_on_and_gone(gx: Gx) -> None:
         assert "rcS.local.disabled: the start-up scripts were switched off" in said
         (gx.data / "rcS.local.disabled").unlink()
         await gx.typed(f"{MPPDBUS} enable")
+        assert (gx.run / "udev/rules.d/zz-mppdbus.rules").read_text() == rule
         await on_the_bus(gx)
 
         last = await gx.typed(f"{MPPDBUS} uninstall --purge")
