@@ -18,7 +18,7 @@ from mppdbus import __version__
 
 SERVED = re.findall(r"^\| `(/\S+)` ", (ROOT / "docs/dbus.md").read_text(), re.MULTILINE)
 # Shown as soon as they are on the bus; whoever adds one there removes it here.
-TO_COME = {"/Mppdbus/Doctor", "/Mppdbus/Control/Level", "/Mppdbus/Control/LastWrite"}
+TO_COME = {"/Mppdbus/Control/Level", "/Mppdbus/Control/LastWrite"}
 
 
 def plugin() -> dict[str, Any]:
