@@ -103,6 +103,7 @@ async def test_a_write_arrives_in_the_type_of_the_item(
     ("path", "signature", "sent", "verdict"),
     [
         ("/State", "i", 3, NOT_WRITABLE),
+        (LIMIT, "b", True, REFUSED),  # a charge of 1 % because of a "true"
         ("/Ac/In", "i", 3, NOT_WRITABLE),
         ("/", "i", 3, NOT_WRITABLE),
         ("/Mode", "d", 3.5, REFUSED),

@@ -139,10 +139,12 @@ class Item:
     def coerced(self, value: object) -> Value:
         """Return what a client wrote in the type of this item.
 
-        Clients write an int to a float path and the reverse, and a bool for an int;
-        text is never taken for a number. Raises TypeError for what does not fit,
-        ValueError for what is out of bounds.
+        Clients write an int to a float path and the reverse, and a bool for an int, but
+        not for a float; text is never taken for a number. Raises TypeError for what
+        does not fit, ValueError for what is out of bounds.
         """
+        if self.kind is ItemType.DOUBLE and isinstance(value, bool):
+            raise TypeError(f"{self.path}: {value} is no number")
         if self.kind in (ItemType.INT, ItemType.LONG, ItemType.DOUBLE):
             value = _whole(value)
         elif self.kind is ItemType.INTS and isinstance(value, list):
