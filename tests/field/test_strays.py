@@ -128,3 +128,18 @@ async def test_other_replies_in_front_of_the_meter(tmp_path: Path) -> None:
         await until(metered, lambda: field.daemon.said)
         (told,) = (await field.changes(UNIT, "/Yield/System")).values()
         assert all(kwh is None or kwh < 12.6 for kwh in told), told
+
+
+@pytest.mark.parametrize("command", ["QMN", "QVFW", "QFLAG"])
+async def test_two_replies_without_the_cr_between_them(
+    tmp_path: Path, command: str
+) -> None:
+    """The first one is lost; the other one answers another question."""
+    inverter = plain()
+    before = encode_reply(said(inverter, "QID")).hex()
+    glued = encode_reply(said(inverter, command))[:-1].hex() + before
+    inverter.first(command, {"raw": glued})
+    async with on_the_bus(tmp_path, inverter) as field:
+        await field.shows(UNIT, RIGHT)
+        names = (await field.changes(UNIT, "/ProductName"))["/ProductName"]
+        assert "96322310100001" not in names

@@ -13,7 +13,7 @@ import pytest
 from dbus_fast.aio import MessageBus
 
 from helpers.bus import BusItemClient
-from mppdbus.venus.dbus.connection import Connection
+from mppdbus.venus.dbus.connection import Connection, _Bus
 
 T = TypeVar("T")
 
@@ -73,8 +73,9 @@ def run_fast(
 def run_with_bus(work: Coroutine[Any, Any, T], monkeypatch: pytest.MonkeyPatch) -> T:
     """Run `work`; real time passes while somebody waits for an answer of the bus."""
     waiting: set[Connection] = set()
+    opening: set[object] = set()
     clients: list[MessageBus] = []
-    ask, connect = Connection.ask, BusItemClient.connect
+    ask, connect, bus_connect = Connection.ask, BusItemClient.connect, _Bus.connect
 
     def noted(self: Connection, *call: Any) -> None:
         waiting.add(self)
@@ -82,7 +83,15 @@ def run_with_bus(work: Coroutine[Any, Any, T], monkeypatch: pytest.MonkeyPatch) 
 
     def busy() -> bool:
         waiting.difference_update([each for each in waiting if not each._expected])
-        return bool(waiting) or any(bus._method_return_handlers for bus in clients)
+        asked = any(bus._method_return_handlers for bus in clients)
+        return bool(waiting) or bool(opening) or asked
+
+    async def opened(self: _Bus) -> MessageBus:
+        opening.add(self)
+        try:
+            return await bus_connect(self)
+        finally:
+            opening.discard(self)
 
     async def connected(address: str, service: str) -> BusItemClient:
         client = await connect(address, service)
@@ -92,4 +101,5 @@ def run_with_bus(work: Coroutine[Any, Any, T], monkeypatch: pytest.MonkeyPatch) 
     with monkeypatch.context() as patch:
         patch.setattr(Connection, "ask", noted)
         patch.setattr(BusItemClient, "connect", connected)
+        patch.setattr(_Bus, "connect", opened)
         return run_fast(work, busy)

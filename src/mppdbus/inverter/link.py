@@ -10,20 +10,26 @@ import itertools
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, TypeVar
 
 from mppdbus.errors import LinkError, NoReply, PortLost, Refused, UnknownLayout
 from mppdbus.inverter import timing
 from mppdbus.inverter.link_stats import LinkStats
-from mppdbus.inverter.pending_reply import PendingReply, log_frames, wire_log
+from mppdbus.inverter.pending_reply import (
+    SHORT,
+    DoubtfulReply,
+    OwedReplies,
+    PendingReply,
+    log_frames,
+    wire_log,
+)
 from mppdbus.inverter.timing import LONGEST_REPLY, ReplyTimes
 from mppdbus.protocol.framing import ResponseFramer, encode_request
 from mppdbus.transport import Transport
 
-SHORT = 40  # characters of a reply that may fit another question, such as QMN or QID
 MOST_SAID = 64  # payloads that are known again
+NOBODY = ""  # has asked for a stray
 
 T = TypeVar("T")
 
@@ -34,27 +40,6 @@ class Priority(IntEnum):
     WRITE = 0  # a setter waits only for the exchange in flight
     ASK = 1  # a person waits for the answer
     POLL = 2
-
-
-@dataclass(slots=True)
-class OwedReplies:
-    """Replies to earlier requests that may still come, until the loop time `until`."""
-
-    count: int = 0
-    until: float = 0.0
-    passed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def owe(self, until: float) -> None:
-        """Note that one more may come."""
-        self.count += 1
-        self.until = max(self.until, until)
-        self.passed.clear()
-
-    def came(self, count: int) -> None:
-        """Note frames that nobody waits for."""
-        self.count = max(0, self.count - count)
-        if not self.count:
-            self.passed.set()
 
 
 class Link:
@@ -87,7 +72,7 @@ class Link:
         self._pending: PendingReply[Any] | None = None
         self._owed = OwedReplies()
         self._last: tuple[str, bytes] = ("", b"")  # the last command and its reply
-        self._said: dict[bytes, str] = {}  # short replies, and whose they are
+        self._said: dict[bytes, set[str]] = {}  # short replies, and whose they are
         self._heard = 0.0  # the time of the last byte that nobody waited for
         self._untidy = 0.0  # until then the line is drained before each request
         self._slow = False  # replies stop in their middle
@@ -149,9 +134,10 @@ class Link:
         `accept` may raise `Refused`, `CorruptReply` or `UnknownLayout`: the frame may
         belong to another request, so a better one is waited for, and the command is
         sent once more. Raises `LinkError` when all attempts failed. Setters pass
-        ``attempts=1``: they are never repeated blindly. `patience` in s replaces that
-        of the link, for optional queries. `known` says that the unit answers this
-        command: silence is then a failure of the line, and NAK is asked again.
+        ``attempts=1`` and `Priority.WRITE`: they are never repeated blindly. `patience`
+        in s replaces that of the link, for optional queries. `known` says that the unit
+        answers this command: silence is then a failure of the line, and NAK is asked
+        again. So is a query whose short reply came for another one before.
         """
         if self._busy:
             await self._await_turn(priority)
@@ -162,10 +148,15 @@ class Link:
         think = self.patience if patience is None else patience
         try:
             while True:
+                doubting = number == 1 and priority is not Priority.WRITE
                 try:
-                    return await self._ask(command, accept, number, think)
+                    return await self._ask(
+                        command, accept, number, think, doubting=doubting
+                    )
                 except PortLost:
                     raise
+                except DoubtfulReply:
+                    stats.good += 1
                 except Refused:
                     stats.good += 1
                     if not known or number == most:
@@ -195,7 +186,13 @@ class Link:
             self._transport.write(data)
 
     async def _ask(
-        self, command: str, accept: Callable[[bytes], T], number: int, think: float
+        self,
+        command: str,
+        accept: Callable[[bytes], T],
+        number: int,
+        think: float,
+        *,
+        doubting: bool,
     ) -> T:
         """Send a request for the `number`th time and return the result of its reply.
 
@@ -214,6 +211,7 @@ class Link:
         self._framer.reset()
         transport.discard_input()
         pending = self._begin(transport, command, accept, len(data), think)
+        pending.doubting = doubting
         self._pending = pending
         if number == 1:  # after a failed attempt its reply may still come, and early
             self._sleep_through(transport, pending)
@@ -275,8 +273,9 @@ class Link:
         stats.last_exchange = took
         payload = pending.payload
         self._last = command, payload
-        if len(payload) <= SHORT and len(self._said) < MOST_SAID:
-            self._said.setdefault(payload, command)
+        if (owners := self._owners(payload)) is not None:
+            owners.add(command)
+            owners.discard(NOBODY)
         if pending.slow:
             self._tell_slow(command, took)
             return
@@ -322,8 +321,14 @@ class Link:
         self._untidy = now + timing.UNTIDY
         self._owed.came(len(payloads))
         for payload in payloads:
-            if len(payload) <= SHORT and len(self._said) < MOST_SAID:
-                self._said[payload] = ""
+            if (owners := self._owners(payload)) is not None:
+                owners.add(NOBODY)
+
+    def _owners(self, payload: bytes) -> set[str] | None:
+        """Return whose reply a payload is, to be added to; None if that is not kept."""
+        if len(payload) > SHORT or len(self._said) >= MOST_SAID:
+            return self._said.get(payload)
+        return self._said.setdefault(payload, set())
 
     def _doubtful(self, command: str, payload: bytes) -> bool:
         """Tell whether a payload came for another question before, or for none.
@@ -333,10 +338,11 @@ class Link:
         last, before = self._last
         if payload == before and command != last:
             return True
-        if len(payload) > SHORT:
+        owners = self._said.get(payload)
+        if owners is None or (self._untidy and owners == {NOBODY}):
             return False
-        owner = self._said.get(payload, command)
-        return owner != command and not (self._untidy and not owner)
+        strayed = NOBODY in owners and not self._untidy
+        return strayed or command not in owners
 
     async def _tidy_up(self, number: int) -> None:
         """Let late replies pass, and drain the line where such frames came.

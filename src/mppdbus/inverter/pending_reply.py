@@ -18,6 +18,8 @@ from mppdbus.inverter import timing
 from mppdbus.protocol.framing import Flaw, Frame, ResponseFramer
 from mppdbus.protocol.other_protocols import foreign
 
+SHORT = 40  # characters of a reply that may fit another question, such as QMN or QID
+
 T = TypeVar("T")
 wire_log = logging.getLogger("mppdbus.wire")
 
@@ -30,6 +32,10 @@ def log_frames(name: str, frames: list[Frame]) -> None:
         wire_log.debug("%s < %s", name, said)
 
 
+class DoubtfulReply(CorruptReply):
+    """The reply came for another command before, and no better one has come."""
+
+
 @dataclass(slots=True)
 class PendingReply(Generic[T]):
     """A request, and the frames received for it; times are those of the loop.
@@ -38,6 +44,7 @@ class PendingReply(Generic[T]):
     `UnknownLayout`, the frame may belong to an earlier question; so may a payload that
     came for another one before, as `doubtful` tells. Such a frame counts only if no
     better one begins within `hold` s. `pause` is for how many s a begun reply may stop.
+    If `doubting`, a short one ends in `DoubtfulReply`.
     """
 
     name: str  # of the line, for the log
@@ -61,6 +68,7 @@ class PendingReply(Generic[T]):
     received: int = 0
     dropped: list[bytes] = field(default_factory=list)  # what is not the reply
     slow: bool = False  # it stopped after it had begun, and was waited for
+    doubting: bool = False
     _second_best: MppdbusError | tuple[T] | None = None
     _holding: asyncio.TimerHandle | None = None
 
@@ -145,6 +153,9 @@ class PendingReply(Generic[T]):
         match self._second_best:
             case None:
                 self.reply.set_exception(self._why_not())
+            case (_,) if self.doubting and len(self.payload) <= SHORT:
+                text = f"{self.command}: a reply to another command"
+                self.reply.set_exception(DoubtfulReply(text))
             case (result,):
                 self.reply.set_result(result)
             case error:
@@ -166,3 +177,24 @@ class PendingReply(Generic[T]):
                 "speed, a bad cable, or no PI30 inverter (some models speak Modbus)"
             )
         return NoReply(f"{command}: no reply within {self.limit:.1f} s")
+
+
+@dataclass(slots=True)
+class OwedReplies:
+    """Replies to earlier requests that may still come, until the loop time `until`."""
+
+    count: int = 0
+    until: float = 0.0
+    passed: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def owe(self, until: float) -> None:
+        """Note that one more may come."""
+        self.count += 1
+        self.until = max(self.until, until)
+        self.passed.clear()
+
+    def came(self, count: int) -> None:
+        """Note frames that nobody waits for."""
+        self.count = max(0, self.count - count)
+        if not self.count:
+            self.passed.set()

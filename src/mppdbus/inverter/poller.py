@@ -105,7 +105,7 @@ class Poller:
         began, self._lost = self._clock(), inverter.link.stats.lost
         await inverter.try_read("QMOD")
         rated = inverter.readings.last("QPIRI") is not None
-        if not rated and await inverter.try_read("QPIRI", attempts=1) is not None:
+        if not rated and await inverter.try_read("QPIRI") is not None:
             inverter.refine()
         await read_status(inverter)
         while "QPIGS" in inverter.readings.doubted:
@@ -113,6 +113,8 @@ class Poller:
         if not inverter.serial_is_sure:
             await inverter.ask_serial()
         await inverter.ask_again(INTRODUCED)
+        if "QPIRI" in inverter.known.refused:
+            await inverter.ask_again(("QPIRI",))
         schedule.done("QMOD", self._clock())
         self._plan_once()
         if not rated and inverter.readings.last("QPIRI") is not None:
@@ -145,6 +147,7 @@ class Poller:
         """Plan what is asked once; what the unit seems to lack is not asked at once."""
         known, once = self._inverter.known, self._schedule.once
         once.update({query: known.again.get(query, 0.0) for query in ONCE})
+        once["QPIRI"] = min(once["QPIRI"], self._clock() + SOON)
         for query in INTRODUCED:
             if query in known.again:
                 once[query] = known.again[query]

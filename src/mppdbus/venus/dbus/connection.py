@@ -194,9 +194,10 @@ class Connection:
             if not isinstance(error, Exception):  # cancelled
                 raise
             kind = BusError if isinstance(error, InvalidAddressError) else BusAway
+            why = str(error) or type(error).__name__
             raise kind(
-                f"no D-Bus at {address}: {error or type(error).__name__}; start the "
-                'bus, or name another one as "bus" under [dbus]'
+                f"no D-Bus at {address}: {why}; start the bus, or name another one as "
+                '"bus" under [dbus]'
             ) from error
         return cls(bus, on_call, on_signal, on_lost)
 
