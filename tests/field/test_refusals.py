@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from helpers.field import Field, detected, on_the_bus, run_command
+from helpers.field import LINES, Field, detected, on_the_bus, run_command
 from helpers.run import MULTI, SYSTEM
 from helpers.scripted import NAK, ScriptedInverter
 
@@ -89,7 +89,7 @@ async def test_naks_to_what_was_answered_before(tmp_path: Path, command: str) ->
             assert changes == {path: [] for path in wanted}
 
 
-@pytest.mark.parametrize(("command", "most"), [("QPIGS", 4), ("QMOD", 3)])
+@pytest.mark.parametrize(("command", "most"), [("QPIGS", 4), ("QMOD", 3), ("QMOD", 9)])
 async def test_refusals_in_a_row(tmp_path: Path, command: str, most: int) -> None:
     """A unit that refuses two in five does so now and then."""
     inverter = ScriptedInverter.of("eg4-pair")
@@ -102,6 +102,18 @@ async def test_refusals_in_a_row(tmp_path: Path, command: str, most: int) -> Non
         changes = await field.changes(LEAD, "/State", "/Ac/Out/L2/P", "/Mppdbus/Mode")
         assert not any(changes.values()), changes
         assert "answers again" not in field.daemon.said
+
+
+async def test_a_second_tracker_that_is_refused_is_soon_settled(tmp_path: Path) -> None:
+    """Without it PV and mains are unknown; a NAK decides in a second round."""
+    inverter = ScriptedInverter.of("ratings-24-words")
+    lines = LINES.replace("poll = 0.5", "poll = 2.0")
+    known = {"/NrOfTrackers": 1, "/Pv/V": 305.6, "/Yield/Power": 0.0}
+    async with on_the_bus(tmp_path, inverter, lines=lines) as field:
+        await field.shows(MULTI + "92332101100001", known)
+        # A live poll every 2 s, and one before the name is there.
+        assert inverter.asked["QPIGS"] <= 4
+        assert inverter.asked["QPIGS2"] == 2
 
 
 async def test_two_refusals_in_five(tmp_path: Path) -> None:

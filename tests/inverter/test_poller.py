@@ -28,6 +28,7 @@ from mppdbus.inverter.timing import (
 )
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.line.simulator import simulate
+from mppdbus.simulator.line.speed import Pace
 from mppdbus.simulator.unit.recording import Recording
 
 # -- cadences ------------------------------------------------------------------------
@@ -143,6 +144,42 @@ def test_what_a_unit_does_not_know_does_not_cost_its_live_values(
             assert all(s.status is not None for _, s in watched.shown)
             every = 600 / (watched.asked("QPIGS") - before)
             assert every < 1.15 * (interval or 0.6)
+
+    warped(main)
+
+
+@pytest.mark.parametrize("interval", [0.5, 2.0, None])
+@pytest.mark.parametrize("think", [0.6, 1.1])
+def test_a_unit_that_thinks_for_long_shows_all(
+    think: float, interval: float | None
+) -> None:
+    """Longer than half the patience, and than all of it: both trackers and the mode."""
+
+    async def main() -> None:
+        scene = "grid on; pv 900; load 800; soc 70"
+        unit = simulate("max-8000", pace=Pace(think=think), scene=scene)
+        async with polling(unit, interval) as watched:
+            await asyncio.sleep(60)
+            start = len(watched.shown)
+            await asyncio.sleep(600)
+            shown = [snapshot for _, snapshot in watched.shown[start:]]
+            assert len(shown) > 100
+            for each in shown:
+                assert None not in (each.status, each.second, each.mode, each.warnings)
+
+    warped(main)
+
+
+@pytest.mark.parametrize("interval", [2.0, None])
+def test_one_tracker_is_known_within_four_seconds(interval: float | None) -> None:
+    async def main() -> None:
+        unit = simulate("axpert-5000", pace=Pace(think=0.06))
+        async with polling(unit, interval) as watched:
+            start = asyncio.get_running_loop().time()
+            await asyncio.sleep(30)
+            known = [time for time, shown in watched.shown if shown.trackers == 1]
+            assert known[0] - start < 4.0
+            assert watched.asked("QPIGS2") == 2
 
     warped(main)
 

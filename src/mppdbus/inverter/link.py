@@ -17,19 +17,16 @@ from mppdbus.errors import LinkError, NoReply, PortLost, Refused, UnknownLayout
 from mppdbus.inverter import timing
 from mppdbus.inverter.link_stats import LinkStats
 from mppdbus.inverter.pending_reply import (
-    SHORT,
     DoubtfulReply,
     OwedReplies,
     PendingReply,
     log_frames,
     wire_log,
 )
+from mppdbus.inverter.reply_owners import ReplyOwners
 from mppdbus.inverter.timing import LONGEST_REPLY, ReplyTimes
 from mppdbus.protocol.framing import ResponseFramer, encode_request
 from mppdbus.transport import Transport
-
-MOST_SAID = 64  # payloads that are known again
-NOBODY = ""  # has asked for a stray
 
 T = TypeVar("T")
 
@@ -63,7 +60,6 @@ class Link:
         self.stats = stats or LinkStats()
         self.lost: asyncio.Event = asyncio.Event()
         self.patience = patience
-        self.brief = timing.BRIEF * patience  # s, for optional queries
         self.silent = True  # until the first byte comes
         self._attempts = attempts
         self._transport: Transport | None = None
@@ -72,7 +68,7 @@ class Link:
         self._pending: PendingReply[Any] | None = None
         self._owed = OwedReplies()
         self._last: tuple[str, bytes] = ("", b"")  # the last command and its reply
-        self._said: dict[bytes, set[str]] = {}  # short replies, and whose they are
+        self._owners = ReplyOwners()
         self._heard = 0.0  # the time of the last byte that nobody waited for
         self._untidy = 0.0  # until then the line is drained before each request
         self._slow = False  # replies stop in their middle
@@ -145,7 +141,7 @@ class Link:
         stats = self.stats
         stats.exchanges += 1
         number, most = 1, attempts or self._attempts
-        think = self.patience if patience is None else patience
+        think = self._times.usual(self.patience) if patience is None else patience
         try:
             while True:
                 doubting = number == 1 and priority is not Priority.WRITE
@@ -175,6 +171,11 @@ class Link:
                 await self._drain(timing.SETTLE, asyncio.get_running_loop().time())
         finally:
             self._pass_on()
+
+    @property
+    def brief(self) -> float:
+        """The s that a unit may think about a query that it may lack."""
+        return self._times.brief(self.patience)
 
     # -- one request ----------------------------------------------------------
 
@@ -271,11 +272,13 @@ class Link:
         command, stats = pending.command, self.stats
         stats.good += 1
         stats.last_exchange = took
+        if number == 1 and self._transport is not None:
+            sent = len(encode_request(command))
+            wire = (sent + pending.received) * self._transport.byte_time
+            self._times.thought(took - wire)
         payload = pending.payload
         self._last = command, payload
-        if (owners := self._owners(payload)) is not None:
-            owners.add(command)
-            owners.discard(NOBODY)
+        self._owners.answered(command, payload)
         if pending.slow:
             self._tell_slow(command, took)
             return
@@ -321,28 +324,15 @@ class Link:
         self._untidy = now + timing.UNTIDY
         self._owed.came(len(payloads))
         for payload in payloads:
-            if (owners := self._owners(payload)) is not None:
-                owners.add(NOBODY)
-
-    def _owners(self, payload: bytes) -> set[str] | None:
-        """Return whose reply a payload is, to be added to; None if that is not kept."""
-        if len(payload) > SHORT or len(self._said) >= MOST_SAID:
-            return self._said.get(payload)
-        return self._said.setdefault(payload, set())
+            self._owners.strayed(payload)
 
     def _doubtful(self, command: str, payload: bytes) -> bool:
-        """Tell whether a payload came for another question before, or for none.
-
-        One that came for none is not doubtful where the line has been drained.
-        """
+        """Tell whether a payload may be the reply to another question."""
         last, before = self._last
         if payload == before and command != last:
             return True
-        owners = self._said.get(payload)
-        if owners is None or (self._untidy and owners == {NOBODY}):
-            return False
-        strayed = NOBODY in owners and not self._untidy
-        return strayed or command not in owners
+        drained = bool(self._untidy)
+        return self._owners.doubtful(command, payload, drained=drained)
 
     async def _tidy_up(self, number: int) -> None:
         """Let late replies pass, and drain the line where such frames came.

@@ -15,10 +15,9 @@ from mppdbus.errors import (
     UnknownLayout,
 )
 from mppdbus.inverter import timing
+from mppdbus.inverter.reply_owners import SHORT
 from mppdbus.protocol.framing import Flaw, Frame, ResponseFramer
 from mppdbus.protocol.other_protocols import foreign
-
-SHORT = 40  # characters of a reply that may fit another question, such as QMN or QID
 
 T = TypeVar("T")
 wire_log = logging.getLogger("mppdbus.wire")

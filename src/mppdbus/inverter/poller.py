@@ -22,6 +22,8 @@ from mppdbus.inverter.energy_meters import EnergyMeters
 from mppdbus.inverter.live_status import read_status
 from mppdbus.inverter.parallel_poll import ParallelPoll
 from mppdbus.inverter.schedule import (
+    CALM_DOWN,
+    DECISIVE,
     ESSENTIAL,
     IDENTIFYING,
     INTRODUCED,
@@ -39,7 +41,8 @@ from mppdbus.model.parallel import SINGLE
 from mppdbus.model.power import mains_present
 from mppdbus.model.snapshot import Snapshot
 
-CALM_DOWN = 0.9  # of a slow round that is left after a faster one
+SECOND_ROUND = 1.0  # s until what decides on much is asked for a second time
+REFUSED_AT_ONCE = 5  # refusals in a row, after which it is asked once between two polls
 SOON = 2.0  # s between so many tries of what is badly wanted, until it is known:
 TRIES = {"QPIRI": 15, SERIAL.query: 5}  # what battery it is for; the name on the bus
 
@@ -179,7 +182,7 @@ class Poller:
         if lost == self._lost:
             shorter = CALM_DOWN * self._round
             self._round = max(min(took, timing.LONGEST_ROUND), shorter)
-            self.keep = keep_times(self._interval, self._round)
+            self.keep = keep_times(self._interval, self._round, self._schedule.gaps)
         self._lost = lost
 
     def _plan_rows(self) -> None:
@@ -350,19 +353,37 @@ class Poller:
             self._log.debug("%s", error)
         if query in IDENTIFYING:
             inverter.refine()
-        now, again = self._clock(), known.again.get(query)
-        if query == SERIAL.query and again is None:
+        if query == SERIAL.query and query not in known.again:
             await self._learn_serial()
-        if query in inverter.readings.doubted:
-            again = now + SOON
-        elif again is not None and query in ESSENTIAL:
-            soon = known.missed.get(query, 0) < TRIES.get(query, 0)
-            again = min(again, now + (SOON if soon else timing.ESSENTIAL_PAUSE))
-        self._schedule.done(query, now, again=again)
-        if query in ESSENTIAL and query in known.refused and query in known.answered:
+        self._schedule.done(query, self._clock(), again=self._again(query))
+        if self._refused(query) and known.missed[query] <= REFUSED_AT_ONCE:
             self._schedule.asked.discard(query)  # at once, if there is time
         if inverter.readings.last(query) != before or inverter.trackers != trackers:
             self._show()
+
+    def _again(self, query: str) -> float | None:
+        """Return when to ask a query again that has failed, or is doubtful."""
+        now, known = self._clock(), self._inverter.known
+        again, missed = known.again.get(query), known.missed.get(query, 0)
+        if query in self._inverter.readings.doubted:
+            return now + SOON
+        if again is None:
+            return None
+        if query in DECISIVE and missed == 1:
+            again = min(again, now + SECOND_ROUND)
+        if query in ESSENTIAL:
+            soon = missed < TRIES.get(query, 0)
+            again = min(again, now + (SOON if soon else timing.ESSENTIAL_PAUSE))
+        if self._refused(query) and self._inverter.readings.age(query) < self.keep.get(
+            query, 0.0
+        ):
+            return now  # as long as it is shown: a refusal takes no time
+        return again
+
+    def _refused(self, query: str) -> bool:
+        """Tell whether an important query was refused that the unit knows."""
+        known = self._inverter.known
+        return query in ESSENTIAL and query in known.refused & known.answered
 
     async def _learn_serial(self) -> None:
         """Start over if the serial number has come late: the unit's name has it."""

@@ -180,6 +180,11 @@ class Readings:
         kept = self.kept.get(query)
         return kept.reading if kept else None
 
+    def age(self, query: str) -> float:
+        """Return the age of the last reading in s, infinite if there is none."""
+        kept = self.kept.get(query)
+        return self._clock() - kept.time if kept else float("inf")
+
     def proven(self) -> dict[str, Reading]:
         """Return the last reading of a known layout of every query."""
         return {

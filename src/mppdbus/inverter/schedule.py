@@ -3,11 +3,15 @@
 At 2400 baud every query takes time: the numbers say how much.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 OVERDUE = 1.0  # s after which a query goes before the next one that is asked once
 FASTEST = 0.6  # s between two live polls when the line sets the pace
 SHORTEST_KEEP = 5.0  # s for which a live value is shown at least, if a reply is lost
+OTHERS_KEEP = 15.0  # s at least for the others: some units refuse them for a while
+LONGEST_GAP = 10.0  # s between two questions of a kind on a slow line, for that
+CALM_DOWN = 0.9  # of a long gap that is left after a shorter one
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ OPTIONAL = ("QPGS0", "QBEQI", "Q1", "QT", "QET", "QDOP", "QBATCD", "QVFW2", "QVF
 INTRODUCED = ("QPI", "QMOD")
 # Asked once after connecting, one between two live polls, in this order.
 ONCE = ("QPIRI", "QPIGS2", "QPIWS", "QMN", "QVFW", "QGMN", "QFLAG", *OPTIONAL)
+DECISIVE = ("QPIRI", "QPIGS2")  # power and trackers are unknown without them
 ESSENTIAL = frozenset(("QMOD", "QPIWS", "QPIRI", "QID"))  # asked again soon
 IDENTIFYING = frozenset(("QPI", "QPIRI", "QMN", "QVFW", "QGMN", *OPTIONAL))
 
@@ -57,6 +62,8 @@ class Schedule:
     due: dict[str, float] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)  # since the last live poll
     learning: bool = False  # the last query was one that is asked once
+    gaps: dict[str, float] = field(default_factory=dict)  # s between two questions
+    _asked_at: dict[str, float] = field(default_factory=dict)
 
     def next_query(self, now: float, free: float | None) -> str | None:
         """Return the most overdue query that fits into `free` seconds (None: any).
@@ -89,15 +96,21 @@ class Schedule:
     def done(self, query: str, now: float, *, again: float | None = None) -> None:
         """Note that a query was asked; it failed if there is a time to ask it `again`.
 
-        A query with a cadence is asked then; another one goes back to those of `once`.
+        A query with a cadence is asked then; another one goes back to those of `once`,
+        to their front if all wait for it.
         """
         self.asked.add(query)
+        gap = now - self._asked_at.get(query, now)
+        self.gaps[query] = max(gap, CALM_DOWN * self.gaps.get(query, 0.0))
+        self._asked_at[query] = now
         for cadence in self.rows:
             if cadence.query == query:
                 every = cadence.every_fast if self.fast else cadence.every
                 self.due[query] = now + every if again is None else again
                 return
-        if again is not None:
+        if again is not None and query in DECISIVE:
+            self.once = {query: again} | self.once
+        elif again is not None:
             self.once[query] = again
 
     def hurry(self, query: str) -> None:
@@ -106,16 +119,20 @@ class Schedule:
         self.asked.discard(query)
 
 
-def keep_times(interval: float | None, pace: float = 0.0) -> dict[str, float]:
+def keep_times(
+    interval: float | None, pace: float = 0.0, gaps: Mapping[str, float] | None = None
+) -> dict[str, float]:
     """Return for how many s a reading of each query is shown: three times its cadence.
 
     `interval` is the s between two live polls, None as fast as the line allows. `pace`
-    is what they take: on a line that is too slow the others wait for each other.
+    is what they take: on a line that is too slow the others wait for each other. `gaps`
+    are the s between two questions of a kind, as they were.
     """
     wanted = FASTEST if interval is None else interval
     live, others = max(wanted, pace), 2 * pace if pace > 1.1 * wanted else wanted
-    every = {"QPIGS": live, "QPIGS2": live}
+    keep = {query: max(SHORTEST_KEEP, 3 * live) for query in ("QPIGS", "QPIGS2")}
     for cadence in RECURRING:
         own = cadence.every_fast if interval is None else cadence.every
-        every[cadence.query] = max(others, own)
-    return {query: max(SHORTEST_KEEP, 3 * time) for query, time in every.items()}
+        gap = min((gaps or {}).get(cadence.query, 0.0), LONGEST_GAP)
+        keep[cadence.query] = max(OTHERS_KEEP, 3 * max(others, own, gap))
+    return keep

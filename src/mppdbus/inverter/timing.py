@@ -9,6 +9,11 @@ PATIENCE = {"serial": 1.0, "hidraw": 1.0, "tcp": 2.5}
 # The same for recordings, shorter: many of their queries are not answered at all.
 PATIENCE_RECORDING = {"serial": 0.6, "hidraw": 0.6, "tcp": 1.5}
 BRIEF = 0.5  # part of the patience, for an optional query
+# Units that think for longer are waited for: so many times what they took, and no
+# longer than so many times the patience.
+SLACK = 1.5
+MOST_PATIENCE = 2.0
+CALM_DOWN = 0.98  # of a long time to think that is left after a shorter one
 LONGEST_REPLY = 150  # bytes; QPGS of the MAX has 143
 LATE_REPLY = 0.5  # s after the time-out in which a late reply may come
 SETTLE = 0.2  # s of silence before a retry, to let a late reply pass
@@ -78,6 +83,20 @@ class ReplyTimes:
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
+        self._thinks = 0.0  # s that the unit has thought of late, at most
+
+    def thought(self, seconds: float) -> None:
+        """Note for how long the unit has thought before it answered."""
+        self._thinks = max(seconds, CALM_DOWN * self._thinks)
+
+    def usual(self, patience: float) -> float:
+        """Return the s that a unit may think: longer than `patience` if it does so."""
+        return max(patience, min(SLACK * self._thinks, MOST_PATIENCE * patience))
+
+    def brief(self, patience: float) -> float:
+        """Return the same for a query that the unit may lack."""
+        longest = max(BRIEF * patience, SLACK * self._thinks)
+        return min(longest, self.usual(patience))
 
     def quiet(self, command: str) -> float:
         """Return the seconds to sleep after sending; 0 if unknown."""

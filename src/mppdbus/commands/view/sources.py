@@ -52,7 +52,7 @@ class LineSource:
         self._unit = Unit(target.name, target.port.label, instance=0)
         self._snapshot = Snapshot()
         self._good = self._clock()  # time of the last live values
-        self._keep = 5.0  # s for which live values are shown
+        self._poller: Poller | None = None
         self._polls = 0
         self._known: Inverter | None = None
         self._trouble: str | None = None  # since the last live values
@@ -87,7 +87,7 @@ class LineSource:
                 interval=self._target.poll,
                 complain=self._complain,
             )
-            self._keep = poller.keep["QPIGS"]
+            self._poller = poller
             self._take(await poller.first())
             await poller.run()
 
@@ -117,7 +117,9 @@ class LineSource:
         if not self._polls:
             return [Picture(self._unit.name, self._unit.connection)]
         picture = of_unit(UnitView.of(self._unit, self._snapshot), age=age)
-        if not self._snapshot.online or age > self._keep:
+        # A slow line makes the poller keep values for longer, as it goes.
+        keep = self._poller.keep["QPIGS"] if self._poller else 0.0
+        if not self._snapshot.online or age > keep:
             picture = picture.gone(age, self._trouble)
         return [picture]
 
