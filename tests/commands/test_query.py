@@ -17,7 +17,7 @@ from mppdbus.cli import main
 from mppdbus.commands.query import hex_dump, parse_query
 from mppdbus.errors import ConfigError
 from mppdbus.protocol.dialects import DIALECTS
-from mppdbus.protocol.framing import encode_reply
+from mppdbus.protocol.framing import encode_reply, encode_request
 
 Capture = pytest.CaptureFixture[str]
 
@@ -248,3 +248,24 @@ async def test_a_single_mishap_is_asked_again(tmp_path: Path, mishap: Item) -> N
     (record,) = done.records
     assert (done.code, record["values"]["serial"]) == (0, "92332101100001")
     assert inverter.asked["QID"] == 2
+
+
+async def test_a_silent_port_says_what_to_check(tmp_path: Path) -> None:
+    inverter = ScriptedInverter({"replies": {}, "else": None})
+    async with inverter.at(tmp_path / "inverter"):
+        port = str(tmp_path / "inverter")
+        words = ("query", "QPI", "--port", port, "--timeout", "0.2")
+        done = await run_command(*words)
+    assert done.code == 3
+    for what in ("switched on", "cable", "another program", "--baud, 2400 now"):
+        assert what in done.out
+
+
+async def test_a_ups_that_sends_back_what_it_does_not_know(tmp_path: Path) -> None:
+    request = encode_request("QPI").hex()
+    inverter = ScriptedInverter({"replies": {"QPI": {"raw": request}}})
+    async with inverter.at(tmp_path / "inverter"):
+        for words in (("query", "QPI"), ("detect",)):
+            done = await run_command(*words, "--port", str(tmp_path / "inverter"))
+            assert done.code == 3
+            assert "a UPS that speaks Megatec (Q1)" in done.out + done.err

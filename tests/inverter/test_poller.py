@@ -19,7 +19,7 @@ from mppdbus.errors import (
     PortLost,
     Refused,
 )
-from mppdbus.inverter.schedule import ONCE, OPTIONAL, SHORTEST_KEEP
+from mppdbus.inverter.schedule import ONCE, OPTIONAL
 from mppdbus.inverter.timing import (
     ATTEMPTS,
     FAILED_EVERY,
@@ -27,7 +27,7 @@ from mppdbus.inverter.timing import (
     FAILURES_REOPEN,
 )
 from mppdbus.protocol.framing import encode_reply
-from mppdbus.simulator.line.simulator import simulate
+from mppdbus.simulator.line.simulator import Response, Simulator, simulate
 from mppdbus.simulator.line.speed import Pace
 from mppdbus.simulator.unit.recording import Recording
 
@@ -184,6 +184,55 @@ def test_one_tracker_is_known_within_four_seconds(interval: float | None) -> Non
     warped(main)
 
 
+ODD = {
+    "QMOD": "12 34", "QPIWS": "00 11 ab", "QFLAG": "12 x", "QMN": "", "QVFW": "?? 12",
+    "QID": "12 34 56",
+}  # fmt: skip
+
+
+def said_oddly(query: str, times: int) -> Simulator:
+    """Return a unit whose first replies to a query have a shape that none has."""
+    unit = simulate("axpert-5000", pace=Pace(think=0.06))
+    respond, odd = unit.respond, [encode_reply(ODD[query])] * times
+
+    def oddly(request: bytes, now: float) -> Response | None:
+        response = respond(request, now)
+        if odd and response is not None and request[:-2] == query.encode():
+            return replace(response, data=odd.pop())
+        return response
+
+    unit.respond = oddly  # type: ignore[method-assign]
+    return unit
+
+
+@pytest.mark.parametrize("query", ODD)
+def test_an_odd_reply_is_no_answer_and_is_soon_asked_again(query: str) -> None:
+    async def main() -> None:
+        async with polling(said_oddly(query, 2)) as watched:
+            await asyncio.sleep(20)
+            last = watched.last
+            assert None not in (last.mode, last.warnings, last.flags)
+            assert last.identity.model == "VMIII-5000"
+            assert last.identity.firmware == "00041.15"
+            assert last.identity.serial == "92932105100123"
+
+    warped(main)
+
+
+@pytest.mark.parametrize("query", ODD)
+def test_where_all_replies_are_odd_it_is_seldom_asked(query: str) -> None:
+    async def main() -> None:
+        async with polling(said_oddly(query, 10_000)) as watched:
+            await asyncio.sleep(60)
+            before = watched.asked(query)
+            await asyncio.sleep(600)
+            # Once a minute at most, in two attempts.
+            assert watched.asked(query) - before <= 22
+            assert watched.last.status is not None
+
+    warped(main)
+
+
 def test_a_unit_without_modes() -> None:
     async def main() -> None:
         simulator = sparse(None)
@@ -278,14 +327,18 @@ def test_three_failed_polls_and_nothing_is_known_until_it_answers_again() -> Non
 
 
 def test_values_turn_invalid_in_the_middle_of_an_exchange() -> None:
+    """A refusal takes long with such a patience, so they are kept for longer."""
+
     async def main() -> None:
         async with polling(simulate(), interval=0.5, patience=60) as watched:
             await asyncio.sleep(30)
             watched.simulator.scene.apply("fault silence forever")
             good = max(t for t, s in watched.shown if s.status is not None)
-            await asyncio.sleep(SHORTEST_KEEP + 1)
+            keep = watched.poller.keep["QPIGS"]
+            assert keep < 16
+            await asyncio.sleep(keep + 1)
             invalid = min(t for t, s in watched.shown if t > good and s.status is None)
-            assert invalid - good == pytest.approx(SHORTEST_KEEP, abs=0.7)
+            assert invalid - good == pytest.approx(keep, abs=0.7)
             assert watched.last.online
 
     warped(main)

@@ -205,7 +205,7 @@ def test_what_came_before_it_was_told_to_end_is_kept(tmp_path: Path) -> None:
                 assert recording.poll() is None, "it ended by itself"
             recording.send_signal(signal.SIGINT)
             out, _ = recording.communicate(timeout=60)
-    assert recording.returncode == 1
+    assert recording.returncode == 130
     assert "It ended early: it was told to end. What came is kept." in out
     commands = [entry.command for entry in read(path)]
     assert commands[:4] == ["QPI", "QID", "QVFW", "QPIRI"]

@@ -11,6 +11,7 @@ from mppdbus.commands.decoded_reply import DecodedReply
 from mppdbus.commands.output import DONE, NO_DEVICE, SAID_NO, Output, how_called
 from mppdbus.commands.progress import Progress
 from mppdbus.commands.target import (
+    Target,
     add_line_arguments,
     add_port_arguments,
     choose_target,
@@ -99,7 +100,21 @@ async def run(args: argparse.Namespace) -> int:
                 output.record(answer.record(raw=args.raw), text)
                 if isinstance(answer.result.error, PortError):
                     break
+            silent = link.silent
+    if silent and all(isinstance(one.result.error, NoReply) for one in answers):
+        output.line(f"\n{silence_line(target)}")
     return _exit_code(answers)
+
+
+def silence_line(target: Target) -> str:
+    """Return what to check where no byte has come."""
+    speed = ""
+    if target.port.scheme == "serial":
+        speed = f" Is its speed another one (--baud, {target.baud} now)?"
+    return (
+        f"Nothing at all came from {target.port.label}. Is the inverter switched on, "
+        f"and is it\nthe cable that came with it? Does another program use it?{speed}"
+    )
 
 
 def parse_query(word: str) -> str:

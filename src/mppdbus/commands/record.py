@@ -13,7 +13,7 @@ from textwrap import wrap
 from typing import Any
 
 from mppdbus import __version__
-from mppdbus.commands.output import DONE, SAID_NO, Output, how_called
+from mppdbus.commands.output import DONE, INTERRUPTED, SAID_NO, Output, how_called
 from mppdbus.commands.progress import Progress
 from mppdbus.commands.target import (
     Target,
@@ -33,6 +33,7 @@ from mppdbus.recording.recorder import Recorder
 from mppdbus.recording.reply_quality import Quality
 
 CYCLES = 5
+TOLD_TO_END = "it was told to end"
 ISSUES = "https://github.com/mppdbus/mppdbus/issues"
 # Outcome of an exchange by its quality; every other quality is damaged.
 OUTCOMES = {"good": "answered", "ack": "answered", "nak": "NAK", "silent": "silent"}
@@ -61,8 +62,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Record; return 1 if all replies are NAK, 3 if no inverter answers."""
-    return await until_signal(_record(args)) or DONE
+    """Record; return 1 if it ends early, 130 if told to, 3 without an inverter."""
+    code = await until_signal(_record(args))
+    return INTERRUPTED if code is None else code
 
 
 async def _record(args: argparse.Namespace) -> int:
@@ -83,6 +85,8 @@ async def _record(args: argparse.Namespace) -> int:
             ended = await _interview(recorder, args, now)
     summary = await asyncio.to_thread(_save, args, target, recorder, ended, now)
     output.record(summary.record(), "\n".join(summary.lines()))
+    if ended == TOLD_TO_END:
+        return INTERRUPTED
     return DONE if ended is None else SAID_NO
 
 
@@ -102,7 +106,7 @@ async def _interview(
     except (PortLost, asyncio.CancelledError) as error:
         if not recorder.answers.readings:
             raise
-        return str(error) if isinstance(error, PortLost) else "it was told to end"
+        return str(error) if isinstance(error, PortLost) else TOLD_TO_END
     return None
 
 

@@ -55,6 +55,10 @@ class KnownQueries:
             pauses = MISS_PAUSES if query in self.answered else DAMAGE_PAUSES
             self.again[query] = now + _step(pauses, damaged)
 
+    def tries(self, query: str) -> int:
+        """Return how many rounds in a row have ended without a reply that fits."""
+        return self.missed.get(query, 0) + self._damaged.get(query, 0)
+
     def absent(self, query: str) -> bool:
         """Tell whether the unit seems to lack a query."""
         return query not in self.answered and self.missed.get(query, 0) >= ROUNDS

@@ -168,7 +168,8 @@ class PendingReply(Generic[T]):
         if any(frame.flaw is Flaw.ECHO for frame in self.strays):
             return EchoedRequest(
                 f"{command}: only the request itself came back; check the wiring: "
-                "TX and RX are connected, or the adapter echoes"
+                "TX and RX are connected, or the adapter echoes; a UPS that speaks "
+                "Megatec (Q1), not PI30, also sends back what it does not know"
             )
         if self.received:
             return CorruptReply(

@@ -364,15 +364,15 @@ class Poller:
     def _again(self, query: str) -> float | None:
         """Return when to ask a query again that has failed, or is doubtful."""
         now, known = self._clock(), self._inverter.known
-        again, missed = known.again.get(query), known.missed.get(query, 0)
+        again, tries = known.again.get(query), known.tries(query)
         if query in self._inverter.readings.doubted:
             return now + SOON
         if again is None:
             return None
-        if query in DECISIVE and missed == 1:
+        if query in DECISIVE and tries == 1:
             again = min(again, now + SECOND_ROUND)
         if query in ESSENTIAL:
-            soon = missed < TRIES.get(query, 0)
+            soon = tries < TRIES.get(query, 0)
             again = min(again, now + (SOON if soon else timing.ESSENTIAL_PAUSE))
         if self._refused(query) and self._inverter.readings.age(query) < self.keep.get(
             query, 0.0
