@@ -561,6 +561,23 @@ async def test_a_full_disk(clinic: Clinic, monkeypatch: pytest.MonkeyPatch) -> N
     assert "4 MB free" in first.sentence
 
 
+async def test_a_serial_server_of_the_daemon_is_left_alone(clinic: Clinic) -> None:
+    """It may drop the daemon for a second client; so none comes."""
+    clients = []
+
+    async def meet(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        clients.append(writer)
+
+    server = await asyncio.start_server(meet, "127.0.0.1", 0)
+    clinic.at_the_end(server.close)
+    clinic.at_tcp(server.sockets[0].getsockname()[1])
+    clinic.daemon()
+    clinic.with_bus()
+    first, *_ = troubles(await clinic.findings())
+    assert first.name == "not-shown"
+    assert not clients
+
+
 # -- nothing is wrong ------------------------------------------------------------------
 
 

@@ -11,7 +11,8 @@ from mppdbus.doctor.findings import Cause
 
 FEW_MB = 10.0  # free space below which Venus OS raises an alarm
 FIRST_YEAR = 2024  # an earlier date is no date
-BAD_SHARE = 3.0  # % of damaged replies from which the line counts as bad
+BAD_SHARE = 5.0  # % of damaged replies from which the line counts as bad
+SEVERAL = 2  # failures; one decides nothing
 MISSING_SHARE = 10.0  # % of missing replies
 BAD_QUALITY = 90.0  # % of good replies in an hour below which it is told
 HIGH_LOAD = 6.0  # the watchdog of a GX resets at this load
@@ -113,7 +114,8 @@ def _damaged(facts: Facts) -> Sequence[str]:
     line = facts.line
     if line.heard is not Heard.PI30 or line.damaged is None:
         return ()
-    if line.damaged < BAD_SHARE:
+    count = round(line.damaged * line.attempts / 100)
+    if line.damaged < BAD_SHARE or count < SEVERAL:
         return ()
     said = [f"{line.damaged:.0f} % of {line.attempts} replies came damaged"]
     if line.worse is not None:
@@ -123,8 +125,10 @@ def _damaged(facts: Facts) -> Sequence[str]:
 
 def _lost(facts: Facts) -> Sequence[str]:
     line = facts.line
-    gone = line.missing is not None and line.missing >= MISSING_SHARE
-    said = f"{line.missing or 0:.0f} % of {line.attempts} requests got no reply"
+    share = line.missing or 0.0
+    count = round(share * line.attempts / 100)
+    gone = share >= MISSING_SHARE and count >= SEVERAL
+    said = f"{share:.0f} % of {line.attempts} requests got no reply"
     return when(line.heard is Heard.PI30 and gone, said)
 
 

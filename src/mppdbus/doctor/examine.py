@@ -69,7 +69,10 @@ async def examine(
         names = [one.bus_name for one in subjects if one.bus_name]
         picture = await look_at_bus(place.bus, venus=host.venus, wanted=names)
     common = Facts(host=host, bus=picture.bus, venus=picture.venus)
-    found = [await _examine(one, place, picture, tell) for one in subjects]
+    found = [
+        await _examine(one, place, picture, tell, serving=bool(host.daemons))
+        for one in subjects
+    ]
     facts = [replace(common, port=port, line=line) for port, line in found]
     return facts or [common], picture
 
@@ -85,11 +88,14 @@ async def _host(place: Place) -> HostFacts:
 
 
 async def _examine(
-    subject: Subject, place: Place, picture: BusPicture, tell: Tell
+    subject: Subject, place: Place, picture: BusPicture, tell: Tell, *, serving: bool
 ) -> tuple[PortFacts, LineFacts]:
     label = subject.port.label
     tell(f"{label}: looking at the port")
     port = await asyncio.to_thread(look_at_port, subject.port, place.root)
+    if serving and subject.port.scheme == "tcp":
+        # Many serial servers drop their client for a second one.
+        port = replace(port, ours=True)
     shown = picture.unit_at(label)
     if shown is not None or port.ours:
         line = line_of_unit(shown[1]) if shown is not None else LineFacts()
