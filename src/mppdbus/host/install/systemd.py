@@ -31,6 +31,7 @@ CONFIG = "/etc/mppdbus/config.toml"
 STATE = "/var/lib/mppdbus"
 RECORD = "/etc/mppdbus/made-by-install.json"
 RUNNING = "/run/systemd/system"  # is there while systemd runs
+START_S = 300.0  # s that a start may take, as in the unit
 NEW_PLACE = (
     "python3 -m venv /opt/mppdbus && /opt/mppdbus/bin/pip install mppdbus && "
     "sudo /opt/mppdbus/bin/mppdbus install --systemd"
@@ -144,7 +145,7 @@ class ServiceRuns(PlannedChange):
 
     def make(self, target: InstallTarget) -> None:
         """Start it; raises `InstallError` if it does not stay."""
-        if trouble := target.run("systemctl", self.how, UNIT, seconds=60):
+        if trouble := target.run("systemctl", self.how, UNIT, seconds=START_S):
             raise InstallError(
                 f"{trouble}; it is installed, but does not run: see journalctl -u "
                 f"mppdbus -n 20, and check the config: mppdbus check-config {CONFIG}"
@@ -174,7 +175,7 @@ _MAKE = (
     (("systemctl", "reload", "dbus"), "it reads the policy, with that user", False),
     (("udevadm", "control", "--reload"), "it reads the rule", False),
     (("udevadm", "trigger", "--subsystem-match=hidraw"), "the rule is applied", False),
-    (("systemctl", "daemon-reload"), "systemd reads the unit", True),
+    (("systemctl", "daemon-reload"), "systemd reads the unit", False),
 )
 # The same after an uninstall, the last one first.
 _AFTER_UNDO: tuple[tuple[Sequence[str], Sequence[str]], ...] = (
