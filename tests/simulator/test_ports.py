@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import time
 from pathlib import Path
@@ -113,6 +114,18 @@ async def test_a_pty_does_not_overwrite_a_file(tmp_path: Path) -> None:
         async with serve_pty(simulate(), tmp_path / "no" / "folder"):
             pass
     assert path.read_text() == "mine"
+
+
+async def test_where_there_is_no_pty_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_here() -> tuple[int, int]:  # as in a chroot without /dev/pts
+        raise OSError(errno.ENODEV, "No such device")
+
+    monkeypatch.setattr(os, "openpty", none_here)
+    with pytest.raises(ConfigError, match="No such device; is /dev/pts mounted"):
+        async with serve_pty(simulate(), tmp_path / "tty"):
+            pass
 
 
 async def test_several_simulators_live_in_one_process(tmp_path: Path) -> None:

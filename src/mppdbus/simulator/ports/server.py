@@ -49,7 +49,11 @@ class PtyPort:
         if taken:
             raise ConfigError(f"{self.path} exists and is no symlink: choose another")
         # Our own end of the slave stays open, so that clients may come and go.
-        master, slave = os.openpty()
+        try:
+            master, slave = os.openpty()
+        except OSError as error:  # as in a chroot
+            why = f"no pty is to be had: {error.strerror}; is /dev/pts mounted?"
+            raise ConfigError(why) from error
         self._fds = master, slave
         _make_raw(slave)
         os.set_blocking(master, False)
