@@ -8,11 +8,17 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["helpers.bus", "helpers.notify", "helpers.settings"]
 _TESTS = count(1)
 # Each of a thousand processes would compile what has changed anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# How long an example takes, or its making, says something of the machine alone.
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

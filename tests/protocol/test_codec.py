@@ -401,3 +401,9 @@ def test_a_field_behind_the_last_word_is_told_at_once() -> None:
 def test_a_word_without_a_field_is_told_at_once() -> None:
     with pytest.raises(ValueError, match=r"names no field: \['fan_sped'\]"):
         Layout(FanThatIsNoField, frozenset((22,)))
+
+
+@pytest.mark.parametrize("protocol", [b"PI30", b"PI41"])
+def test_a_late_answer_to_qpi_is_no_model(protocol: bytes) -> None:
+    with pytest.raises(UnknownLayout):
+        decode("QMN", protocol)

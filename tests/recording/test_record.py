@@ -93,7 +93,7 @@ def test_live_values_for_some_time(
 ) -> None:
     path = tmp_path / "unit.jsonl"
     line = ("record", "--port", inverter.path, *HASTE, "--output", str(path))
-    assert command(capsys, *line, "--seconds", "0.2").code == 0
+    assert command(capsys, *line, "--seconds", "1.5").code == 0
     assert sum(entry.command == "QPIGS" for entry in read(path)) > 2
 
 

@@ -257,8 +257,9 @@ class ModelName(TextReading):
 
     @classmethod
     def from_payload(cls, payload: bytes) -> Self:
-        """Take the whole word."""
-        return cls(model=one_word(r"([A-Za-z0-9+_. -]{2,24})", payload, "a model"))
+        """Take the whole word, but no answer to QPI that came late, such as "PI30"."""
+        pattern = r"((?!PI[0-9]{2}$)[A-Za-z0-9+_. -]{2,24})"
+        return cls(model=one_word(pattern, payload, "a model"))
 
 
 class ModelNumber(TextReading):
