@@ -405,5 +405,13 @@ def test_a_word_without_a_field_is_told_at_once() -> None:
 
 @pytest.mark.parametrize("protocol", [b"PI30", b"PI41"])
 def test_a_late_answer_to_qpi_is_no_model(protocol: bytes) -> None:
-    with pytest.raises(UnknownLayout):
+    with pytest.raises(CorruptReply):
         decode("QMN", protocol)
+
+
+@pytest.mark.parametrize("query", ["QMCHGCR", "QMUCHGCR", "QOPPT"])
+def test_a_list_of_which_nothing_can_be_read_is_corrupt(query: str) -> None:
+    (layout,) = QUERIES[query]
+    for count in sorted(layout.counts)[:2]:
+        with pytest.raises(CorruptReply):
+            decode(query, " ".join(["-"] * count).encode())

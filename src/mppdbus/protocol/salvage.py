@@ -180,8 +180,13 @@ def _takes(model: type[Reading], name: str, word: str) -> bool:
 def _partial(
     attempt: Attempt, words: list[str], *, exact: bool = False
 ) -> tuple[Reading, FieldReport] | None:
-    """Return the reading of an attempt; None if too many words are odd."""
+    """Return the reading of an attempt; None if too many words are odd.
+
+    None also if the model needs all its words, as a list does.
+    """
     values, unfit = attempt.values, attempt.unfit
+    if any(field.is_required() for field in attempt.model.model_fields.values()):
+        return None
     if len(unfit) > max(1.0, MAX_UNPARSED * len(values)) or len(unfit) == len(values):
         return None
     good = {name: word for name, word in values.items() if word is not None}
