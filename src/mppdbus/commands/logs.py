@@ -28,12 +28,12 @@ def run(args: argparse.Namespace) -> int:
         more = ["--follow"] if args.follow else []
         words = ["journalctl", "--unit=mppdbus", f"--lines={args.lines}", *more]
         os.execv(journal, words)  # noqa: S606 - the reader of systemd's log
-    lines = last_lines(target, args.lines)
+    lines, size = last_lines(target, args.lines)
     if not lines and not args.follow:
         raise InstallError("the service has written no log yet")
     for line in lines:
         print(line, flush=True)  # noqa: T201 - the command line speaks
     if args.follow:
-        for line in follow(target):
+        for line in follow(target, size):
             print(line, flush=True)  # noqa: T201
     return DONE

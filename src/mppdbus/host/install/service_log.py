@@ -28,20 +28,28 @@ def readable(line: str) -> str:
     return line
 
 
-def last_lines(target: InstallTarget, count: int) -> list[str]:
-    """Return the last lines of the log, also from files that were full."""
+def last_lines(target: InstallTarget, count: int) -> tuple[list[str], int]:
+    """Return the last lines of the log, and how many bytes `current` had.
+
+    Lines also come from files that were full.
+    """
     folder = target.at(paths.LOG)
     lines: list[str] = []
+    size = 0
     for path in sorted([*folder.glob("@*"), folder / "current"]):
         with suppress(OSError):
-            lines += path.read_text("utf-8", "replace").splitlines()
-    return [readable(line) for line in lines[-count:]] if count > 0 else []
+            data = path.read_bytes()
+            lines += data.decode("utf-8", "replace").splitlines()
+            size = len(data) if path.name == "current" else 0
+    return [readable(line) for line in lines[-count:]] if count > 0 else [], size
 
 
-def follow(target: InstallTarget) -> Iterator[str]:
-    """Yield lines as they come, for ever, also when multilog begins another file."""
+def follow(target: InstallTarget, place: int) -> Iterator[str]:
+    """Yield lines as they come, for ever, also when multilog begins another file.
+
+    `place` is how many bytes of `current` are known.
+    """
     path = target.at(paths.CURRENT_LOG)
-    place = path.stat().st_size if path.exists() else 0
     number = _inode(path)
     rest = b""
     while True:
