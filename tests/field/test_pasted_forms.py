@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -89,6 +90,16 @@ def pieces_of_esphome(data: bytes) -> str:
     return "\n".join(log + row.hex(":").upper() for _, row in rows(data, 50))
 
 
+def usbmon(data: bytes) -> str:
+    """Return reports of eight bytes as /sys/kernel/debug/usb/usbmon shows them."""
+    urb = "ffff9a3f2c40 35759145{} Ii:2:003:1 "
+    return "\n".join(
+        f"{urb.format('55 S')}-115:8 8 <\n{urb.format('60 C')}0:8 8 = "
+        + " ".join(each.hex() for _, each in rows(row.ljust(8, b"\0"), 4))
+        for _, row in rows(data, 8)
+    )
+
+
 FORMS: dict[str, Callable[[bytes], str]] = {
     "hexdump, words": words,
     "od -c": characters,
@@ -114,6 +125,11 @@ FORMS: dict[str, Callable[[bytes], str]] = {
     "reports of 8 bytes, strace": lambda data: "\n".join(
         f'read(3, "{octal(row)}", 8) = {len(row)}' for _, row in rows(data, 8)
     ),
+    "an address": quote,
+    "an address of JavaScript": lambda data: quote(data.decode("latin-1")),
+    "0x without separators": lambda data: "".join(f"0x{byte:02x}" for byte in data),
+    "binary digits": lambda data: " ".join(f"{byte:08b}" for byte in data),
+    "usbmon": usbmon,
     "a log within JSON": lambda data: json.dumps({"log": f"{data!r}\n"}),
     "a log within a log": lambda data: json.dumps(json.dumps(data.decode("latin-1"))),
 }
@@ -164,6 +180,15 @@ def half_is_word(name: str) -> bool:
     return encode_reply(name)[-3:-2].isalnum()
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-16"])
+def test_a_file_in_utf_16(encoding: str) -> None:
+    """Also without a mark at its beginning."""
+    text = f"QMOD (B\r\nQPIRI ({REPLIES['QPIRI']}\r\n"
+    records = decoded(text.encode(encoding)).records
+    assert [record["command"] for record in records] == ["QMOD", "QPIRI"]
+    assert records[1]["values"]["battery_type"] == 2
+
+
 def test_a_list_of_words() -> None:
     data = encode_reply(REPLIES["QPIRI"].replace(" 9 ", " - "))
     (record,) = decoded(f"QPIRI {data.split()!r}\n").records
@@ -182,6 +207,9 @@ void setup() {
   lcd.setCursor(0, 1);
   setMode(B);
   f(S
+  // mode (B
+  send("QMOD"); // returns (B
+  /* QMOD answers (L */
 """
 MEASURED = """\
 2024-05-01 12:00:00 230.0 50.0 230.0

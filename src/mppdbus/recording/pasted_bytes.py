@@ -9,6 +9,7 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
 
 _ESCAPE = re.compile(
     r"\\x(?P<hex>[0-9A-Fa-f]{2})|\\u(?P<unicode>[0-9A-Fa-f]{4})"
@@ -17,6 +18,7 @@ _ESCAPE = re.compile(
     r"|[<\[{](?P<name>crc|cr|lf|nul)[>\]}]",
     re.IGNORECASE,
 )
+SHORTEST, MOSTLY = 3, 0.9  # characters of a text in UTF-16, and how many are ASCII
 UNSHOWN = "?\u2e2e\ufffd\u25a1"  # stands for a byte that a monitor cannot show
 _ONE = {"a": 7, "b": 8, "t": 9, "n": 10, "v": 11, "f": 12, "r": 13, "e": 27}
 _NAME = {"cr": "\r", "lf": "\n", "nul": "\0", "crc": ""}
@@ -59,6 +61,14 @@ _LOOSE_HEX_RUN = re.compile(  # also 28.42.D, 28/42/0D, 28|42|0D, $28 $42 $0D
     r"(?:[\s.,:;_/|-]{1,3}(?:0x|\$)?[0-9A-F]{1,2}h?){3,}(?!\w)",
     re.IGNORECASE,
 )
+_GLUED = re.compile(r"(?:0x[0-9A-F]{2}){4,}", re.IGNORECASE)  # 0x280x420xe7
+_BINARY_RUN = re.compile(
+    r"(?<![\w.])(?:0b)?[01]{8}(?:[\s,]+(?:0b)?[01]{8}){3,}(?![\w.])"
+)
+_USBMON = re.compile(  # URB, time, kind, address, status, length, and the bytes
+    r"\s*[0-9a-f]{8,16} \d+ [SCE] \w+:\d+:\d+:\d+ .*?(?:= ([0-9a-f ]+)|[<>])?\s*"
+)
+_PERCENT = re.compile(r"%[0-9A-F]{2}", re.IGNORECASE)
 _DECIMAL_RUN = re.compile(r"(?<![\w.-])-?\d{1,3}(?:[\s,]{1,3}-?\d{1,3}){2,}(?![\w.])")
 
 
@@ -69,6 +79,20 @@ def as_text(line: bytes) -> str:
     except UnicodeDecodeError:
         text = line.decode("latin-1")
     return _COLOUR.sub("", text)
+
+
+def from_utf_16(data: bytes) -> bytes:
+    """Return a text in UTF-8, if Windows has written it in UTF-16; others as it is.
+
+    Without a mark at its beginning, every second byte tells it.
+    """
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return data.decode("utf-16", "replace").encode()
+    for offset, encoding in ((1, "utf-16-le"), (0, "utf-16-be")):
+        high = data[offset::2]
+        if len(high) > SHORTEST and high.count(0) > MOSTLY * len(high):
+            return data.decode(encoding, "replace").encode()
+    return data
 
 
 def to_bytes(text: str) -> bytes:
@@ -150,7 +174,12 @@ def hexadecimal(text: str) -> list[Numbers]:
 
 
 def dumped(text: str) -> bytes | None:
-    """Return the bytes of a line of a dump, none of its end; None for other lines."""
+    """Return the bytes of a line of a dump, none of its end; None for other lines.
+
+    Of usbmon as well, where a line without bytes is one of the dump.
+    """
+    if urb := _USBMON.fullmatch(text):
+        return _from_hex(urb[1] or "")
     if dump := _DUMP.match(text):
         return _from_hex(dump[1])
     if beside := _BESIDE.match(text):
@@ -208,5 +237,14 @@ def ways_to_read(line: bytes, text: str) -> Iterator[Way]:
     yield Way(to_bytes(unescape(plain(text))), exact=written != text)
     for numbers in (*hexadecimal(text), *decimal(text), *loose_hexadecimal(text)):
         yield Way(numbers.data, text[: numbers.start])
+    for run in _GLUED.finditer(text):
+        yield Way(_from_hex(run[0]), text[: run.start()])
+    for run in _BINARY_RUN.finditer(text):
+        data = bytes(int(word, 2) for word in re.findall(r"[01]{8}", run[0]))
+        yield Way(data, text[: run.start()])
     if "^" in text or "M-" in text:
         yield Way(to_bytes(_as_cat_shows(text)))
+    if _PERCENT.search(text):  # of an address; JavaScript makes UTF-8 of the bytes
+        data = unquote_to_bytes(text)
+        yield Way(data)
+        yield Way(to_bytes(data.decode("utf-8", "replace")))

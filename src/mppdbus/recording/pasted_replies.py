@@ -17,6 +17,7 @@ from mppdbus.recording.lost_byte import longer
 from mppdbus.recording.pasted_blocks import is_line, readings, without_text
 from mppdbus.recording.pasted_bytes import (
     as_text,
+    from_utf_16,
     hexadecimal,
     plain,
     to_bytes,
@@ -53,6 +54,7 @@ _ASKS = re.compile(
     re.IGNORECASE,
 )
 _LOG = re.compile(r"\[[A-Z]{1,2}\]\[[a-z_0-9.]+(?::\d+)?\]")  # of ESPHome: [D][uart:1]
+_COMMENT = re.compile(r"(?<!:)//|/\*|^\s*\*")  # of a program: what follows is prose
 _GOES_ON = re.compile(r"[0-9. -]*[0-9.](?:[^0-9a-z ].*|\S{0,2})$", re.DOTALL)
 
 
@@ -80,8 +82,7 @@ class PastedReplies:
     @classmethod
     def of(cls, data: bytes) -> Self:
         """Read a text; in one with NUL bytes only checksums prove a reply."""
-        if data.startswith((b"\xff\xfe", b"\xfe\xff")):  # as Windows redirects output
-            data = data.decode("utf-16", "replace").encode()
+        data = from_utf_16(data)
         found = cls(_binary=b"\0" in data)
         lines = enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), 1)
         for alike, block in groupby(lines, lambda one: is_line(as_text(one[1]))):
@@ -298,12 +299,12 @@ class PastedReplies:
         for start in starts:
             named = named_query(text[at:start]) or lone_command(text[at:start])
             shape = shape_of(text[start:], _possible(named, self._asked))
-            if is_call(text[: start - 1]) and not (shape and shape.is_long):
+            if _in_program(text[: start - 1]) and not (shape and shape.is_long):
                 continue
             if shape and (named or not in_brackets(text[start:])):
                 found.append((start, shape))
                 at = start
-        if not found and is_call(text[: starts[-1] - 1]):
+        if not found and _in_program(text[: starts[-1] - 1]):
             return False
         if not found:
             named = named_query(text[: starts[-1]]) or lone_command(text[: starts[-1]])
@@ -339,6 +340,11 @@ class PastedReplies:
             rest = f"({rest}"
             self._begun = _Begun(number, self._asked, rest, "text", shape)
         return True
+
+
+def _in_program(before: str) -> bool:
+    """Tell whether a "(" behind this text is that of a call, or within a comment."""
+    return is_call(before) or _COMMENT.search(before) is not None
 
 
 def _possible(named: str | None, asked: str | None) -> tuple[str | None, ...]:
