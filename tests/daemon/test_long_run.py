@@ -127,7 +127,7 @@ class Troubled:
         response = self._respond(request, now)
         if response is None or not response.data:
             return response
-        if request.startswith((b"QPIGS\xb7", b"QPGS")):
+        if request.startswith((b"QPIGS\xb7", b"QPGS", b"QMOD")):
             for unit in self.units:
                 unit.note(now)
         before = list(self._said)
