@@ -27,7 +27,7 @@ from helpers.bus import PrivateBus, unwrap
 from helpers.fast_time import run_with_bus
 from helpers.installation import owners_of
 from helpers.line_faults import KINDS, NAK, PAIRS, spoil, units_of
-from helpers.run import Watcher
+from helpers.run import BATTERY, MULTI, SYSTEM, Watcher
 from mppdbus.config.models import parse
 from mppdbus.daemon.installation import Installation
 from mppdbus.daemon.sections import banks_of
@@ -51,6 +51,7 @@ COUNTED = {
     "/History/Daily/0/TimeIn": 1.0, "/Soc": 0.5, "/Mppdbus/Soc": 2.0,
     "/TimeToGo": 1200.0, "/ConsumedAmphours": 2.0,
 }  # fmt: skip
+SUMS = {SYSTEM, BATTERY}
 IN_WORDS = ("/Mppdbus/Origin/Soc", "/SwitchableOutput/StateOfCharge")
 
 
@@ -225,7 +226,9 @@ def difference(right: Shown, wrong: Shown) -> list[str]:
             one, other = right.end[name].get(path), wrong.end[name].get(path)
             if not alike(path, one, other):
                 said.append(f"{name}{path}: {one!r} but {other!r}")
-    for name in right.ever.keys() & wrong.ever.keys():
+    # The sums of a set begin with the unit that has the cable.
+    begin_small = SUMS if sum(MULTI in name for name in right.end) > 1 else set()
+    for name in (right.ever.keys() & wrong.ever.keys()) - begin_small:
         for path, values in wrong.ever[name].items():
             new = values - right.ever[name].get(path, set()) - {"None"}
             if new and slack(path) is None and not path.startswith(IN_WORDS):
