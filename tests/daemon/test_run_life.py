@@ -54,10 +54,11 @@ LASTING = re.compile(
     r"|/GenericInput/\w+/Name|/(GenericInput|SwitchableOutput)/\w+/Settings/.*"
     r"|/Mppdbus/(Origin/.*|Dialect|Doctor|Link/.*|Soc/Offset)"
 )
-# Of these, what is not for ever as it was: whether it is there, and what grows.
+# Of these, what is not for ever as it was: whether it is there, what grows, and what
+# the doctor says of a line that was mute.
 MOVING = re.compile(
     r"/Connected|/Status|/Energy/.*|/Yield/.*|/History/.*|/Mppdbus/(Origin|Link|Soc)/.*"
-    r"|/GenericInput/\w+/Settings/ShowUIInput"
+    r"|/Mppdbus/Doctor|/GenericInput/\w+/Settings/ShowUIInput"
 )
 COUNTED = re.compile(r"/Energy/.*|/Yield/(User|System)")
 
