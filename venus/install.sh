@@ -44,7 +44,7 @@ print(kind, "cp%d%d" % sys.version_info[:2])
 
 check_machine() {
     [ -f /opt/victronenergy/version ] ||
-        fail "this is not Venus OS; on Debian: pip install mppdbus, then mppdbus install --systemd"
+        fail "this is not Venus OS; on Debian see docs/install.md: a venv, then mppdbus install --systemd"
     [ "$(id -u)" = 0 ] || fail "run this as root"
     # shellcheck disable=SC2046 # two words
     set -- $(machine)

@@ -33,7 +33,8 @@ def save(target: InstallTarget, folders: list[str], file: Path) -> list[str]:
 def restore(target: InstallTarget, folders: list[str], file: Path) -> list[str]:
     """Put back what `save` wrote; return which folders. All of it is read first.
 
-    Each folder is replaced in one step, so that a power cut leaves the old or the new.
+    A folder is renamed away and the new one put in its place, so that a power cut loses
+    neither: between the two, the old one is beside it as `.NAME.mppdbus-old`.
     """
     try:
         with tarfile.open(file) as archive:
