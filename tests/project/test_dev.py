@@ -59,6 +59,36 @@ def test_a_broken_environment_is_made_anew(
         assert "making" in set_up(tmp_path, venv), damage
 
 
+def test_a_machine_without_python_gets_one_or_is_told(tmp_path: Path) -> None:
+    """As a bare Debian; apt-get is played, and its Python is none."""
+    shutil.copy(DEV, tmp_path / "dev")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("sh", "dirname", "mktemp", "cat", "rm", "env"):
+        (programs / name).symlink_to(shutil.which(name) or name)
+    script(programs / "id", "echo 0")
+
+    def said() -> str:
+        return subprocess.run(
+            [tmp_path / "dev", "detect"],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={"PATH": str(programs)},
+        ).stderr
+
+    assert said() == "dev: please install: python3 python3-venv\n"
+    script(programs / "apt-get", f'echo "$@" >>{tmp_path}/apt')
+    assert said().startswith("dev: installing python3 python3-venv\n")
+    assert (tmp_path / "apt").read_text().split()[-2:] == ["python3", "python3-venv"]
+
+
+def script(path: Path, line: str) -> None:
+    path.write_text(f"#!/bin/sh\n{line}\n")
+    path.chmod(0o755)
+
+
 def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     shutil.copy(DEV, tmp_path / "dev")
     (tmp_path / "venv").mkdir()

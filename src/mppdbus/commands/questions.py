@@ -59,6 +59,7 @@ class Questions:
             try:
                 text = input(f"{question} [{proposal}]: ").strip()
             except EOFError:
+                print()  # noqa: T201 - the question has no end of line
                 raise ConfigError(
                     "there is nobody to answer; say --yes to take all proposals"
                 ) from None

@@ -70,7 +70,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         ]
     names = facts["names"]
     if names is None:
-        lines.append("the D-Bus cannot be reached")
+        lines.append("the D-Bus cannot be reached: mppdbus doctor says why")
     else:
         lines.append(f"on the D-Bus: {', '.join(names) or 'nothing'}")
     return lines

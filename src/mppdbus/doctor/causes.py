@@ -260,7 +260,8 @@ CAUSES: tuple[Cause, ...] = (
         "no-adapter",
         "No cable to an inverter is plugged in",
         _no_adapter,
-        "plug the cable in, then: mppdbus detect",
+        "plug the cable in, then: mppdbus detect. An inverter behind a network module"
+        " must be named: --port tcp://ADDRESS:PORT",
     ),
     Cause(
         "port-missing",

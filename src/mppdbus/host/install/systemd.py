@@ -33,7 +33,7 @@ RECORD = "/etc/mppdbus/made-by-install.json"
 RUNNING = "/run/systemd/system"  # is there while systemd runs
 START_S = 300.0  # s that a start may take, as in the unit
 NEW_PLACE = (
-    "python3 -m venv /opt/mppdbus && /opt/mppdbus/bin/pip install mppdbus && "
+    "sudo python3 -m venv /opt/mppdbus && sudo /opt/mppdbus/bin/pip install . && "
     "sudo /opt/mppdbus/bin/mppdbus install --systemd"
 )
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - no file
@@ -197,7 +197,7 @@ def why_hidden(python: str) -> str:
             if str(folder) in HIDDEN or not _open_to_all(folder):
                 return (
                     f"{place} is in {folder}, which a service does not see; install "
-                    f"mppdbus elsewhere: {NEW_PLACE}"
+                    f"mppdbus elsewhere, from its source: {NEW_PLACE}"
                 )
     return ""
 
