@@ -19,7 +19,10 @@ from mppdbus.errors import ConfigError
 from mppdbus.host.ports import PortVerdict, candidates
 from mppdbus.host.usb_adapters import GENERIC_ADAPTERS
 
-OUR_RUN = re.compile(r"\bmppdbus(\s|/__main__\.py\s)(.*\s)?run\b")
+# At the start: the sudo or the shell that waits for a daemon is no second one.
+OUR_RUN = re.compile(
+    r"(\S*python\S* (\S+ ){0,8}?)?(\S*/)?mppdbus(\s|/__main__\.py\s)(.*\s)?run\b"
+)
 # The program, its script or its module; not what stands behind these.
 DRIVERS = re.compile(
     r"(\S+ ){0,2}(\S*/)?(start-)?"
@@ -92,7 +95,7 @@ def _programs(config: Path | None, root: Path) -> dict[str, Any]:
     """Find the processes of ours with this config, and those of other drivers."""
     ours, others = [], []
     for pid, line in _processes(root):
-        if OUR_RUN.search(line):
+        if OUR_RUN.match(line):
             if config and _config_of(pid, line, root) == _real(config):
                 ours.append(pid)
         elif DRIVERS.match(line):
