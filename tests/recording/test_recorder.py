@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime
+from itertools import groupby
 
 import pytest
 
@@ -97,7 +98,8 @@ def test_everything_is_asked_and_nothing_is_set(profile: str) -> None:
     assert len(set(final)) == len(final)
     assert all(map(is_query, simulator.scene.requests))
     assert inverter_of(simulator).writes == []
-    assert done.told == done.commands
+    # A short reply that came for another query before is asked for once more.
+    assert done.told == [command for command, _ in groupby(done.commands)]
 
 
 @pytest.mark.parametrize("setter", ["POP02", "PF", "PBCV48.0", "RTEY", "DAT260701"])

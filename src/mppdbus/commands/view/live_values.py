@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mppdbus.model.power import Origin
+from mppdbus.model.power import MAINS_PRESENT, Origin
 from mppdbus.model.victron_codes import State
 from mppdbus.model.views import UnitView
 from mppdbus.protocol.dialects import DIALECTS
@@ -217,7 +217,7 @@ def of_service(
         grid_voltage=grid_voltage,
         grid_frequency=items.mean(ac_in, "F"),
         grid_power=items.total(ac_in, "P"),
-        grid_present=grid_voltage is not None if voltage is not None else None,
+        grid_present=None if grid_voltage is None else grid_voltage >= MAINS_PRESENT,
         grid_origin=_known(items.text("/Mppdbus/Origin/AcIn")),
         output_voltage=items.mean(out, "V"),
         output_frequency=items.mean(out, "F"),
