@@ -105,6 +105,7 @@ async def test_a_bundle_of_a_running_daemon_replays_its_values(
     known = {"/Mppdbus/Load": ..., "/NrOfTrackers": 2, "/Mppdbus/Dialect": ...}
     known |= {"/ProductName": "MKS2-8000", "/FirmwareVersion": ...}
     known |= {"/Mppdbus/InputRating": ..., "/Alarms/Overload": ..., "/Yield/Power": ...}
+    known |= {"/SwitchableOutput/OverloadBypass/State": 0}  # of QFLAG
     async with Watcher.on(address) as watcher:
         async with Ports.below(here) as ports:
             scene = "grid on; pv 800 700; load 500; battery 52 6"
