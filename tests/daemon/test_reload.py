@@ -202,6 +202,7 @@ ONE = '[[inverter]]\nname = "a"\nport = "/dev/ttyUSB0"\n'
         (ONE + "[battery]\ncells = 16", "battery changed", ()),
         (ONE + '[battery]\nname = "x"', "restarted: a; battery changed", ("a",)),
         (ONE + '[log]\nlevel = "ERROR"', "log level ERROR", ()),
+        (ONE + '\ncontrol = "safe"', "nothing has changed", ()),
     ],
 )
 def test_what_a_change_means(new: str, words: str, leaving: tuple[str, ...]) -> None:

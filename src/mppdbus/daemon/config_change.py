@@ -10,6 +10,8 @@ from mppdbus.config.models import Config, InverterConfig
 BELONGING = ("port", "serial", "profile", "bus_name", "battery")
 # Counts only until the first instance is stored; its default depends on the position.
 FIRST_ONLY = "instance"
+# Of the command line, which reads it at each write.
+NOT_OURS = "control"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class ConfigChange:
 
 
 def _differs(old: InverterConfig, new: InverterConfig) -> bool:
-    names = InverterConfig.model_fields.keys() - {FIRST_ONLY}
+    names = InverterConfig.model_fields.keys() - {FIRST_ONLY, NOT_OURS}
     return any(getattr(old, name) != getattr(new, name) for name in names)
 
 

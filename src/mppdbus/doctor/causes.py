@@ -506,7 +506,8 @@ CAUSES: tuple[Cause, ...] = (
         lambda f: (
             "reboot"
             if f.host.venus
-            else "sudo apt install dbus, or correct [dbus] bus in the config"
+            else "sudo systemctl start dbus (if it is missing: sudo apt install dbus); "
+            "or correct [dbus] bus in the config"
         ),
     ),
     Cause(
