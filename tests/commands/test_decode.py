@@ -341,7 +341,7 @@ def test_the_reader_of_a_long_output_may_go(tmp_path: Path) -> None:
         executable="/bin/bash",
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
     assert done.stderr == ""
