@@ -181,6 +181,25 @@ class PlannedChange(ABC):
 
 
 @dataclass(frozen=True)
+class PathOnUninstall(PlannedChange):
+    """A change at a path, which an uninstall removes with all that is in it."""
+
+    path: str
+
+    def undo_sentence(self) -> str:
+        """Return what an uninstall does about it."""
+        return f"remove {self.path}"
+
+    def undone(self, target: InstallTarget) -> bool:
+        """Tell whether it is gone."""
+        return not os.path.lexists(target.at(self.path))
+
+    def undo(self, target: InstallTarget) -> None:
+        """Remove it."""
+        target.remove(self.path)
+
+
+@dataclass(frozen=True)
 class WriteFile(PlannedChange):
     """A file with this content; `keep`: one that is there stays as it is, for good."""
 
@@ -224,10 +243,9 @@ class WriteFile(PlannedChange):
 
 
 @dataclass(frozen=True)
-class MakeLink(PlannedChange):
+class MakeLink(PathOnUninstall):
     """A symbolic link to `target`, relative to where the link is, or absolute."""
 
-    path: str
     target: str
     why: str
 
@@ -243,18 +261,6 @@ class MakeLink(PlannedChange):
     def make(self, target: InstallTarget) -> None:
         """Make or replace the link."""
         target.link(self.path, self.target)
-
-    def undo_sentence(self) -> str:
-        """Return what an uninstall does about it."""
-        return f"remove {self.path}"
-
-    def undone(self, target: InstallTarget) -> bool:
-        """Tell whether the link is gone."""
-        return not os.path.lexists(target.at(self.path))
-
-    def undo(self, target: InstallTarget) -> None:
-        """Remove the link."""
-        target.remove(self.path)
 
 
 @dataclass(frozen=True)
@@ -278,10 +284,8 @@ class Remove(PlannedChange):
 
 
 @dataclass(frozen=True)
-class OnUninstall(PlannedChange):
+class OnUninstall(PathOnUninstall):
     """What is made while it runs, by us, and goes with the rest."""
-
-    path: str
 
     def sentence(self) -> str:
         """Return "": an installation does nothing about it."""
@@ -293,18 +297,6 @@ class OnUninstall(PlannedChange):
 
     def make(self, target: InstallTarget) -> None:
         """Do nothing."""
-
-    def undo_sentence(self) -> str:
-        """Return what an uninstall does about it."""
-        return f"remove {self.path}"
-
-    def undone(self, target: InstallTarget) -> bool:
-        """Tell whether it is gone."""
-        return not os.path.lexists(target.at(self.path))
-
-    def undo(self, target: InstallTarget) -> None:
-        """Remove it, a directory with all that is in it."""
-        target.remove(self.path)
 
 
 @dataclass(frozen=True)
