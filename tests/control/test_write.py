@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from mppdbus.control.journal import INTERRUPTED, MOST_A_DAY, Journal, WrittenSet
 from mppdbus.control.settings import ON_OFF, QUERIES, Allowed, ShownSetting, settings_of
 from mppdbus.control.write import SettingWriter
 from mppdbus.control.write_check import ControlLevel, Permission, allows, plan_write
-from mppdbus.errors import NotWritten, PortLost
+from mppdbus.errors import NotWritten
 from mppdbus.inverter.detection import Interview
 from mppdbus.protocol.dialects import FAMILIES
 from mppdbus.protocol.identification import Identification
@@ -207,18 +208,47 @@ def test_a_journal_that_cannot_be_written_forbids_writing(tmp_path: Path) -> Non
     assert run_fast(write()) == []
 
 
-def test_a_write_that_was_interrupted_is_known(tmp_path: Path) -> None:
-    async def write() -> None:
+def test_a_write_whose_end_is_not_known_is_settled_by_reading(tmp_path: Path) -> None:
+    async def write() -> WrittenSetting:
         unit = await Unit(simulate("axpert-5000"), tmp_path).learn()
         unit.simulator.scene.faults.arm("disconnect", command="PDa")
-        with pytest.raises(PortLost):
-            await unit.write("buzzer", "off")
+        return await unit.write("buzzer", "off")
 
-    run_fast(write())
-    with (tmp_path / "writes.jsonl").open("ab") as file:
+    lost = run_fast(write())
+    assert (lost.accepted, lost.observed, lost.done) == (None, None, False)
+    assert "does not tell the value now" in lost.why
+    journal = Journal(tmp_path)
+    journal.begin(replace(lost, time="later", why=INTERRUPTED))  # and killed
+    with journal.path.open("ab") as file:
         file.write(b'{"half of a li')  # the power went
-    (write_,) = Journal(tmp_path).writes()
-    assert (write_.command, write_.why) == ("PDa", INTERRUPTED)
+    assert [each.why for each in journal.writes()] == [lost.why, INTERRUPTED]
+    journal.settle("another", {"buzzer": 0})
+    journal.settle("9293", {"buzzer": None})
+    assert journal.writes()[-1].why == INTERRUPTED
+    for value, found in ((1, "not written"), (0, "it was written"), (2, "another")):
+        at = f"later by {value}"
+        journal.begin(replace(lost, time=at))
+        journal.settle("9293", {"buzzer": value})
+        last = journal.writes()[-1]
+        assert (last.time, last.observed, last.done) == (at, value, value == 0)
+        assert found in last.why
+
+
+def test_a_disk_that_fills_up_within_a_write_hides_no_verdict(tmp_path: Path) -> None:
+    class Full(Journal):
+        def end(self, write: WrittenSetting) -> None:
+            del write
+            raise NotWritten("writes.jsonl: the journal cannot be written (full)")
+
+    async def write() -> WrittenSetting:
+        unit = await Unit(simulate("axpert-5000"), tmp_path).learn()
+        unit.journal = Full(tmp_path)
+        return await unit.write("buzzer", "off")
+
+    verdict = run_fast(write())
+    assert verdict.done
+    assert "the inverter shows it; but the journal could not be" in verdict.why
+    assert [each.why for each in Journal(tmp_path).writes()] == [INTERRUPTED]
 
 
 # -- what is refused ------------------------------------------------------------------

@@ -7,8 +7,8 @@ leaves at most a write whose end is not known, never one that nobody knows of.
 
 import json
 import os
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,10 @@ class WrittenSetting:
     """One write. `accepted` None: neither ACK nor NAK came; `observed` was read back.
 
     `time` is local, with its offset; `unit` the serial number, else the port; `by` the
-    user or the program.
+    user or the program. Writes of one plan share `plan`, the time when it began, and
+    `rest` is what it had still to write then. `undoes` is the time of the write that
+    this one takes back. `also` are the old values of what changed with it: a battery
+    type sets voltages.
     """
 
     time: str
@@ -40,11 +43,24 @@ class WrittenSetting:
     accepted: bool | None = None
     observed: float | None = None
     why: str = INTERRUPTED
+    plan: str = ""
+    rest: dict[str, float] = field(default_factory=dict)
+    undoes: str = ""
+    also: dict[str, float] = field(default_factory=dict)
 
     @property
     def done(self) -> bool:
         """Whether the inverter shows the value that was written."""
         return self.observed == self.value
+
+
+FIELDS = frozenset(each.name for each in fields(WrittenSetting))
+SAME = 0.005  # volts; what is printed with one or two decimals
+
+
+def same(one: float | None, other: float | None) -> bool:
+    """Compare two values as the inverter prints them; unknown is like nothing."""
+    return one is not None and other is not None and abs(one - other) < SAME
 
 
 class Journal:
@@ -66,11 +82,30 @@ class Journal:
         found: dict[tuple[str, str, str], WrittenSetting] = {}
         for line in self._lines():
             try:
-                write = WrittenSetting(**json.loads(line))
-            except (ValueError, TypeError):
+                told = json.loads(line)
+                write = WrittenSetting(**{k: told[k] for k in FIELDS & told.keys()})
+            except (ValueError, TypeError, AttributeError):
                 continue
             found[write.time, write.unit, write.setting] = write
         return list(found.values())
+
+    def settle(self, unit: str, values: Mapping[str, float | None]) -> None:
+        """Settle the writes whose end is not known by what the inverter shows now.
+
+        Of each setting only the last one counts: those before were written over.
+        """
+        last = {write.setting: write for write in self.writes() if write.unit == unit}
+        for write in last.values():
+            value = values.get(write.setting)
+            if write.observed is not None or value is None:
+                continue
+            if same(value, write.value):
+                value, found = write.value, "it was written"
+            elif same(value, write.old):
+                found = "it was not written"
+            else:
+                found = "the inverter shows another value"
+            self.end(replace(write, observed=value, why=f"read later: {found}"))
 
     def check_budget(self, unit: str, setting: str, now: datetime) -> None:
         """Raise `NotWritten` if a setting was written too often today."""

@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeAlias
 
-from mppdbus.control.journal import Journal, WrittenSetting
+from mppdbus.control.journal import Journal, WrittenSetting, same
 from mppdbus.control.settings import settings_of
-from mppdbus.control.write_check import PlannedWrite
-from mppdbus.errors import CorruptReply, LinkError, NotWritten, Refused
+from mppdbus.control.write_check import SETS_OTHERS, PlannedWrite
+from mppdbus.errors import CorruptReply, LinkError, NotWritten, PortLost, Refused
 from mppdbus.inverter.interviewer import Interviewer
 from mppdbus.inverter.link import Link, Priority
 from mppdbus.protocol.identification import Identification
@@ -16,7 +17,10 @@ from mppdbus.protocol.identification import Identification
 SOON = 1.0  # s from one reading back to the next, while the inverter acts
 SOON_READINGS = 3
 LATER = 10.0  # s after which it is read once more: some settings fall back
-SAME = 0.005  # volts; what is printed with one or two decimals
+UNTOLD_READINGS = 3  # more of them while nothing is told: it may be starting again
+
+
+Values: TypeAlias = dict[str, float | None]
 
 
 class SettingWriter:
@@ -55,7 +59,8 @@ class SettingWriter:
         name = planned.shown.name
         self._journal.check_budget(origin.unit, name, self._now())
         tell(f"reading {name}")
-        old = await self._read(planned)
+        before = await self._read(planned)
+        old = before.get(name)
         if old is None:
             raise NotWritten(f"{name}: the inverter does not tell it now; nothing sent")
         begun = replace(
@@ -65,21 +70,37 @@ class SettingWriter:
             old=old,
             value=planned.value,
             time=self._now().isoformat(timespec="milliseconds"),
+            also=_others(name, before),
         )
-        if _same(old, planned.value):
+        if same(old, planned.value):
             return replace(begun, observed=planned.value, why="it is so already")
         self._journal.begin(begun)
         tell(f"writing {name}")
         accepted = await self._send(planned.command)
         tell(f"reading {name} back")
-        observed, later = await self._settle(planned, old, accepted=accepted)
-        verdict = replace(
-            begun,
-            accepted=accepted,
-            observed=planned.value if _same(later, planned.value) else later,
-            why=_why(planned, observed, later, accepted=accepted),
+        soon, after = await self._settle(planned, old, accepted=accepted)
+        later = after.get(name)
+        return self._ended(
+            replace(
+                begun,
+                accepted=accepted,
+                observed=planned.value if same(later, planned.value) else later,
+                why=_why(planned, soon, later, accepted=accepted),
+                also={
+                    other: before
+                    for other, before in begun.also.items()
+                    if not same(before, after.get(other, before))
+                },
+            )
         )
-        self._journal.end(verdict)
+
+    def _ended(self, verdict: WrittenSetting) -> WrittenSetting:
+        """Store the verdict; without room for it the write is in the journal, open."""
+        try:
+            self._journal.end(verdict)
+        except NotWritten:
+            why = f"{verdict.why}; but the journal could not be written"
+            return replace(verdict, why=why)
         return verdict
 
     async def _send(self, command: str) -> bool | None:
@@ -103,29 +124,43 @@ class SettingWriter:
 
     async def _settle(
         self, planned: PlannedWrite, old: float, *, accepted: bool | None
-    ) -> tuple[float | None, float | None]:
-        """Read the setting soon and once more later; return both values."""
-        soon = None
-        for _ in range(SOON_READINGS):
-            soon = await self._read(planned)
-            if soon is not None and not (_same(soon, old) and accepted is not False):
-                break
-            await asyncio.sleep(SOON)
-        await asyncio.sleep(LATER if accepted is not False else SOON)
-        return soon, await self._read(planned)
+    ) -> tuple[float | None, Values]:
+        """Read the setting soon, and all of its query later; no values: not told.
 
-    async def _read(self, planned: PlannedWrite) -> float | None:
+        While nothing is told it is read a few times more: the inverter may be starting.
+        """
+        name, soon, after = planned.shown.name, None, Values()
+        try:
+            for _ in range(SOON_READINGS):
+                soon = (await self._read(planned)).get(name)
+                if soon is not None and not (same(soon, old) and accepted is not False):
+                    break
+                await asyncio.sleep(SOON)
+            await asyncio.sleep(LATER if accepted is not False else SOON)
+            after = await self._read(planned)
+            for _ in range(UNTOLD_READINGS):
+                if after.get(name) is not None:
+                    break
+                await asyncio.sleep(LATER)
+                after = await self._read(planned)
+        except PortLost:
+            pass
+        return soon, after
+
+    async def _read(self, planned: PlannedWrite) -> Values:
+        """Return the settings that are read together with this one."""
         query = planned.shown.setting.query
         reading = await self._interviewer.try_read(query)
         if reading is None:
-            return None
+            return {}
         shown = settings_of({query: reading}, self._found)
-        values = {each.name: each.value for each in shown}
-        return values.get(planned.shown.name)
+        return {each.name: each.value for each in shown}
 
 
-def _same(one: float | None, other: float) -> bool:
-    return one is not None and abs(one - other) < SAME
+def _others(name: str, before: Values) -> dict[str, float]:
+    """Return the values of what a setting may change, too."""
+    others = {other: before.get(other) for other in SETS_OTHERS.get(name, ())}
+    return {other: value for other, value in others.items() if value is not None}
 
 
 def _why(
@@ -138,7 +173,7 @@ def _why(
     """Say in words how it ended."""
     text, value = planned.shown.text, planned.value
     said = {True: "accepted", False: "refused (NAK)", None: "no answer came"}[accepted]
-    if _same(later, value):
+    if same(later, value):
         return f"{said}, and the inverter shows it"
     if later is None:
         return f"{said}, and the inverter does not tell the value now; read it later"
@@ -146,6 +181,6 @@ def _why(
         return (
             f"{said}: the inverter does not allow it now, or does not know the command"
         )
-    if _same(soon, value):
+    if same(soon, value):
         return f"{said}, but it fell back to {text(later)} within {LATER:g} s"
     return f"{said}, but the inverter shows {text(later)}"

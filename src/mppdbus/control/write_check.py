@@ -21,6 +21,8 @@ ORDER = (
     "battery_float_voltage",
     "battery_bulk_voltage",
 )
+# What another setting sets, too: a battery type comes with voltages of its own.
+SETS_OTHERS = {"battery_type": ORDER}
 STRICTLY = ORDER[:2]  # these must be lower than the next one, not the same
 # Only with the words that one knows what one does, and never over D-Bus.
 FOR_EXPERTS = ("output_frequency", "output_voltage")
