@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -419,3 +420,56 @@ async def test_who_waits_for_a_verdict_hears_when_the_service_ends(
     await service.close()
     assert await write == REFUSED
     assert service.value(LIMIT) == 10
+
+
+STEPPER = Item("/Dimming", ItemType.DOUBLE, writable=True, quiet=0.5)
+
+
+async def hold(client: BusItemClient, *values: float) -> list[int]:
+    """Write one value after the other, as a button does that is held."""
+    writes = (client.set_value(STEPPER.path, "d", value) for value in values)
+    return await asyncio.gather(*writes)
+
+
+async def test_of_a_held_button_the_last_value_alone_is_written(served: Served) -> None:
+    service, client, inverter = served
+    service.add([STEPPER])
+    service.update({STEPPER.path: 10.0})
+    steps = [float(value) for value in range(11, 35)]
+    began = asyncio.get_running_loop().time()
+    assert await hold(client, *steps) == [REFUSED] * 23 + [ACCEPTED]
+    assert asyncio.get_running_loop().time() - began >= STEPPER.quiet
+    assert inverter.written == [(STEPPER.path, 34.0)]
+    assert service.value(STEPPER.path) == 34.0
+
+
+async def test_a_held_button_is_echoed_at_once_and_taken_back_when_refused(
+    served: Served,
+) -> None:
+    service, client, inverter = served
+    service.add([STEPPER])
+    service.update({STEPPER.path: 10.0})
+    inverter.decide = lambda: REFUSED
+    writes = asyncio.create_task(hold(client, 11.0, 12.0, 12.0))
+    while service.value(STEPPER.path) != 12.0:
+        await asyncio.sleep(0)
+    assert inverter.written == []
+    service.update({STEPPER.path: 10.5})  # read meanwhile
+    assert await writes == [REFUSED] * 3
+    assert inverter.written == [(STEPPER.path, 12.0)]
+    assert service.value(STEPPER.path) == 10.5
+
+
+async def test_what_waits_for_quiet_when_the_service_leaves_is_never_written(
+    served: Served,
+) -> None:
+    service, client, inverter = served
+    service.add([STEPPER])
+    writes = asyncio.create_task(hold(client, 11.0))
+    while service.value(STEPPER.path) != 11.0:
+        await asyncio.sleep(0)
+    await service.close()
+    with suppress(Exception):
+        await writes
+    await asyncio.sleep(2 * STEPPER.quiet)
+    assert inverter.written == []

@@ -109,6 +109,8 @@ class Item:
     Clients can read `minimum`, `maximum` and `default` where they are not None, and
     cannot write a value out of bounds. The writer of a `confirmable` item also gets
     writes that repeat the shown value, such as a state of charge that is confirmed.
+    It gets a write `quiet` s after the last one that replaced it: a control that is
+    held in the GUI writes eight times a second, and only the last value is meant.
     Raises ValueError for a malformed path, TypeError for bounds of another type.
     """
 
@@ -120,6 +122,7 @@ class Item:
     maximum: Value = None
     default: Value = None
     confirmable: bool = False
+    quiet: float = 0.0
 
     def __post_init__(self) -> None:
         if not _PATH.fullmatch(self.path):

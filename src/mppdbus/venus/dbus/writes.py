@@ -27,13 +27,15 @@ class Writes:
     """Handles each write: refuse it, or show it at once and settle it by the verdict.
 
     The writer gets one write of a leaf at a time. Only the newest value waits; an older
-    waiting one is refused. Equal values share a verdict.
+    waiting one is refused. Equal values share a verdict. A leaf with a `quiet` time
+    waits for it anew at each write, before the writer is asked.
     """
 
     def __init__(self, writer: Writer | None, signals: ChangeSignals) -> None:
         self._writer = writer or _accept
         self._signals = signals
         self._tasks: dict[asyncio.Future[int], Leaf] = {}
+        self._waiting: dict[Leaf, asyncio.TimerHandle] = {}  # for the end of `quiet`
 
     def set(self, leaf: Leaf, written: object, answer: Callable[[int], None]) -> None:
         """Write to `leaf`; `answer` gets the verdict, at once or later."""
@@ -48,7 +50,9 @@ class Writes:
             answer(REFUSED)
             return
         write = PendingWrite(value, answer)
-        if leaf.pending is not None:
+        if leaf in self._waiting and leaf.pending is not None:
+            self._replace(leaf, leaf.pending, write)
+        elif leaf.pending is not None:
             self._queue(leaf, leaf.pending, write)
         elif value == leaf.value and not item.confirmable:
             answer(ACCEPTED)
@@ -64,6 +68,10 @@ class Writes:
 
     async def close(self) -> None:
         """Give up all writes without a verdict; their callers get a failure."""
+        for leaf in list(self._waiting):
+            self._waiting.pop(leaf).cancel()
+            if leaf.pending is not None:
+                self._settle(leaf, leaf.pending, REFUSED)
         for leaf in self._tasks.values():
             self._drop_queued(leaf)
         for task in list(self._tasks):
@@ -82,6 +90,16 @@ class Writes:
             leaf.queued = write
         self._show(leaf, write.value)
 
+    def _replace(self, leaf: Leaf, waiting: PendingWrite, write: PendingWrite) -> None:
+        """Put a write in the place of one that the writer has not got yet."""
+        if waiting.value == write.value:
+            write.answers += waiting.answers
+        else:
+            waiting.settle(REFUSED)
+        write.before, write.seen = waiting.before, waiting.seen
+        self._waiting.pop(leaf).cancel()
+        self._begin(leaf, write)
+
     @staticmethod
     def _drop_queued(leaf: Leaf) -> None:
         if (write := leaf.queued) is not None:
@@ -89,9 +107,17 @@ class Writes:
             write.settle(REFUSED)
 
     def _begin(self, leaf: Leaf, write: PendingWrite) -> None:
-        """Show the echo, and ask the writer."""
+        """Show the echo, and ask the writer, as soon as the leaf is quiet."""
         leaf.pending = write
         self._show(leaf, write.value)
+        if leaf.item.quiet:
+            later = asyncio.get_running_loop().call_later
+            self._waiting[leaf] = later(leaf.item.quiet, self._ask, leaf, write)
+        else:
+            self._ask(leaf, write)
+
+    def _ask(self, leaf: Leaf, write: PendingWrite) -> None:
+        self._waiting.pop(leaf, None)
         token = _current.set(write)
         try:
             verdict = self._writer(leaf.path, write.value)
