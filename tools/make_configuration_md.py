@@ -51,7 +51,8 @@ def page() -> str:
     prose = dict(_prose(EXAMPLE.read_text(encoding="utf-8").splitlines()))
     parts = [INTRO]
     for name, field in Config.model_fields.items():
-        head = f"[[{name}]]" if field.is_required() else f"[{name}]"
+        listed = field.is_required() or field.default == ()
+        head = f"[[{name}]]" if listed else f"[{name}]"
         parts.append(f"## {head}\n\n{prose.get((name, ''), '')}".rstrip() + "\n")
         for key, option in table(field).model_fields.items():
             parts.append(
@@ -80,8 +81,8 @@ def _prose(lines: list[str]) -> Iterator[tuple[tuple[str, str], str]]:
     """Yield (section, option) → what the comment above it says; "" is the section."""
     section, comment = "", list[str]()
     for line in lines:
-        if line.startswith("["):
-            section = line.strip("[]")
+        if line.startswith(("[", "#[")):
+            section = line.strip("#[]")
             yield (section, ""), " ".join(comment)
             comment = []
         elif match := _LINE.match(line):

@@ -36,6 +36,7 @@ COMMANDS = {
     "writes": "all that was ever changed",
     "export": "write the settings to a file",
     "diff": "compare the settings with a file",
+    "rules": "the rules of config.toml, and a rehearsal of them",
     "decode": "decode recorded or pasted replies",
     "record": "ask all that can be asked, into a file",
     "replay": "be the inverter of a recording",

@@ -24,6 +24,7 @@ from mppdbus.config.models import (
     load,
     parse,
 )
+from mppdbus.config.rules import RuleConfig
 from mppdbus.daemon.sections import banks_of
 from mppdbus.errors import ConfigError
 from mppdbus.model.battery.bank import BankSettings
@@ -65,6 +66,7 @@ def test_every_option_is_read() -> None:
         "log": {"level": "DEBUG"},
         "battery": [battery],
         "control": {"level": "full"},
+        "rule": [],
         "inverter": [unit | {"port": "serial:/dev/ttyS1"}],
     }
     assert Config.model_validate(config.model_dump()) == config
@@ -196,9 +198,12 @@ def test_the_example_is_valid_and_all_default() -> None:
 def test_the_example_shows_every_option_with_its_default() -> None:
     text = EXAMPLE.read_text("utf-8")
     shown = re.sub(r"(?m)^#(?=\w+ = )", "", text)
+    shown, mark, rule = shown.partition("#[[rule]]")
     assert parse(shown, "config.example.toml") == load(EXAMPLE)
     document = tomllib.loads(shown)
-    assert document.keys() == Config.model_fields.keys()
+    assert document.keys() | {"rule"} == Config.model_fields.keys()
+    parse(shown + mark[1:] + rule, "config.example.toml")
+    assert tomllib.loads(rule).keys() == RuleConfig.model_fields.keys()
     assert document["dbus"].keys() == DbusConfig.model_fields.keys()
     assert document["log"].keys() == LogConfig.model_fields.keys()
     assert document["battery"].keys() == BatteryConfig.model_fields.keys()

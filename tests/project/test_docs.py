@@ -51,6 +51,7 @@ ELSEWHERE = {"adding-an-inverter.md": "test_adding_an_inverter.py follows it"}
 ENDLESS = re.compile(
     r"(?<!-)\b(?:run|demo|monitor|simulate|replay|logs -f)\b(?!.*--once)"
 )
+RULES = re.compile(r"```toml\n((?:(?!```).)*\[\[rule\]\].*?)```", re.DOTALL)
 CONFIG = '[[inverter]]\nport = "/dev/ttyUSB0"\n'
 OLD_INI = "[MPPSOLAR]\nPORT = /dev/ttyUSB0  # Serial port\nBAUD_RATE = 2400\n"
 FOLDERS = (
@@ -114,6 +115,8 @@ class Desk:
         shutil.copy(ROOT / "config.example.toml", self.work)
         shutil.copytree(ROOT / "systemd", self.work / "systemd")
         (self.work / "config.toml").write_text(CONFIG)
+        rules = RULES.findall((ROOT / "docs/control.md").read_text())
+        (self.work / "rules.toml").write_text(CONFIG + "".join(rules))
         (self.work / "config.ini").write_text(OLD_INI)
         self.env = os.environ | {
             "PATH": f"{folder / 'bin'}:{os.environ['PATH']}",

@@ -26,6 +26,7 @@ _UNCLOSED = re.compile(r"[^\"'#]*=\s*(\"[^\"]*|'[^']*)$")
 _MISTAKES = (
     (r".*[“”„«»‘’‚]", 'these quotes are typographic; write plain ones: "text"'),
     (_UNCLOSED, "the quote is not closed"),
+    (r"\[(inverter|rule)\]", "each of them has two brackets: [[…]]"),
     (r".*=\s*\d+,\d+\s*(#.*)?$", "a number has a point: 2.5"),
     (r".*=\s*0\d+\s*(#.*)?$", 'what begins with 0 stands in quotes: "0034"'),
     (r".*=\s*\d+\.\s*(#.*)?$", "digits follow the point: 1.0"),

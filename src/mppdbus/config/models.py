@@ -14,8 +14,6 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args
 import tomli
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     PlainSerializer,
     PlainValidator,
@@ -33,6 +31,8 @@ from mppdbus.config.messages import (
     show,
     unknown_key,
 )
+from mppdbus.config.rules import RuleConfig, clashes
+from mppdbus.config.table import ConfigTable
 from mppdbus.errors import ConfigError
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.transport.port_url import FORMS, PortUrl, parse_port
@@ -62,14 +62,6 @@ _NAME = "1 to 32 letters, digits, space _ . -, a letter or digit first"
 _BANK_NAME = '1 to 32 of A-Z a-z 0-9 _, or "" for the only battery'
 _MONITOR = 'the name of the service, "com.victronenergy.battery.…", or ""'
 _NO_INVERTER = 'nothing to drive; write "[[inverter]]" and below it "port = …"'
-
-
-class _Table(BaseModel):
-    """A table of the file; the description of a field says what may stand there."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, allow_inf_nan=False
-    )
 
 
 # The messages of these validators are complete: what is wrong, and what to do.
@@ -128,7 +120,7 @@ def _at_least_one(units: tuple[object, ...]) -> tuple[object, ...]:
     return units
 
 
-class DbusConfig(_Table):
+class DbusConfig(ConfigTable):
     """[dbus]"""
 
     bus: str = Field(
@@ -138,7 +130,7 @@ class DbusConfig(_Table):
     )
 
 
-class LogConfig(_Table):
+class LogConfig(ConfigTable):
     """[log]"""
 
     level: Level = Field("INFO", description=any_of(get_args(Level)))
@@ -150,7 +142,7 @@ def _amp_hours(value: float) -> float:
     return value
 
 
-class BatteryConfig(_Table):
+class BatteryConfig(ConfigTable):
     """[battery], the one that all inverters share; or [[battery]], each with a name"""
 
     name: str = Field("", pattern=BANK, description=_BANK_NAME)
@@ -165,13 +157,13 @@ class BatteryConfig(_Table):
     monitor: str = Field("", pattern=_BATTERY_NAME, description=_MONITOR)
 
 
-class ControlConfig(_Table):
+class ControlConfig(ConfigTable):
     """[control], what may be written to the inverters"""
 
     level: Control = Field("read-only", description=any_of(get_args(Control)))
 
 
-class InverterConfig(_Table):
+class InverterConfig(ConfigTable):
     """[[inverter]]; `port` and `profile` stand before what depends on them."""
 
     name: Annotated[str, AfterValidator(_name)] = Field("inverter", description=_NAME)
@@ -209,7 +201,7 @@ class InverterConfig(_Table):
     )
 
 
-class Config(_Table):
+class Config(ConfigTable):
     """All of config.toml. `parse` also checks that no two inverters conflict."""
 
     dbus: DbusConfig = Field(DbusConfig(), description="[dbus]")
@@ -218,6 +210,9 @@ class Config(_Table):
         (BatteryConfig(),), description="[battery]"
     )
     control: ControlConfig = Field(ControlConfig(), description="[control]")
+    rule: Annotated[tuple[RuleConfig, ...], Field(strict=False)] = Field(
+        (), description="[[rule]], with double brackets"
+    )
     inverter: Annotated[
         tuple[InverterConfig, ...], Field(strict=False), AfterValidator(_at_least_one)
     ] = Field(description="[[inverter]], with double brackets")
@@ -228,9 +223,9 @@ class Config(_Table):
         return tables.get(name) or tables.get("") or BatteryConfig()
 
 
-_TABLES: dict[str, type[_Table]] = {
+_TABLES: dict[str, type[ConfigTable]] = {
     "dbus": DbusConfig, "log": LogConfig, "battery": BatteryConfig,
-    "control": ControlConfig, "inverter": InverterConfig,
+    "control": ControlConfig, "inverter": InverterConfig, "rule": RuleConfig,
 }  # fmt: skip
 
 
@@ -268,6 +263,9 @@ def parse(text: str, source: str) -> Config:
     problems = list(_clashes(tables))
     if all(isinstance(table, dict) for table in document["battery"]):
         problems += assign(tables, document["battery"])
+    rules = document.get("rule")
+    if isinstance(rules, list) and all(isinstance(rule, dict) for rule in rules):
+        problems += clashes(rules, tables)
     try:
         config = Config.model_validate(document)
     except ValidationError as error:
@@ -343,7 +341,9 @@ def _one_in_words(loc: tuple[int | str, ...], problem: ErrorDetails) -> str:
         inside = f"{place(loc[:-1])}: " if len(loc) > 1 else ""
         return inside + unknown_key(key, table.model_fields)
     if kind == "missing":
-        what = f"is missing; use {FORMS}" if key == "port" else _NO_INVERTER
+        what = _NO_INVERTER
+        if len(loc) > 1:
+            what = f"is missing; use {table.model_fields[key].description}"
         return f"{place(loc)}: {what}"
     text = bad_value(kind, problem["input"], problem.get("ctx", {}))
     if kind != "value_error":
@@ -360,6 +360,7 @@ def describe(config: Config) -> list[str]:
         f"D-Bus: {bus if ':' in bus else f'the {bus} bus'}",
         f"log: {config.log.level}",
         f"control: {config.control.level}",
+        *(f"rule: {rule.called}" for rule in config.rule),
     ]
     for name in dict.fromkeys(unit.battery for unit in config.inverter):
         called = f'battery "{name}"' if name else "battery"
