@@ -32,6 +32,8 @@ COMMANDS = {
     "settings": "the settings of an inverter, by name",
     "get": "the value of one setting",
     "set": "change one setting, checked and read back",
+    "plan": "what apply would change, and nothing sent",
+    "apply": "make the settings those of a file, or none",
     "undo": "take the last change back",
     "writes": "all that was ever changed",
     "export": "write the settings to a file",

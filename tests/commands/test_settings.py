@@ -85,3 +85,88 @@ def test_nothing_is_sent_unless_control_is_on(
     assert "PDa" not in inverter.tell("requests")
     assert command(capsys, *line).code == 0
     assert '"PDa": 1' in inverter.tell("requests")
+
+
+LEVEL = ("--level", "safe")
+
+
+@pytest.mark.usefixtures("briefly")
+def test_a_file_is_planned_applied_and_undone(
+    capsys: Capture, inverter: Simulated, tmp_path: Path
+) -> None:
+    file = tmp_path / "night.toml"
+    file.write_text('buzzer = "off"\nmax_charging_current = 20\n')
+    line = (str(file), "--port", inverter.path)
+    plan = command(capsys, "plan", *line, *LEVEL)
+    assert plan.code == 0
+    assert "1. max_charging_current: 60 A → 20 A\n" in plan.out
+    assert "risk: too much harms a small battery" in plan.out
+    assert "2. buzzer: on → off" in plan.out
+    assert command(capsys, "apply", *line, *LEVEL, "--dry-run").out == plan.out
+    assert command(capsys, "plan", *line).code == 1  # read-only
+    assert "MNCHGC0020" not in inverter.tell("requests")
+    said = command(capsys, "apply", *line, *LEVEL)
+    assert said.code == 0
+    assert said.out.splitlines()[-1] == f"{file}: all is so now"
+    assert "settings, all as in" in command(capsys, "plan", *line, *LEVEL).out
+    undone = command(capsys, "undo", *line[1:], *LEVEL)
+    assert undone.out.splitlines()[-1] == "undo: all is so now"
+    assert command(capsys, "diff", *line).code == 1
+    again = command(capsys, "undo", *line[1:], *LEVEL)
+    assert (again.code, again.out) == (1, "")
+    assert "nothing that was changed from here is left to undo" in again.err
+
+
+@pytest.mark.usefixtures("briefly")
+def test_a_step_that_fails_is_told_and_the_rest_put_back(
+    capsys: Capture, inverter: Simulated, tmp_path: Path
+) -> None:
+    file = tmp_path / "night.toml"
+    file.write_text('buzzer = "off"\nmax_charging_current = 20\n')
+    inverter.tell("fault nak PDa")
+    line = ("apply", str(file), "--port", inverter.path, *LEVEL)
+    said = command(capsys, *line)
+    assert said.code == 1
+    assert said.out.splitlines()[-1] == "all is as it was before"
+    assert "NOT DONE: buzzer: refused (NAK)" in said.out
+    assert "put back: done: max_charging_current: 20 A → 60 A" in said.out
+    inverter.tell("fault nak PDa")
+    (report,) = command(capsys, *line, "--json").records
+    assert (report["done"], report["left"]) == (False, {})
+    assert [write["command"] for write in report["writes"]] == ["MNCHGC0020", "PDa"]
+    assert [write["command"] for write in report["put_back"]] == ["MNCHGC0060"]
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("buzzer = ", 2, "line 1"),
+        ("\x00\xff", 2, "bad.toml"),
+        ("buzzer = true", 2, "buzzer: true is no number and no text"),
+        ("[buzzer]\nvalue = 1", 2, "is no number and no text"),
+        ("buzer = 1", 2, '"buzer" is no setting; did you mean buzzer?'),
+        ("buzzer = 1\nbuzzer = 0", 2, "bad.toml"),
+        ("recharge_capacity = 20", 2, "does not show a setting recharge_capacity"),
+        ("max_charging_current = nan", 1, "that is no value of it"),
+        ("max_charging_current = inf", 1, "that is no value of it; it may be 10 A"),
+        ("max_charging_current = -1e999", 1, "that is no value of it"),
+        ("max_charging_current = 55", 1, "55 A is not allowed; it may be 10 A, 20 A"),
+        ('output_source_priority = "SBX"', 1, "it may be Utility first, Solar first"),
+        ("battery_float_voltage = 54.1", 1, 'needs level = "full"'),
+        ('output_mode = "parallel"', 1, "needs --i-know-what-this-does"),
+        ('buzzer = "off"\nmax_charging_current = 1', 1, "1 A is not allowed"),
+    ],
+)
+def test_a_bad_file_is_refused_with_the_reason_and_nothing_is_sent(
+    case: tuple[str, int, str], capsys: Capture, inverter: Simulated, tmp_path: Path
+) -> None:
+    text, code, why = case
+    file = tmp_path / "bad.toml"
+    file.write_bytes(text.encode("latin-1"))
+    for name in ("plan", "apply"):
+        said = command(capsys, name, str(file), "--port", inverter.path, *LEVEL)
+        assert (said.code, said.out) == (code, ""), said
+        assert why in said.err
+        assert said.err.count("\n") == 1
+    sent = inverter.tell("requests")
+    assert not [each for each in ("PD", "PE", "MNCHGC", "POP") if each in sent]

@@ -7,77 +7,23 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from helpers.fast_time import run_fast
-from helpers.line import linked
 from helpers.personalities import ALL
+from helpers.written import ALLOWED, UNIT, Unit, learnt
 from mppdbus.control.journal import INTERRUPTED, MOST_A_DAY, Journal, WrittenSetting
-from mppdbus.control.settings import ON_OFF, QUERIES, Allowed, ShownSetting, settings_of
-from mppdbus.control.write import SettingWriter
+from mppdbus.control.settings import ON_OFF, Allowed, ShownSetting
 from mppdbus.control.write_check import ControlLevel, Permission, allows, plan_write
 from mppdbus.errors import NotWritten
-from mppdbus.inverter.detection import Interview
 from mppdbus.protocol.dialects import FAMILIES
 from mppdbus.protocol.identification import Identification
 from mppdbus.protocol.settings.meanings import SETTINGS
-from mppdbus.simulator.line.simulator import Simulator, simulate
+from mppdbus.simulator.line.simulator import simulate
 from mppdbus.simulator.unit.profile import UnitProfile
-
-ALLOWED = Permission(ControlLevel.FULL, confirmed=True, expert=True)
-NAMING = ("QPI", "QMN", "QGMN", "QVFW", "QPIWS")
-ORIGIN = WrittenSetting("", "9293", "VMIII", "72.70", "", "", None, 0, "a test")
-NOW = datetime(2026, 6, 1, 12).astimezone()
-
-
-class Unit:
-    """A simulated unit on a line without a port, and what writes to it."""
-
-    def __init__(self, simulator: Simulator, folder: Path) -> None:
-        self.simulator = simulator
-        self.link = linked(simulator)
-        self.interview = Interview(self.link)
-        self.journal = Journal(folder)
-        self.now = NOW
-
-    async def learn(self) -> Unit:
-        for query in (*NAMING, *QUERIES):
-            await self.interview.try_read(query, attempts=2)
-        return self
-
-    @property
-    def found(self) -> Identification:
-        return self.interview.answers.identification
-
-    @property
-    def settings(self) -> dict[str, ShownSetting]:
-        shown = settings_of(self.interview.answers.readings, self.found)
-        return {each.name: each for each in shown}
-
-    @property
-    def sent(self) -> list[str]:
-        """The setters that reached the unit, whether it obeyed or not."""
-        return [
-            command
-            for command, count in self.simulator.scene.requests.items()
-            for _ in range(count)
-            if not command.startswith(("Q", "(", "VERFW"))
-        ]
-
-    async def write(self, name: str, value: str | float) -> WrittenSetting:
-        settings = self.settings.values()
-        planned = plan_write(settings, self.found, name, value, ALLOWED)
-        writer = SettingWriter(
-            self.link, self.interview, self.found, self.journal, self._time
-        )
-        return await writer.write(planned, ORIGIN)
-
-    def _time(self) -> datetime:
-        self.now += timedelta(seconds=1)
-        return self.now
 
 
 def other_values(shown: ShownSetting) -> Iterator[float]:
@@ -223,12 +169,12 @@ def test_a_write_whose_end_is_not_known_is_settled_by_reading(tmp_path: Path) ->
         file.write(b'{"half of a li')  # the power went
     assert [each.why for each in journal.writes()] == [lost.why, INTERRUPTED]
     journal.settle("another", {"buzzer": 0})
-    journal.settle("9293", {"buzzer": None})
+    journal.settle(UNIT, {"buzzer": None})
     assert journal.writes()[-1].why == INTERRUPTED
     for value, found in ((1, "not written"), (0, "it was written"), (2, "another")):
         at = f"later by {value}"
         journal.begin(replace(lost, time=at))
-        journal.settle("9293", {"buzzer": value})
+        journal.settle(UNIT, {"buzzer": value})
         last = journal.writes()[-1]
         assert (last.time, last.observed, last.done) == (at, value, value == 0)
         assert found in last.why
@@ -252,16 +198,6 @@ def test_a_disk_that_fills_up_within_a_write_hides_no_verdict(tmp_path: Path) ->
 
 
 # -- what is refused ------------------------------------------------------------------
-
-
-def shown(name: str) -> Unit:
-    """Return a unit whose settings were read."""
-
-    async def learn() -> Unit:
-        unit = Unit(simulate(name), Path("/nonexistent"))
-        return await unit.learn()
-
-    return run_fast(learn())
 
 
 Case = tuple[str, str | float, str, bool, str]
@@ -292,7 +228,7 @@ REFUSED: list[Case] = [
 
 @pytest.fixture(scope="module")
 def axpert() -> Unit:
-    return shown("axpert-5000")
+    return learnt("axpert-5000")
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -305,7 +241,7 @@ def test_bad_input_is_refused_with_the_reason(case: Case, axpert: Unit) -> None:
 
 
 def test_a_unit_of_a_set_is_left_alone() -> None:
-    unit = shown("axpert-5000")
+    unit = learnt("axpert-5000")
     readings = unit.interview.answers.readings
     readings["QPIRI"] = readings["QPIRI"].model_copy(update={"output_mode": 1})
     with pytest.raises(NotWritten, match=r"works with others \(parallel\)"):
@@ -313,7 +249,7 @@ def test_a_unit_of_a_set_is_left_alone() -> None:
 
 
 def test_a_code_without_a_proven_meaning_is_not_written() -> None:
-    unit = shown("vevor-4000")
+    unit = learnt("vevor-4000")
     with pytest.raises(NotWritten, match="not proven"):
         plan_write(
             unit.settings.values(), unit.found, "output_source_priority", 1, ALLOWED

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from mppdbus.commands import settings_reader
 from mppdbus.commands.output import DONE, SAID_NO, Output
-from mppdbus.control.settings_file import differences, read_toml
-from mppdbus.errors import ConfigError
+from mppdbus.control.settings_file import differences, read_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,11 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(args: argparse.Namespace) -> int:
     """Print what differs; return 1 if anything does."""
     output, path = Output(as_json=args.json), args.file
-    try:
-        wanted = read_toml(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "is no text"
-        raise ConfigError(f"{path}: {reason}") from error
+    wanted = read_file(path)
     unit = await settings_reader.read_settings(args)
     found = list(differences(unit.shown, wanted))
     width = max((len(shown.name) for shown, _ in found), default=0)

@@ -1,23 +1,27 @@
-"""What `set` and `undo` have in common: what is allowed, who writes, the verdict."""
+"""What the commands that write share: what is allowed, who writes, the verdicts."""
 
 import argparse
 import os
 import pwd
+from dataclasses import replace
 from datetime import datetime
 
 from mppdbus.commands import settings_reader
 from mppdbus.commands.output import DONE, SAID_NO, Output
-from mppdbus.commands.settings_reader import ConnectedUnit
-from mppdbus.control.journal import Journal, WrittenSetting, described
+from mppdbus.commands.settings_reader import ConnectedUnit, journal, unit_of
+from mppdbus.control import plan
+from mppdbus.control.journal import WrittenSetting, described
+from mppdbus.control.plan import Wanted
+from mppdbus.control.plan_run import PlanReport, PlanRun
 from mppdbus.control.settings import ShownSetting
 from mppdbus.control.write import SettingWriter
 from mppdbus.control.write_check import (
     ControlLevel,
     Permission,
     PlannedWrite,
+    checked_write,
     plan_write,
 )
-from mppdbus.host.platform import on_venus, state_directory
 from mppdbus.protocol.replies.settings import Firmware
 
 
@@ -36,36 +40,112 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     settings_reader.add_arguments(parser)
 
 
-def journal() -> Journal:
-    """Return the journal of this machine."""
-    return Journal(state_directory(os.environ, venus=on_venus()))
+class UnitWriter:
+    """Writes the settings of a connected inverter, as far as the arguments allow it.
 
+    `dry`: nothing will be sent, so no risk has to be confirmed.
+    """
 
-def unit_of(connected: ConnectedUnit) -> str:
-    """Return what tells an inverter from others in the journal."""
-    return connected.unit.answers.serial or str(connected.target.port)
+    def __init__(
+        self, connected: ConnectedUnit, args: argparse.Namespace, *, dry: bool = False
+    ) -> None:
+        self.name = unit_of(connected)
+        self._connected = connected
+        level = ControlLevel(args.level or connected.target.control)
+        self._permission = Permission(
+            level, confirmed=args.yes or dry, expert=args.expert
+        )
+        self._found = connected.unit.found
+        self.journal = journal()
+
+    @property
+    def settings(self) -> list[ShownSetting]:
+        """The settings as they were read last."""
+        return self._connected.unit.now()
+
+    def plan(self, wanted: Wanted, *, room: int = 1) -> list[PlannedWrite]:
+        """Return the steps to these values; `room` writes of each must be left today.
+
+        Raises `NotWritten` or `ConfigError`.
+        """
+        steps = plan.plan(self.settings, self._found, wanted, self._permission)
+        for step in steps:
+            self.journal.check_budget(self.name, step.shown.name, _now(), writes=room)
+        return steps
+
+    def check(self, name: str, value: float) -> None:
+        """Return if a value could be written, whatever the others are."""
+        checked_write(self.settings, self._found, name, value, self._permission)
+
+    def planned(self, name: str, value: str | float) -> PlannedWrite:
+        """Return the write of one setting; raises `NotWritten` or `ConfigError`."""
+        return plan_write(self.settings, self._found, name, value, self._permission)
+
+    async def write(
+        self,
+        step: PlannedWrite,
+        *,
+        plan: str = "",
+        rest: dict[str, float] | None = None,
+        undoes: str = "",
+    ) -> WrittenSetting:
+        """Write once and read back; the last three are for the journal."""
+        link, interview = self._connected.link, self._connected.interview
+        writer = SettingWriter(link, interview, self._found, self.journal, _now)
+        origin = _origin(self._connected, step)
+        origin = replace(origin, plan=plan, rest=rest or {}, undoes=undoes)
+        tell = (lambda _: None) if plan else self._connected.progress.show
+        try:
+            return await writer.write(step, origin, tell)
+        finally:
+            self._connected.progress.clear()
 
 
 async def write(
     connected: ConnectedUnit, name: str, value: str | float, args: argparse.Namespace
 ) -> int:
     """Write a setting, print the verdict; return 0 if the inverter shows the value."""
-    unit = connected.unit
-    level = ControlLevel(args.level or connected.target.control)
-    permission = Permission(level, confirmed=args.yes, expert=args.expert)
-    planned = plan_write(unit.shown, unit.found, name, value, permission)
-    writer = SettingWriter(
-        connected.link, connected.interview, unit.found, journal(), _now
-    )
-    try:
-        verdict = await writer.write(
-            planned, _origin(connected, planned), connected.progress.show
-        )
-    finally:
-        connected.progress.clear()
+    unit = UnitWriter(connected, args)
+    planned = unit.planned(name, value)
+    verdict = await unit.write(planned)
     output = Output(as_json=args.json)
     output.record(described(verdict), sentence(planned.shown, verdict))
     return DONE if verdict.done else SAID_NO
+
+
+async def run_plan(
+    connected: ConnectedUnit,
+    wanted: Wanted,
+    args: argparse.Namespace,
+    *,
+    title: str,
+    undoes: dict[str, str] | None = None,
+) -> int:
+    """Run a plan and print its report; return 0 if the inverter shows all of it."""
+    unit = UnitWriter(connected, args)
+    begun = _now().isoformat(timespec="milliseconds")
+    run = PlanRun(unit, begun, undoes=undoes, tell=connected.progress.show)
+    report = await run.run(wanted)
+    connected.progress.clear()
+    shown = {each.name: each for each in unit.settings}
+    Output(as_json=args.json).record(
+        report.record(), "\n".join(report_lines(report, shown, title))
+    )
+    return DONE if report.done else SAID_NO
+
+
+def report_lines(
+    report: PlanReport, shown: dict[str, ShownSetting], title: str
+) -> list[str]:
+    """Return how a plan ended, for people."""
+    lines = [sentence(shown[w.setting], w) for w in report.writes]
+    if report.done:
+        return [*lines, f"{title}: all is so now"]
+    lines.append(f"{title}: NOT DONE: {report.why}")
+    lines += [f"put back: {sentence(shown[w.setting], w)}" for w in report.put_back]
+    lines += [f"NOT put back: {name}: {why}" for name, why in report.left.items()]
+    end = "not all is as before; look: mppdbus settings, mppdbus writes"
+    return [*lines, end if report.left else "all is as it was before"]
 
 
 def sentence(shown: ShownSetting, write: WrittenSetting) -> str:

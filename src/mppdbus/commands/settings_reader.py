@@ -1,9 +1,12 @@
 """Asks an inverter for its settings, for the commands about settings."""
 
 import argparse
+import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mppdbus.commands.progress import Progress
 from mppdbus.commands.target import (
@@ -12,8 +15,11 @@ from mppdbus.commands.target import (
     add_port_arguments,
     choose_target,
 )
+from mppdbus.control.journal import Journal
 from mppdbus.control.settings import QUERIES, ShownSetting, settings_of
-from mppdbus.errors import NoReply
+from mppdbus.control.undo import interrupted
+from mppdbus.errors import NoReply, NotWritten
+from mppdbus.host.platform import on_venus, state_directory
 from mppdbus.inverter.detection import Answers, Interview, linked
 from mppdbus.inverter.link import Link
 from mppdbus.protocol.dialects import DIALECTS
@@ -35,6 +41,14 @@ class UnitSettings:
         """The model, the serial number and the family, for people."""
         who = f"{self.answers.model} {self.answers.serial or ''}".rstrip()
         return f"{who} ({self.found.dialect.name}: {self.found.dialect.title})"
+
+    def now(self) -> list[ShownSetting]:
+        """Return the settings as they were read last, also after a write."""
+        answers = self.answers
+        return settings_of(
+            {k: v for k, v in answers.readings.items() if k not in answers.strange},
+            self.found,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +89,36 @@ async def connected_unit(args: argparse.Namespace) -> AsyncIterator["ConnectedUn
             await interview.ask_again(wanted, attempts=1)
             unit = _made(interview.answers, target.dialect)
             progress.clear()
-            yield ConnectedUnit(target, link, interview, unit, progress)
+            connected = ConnectedUnit(target, link, interview, unit, progress)
+            await asyncio.to_thread(_look_back, connected)
+            yield connected
 
 
 async def read_settings(args: argparse.Namespace) -> UnitSettings:
     """Ask for all settings and close the port; raises as `connected_unit` does."""
     async with connected_unit(args) as connected:
         return connected.unit
+
+
+def journal() -> Journal:
+    """Return the journal of this machine."""
+    return Journal(state_directory(os.environ, venus=on_venus()))
+
+
+def unit_of(connected: ConnectedUnit) -> str:
+    """Return what tells an inverter from others in the journal."""
+    return connected.unit.answers.serial or str(connected.target.port)
+
+
+def _look_back(connected: ConnectedUnit) -> None:
+    """Settle writes whose end is not known, and tell of a plan that did not end."""
+    shown, unit, written = connected.unit.shown, unit_of(connected), journal()
+    try:
+        written.settle(unit, {each.name: each.value for each in shown})
+        if text := interrupted(written.writes(), unit, shown):
+            print(f"mppdbus: {text}", file=sys.stderr)  # noqa: T201
+    except NotWritten:
+        pass  # who may only read may not see the journal either
 
 
 def _made(answers: Answers, dialect: str) -> UnitSettings:
@@ -92,5 +129,5 @@ def _made(answers: Answers, dialect: str) -> UnitSettings:
         found = Identification(
             DIALECTS[dialect], 1.0, (), found.family, found.nominal_voltage
         )
-    readings = {k: v for k, v in answers.readings.items() if k not in answers.strange}
-    return UnitSettings(settings_of(readings, found), found, answers)
+    unit = UnitSettings([], found, answers)
+    return replace(unit, shown=unit.now())

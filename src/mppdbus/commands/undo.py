@@ -1,10 +1,12 @@
-"""`mppdbus undo`: sets what was written last back to what it was."""
+"""`mppdbus undo`: takes back what was changed last; once more, the change before it."""
 
 import argparse
 
 from mppdbus.commands import setting_writer
+from mppdbus.commands.output import Output
+from mppdbus.commands.setting_writer import UnitWriter
 from mppdbus.commands.settings_reader import connected_unit
-from mppdbus.errors import NotWritten
+from mppdbus.control.undo import find_undo
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -13,17 +15,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Write the old value of this inverter's last change; a second undo does it again.
-
-    Returns 1 if the inverter does not show it afterwards.
-    """
+    """Write the old values of the last change, or of a whole plan; 1 if it failed."""
     async with connected_unit(args) as connected:
-        unit = setting_writer.unit_of(connected)
-        writes = setting_writer.journal().writes()
-        changed = [w for w in writes if w.unit == unit and w.observed != w.old]
-        if not changed:
-            raise NotWritten(f"nothing of {unit} was ever changed from here")
-        last = changed[-1]
-        if last.old is None:
-            raise NotWritten(f"{last.setting}: what it was before is not known")
-        return await setting_writer.write(connected, last.setting, last.old, args)
+        unit = UnitWriter(connected, args)
+        undo = find_undo(unit.journal.writes(), unit.name, unit.settings)
+        first = undo.writes[0]
+        title = f"undo of {first.time[:19]}, {first.by}"
+        Output(as_json=args.json).line(f"{title}: {', '.join(undo.wanted)}")
+        return await setting_writer.run_plan(
+            connected, undo.wanted, args, title="undo", undoes=dict(undo.undoes)
+        )

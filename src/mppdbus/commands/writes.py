@@ -2,7 +2,7 @@
 
 import argparse
 
-from mppdbus.commands import setting_writer
+from mppdbus.commands import settings_reader
 from mppdbus.commands.output import DONE, Output
 from mppdbus.control.journal import described
 
@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the writes, the oldest first."""
-    output, journal = Output(as_json=args.json), setting_writer.journal()
+    output, journal = Output(as_json=args.json), settings_reader.journal()
     writes = journal.writes()
     for write in writes:
         old = "?" if write.old is None else f"{write.old:g}"

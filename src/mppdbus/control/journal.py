@@ -107,8 +107,10 @@ class Journal:
                 found = "the inverter shows another value"
             self.end(replace(write, observed=value, why=f"read later: {found}"))
 
-    def check_budget(self, unit: str, setting: str, now: datetime) -> None:
-        """Raise `NotWritten` if a setting was written too often today."""
+    def check_budget(
+        self, unit: str, setting: str, now: datetime, *, writes: int = 1
+    ) -> None:
+        """Raise `NotWritten` if a setting may not be written so often again today."""
         today = now.date().isoformat()
         count = sum(
             write.unit == unit
@@ -116,7 +118,7 @@ class Journal:
             and write.time.startswith(today)
             for write in self.writes()
         )
-        if count >= MOST_A_DAY:
+        if count + writes > MOST_A_DAY:
             raise NotWritten(
                 f"{setting}: written {count} times today, and {MOST_A_DAY} a day is "
                 "the most, as each write wears the inverter's memory; try tomorrow"

@@ -1,6 +1,7 @@
 """Settings as a TOML file that a person can read and edit, and how two sets differ."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 
 import tomli
 
@@ -25,6 +26,15 @@ def to_toml(shown: Iterable[ShownSetting], heading: str) -> str:
         line = f"{each.name} = {toml_value(value)}"
         lines.append(f"{line}  # {remark.removeprefix('; ')}" if remark else line)
     return "\n".join(lines) + "\n"
+
+
+def read_file(path: Path) -> dict[str, float | str]:
+    """Return the settings of a file; raises `ConfigError`."""
+    try:
+        return read_toml(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "is no text"
+        raise ConfigError(f"{path}: {reason}") from error
 
 
 def read_toml(text: str, name: str) -> dict[str, float | str]:

@@ -3,7 +3,8 @@
 Every refusal is a sentence that says why, and what is allowed.
 """
 
-from collections.abc import Callable, Iterable
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -73,13 +74,28 @@ def plan_write(
 ) -> PlannedWrite:
     """Return the write of one setting; raises `NotWritten` or `ConfigError`."""
     settings = list(settings)
+    planned = checked_write(settings, found, name, wanted, permission)
+    now = {each.name: each.value for each in settings}
+    if trouble := order_trouble(now, name, planned.value):
+        raise NotWritten(f"{trouble}; nothing was sent")
+    return planned
+
+
+def checked_write(
+    settings: Iterable[ShownSetting],
+    found: Identification,
+    name: str,
+    wanted: str | float,
+    permission: Permission,
+) -> PlannedWrite:
+    """Return a write whose order with other settings is not checked yet."""
+    settings = list(settings)
     (shown,) = chosen(settings, [name])
     value = parse(shown, wanted)
     setter = _setter(shown, found, value)
     _check_level(shown, setter, permission)
     _check_unit(settings, found)
     _check_legal(shown, value)
-    _check_order(settings, shown, value)
     argument: float | str = value
     if setter.kind is ArgumentKind.FLAG:
         argument = shown.setting.field
@@ -106,7 +122,7 @@ def parse(shown: ShownSetting, wanted: str | float) -> float:
         # What float reads besides plain numbers was hardly meant.
         if any(c not in "0123456789." for c in text):
             wanted = float("nan")
-    if wanted == wanted and (not shown.names or wanted in shown.names):  # noqa: PLR0124
+    if math.isfinite(wanted) and (not shown.names or wanted in shown.names):
         return float(wanted) if wanted % 1 else int(wanted)
     raise NotWritten(
         f"{shown.name}: that is no value of it; it may be "
@@ -204,29 +220,19 @@ def allows(legal: Allowed, value: float) -> bool:
     )
 
 
-def _check_order(
-    settings: Iterable[ShownSetting], changed: ShownSetting, value: float
-) -> None:
-    """Refuse a voltage on the wrong side of a neighbour."""
-    if changed.name not in ORDER or not value:
-        return
-    now = {each.name: each.value for each in settings if each.value}
-    after = {**now, changed.name: value}
-    place = ORDER.index(changed.name)
-    for other, volts in after.items():
-        if other not in ORDER or other == changed.name or not volts:
+def order_trouble(now: Mapping[str, float | None], name: str, value: float) -> str:
+    """Say with which other voltage a new one would be in the wrong order, else ""."""
+    if name not in ORDER or not value:
+        return ""
+    place = ORDER.index(name)
+    for other in ORDER:
+        volts = now.get(other)
+        if other == name or not volts:
             continue
-        lower, higher = (
-            (other, changed.name)
-            if ORDER.index(other) < place
-            else (changed.name, other)
-        )
-        wrong: Callable[[float, float], bool] = (
-            float.__ge__ if lower in STRICTLY else float.__gt__
-        )
-        if wrong(float(after[lower] or 0), float(after[higher] or 0)):
+        below = ORDER.index(other) < place
+        lower, higher = (other, name) if below else (name, other)
+        low, high = (volts, value) if below else (value, volts)
+        if low > high or (low == high and lower in STRICTLY):
             relation = "below" if lower in STRICTLY else "at most"
-            raise NotWritten(
-                f"{lower} must be {relation} {higher}, and {other} is {volts:g} V; "
-                "nothing was sent"
-            )
+            return f"{lower} must be {relation} {higher}, and {other} is {volts:g} V"
+    return ""

@@ -108,7 +108,7 @@ def arm(faults: Faults, kind: FaultKind, words: list[str]) -> str:
             count, chance = None, number(word[:-1], 0, 100) / 100
         elif word.endswith("s") and word[0].isdigit():
             seconds = number(word[:-1], 0, 1e6)
-        elif word.isupper():
+        elif word[0].isupper():
             command = word
         else:
             raise ConfigError(f"{word} is not known")
