@@ -2,6 +2,7 @@
 
     ./dev bundle                     all of it, into dist/
     ./dev bundle --arch x86_64 --python 3.11
+    ./dev bundle --python 3.12 --python 3.14    one bundle for either Python
 
 Everything comes from the package registry by its hash. Built twice, the files are the
 same byte for byte.
@@ -21,6 +22,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Mapping, Sequence
 from email.parser import BytesParser
 from pathlib import Path
 from typing import NamedTuple
@@ -30,6 +32,8 @@ from mppdbus.host.install.release import PACKAGE, UNUSED, complete
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "tools/venus-packages.lock"
+PYDANTIC = ROOT / "tools/venus-pydantic.lock"
+PYDANTIC_3_14 = ROOT / "tools/venus-pydantic-3.14.lock"
 SOURCES = ROOT / "tools/venus-sources.lock"
 CACHE = ROOT / "build/packages"
 # Architecture of a bundle → as wheels call it.
@@ -38,6 +42,7 @@ VENUS = ("armv7", "aarch64")
 WHEN = 1767225600  # s; the time of all files, because it must not be that of the build
 # Where the Python of a source distribution is, below its folder.
 PYTHON_OF_SOURCE = {"crcmod": "python3/", "dbus_fast": "src/"}
+MACHINE_CODE = re.compile(r"(?<!-none-any)\.whl$")  # in the name of a file
 # What no inverter needs.
 LEFT_OUT = re.compile(
     r"^(pydantic/v1/|pydantic/mypy\.py|serial/(serialwin32|win32|serialjava|serialcli)"
@@ -61,11 +66,12 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add = parser.add_argument
     add("--arch", action="append", choices=WHEELS, help="default: those of Venus OS")
-    add("--python", default="3.12", help="default: %(default)s")
+    add("--python", action="append", metavar="3.N", help="default: 3.12")
     add("--out", type=Path, default=ROOT / "dist", help="default: dist/")
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
-    made = [build(arch, args.python, args.out) for arch in args.arch or VENUS]
+    pythons = args.python or ["3.12"]
+    made = [build(arch, pythons, args.out) for arch in args.arch or VENUS]
     made.append(make_installer(made, args.out))
     made.append(make_usb_archive(made, args.out))
     sums = "".join(f"{sha256(path.read_bytes())}  {path.name}\n" for path in made)
@@ -75,26 +81,22 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def build(arch: str, python: str, out: Path, *, version: str = __version__) -> Path:
-    """Build the bundle of an architecture and a Python; return the file."""
+def build(
+    arch: str, pythons: Sequence[str], out: Path, *, version: str = __version__
+) -> Path:
+    """Build the bundle of an architecture for some Pythons; return the file."""
     with tempfile.TemporaryDirectory() as folder:
         tree = Path(folder) / f"mppdbus-{version}"
-        lay_out(tree, arch, python, version)
+        lay_out(tree, arch, pythons, version)
         path = out / f"{tree.name}-venus-{arch}.tar.gz"
         path.write_bytes(packed(tree.parent))
     return path
 
 
-def lay_out(tree: Path, arch: str, python: str, version: str) -> None:
+def lay_out(tree: Path, arch: str, pythons: Sequence[str], version: str) -> None:
     """Lay out a release as a directory."""
-    tag = "cp" + python.replace(".", "")
-    site, compiled = tree / "site", tree / f"site-{tag}"
-    compiled.mkdir(parents=True)
-    packages = []
-    for file in downloaded(arch, python):
-        unpack = from_wheel if file.suffix == ".whl" else from_source
-        pure = file.suffix != ".whl" or file.stem.endswith("-none-any")
-        packages.append(unpack(file, site if pure else compiled))
+    site = tree / "site"
+    packages = unpacked(tree, {python: downloaded(arch, python) for python in pythons})
     for path in sorted(PACKAGE.rglob("*")):
         name = path.relative_to(PACKAGE.parent)
         if path.is_file() and not UNUSED.search(str(name)):
@@ -102,15 +104,38 @@ def lay_out(tree: Path, arch: str, python: str, version: str) -> None:
     if version != __version__:  # only tests make another
         init = site / "mppdbus/__init__.py"
         init.write_text(init.read_text().replace(__version__, version))
-    packages.sort()
     (tree / "sbom.json").write_text(bill_of_materials(packages, version))
     (tree / "LICENCES.txt").write_text(licences(packages))
     complete(tree, version, arch)
 
 
+def unpacked(tree: Path, files: Mapping[str, Sequence[Path]]) -> list[Package]:
+    """Unpack the files of each Python; return what they are, each once.
+
+    What all Pythons have in common, and is without machine code, is there once.
+    """
+    common = set[str].intersection(*({f.name for f in fs} for fs in files.values()))
+    common = {name for name in common if not MACHINE_CODE.search(name)}
+    found = set[Package]()
+    for python, some in files.items():
+        own = tree / f"site-cp{python.replace('.', '')}"
+        own.mkdir(parents=True)
+        for file in some:
+            unpack = from_wheel if file.suffix == ".whl" else from_source
+            found.add(unpack(file, tree / "site" if file.name in common else own))
+    return sorted(found)
+
+
+def locks(python: str) -> list[Path]:
+    """Return the locks of the wheels for a Python."""
+    newer = int(python.partition(".")[2]) >= 14
+    return [LOCK, PYDANTIC_3_14 if newer else PYDANTIC]
+
+
 def downloaded(arch: str, python: str) -> list[Path]:
     """Return the packages, downloaded by their hashes unless they are here already."""
-    stamp = sha256(LOCK.read_bytes() + SOURCES.read_bytes())[:12]
+    known = b"".join(lock.read_bytes() for lock in (*locks(python), SOURCES))
+    stamp = sha256(known)[:12]
     folder = CACHE / f"{stamp}-{arch}-{python}"
     if not folder.is_dir():
         CACHE.mkdir(parents=True, exist_ok=True)
@@ -119,7 +144,8 @@ def downloaded(arch: str, python: str) -> list[Path]:
         names = f"manylinux_2_17_{wheel}", f"manylinux2014_{wheel}"
         platforms = [f"--platform={name}" for name in names]
         only = ["--only-binary=:all:", f"--python-version={python}", *platforms]
-        download(LOCK, new, *only)
+        for lock in locks(python):
+            download(lock, new, *only)
         download(SOURCES, new, "--no-binary=crcmod,dbus-fast")
         try:
             new.rename(folder)

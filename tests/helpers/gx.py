@@ -61,7 +61,7 @@ class Result(NamedTuple):
 def a_bundle(folder: Path, version: str = __version__, breaks: str = "") -> Path:
     """Build the bundle of this very machine; one that `breaks` fails as a daemon."""
     tree = folder / f"tree-{version}" / f"mppdbus-{version}"
-    make_bundle.lay_out(tree, ARCH, PYTHON, version)
+    make_bundle.lay_out(tree, ARCH, [PYTHON], version)
     if breaks:
         daemon = tree / "site/mppdbus/daemon/main.py"
         daemon.write_text(f"{daemon.read_text()}\nraise RuntimeError({breaks!r})\n")
