@@ -285,7 +285,7 @@ async def test_text_that_is_no_port_is_the_users_mistake(seen: Recorder) -> None
     ("mode", "name", "advice"),
     [
         (0o660, "ttyUSB0", "usermod -aG"),
-        (0o600, "hidraw0", 'ATTRS{idVendor}=="0665", ATTRS{idProduct}=="5161"'),
+        (0o600, "hidraw0", 'KERNELS=="0003:0665:5161.*"'),
         (0o600, "ttyUSB0", "only root may"),
     ],
 )

@@ -31,6 +31,8 @@ from mppdbus.doctor.port_facts import look_at_port
 from mppdbus.errors import ConfigError, InstallError, MppdbusError
 from mppdbus.host.install.changes import InstallTarget
 from mppdbus.host.install.installer import installer_for
+from mppdbus.host.install.systemd import CONFIG as DEBIAN
+from mppdbus.host.install.venus_paths import CONFIG as VENUS
 from mppdbus.host.platform import on_venus, state_directory
 from mppdbus.host.ports import Candidate, candidates
 from mppdbus.inverter.detection import BAUD, Detection, Interview, detect, linked
@@ -41,7 +43,6 @@ from mppdbus.protocol.replies.status import GeneralStatus
 from mppdbus.storage.atomic_file import write_file
 from mppdbus.transport.port_url import PortUrl
 
-VENUS_CONFIG = Path("/data/conf/mppdbus/config.toml")
 AUTO = "auto"
 SHORT = {"lead": "lead-agm", "lfp": "lithium-lfp", "nmc": "lithium-nmc"}
 BATTERIES = (*map(str, Chemistry), AUTO)
@@ -63,13 +64,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--cells", type=int, metavar="N", help="in series; 0: by the voltages")
     add("--control", choices=CONTROL, help="what may be written; default: read-only")
     add("--bus", default="system", metavar="ADDRESS", help="default: %(default)s")
-    add("--output", type=Path, metavar="FILE", help="default: config.toml; on a GX in "
-        "/data/conf/mppdbus")  # fmt: skip
+    add("--output", type=Path, metavar="FILE", help="default: config.toml, and for a "
+        "service where that reads it")  # fmt: skip
     add("--yes", action="store_true", help="take all proposals, and ask nothing")
     add("--replace", action="store_true", help="replace FILE; a copy of it is kept")
     add("--install", action="store_true", help="make it a service afterwards")
     add("--root", type=Path, default=Path("/"), help=argparse.SUPPRESS)
     add("--json", action="store_true", help="the result as one object; with --yes")
+
+
+def _place(args: argparse.Namespace) -> Path:
+    """Return where the config belongs; a service reads it in one place only."""
+    venus = on_venus()
+    service = InstallTarget(args.root.absolute()).at(VENUS if venus else DEBIAN)
+    if args.install and args.output not in (None, service):
+        raise ConfigError(f"a service reads {service}: leave --output out")
+    return args.output or (service if venus or args.install else Path("config.toml"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,7 @@ def run(args: argparse.Namespace) -> int:
     """Set up; return 3 if no inverter is found."""
     if args.json and not args.yes:
         raise ConfigError("--json belongs to --yes: a script cannot answer")
-    path = args.output or (VENUS_CONFIG if on_venus() else Path("config.toml"))
+    path = _place(args)
     if args.yes and not args.replace and path.exists():
         raise _left_alone(path)
     output = Output(as_json=args.json)

@@ -13,6 +13,7 @@ from mppdbus.host.install import venus_paths as paths
 from mppdbus.host.install import venus_service
 from mppdbus.host.install.changes import InstallTarget
 from mppdbus.host.install.installer import is_venus
+from mppdbus.host.install.systemd import CONFIG, UNIT_FILE, unit_state
 from mppdbus.host.install.update import current, previous
 
 
@@ -35,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
     facts: dict[str, Any] = {"version": __version__}
     if is_venus(target):
         facts |= _facts(target)
+    elif target.at(UNIT_FILE).exists():
+        facts |= unit_state(target)
     facts["names"] = names
     out.record(facts, "\n".join(_lines(facts)))
     return DONE if names and facts.get("pid", 1) else SAID_NO
@@ -58,6 +61,8 @@ def _facts(target: InstallTarget) -> dict[str, Any]:
 def _lines(facts: dict[str, Any]) -> list[str]:
     """Return the status in words."""
     lines = [f"mppdbus {facts['version']}"]
+    if "state" in facts:
+        lines.append(_unit_line(facts))
     if "enabled" in facts:
         lines.append(_service_line(facts))
         if facts["previous"]:
@@ -74,6 +79,14 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     else:
         lines.append(f"on the D-Bus: {', '.join(names) or 'nothing'}")
     return lines
+
+
+def _unit_line(facts: dict[str, Any]) -> str:
+    if not facts["config"]:
+        return f"the service waits for {CONFIG}: mppdbus setup --install writes it"
+    state = facts["state"] or "not known to systemd here"
+    says = f": {facts['says']}" if facts["says"] else ""
+    return f"the service is {state}{says}"
 
 
 def _service_line(facts: dict[str, Any]) -> str:
@@ -93,7 +106,8 @@ def _bus_of(target: InstallTarget) -> str:
     try:
         from mppdbus.config.models import load  # noqa: PLC0415 - may not be importable
 
-        return load(target.at(paths.CONFIG)).dbus.bus
+        config = paths.CONFIG if is_venus(target) else CONFIG
+        return load(target.at(config)).dbus.bus
     except (ImportError, MppdbusError, OSError):
         return "system"
 

@@ -21,9 +21,9 @@ _PORTS = ("tty", "hidraw")  # classes of /sys that inverters are reached by
 _STOP_TTY = "/opt/victronenergy/serial-starter/stop-tty.sh"  # Venus OS
 _RULES = "/etc/udev/rules.d/60-mppdbus.rules"
 _RULE = (
-    'SUBSYSTEM=="hidraw", ATTRS{{idVendor}}=="{}", ATTRS{{idProduct}}=="{}", '
+    f'SUBSYSTEM=="hidraw", KERNELS=="0003:{VOLTRONIC_HID}.*", '
     'GROUP="dialout", MODE="0660"'
-).format(*VOLTRONIC_HID.split(":"))
+)
 
 
 def check_device(path: str) -> None:

@@ -4,8 +4,10 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mppdbus.errors import InstallError
 from mppdbus.host.install.changes import (
@@ -63,9 +65,9 @@ class SystemdInstaller:
             tell("all is as it should be")
         if config is None:
             tell(
-                f"there is no {CONFIG} yet: `mppdbus setup` asks for what is needed "
-                "and writes it, or write it yourself; then: "
-                f"systemctl restart {UNIT}"
+                f"there is no {CONFIG} yet, and the service waits for it: "
+                f"{self._command()} setup --install finds the inverter, writes it and "
+                "starts the service"
             )
         if not _systemd_runs(target):
             tell("systemd does not run here: the service begins at the next boot")
@@ -93,6 +95,11 @@ class SystemdInstaller:
         remains += [f"the user {USER} (userdel {USER})"] if known else []
         remains.append(f"the program itself, in {sys.prefix}")
         tell(f"what remains: {', '.join(remains)}")
+
+    def _command(self) -> str:
+        """Return what to type for `mppdbus`: it is beside its interpreter."""
+        beside = Path(self.python).with_name("mppdbus")
+        return str(beside) if beside.exists() else "mppdbus"
 
     def _plan(self, target: InstallTarget, config: str | None) -> Plan:
         """Return all changes, in their order; some are undone before others."""
@@ -167,6 +174,28 @@ class ServiceRuns(PlannedChange):
     @staticmethod
     def _active(target: InstallTarget) -> bool:
         return target.run("systemctl", "is-active", "--quiet", UNIT) is None
+
+
+def unit_state(target: InstallTarget) -> dict[str, Any]:
+    """Return what systemd says of the unit, for `mppdbus status`.
+
+    `state` is a word of systemd such as "active", "" where it cannot be asked; `says`
+    what each inverter does; `pid` is 0 while it does not run.
+    """
+    names = ("ActiveState", "StatusText", "MainPID", "NRestarts", "UnitFileState")
+    said = dict[str, str]()
+    with suppress(InstallError):
+        words = ("systemctl", "show", UNIT, f"--property={','.join(names)}")
+        pairs = (line.partition("=") for line in target.read(*words).splitlines())
+        said = {name: value for name, _, value in pairs}
+    return {
+        "state": said.get("ActiveState", ""),
+        "says": said.get("StatusText", ""),
+        "pid": int(said.get("MainPID") or 0),
+        "restarts": int(said.get("NRestarts") or 0),
+        "at_boot": said.get("UnitFileState", "") == "enabled",
+        "config": CONFIG if target.at(CONFIG).exists() else None,
+    }
 
 
 # Programs that make the files known: what is run, why, and whether it must work.
