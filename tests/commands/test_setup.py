@@ -187,3 +187,28 @@ def test_doctor_on_the_command_line(
     assert missing.code == 1
     assert "1. " in missing.out
     assert "What helps: " in missing.out
+
+
+def test_for_a_service_it_is_written_where_that_reads_it(
+    inverter: Simulated,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mppdbus.host.install.systemd.why_hidden", lambda _python: "")
+    port = tmp_path / inverter.path.lstrip("/")
+    port.parent.mkdir(parents=True, exist_ok=True)
+    port.symlink_to(inverter.path)
+    setup = ("setup", "--port", inverter.path, "--yes", "--install")
+    words = (*setup, "--root", str(tmp_path))
+    refused = command(capsys, *words, "--output", str(tmp_path / "mine.toml"))
+    assert refused.code == 2
+    assert "etc/mppdbus/config.toml: leave --output out" in refused.err
+    said = command(capsys, *words)
+    assert said.code == 0, said.err
+    assert load(tmp_path / "etc/mppdbus/config.toml").inverter[0].serial
+    assert (tmp_path / "etc/systemd/system/mppdbus.service").exists()
+    status = command(capsys, "status", "--root", str(tmp_path), "--json")
+    assert status.code == 1  # systemd does not run there
+    assert status.records[0]["state"] == ""
+    assert status.records[0]["config"] == "/etc/mppdbus/config.toml"

@@ -14,6 +14,7 @@ import sys
 import tarfile
 import time
 from functools import cache
+from importlib.metadata import distribution
 from itertools import count
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +22,7 @@ from typing import NamedTuple
 import make_bundle
 from helpers.bus import CONFIG
 from mppdbus import __version__
-from mppdbus.host.install.release import complete
+from mppdbus.host.install.release import PACKAGE, complete, needed_packages
 
 DAEMONTOOLS = (
     *("svscan", "supervise", "svc", "svok", "svstat", "svscanboot", "readproctitle"),
@@ -69,6 +70,17 @@ def a_bundle(folder: Path, version: str = __version__, breaks: str = "") -> Path
     path = folder / f"mppdbus-{version}-venus-{ARCH}.tar.gz"
     path.write_bytes(make_bundle.packed(tree.parent))
     return path
+
+
+def installed_by_pip(folder: Path) -> None:
+    """Lay out mppdbus with what it needs, as `pip install --target` does."""
+    shutil.copytree(PACKAGE, folder / "mppdbus", ignore=shutil.ignore_patterns("*.pyc"))
+    for package in (distribution("mppdbus"), *needed_packages()):
+        for file in package.files or ():
+            if ".." not in file.parts and file.suffix not in (".pth", ".pyc"):
+                place = folder / str(file)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(str(file.locate()), place)
 
 
 @cache

@@ -8,6 +8,7 @@ from mppdbus.commands.output import DONE
 from mppdbus.host.install import venus_service
 from mppdbus.host.install.installer import data_folders, is_venus
 from mppdbus.host.install.saved_state import restore
+from mppdbus.host.install.systemd import ServiceRuns
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,13 +20,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Restore with the service stopped; raises `InstallError` for a wrong file."""
     target = target_of(args)
-    serving = is_venus(target) and venus_service.state_of(target) is not None
+    unit = ServiceRuns("start")
+    stop, start, serving = unit.undo, unit.make, not unit.undone(target)
+    if is_venus(target):
+        stop, start = venus_service.stop, venus_service.start
+        serving = venus_service.state_of(target) is not None
     if serving:
-        venus_service.stop(target)
+        stop(target)
     try:
         found = restore(target, data_folders(target), args.file)
     finally:
         if serving:
-            venus_service.start(target)
+            start(target)
     print(f"restored: {', '.join(found)}")  # noqa: T201 - the command line speaks
     return DONE

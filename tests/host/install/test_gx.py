@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import shutil
 import tarfile
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 import make_bundle
 from helpers.bus import BusItemClient
-from helpers.gx import ARCH, Gx, a_bundle, image_of
+from helpers.gx import ARCH, Gx, a_bundle, image_of, installed_by_pip
 from helpers.places import ROOT
 from helpers.run import MULTI, SYSTEM
 from helpers.settings import OwnService
@@ -119,7 +121,9 @@ async def test_installed_it_survives_other_firmware(gx: Gx) -> None:
 
         dry = await gx.typed(f"DRY_RUN=1 {install()}")
         assert tree(gx.data) == before
+        begun = time.monotonic()
         said = await gx.typed(install())
+        assert time.monotonic() - begun < 60
         assert said.splitlines()[:5] == dry.splitlines()[:5]
         assert script.stat().st_mode & 0o777 == 0o750
         assert LINE in script.read_bytes().splitlines()
@@ -290,10 +294,110 @@ async def test_a_usb_stick_installs_it(gx: Gx, image: Path) -> None:
     bundle = image / f"mppdbus-{__version__}-venus-{ARCH}.tar.gz"
     installer = make_bundle.make_installer([bundle], gx.rec)
     archive = make_bundle.make_usb_archive([bundle, installer], gx.rec)
-    configure(gx)
     gx.boot()
     async with settings_on(gx):
         await gx.typed(f"tar -xzf /rec/{archive.name} -C /data")
         await gx.typed("/data/rc/post-hook.sh")
         assert not (gx.data / "rc").exists()
+        find = "setup --yes --install --port /dev/ttyUSB0 --battery lfp"
+        said = await gx.typed(f"{MPPDBUS} {find}")
+        assert "92932105100123" in said
+        assert "Written to /data/conf/mppdbus/config.toml." in said
+        assert "nothing to change; what it does: " in said
         await on_the_bus(gx)
+
+
+@FIRST
+def test_what_install_sh_downloads_is_looked_at(gx: Gx, image: Path) -> None:
+    bundle = image / f"mppdbus-{__version__}-venus-{ARCH}.tar.gz"
+    make_bundle.make_installer([bundle], gx.rec)  # it knows this release
+    site = gx.rec / "www"
+    site.mkdir()
+    gx.boot()
+    before = tree(gx.data)
+    serve = "python3 -m http.server 8080 --bind 127.0.0.1 --directory /rec/www"
+    gx.good(f"{serve} >/dev/null 2>&1 &")
+    url = "http://127.0.0.1:8080"
+    gx.good(f"until wget -qO- {url} >/dev/null 2>&1; do sleep 0.1; done")
+    total = make_bundle.sha256(bundle.read_bytes())
+
+    def refused(words: str, why: str) -> None:
+        code, said = gx.sh(f"{words} URL={url} sh /rec/install.sh")
+        assert code != 0
+        assert why in said
+        assert tree(gx.data) == before
+
+    refused("", f"{bundle.name} cannot be downloaded")
+    (site / bundle.name).write_bytes(bundle.read_bytes()[:-1] + b"x")
+    refused("", "damaged or another one: its SHA-256 is ")
+    shutil.copy(bundle, site)
+    refused(f"SHA256={'0' * 64}", f"its SHA-256 is {total}, not 000")
+    other = site / bundle.name.replace(__version__, "9.9.9")
+    shutil.copy(bundle, other)
+    refused("VERSION=v9.9.9", f"this should be release 9.9.9, but it is {__version__}")
+    said = gx.good(
+        f"VERSION=v{__version__} SHA256={total} URL={url} sh /rec/install.sh"
+    )
+    assert f"mppdbus {__version__} is installed" in said
+    assert gx.good(f"{MPPDBUS} --version").strip() == __version__
+
+
+@FIRST
+async def test_what_pip_installed_becomes_a_service(gx: Gx) -> None:
+    """As after `pip install mppdbus`; Venus OS forgets that at its next update."""
+    installed_by_pip(gx.rec / "pip")
+    configure(gx)
+    gx.boot()
+    async with settings_on(gx) as settings:
+        mppdbus = "PYTHONPATH=/rec/pip python3 -m mppdbus"
+        said = await gx.typed(f"{mppdbus} install")
+        assert f"mppdbus {__version__} is installed" in said
+        await on_the_bus(gx)
+    gx.power_cut()
+    shutil.rmtree(gx.rec / "pip")
+    gx.boot("v3.90")
+    async with settings_on(gx, settings):
+        await on_the_bus(gx)
+        assert await value(gx, "/Connected") == 1
+        assert "nothing of mppdbus" in await gx.typed(f"{MPPDBUS} uninstall --purge")
+
+
+@pytest.mark.long
+def test_fifty_power_cuts_of_the_whole_device(gx: Gx) -> None:
+    """As test_power_cuts.py, but at any moment of all that runs."""
+    dice = random.Random(3)
+    a_bundle(gx.rec, "7.0.0")
+    empty, old = gx.rec.parent / "empty", gx.rec.parent / "old"
+    shutil.copytree(gx.data, empty)
+
+    def cut(command: str, begin: Path, seconds: float) -> str:
+        """Cut the power after some s; return the version after the next boot."""
+        shutil.rmtree(gx.data)
+        shutil.copytree(begin, gx.data, symlinks=True)
+        gx.boot()
+        gx.start(command)
+        time.sleep(seconds)  # it is this moment that is tried
+        gx.power_cut()
+        gx.boot()
+        there = gx.sh(f"[ ! -e {MPPDBUS} ] || {MPPDBUS} --version")
+        assert there.code == 0, there.output
+        serves = gx.sh("test -x /service/mppdbus/run").code == 0
+        assert serves == bool(there.output), seconds
+        gx.power_cut()
+        return there.output.strip()
+
+    def lasts(command: str) -> float:
+        gx.boot()
+        began = time.monotonic()
+        gx.good(command)
+        gx.power_cut()
+        return time.monotonic() - began
+
+    whole = lasts(install())
+    shutil.copytree(gx.data, old, symlinks=True)
+    first = [cut(install(), empty, dice.uniform(0, whole)) for _ in range(25)]
+    assert set(first) <= {"", __version__}
+    whole = lasts(install("7.0.0"))
+    later = [cut(install("7.0.0"), old, dice.uniform(0, whole)) for _ in range(25)]
+    assert set(later) <= {__version__, "7.0.0"}
+    print(first, later)

@@ -78,15 +78,22 @@ def install(
     release: Path, root: Path, cut: int = 0
 ) -> subprocess.CompletedProcess[str]:
     """Install a release; the power fails at access `cut` to the disk, 0: never."""
+    return driven(release / "site", root, cut, "install")
+
+
+def driven(
+    site: Path, root: Path, cut: int, *words: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a command of ours; the power fails at access `cut` to /data, 0: never."""
     return subprocess.run(
-        [sys.executable, "-c", DRIVER, "install", "--root", str(root)],
+        [sys.executable, "-c", DRIVER, *words, "--root", str(root)],
         capture_output=True,
         text=True,
         check=False,
         start_new_session=True,
         env={
             **os.environ,
-            "PYTHONPATH": str(release / "site"),
+            "PYTHONPATH": str(site),
             "PYTHONDONTWRITEBYTECODE": "1",
             "PLACE": f"{root}/data",
             "CUT": str(cut),
@@ -162,3 +169,38 @@ def test_a_cut_while_it_is_updated(releases: dict[str, Path], tmp_path: Path) ->
         shutil.rmtree(root)
     assert set(versions) <= {__version__, NEW}
     assert __version__ in versions
+
+
+def test_a_cut_while_a_backup_is_restored(tmp_path: Path) -> None:
+    """Config and counters are there at each moment, as they were or were saved."""
+    made = tmp_path / "whole"
+    files = ("data/conf/mppdbus/config.toml", "data/mppdbus/energy.json")
+    (made / "opt/victronenergy").mkdir(parents=True)
+    (made / "opt/victronenergy/version").touch()
+    saved = tmp_path / "saved.tar.gz"
+
+    def write(root: Path, text: str) -> None:
+        for file in files:
+            (root / file).parent.mkdir(parents=True, exist_ok=True)
+            (root / file).write_text(text)
+
+    def restore(root: Path, cut: int) -> subprocess.CompletedProcess[str]:
+        return driven(PACKAGE.parent, root, cut, "restore", str(saved))
+
+    write(made, "saved")
+    driven(PACKAGE.parent, made, 0, "backup", str(saved))
+    write(made, "later")
+    most = accesses(restore(made, 0))
+    assert {(made / file).read_text() for file in files} == {"saved"}
+    assert {path.name for path in (made / "data").iterdir()} == {"conf", "mppdbus"}
+    seen = set()
+    for cut in range(1, most):
+        root = tmp_path / str(cut)
+        write(root, "later")
+        shutil.copytree(made / "opt", root / "opt")
+        assert restore(root, cut).returncode == -signal.SIGKILL, cut
+        seen.add(tuple((root / file).read_text() for file in files))
+    assert {("later", "later"), ("saved", "saved")} <= seen
+    assert ("later", "saved") not in seen
+    assert accesses(restore(root, 0)) > 0  # done again, it is whole and clean
+    assert {path.name for path in (root / "data").iterdir()} == {"conf", "mppdbus"}

@@ -149,7 +149,7 @@ def from_packages(folder: Path) -> None:
     site, compiled = folder / "site", folder / f"site-{python_tag()}"
     compiled.mkdir(parents=True)
     _copy_tree(PACKAGE, site / "mppdbus")
-    for package in _needed_packages():
+    for package in needed_packages():
         files = [f for f in package.files or () if ".." not in f.parts]
         with_code = any(file.suffix == ".so" for file in files)
         for file in files:
@@ -160,7 +160,7 @@ def from_packages(folder: Path) -> None:
     complete(folder, mppdbus.__version__, architecture())
 
 
-def _needed_packages() -> Iterator[Distribution]:
+def needed_packages() -> Iterator[Distribution]:
     """Yield the packages that mppdbus needs, and what these need, each once."""
     seen, waiting = set[str](), ["mppdbus"]
     while waiting:

@@ -1,5 +1,6 @@
 """Config, counters and history in one file, and back from it."""
 
+import ctypes
 import os
 import tarfile
 from pathlib import Path
@@ -8,6 +9,7 @@ from mppdbus.errors import InstallError
 from mppdbus.host.install.changes import InstallTarget
 
 BESIDE = ".mppdbus-new"
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of linux/fcntl.h and linux/fs.h
 
 
 def save(target: InstallTarget, folders: list[str], file: Path) -> list[str]:
@@ -33,8 +35,8 @@ def save(target: InstallTarget, folders: list[str], file: Path) -> list[str]:
 def restore(target: InstallTarget, folders: list[str], file: Path) -> list[str]:
     """Put back what `save` wrote; return which folders. All of it is read first.
 
-    A folder is renamed away and the new one put in its place, so that a power cut loses
-    neither: between the two, the old one is beside it as `.NAME.mppdbus-old`.
+    Each folder changes places with the new one in one step, so that after a power cut
+    there is the one or the other.
     """
     try:
         with tarfile.open(file) as archive:
@@ -49,15 +51,22 @@ def restore(target: InstallTarget, folders: list[str], file: Path) -> list[str]:
     except (OSError, tarfile.TarError, EOFError) as error:
         raise InstallError(f"{file} cannot be read: {error}") from error
     for folder in found:
-        place = target.at(folder)
-        old = place.with_name(f".{place.name}.mppdbus-old")
-        target.remove(f"{folder.rpartition('/')[0]}/{old.name}")
-        if place.exists():
-            place.rename(old)
-        (place.with_name(place.name + BESIDE)).rename(place)
-        target.remove(f"{folder.rpartition('/')[0]}/{old.name}")
-    os.sync()
+        _put_in_place(target.at(folder + BESIDE), target.at(folder))
+        os.sync()
+        target.remove(folder + BESIDE)
     return found
+
+
+def _put_in_place(new: Path, place: Path) -> None:
+    """Have a folder and the new one change places; without an old one, rename."""
+    if not place.exists():
+        new.rename(place)
+        return
+    system = ctypes.CDLL(None, use_errno=True)
+    words = (AT_FDCWD, os.fsencode(new), AT_FDCWD, os.fsencode(place), RENAME_EXCHANGE)
+    if system.renameat2(*words) != 0:
+        number = ctypes.get_errno()
+        raise InstallError(f"{place} cannot be replaced: {os.strerror(number)}")
 
 
 def _belongs(member: tarfile.TarInfo, folders: list[str]) -> bool:
