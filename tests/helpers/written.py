@@ -22,6 +22,7 @@ from mppdbus.control.undo import find_undo
 from mppdbus.control.write import SettingWriter
 from mppdbus.control.write_check import ControlLevel, Permission, plan_write
 from mppdbus.inverter.detection import Interview
+from mppdbus.inverter.link import Link
 from mppdbus.protocol.identification import Identification
 from mppdbus.simulator.line.simulator import Simulator, simulate
 from mppdbus.transport.port_url import parse_port
@@ -37,9 +38,11 @@ NOW = datetime(2026, 6, 1, 12).astimezone()
 class Unit:
     """A simulated unit on a line without a port, and what writes to it."""
 
-    def __init__(self, simulator: Simulator, folder: Path) -> None:
+    def __init__(
+        self, simulator: Simulator, folder: Path, link: Link | None = None
+    ) -> None:
         self.simulator = simulator
-        self.link = linked(simulator)
+        self.link = link or linked(simulator)
         self.interview = Interview(self.link)
         self.journal = Journal(folder)
         self.now = NOW
