@@ -15,12 +15,13 @@ from mppdbus.commands.setting_writer import UnitWriter
 from mppdbus.commands.settings_reader import ConnectedUnit, UnitSettings
 from mppdbus.commands.target import Target
 from mppdbus.control.journal import Journal, WrittenSetting
+from mppdbus.control.known_unit import InterviewedUnit
 from mppdbus.control.plan import Wanted
 from mppdbus.control.plan_run import PlanReport, PlanRun
 from mppdbus.control.settings import QUERIES, ShownSetting, settings_of
 from mppdbus.control.undo import find_undo
-from mppdbus.control.write import SettingWriter
-from mppdbus.control.write_check import ControlLevel, Permission, plan_write
+from mppdbus.control.unit_control import UnitControl
+from mppdbus.control.write_check import ControlLevel, Permission
 from mppdbus.inverter.detection import Interview
 from mppdbus.inverter.link import Link
 from mppdbus.protocol.identification import Identification
@@ -31,7 +32,6 @@ ALLOWED = Permission(ControlLevel.FULL, confirmed=True, expert=True)
 ARGUMENTS: Any = SimpleNamespace(level="full", yes=True, expert=True)
 UNIT = "serial:/dev/none"
 NAMING = ("QPI", "QMN", "QGMN", "QVFW", "QPIWS")
-ORIGIN = WrittenSetting("", UNIT, "VMIII", "72.70", "", "", None, 0, "a test")
 NOW = datetime(2026, 6, 1, 12).astimezone()
 
 
@@ -72,12 +72,15 @@ class Unit:
         ]
 
     async def write(self, name: str, value: str | float) -> WrittenSetting:
-        settings = self.settings.values()
-        planned = plan_write(settings, self.found, name, value, ALLOWED)
-        writer = SettingWriter(
-            self.link, self.interview, self.found, self.journal, self._time
+        return await self.control.set(
+            name, value, by="a test", confirmed=True, expert=True
         )
-        return await writer.write(planned, ORIGIN)
+
+    @property
+    def control(self) -> UnitControl:
+        """What may write to it."""
+        unit = InterviewedUnit(UNIT, self.link, self.interview, self.found)
+        return UnitControl(unit, self.journal, level=ControlLevel.FULL, now=self._time)
 
     async def run(
         self, wanted: Wanted, undoes: Mapping[str, str] | None = None
@@ -99,7 +102,7 @@ class Unit:
         target = Target(parse_port(UNIT), "garage")
         connected = ConnectedUnit(target, self.link, self.interview, unit, Progress())
         writer = UnitWriter(connected, ARGUMENTS)
-        writer.journal = self.journal
+        writer.journal = writer.control.journal = self.journal
         return writer
 
     @property

@@ -3,18 +3,18 @@
 import argparse
 import os
 import pwd
-from dataclasses import replace
 from datetime import datetime
 
 from mppdbus.commands import settings_reader
 from mppdbus.commands.output import DONE, SAID_NO, Output
 from mppdbus.commands.settings_reader import ConnectedUnit, journal, unit_of
-from mppdbus.control import plan
+from mppdbus.control import plan, unit_control
 from mppdbus.control.journal import WrittenSetting, described
+from mppdbus.control.known_unit import InterviewedUnit
 from mppdbus.control.plan import Wanted
 from mppdbus.control.plan_run import PlanReport, PlanRun
 from mppdbus.control.settings import ShownSetting
-from mppdbus.control.write import SettingWriter
+from mppdbus.control.unit_control import UnitControl
 from mppdbus.control.write_check import (
     ControlLevel,
     Permission,
@@ -22,7 +22,6 @@ from mppdbus.control.write_check import (
     checked_write,
     plan_write,
 )
-from mppdbus.protocol.replies.settings import Firmware
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,12 +55,16 @@ class UnitWriter:
             level, confirmed=args.yes or dry, expert=args.expert
         )
         self._found = connected.unit.found
+        unit = InterviewedUnit(
+            self.name, connected.link, connected.interview, self._found
+        )
         self.journal = journal()
+        self.control = UnitControl(unit, self.journal, level=level)
 
     @property
     def settings(self) -> list[ShownSetting]:
         """The settings as they were read last."""
-        return self._connected.unit.now()
+        return self.control.settings()
 
     def plan(self, wanted: Wanted, *, room: int = 1) -> list[PlannedWrite]:
         """Return the steps to these values; `room` writes of each must be left today.
@@ -90,13 +93,15 @@ class UnitWriter:
         undoes: str = "",
     ) -> WrittenSetting:
         """Write once and read back; the last three are for the journal."""
-        link, interview = self._connected.link, self._connected.interview
-        writer = SettingWriter(link, interview, self._found, self.journal, _now)
-        origin = _origin(self._connected, step)
-        origin = replace(origin, plan=plan, rest=rest or {}, undoes=undoes)
-        tell = (lambda _: None) if plan else self._connected.progress.show
         try:
-            return await writer.write(step, origin, tell)
+            return await self.control.write(
+                step,
+                by=f"command line, {_user()}",
+                plan=plan,
+                rest=rest,
+                undoes=undoes,
+                tell=(lambda _: None) if plan else self._connected.progress.show,
+            )
         finally:
             self._connected.progress.clear()
 
@@ -151,28 +156,11 @@ def report_lines(
 def sentence(shown: ShownSetting, write: WrittenSetting) -> str:
     """Return a verdict for people."""
     mark = "done" if write.done else "NOT DONE"
-    change = f"{shown.text(write.old)} → {shown.text(write.value)}"
-    return f"{mark}: {write.setting}: {change}: {write.why}"
+    return f"{mark}: {unit_control.sentence(shown, write)}"
 
 
 def _now() -> datetime:
     return datetime.now().astimezone()
-
-
-def _origin(connected: ConnectedUnit, planned: PlannedWrite) -> WrittenSetting:
-    answers = connected.unit.answers
-    firmware = answers.readings.get("QVFW")
-    return WrittenSetting(
-        time="",
-        unit=unit_of(connected),
-        model=answers.model,
-        firmware=firmware.firmware if isinstance(firmware, Firmware) else "",
-        setting=planned.shown.name,
-        command="",
-        old=None,
-        value=planned.value,
-        by=f"command line, {_user()}",
-    )
 
 
 def _user() -> str:

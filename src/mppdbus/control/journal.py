@@ -5,9 +5,11 @@ A line is on the disk before its command is on the line to the inverter, so a cr
 leaves at most a write whose end is not known, never one that nobody knows of.
 """
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +18,7 @@ from typing import Any
 from mppdbus.errors import NotWritten
 
 MOST_A_DAY = 50  # writes of one setting: each wears the inverter's memory a little
+APART = 60.0  # s between two automatic writes of one setting, at least
 LARGEST = 1 << 20  # bytes; then the older half goes
 INTERRUPTED = "not known: mppdbus ended before it could read it back"
 
@@ -47,6 +50,7 @@ class WrittenSetting:
     rest: dict[str, float] = field(default_factory=dict)
     undoes: str = ""
     also: dict[str, float] = field(default_factory=dict)
+    automatic: bool = False  # by a rule or a BMS
 
     @property
     def done(self) -> bool:
@@ -108,20 +112,33 @@ class Journal:
             self.end(replace(write, observed=value, why=f"read later: {found}"))
 
     def check_budget(
-        self, unit: str, setting: str, now: datetime, *, writes: int = 1
+        self,
+        unit: str,
+        setting: str,
+        now: datetime,
+        *,
+        writes: int = 1,
+        automatic: bool = False,
     ) -> None:
-        """Raise `NotWritten` if a setting may not be written so often again today."""
-        today = now.date().isoformat()
-        count = sum(
-            write.unit == unit
-            and write.setting == setting
-            and write.time.startswith(today)
+        """Raise `NotWritten` if a setting may not be written so often again today.
+
+        An automatic write must also be `APART` s after the last automatic one.
+        """
+        own = [
+            write
             for write in self.writes()
-        )
+            if write.unit == unit and write.setting == setting
+        ]
+        today = now.date().isoformat()
+        count = sum(write.time.startswith(today) for write in own)
         if count + writes > MOST_A_DAY:
             raise NotWritten(
                 f"{setting}: written {count} times today, and {MOST_A_DAY} a day is "
                 "the most, as each write wears the inverter's memory; try tomorrow"
+            )
+        if automatic and any(write.automatic and _just(write, now) for write in own):
+            raise NotWritten(
+                f"{setting}: automatic writes of it are {APART:g} s apart at least"
             )
 
     def _lines(self) -> Iterator[bytes]:
@@ -136,18 +153,35 @@ class Journal:
         line = (json.dumps(asdict(write), ensure_ascii=False) + "\n").encode()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._make_room()
-            with self.path.open("ab") as file:
-                if file.tell() and not self._ends_well():
-                    line = b"\n" + line  # the power went in the middle of the last one
-                file.write(line)
-                file.flush()
-                os.fsync(file.fileno())
+            with self._alone():
+                self._make_room()
+                with self.path.open("ab") as file:
+                    if file.tell() and not self._ends_well():
+                        line = b"\n" + line  # the power went in the middle of one
+                    file.write(line)
+                    file.flush()
+                    os.fsync(file.fileno())
+                self._leave_to_owner(self.path)
         except OSError as error:
             raise NotWritten(
                 f"{self.path}: the journal cannot be written ({error.strerror}), and "
                 "without it nothing is written to the inverter"
             ) from error
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other programs of ours out: the daemon and a command may both write."""
+        lock = self.path.with_name(f"{self.path.name}.lock")
+        with lock.open("ab") as file:
+            self._leave_to_owner(lock)
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _leave_to_owner(self, path: Path) -> None:
+        """Give a file that root has made to the user that the service runs as."""
+        owner = self.path.parent.stat()
+        if os.geteuid() == 0 and owner.st_uid != path.stat().st_uid:
+            os.chown(path, owner.st_uid, owner.st_gid)
 
     def _ends_well(self) -> bool:
         with self.path.open("rb") as file:
@@ -166,6 +200,15 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         new.replace(self.path)
+
+
+def _just(write: WrittenSetting, now: datetime) -> bool:
+    """Tell whether a write is younger than `APART`; a clock may have been set back."""
+    try:
+        age = (now - datetime.fromisoformat(write.time)).total_seconds()
+    except (ValueError, TypeError):
+        return False
+    return 0 <= age < APART
 
 
 def described(write: WrittenSetting) -> dict[str, Any]:

@@ -7,40 +7,33 @@ from datetime import datetime
 from typing import TypeAlias
 
 from mppdbus.control.journal import Journal, WrittenSetting, same
+from mppdbus.control.known_unit import KnownUnit
 from mppdbus.control.settings import settings_of
 from mppdbus.control.write_check import SETS_OTHERS, PlannedWrite
 from mppdbus.errors import CorruptReply, LinkError, NotWritten, PortLost, Refused
-from mppdbus.inverter.interviewer import Interviewer
-from mppdbus.inverter.link import Link, Priority
-from mppdbus.protocol.identification import Identification
+from mppdbus.inverter.link import Priority
 
 SOON = 1.0  # s from one reading back to the next, while the inverter acts
 SOON_READINGS = 3
 LATER = 10.0  # s after which it is read once more: some settings fall back
 UNTOLD_READINGS = 3  # more of them while nothing is told: it may be starting again
+SO_ALREADY = "it is so already"
 
 
 Values: TypeAlias = dict[str, float | None]
 
 
 class SettingWriter:
-    """Writes the settings of one inverter.
+    """Writes the settings of one inverter, one at a time.
 
     A command is sent once: a lost ACK is settled by reading, never by sending again.
-    `now` is the wall clock, for the journal.
+    `now` is the wall clock, for the journal, which is written in a thread.
     """
 
     def __init__(
-        self,
-        link: Link,
-        interviewer: Interviewer,
-        found: Identification,
-        journal: Journal,
-        now: Callable[[], datetime],
+        self, unit: KnownUnit, journal: Journal, now: Callable[[], datetime]
     ) -> None:
-        self._link = link
-        self._interviewer = interviewer
-        self._found = found
+        self._unit = unit
         self._journal = journal
         self._now = now
 
@@ -50,19 +43,16 @@ class SettingWriter:
         origin: WrittenSetting,
         tell: Callable[[str], None] = lambda _: None,
     ) -> WrittenSetting:
-        """Write, and return the write with its verdict; raises `NotWritten`.
+        """Write, read back soon, and return the first verdict; raises `NotWritten`.
 
-        `origin` says which unit it is and who writes. `tell` is called with what is
-        being done. The setting is read before, so that what was changed at the panel
-        meanwhile counts.
+        `origin` says who writes; `tell` is called with what is being done. The value
+        before is that of `planned`. What is there already is neither sent nor in the
+        journal.
         """
-        name = planned.shown.name
-        self._journal.check_budget(origin.unit, name, self._now())
-        tell(f"reading {name}")
-        before = await self._read(planned)
-        old = before.get(name)
+        name, old = planned.shown.name, planned.shown.value
         if old is None:
             raise NotWritten(f"{name}: the inverter does not tell it now; nothing sent")
+        before = self._values(planned)
         begun = replace(
             origin,
             setting=name,
@@ -73,31 +63,56 @@ class SettingWriter:
             also=_others(name, before),
         )
         if same(old, planned.value):
-            return replace(begun, observed=planned.value, why="it is so already")
-        self._journal.begin(begun)
+            return replace(begun, observed=planned.value, why=SO_ALREADY)
+        await asyncio.to_thread(self._journal.begin, begun)
         tell(f"writing {name}")
         accepted = await self._send(planned.command)
         tell(f"reading {name} back")
-        soon, after = await self._settle(planned, old, accepted=accepted)
-        later = after.get(name)
-        return self._ended(
+        soon = await self._soon(planned, old, accepted=accepted)
+        return await self._ended(
             replace(
                 begun,
                 accepted=accepted,
-                observed=planned.value if same(later, planned.value) else later,
-                why=_why(planned, soon, later, accepted=accepted),
-                also={
-                    other: before
-                    for other, before in begun.also.items()
-                    if not same(before, after.get(other, before))
-                },
+                observed=planned.value if same(soon, planned.value) else soon,
+                why=_why(planned, soon, soon, accepted=accepted),
             )
         )
 
-    def _ended(self, verdict: WrittenSetting) -> WrittenSetting:
+    async def confirm(
+        self,
+        planned: PlannedWrite,
+        first: WrittenSetting,
+        stands: Callable[[], bool] = lambda: True,
+    ) -> WrittenSetting:
+        """Read once more later, and return the last verdict.
+
+        The first verdict is the last one if the write no longer `stands`: the setting
+        was written again meanwhile.
+        """
+        name, value = planned.shown.name, planned.value
+        await asyncio.sleep(LATER if first.accepted is not False else SOON)
+        after = await self._later(planned) if stands() else {}
+        if not stands():
+            return first
+        later = after.get(name)
+        verdict = replace(
+            first,
+            observed=value if same(later, value) else later,
+            why=_why(planned, first.observed, later, accepted=first.accepted),
+            also={
+                other: before
+                for other, before in first.also.items()
+                if not same(before, after.get(other, before))
+            },
+        )
+        if replace(verdict, why="") == replace(first, why=""):
+            return first  # it is in the journal already
+        return await self._ended(verdict)
+
+    async def _ended(self, verdict: WrittenSetting) -> WrittenSetting:
         """Store the verdict; without room for it the write is in the journal, open."""
         try:
-            self._journal.end(verdict)
+            await asyncio.to_thread(self._journal.end, verdict)
         except NotWritten:
             why = f"{verdict.why}; but the journal could not be written"
             return replace(verdict, why=why)
@@ -114,7 +129,7 @@ class SettingWriter:
             raise CorruptReply(f"{command}: a reply to another command")
 
         try:
-            return await self._link.exchange(
+            return await self._unit.link.exchange(
                 command, accept, priority=Priority.WRITE, attempts=1
             )
         except Refused:
@@ -122,39 +137,52 @@ class SettingWriter:
         except LinkError:
             return None
 
-    async def _settle(
+    async def _soon(
         self, planned: PlannedWrite, old: float, *, accepted: bool | None
-    ) -> tuple[float | None, Values]:
-        """Read the setting soon, and all of its query later; no values: not told.
-
-        While nothing is told it is read a few times more: the inverter may be starting.
-        """
-        name, soon, after = planned.shown.name, None, Values()
+    ) -> float | None:
+        """Read the setting back, a few times while the inverter acts."""
+        soon = None
         try:
-            for _ in range(SOON_READINGS):
-                soon = (await self._read(planned)).get(name)
+            for number in range(SOON_READINGS):
+                if number:
+                    await asyncio.sleep(SOON)
+                soon = (await self._read(planned)).get(planned.shown.name)
                 if soon is not None and not (same(soon, old) and accepted is not False):
                     break
-                await asyncio.sleep(SOON)
-            await asyncio.sleep(LATER if accepted is not False else SOON)
+        except PortLost:
+            pass
+        return soon
+
+    async def _later(self, planned: PlannedWrite) -> Values:
+        """Read it once more, and a few times more while nothing is told.
+
+        The inverter may be starting.
+        """
+        after = Values()
+        try:
             after = await self._read(planned)
             for _ in range(UNTOLD_READINGS):
-                if after.get(name) is not None:
+                if after.get(planned.shown.name) is not None:
                     break
                 await asyncio.sleep(LATER)
                 after = await self._read(planned)
         except PortLost:
             pass
-        return soon, after
+        return after
 
     async def _read(self, planned: PlannedWrite) -> Values:
-        """Return the settings that are read together with this one."""
-        query = planned.shown.setting.query
-        reading = await self._interviewer.try_read(query)
-        if reading is None:
+        """Read the settings that are told together with this one."""
+        if await self._unit.read(planned.shown.setting.query) is None:
             return {}
-        shown = settings_of({query: reading}, self._found)
-        return {each.name: each.value for each in shown}
+        return self._values(planned)
+
+    def _values(self, planned: PlannedWrite) -> Values:
+        """Return those settings as they were read last."""
+        query = planned.shown.setting.query
+        readings = {q: r for q, r in self._unit.readings().items() if q == query}
+        return {
+            each.name: each.value for each in settings_of(readings, self._unit.found)
+        }
 
 
 def _others(name: str, before: Values) -> dict[str, float]:

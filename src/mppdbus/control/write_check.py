@@ -58,6 +58,7 @@ class PlannedWrite:
     value: float
     command: str
     permission: Permission
+    harmless: bool = False  # the level "safe" allows it
 
     @property
     def changes(self) -> bool:
@@ -93,7 +94,7 @@ def checked_write(
     (shown,) = chosen(settings, [name])
     value = parse(shown, wanted)
     setter = _setter(shown, found, value)
-    _check_level(shown, setter, permission)
+    harmless = _check_level(shown, setter, permission)
     _check_unit(settings, found)
     _check_legal(shown, value)
     argument: float | str = value
@@ -105,7 +106,23 @@ def checked_write(
         command = setter.command(argument)
     except ValueError as error:
         raise NotWritten(f"{name}: {error}") from error
-    return PlannedWrite(shown, value, command, permission)
+    return PlannedWrite(shown, value, command, permission, harmless)
+
+
+def why_locked(
+    settings: Iterable[ShownSetting],
+    found: Identification,
+    shown: ShownSetting,
+    permission: Permission,
+) -> str:
+    """Say why a setting cannot be written, whatever the value; "" if it can."""
+    try:
+        _check_level(shown, _setter(shown, found, 1), permission)
+        _check_unit(settings, found)
+        _check_known(shown)
+    except NotWritten as error:
+        return str(error)
+    return ""
 
 
 def parse(shown: ShownSetting, wanted: str | float) -> float:
@@ -149,7 +166,8 @@ def _setter(shown: ShownSetting, found: Identification, value: float) -> Setter:
     return setters[name]
 
 
-def _check_level(shown: ShownSetting, setter: Setter, permission: Permission) -> None:
+def _check_level(shown: ShownSetting, setter: Setter, permission: Permission) -> bool:
+    """Refuse what is above the level; return whether "safe" would allow it."""
     name, level = shown.name, permission.level
     if level is ControlLevel.READ_ONLY:
         raise NotWritten(
@@ -160,16 +178,17 @@ def _check_level(shown: ShownSetting, setter: Setter, permission: Permission) ->
     if setter.danger is Danger.DESTRUCTIVE or name in FOR_EXPERTS:
         if not permission.expert:
             raise NotWritten(f"{name}: {risk}; it needs --i-know-what-this-does")
-        return
+        return False
     harmless = setter.danger <= Danger.BEHAVIOUR and name != FEED_IN
     if harmless and setter.kind is not ArgumentKind.VOLTAGE:
-        return
+        return True
     if level is not ControlLevel.FULL:
         raise NotWritten(
             f'{name}: needs level = "full"' + (f": it {risk}" if risk else "")
         )
     if not permission.confirmed:
         raise NotWritten(f"{name}: {risk or 'a wrong value does harm'}; confirm: --yes")
+    return False
 
 
 def _check_unit(settings: Iterable[ShownSetting], found: Identification) -> None:
@@ -188,22 +207,27 @@ def _check_unit(settings: Iterable[ShownSetting], found: Identification) -> None
         )
 
 
-def _check_legal(shown: ShownSetting, value: float) -> None:
-    legal = shown.allowed
-    if legal is None:
+def _check_known(shown: ShownSetting) -> Allowed:
+    """Refuse what nobody knows the values of; return the legal ones."""
+    if shown.allowed is None:
         raise NotWritten(
             f"{shown.name}: this inverter does not tell which values are legal, and "
             "neither do the documents of its family"
-        )
-    if not allows(legal, value) or (shown.unit == "A" and value in FORBIDDEN_AMPS):
-        raise NotWritten(
-            f"{shown.name}: {shown.text(value)} is not allowed; it may be "
-            f"{shown.allowed_text()}"
         )
     if shown.setting.field.endswith("_priority") and not shown.names:
         raise NotWritten(
             f"{shown.name}: what the codes mean is not proven for this inverter; "
             "change it at the panel and look at the code: mppdbus get " + shown.name
+        )
+    return shown.allowed
+
+
+def _check_legal(shown: ShownSetting, value: float) -> None:
+    legal = _check_known(shown)
+    if not allows(legal, value) or (shown.unit == "A" and value in FORBIDDEN_AMPS):
+        raise NotWritten(
+            f"{shown.name}: {shown.text(value)} is not allowed; it may be "
+            f"{shown.allowed_text()}"
         )
 
 

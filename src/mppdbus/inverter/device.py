@@ -8,7 +8,7 @@ from typing import Self
 from mppdbus.errors import LinkError, PortLost, ProtocolError, Refused, UnknownLayout
 from mppdbus.inverter.identity import DeviceIdentity
 from mppdbus.inverter.interviewer import Interviewer
-from mppdbus.inverter.link import Link
+from mppdbus.inverter.link import Link, Priority
 from mppdbus.inverter.parallel_set import ParallelSet
 from mppdbus.inverter.readings import Readings
 from mppdbus.model.parallel import phase_of
@@ -49,6 +49,7 @@ class Inverter(Interviewer):
         self.parallel_set = ParallelSet()
         self._trackers: int | None = None
         self._identity = DeviceIdentity(dialect)
+        self.identification = self._identity.unknown  # by all readings so far
         self.readings = Readings(name, clock)
         self._phase: int | None = None
         self._clock = clock
@@ -57,7 +58,12 @@ class Inverter(Interviewer):
     # -- asking -----------------------------------------------------------------
 
     async def read(
-        self, query: str, *, attempts: int | None = None, patience: float | None = None
+        self,
+        query: str,
+        *,
+        attempts: int | None = None,
+        patience: float | None = None,
+        priority: Priority = Priority.POLL,
     ) -> Reading:
         """Ask, decode and keep, as `Interviewer.read` says.
 
@@ -69,6 +75,7 @@ class Inverter(Interviewer):
             reading = await self.link.exchange(
                 query,
                 decode,
+                priority=priority,
                 attempts=attempts,
                 patience=patience,
                 known=query in known.answered,
@@ -150,7 +157,8 @@ class Inverter(Interviewer):
         strange = readings.strange - proven.keys()
         payload = readings.payloads.get("QPIGS")
         payload = None if "QPIGS" in readings.strange else payload
-        readings.filter.identified(identity.refine(proven, payload, strange))
+        self.identification = identity.refine(proven, payload, strange)
+        readings.filter.identified(self.identification)
         readings.read_anew(before, identity.dialect.queries)
         identity.weighed = set(readings.proven())
         self._find_phase()

@@ -70,4 +70,11 @@ class DeviceIdentity:
             firmware=evidence.firmware or self.known.firmware,
             dialect=self.dialect.name,
         )
-        return replace(found, dialect=self.fixed or found.dialect)
+        if self.fixed is not None:  # the user knows
+            return replace(found, dialect=self.fixed, confidence=1.0)
+        return found
+
+    @property
+    def unknown(self) -> Identification:
+        """What is found before anything was read."""
+        return Identification(self.dialect, 0.0, (), self.dialect.title, None)
