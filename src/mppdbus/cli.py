@@ -35,6 +35,7 @@ COMMANDS = {
     "plan": "what apply would change, and nothing sent",
     "apply": "make the settings those of a file, or none",
     "undo": "take the last change back",
+    "clock": "how far the inverter's clock is off; set it",
     "writes": "all that was ever changed",
     "export": "write the settings to a file",
     "diff": "compare the settings with a file",

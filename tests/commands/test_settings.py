@@ -170,3 +170,24 @@ def test_a_bad_file_is_refused_with_the_reason_and_nothing_is_sent(
         assert said.err.count("\n") == 1
     sent = inverter.tell("requests")
     assert not [each for each in ("PD", "PE", "MNCHGC", "POP") if each in sent]
+
+
+@pytest.mark.usefixtures("briefly")
+def test_the_clock_is_shown_and_set(capsys: Capture, inverter: Simulated) -> None:
+    line = ("--port", inverter.path)
+    inverter.tell("panel DAT260101120000")
+    shown = command(capsys, "clock", "show", *line, "--json")
+    assert shown.code == 0
+    (reading,) = shown.records
+    assert abs(reading["drift"]) > 60
+    assert command(capsys, "clock", "sync", *line).code == 1  # read-only
+    assert "DAT" not in inverter.tell("requests")
+    said = command(capsys, "clock", "sync", *line, *LEVEL)
+    assert (said.code, said.out[:12]) == (0, "done: clock:")
+    assert "clock 2026-01-01 12:00:" in command(capsys, "writes").out
+    again = command(capsys, "clock", "show", *line)
+    assert again.out.rstrip().endswith("right")
+    inverter.tell("fault nak forever QT")
+    unknown = command(capsys, "clock", "show", *line)
+    assert (unknown.code, unknown.out) == (1, "")
+    assert "does not tell its time (QT)" in unknown.err

@@ -68,7 +68,7 @@ SHIM = """\
 #!/bin/sh
 # mppdbus of this tree, kept away from ports, bus and root of this machine
 case $1 in
-detect | settings | get | export | diff | set | plan | apply | undo)
+detect | settings | get | export | diff | set | plan | apply | undo | clock)
     case "$*" in *--port*) ;; *) set -- "$@" --port {tty} ;; esac ;;
 install | uninstall | status | logs | restart | enable | disable | update | rollback |\\
 backup | restore) set -- "$@" --root "$FAKE_ROOT" ;;

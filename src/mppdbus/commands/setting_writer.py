@@ -51,7 +51,7 @@ class UnitWriter:
         self.name = unit_of(connected)
         self._connected = connected
         level = ControlLevel(args.level or connected.target.control)
-        self._permission = Permission(
+        self.permission = Permission(
             level, confirmed=args.yes or dry, expert=args.expert
         )
         self._found = connected.unit.found
@@ -71,18 +71,18 @@ class UnitWriter:
 
         Raises `NotWritten` or `ConfigError`.
         """
-        steps = plan.plan(self.settings, self._found, wanted, self._permission)
+        steps = plan.plan(self.settings, self._found, wanted, self.permission)
         for step in steps:
             self.journal.check_budget(self.name, step.shown.name, _now(), writes=room)
         return steps
 
     def check(self, name: str, value: float) -> None:
         """Return if a value could be written, whatever the others are."""
-        checked_write(self.settings, self._found, name, value, self._permission)
+        checked_write(self.settings, self._found, name, value, self.permission)
 
     def planned(self, name: str, value: str | float) -> PlannedWrite:
         """Return the write of one setting; raises `NotWritten` or `ConfigError`."""
-        return plan_write(self.settings, self._found, name, value, self._permission)
+        return plan_write(self.settings, self._found, name, value, self.permission)
 
     async def write(
         self,
@@ -96,7 +96,7 @@ class UnitWriter:
         try:
             return await self.control.write(
                 step,
-                by=f"command line, {_user()}",
+                by=who(),
                 plan=plan,
                 rest=rest,
                 undoes=undoes,
@@ -163,9 +163,10 @@ def _now() -> datetime:
     return datetime.now().astimezone()
 
 
-def _user() -> str:
-    """Return who called, also behind sudo."""
+def who() -> str:
+    """Return who writes, for the journal; also behind sudo."""
     try:
-        return os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
+        user = os.environ.get("SUDO_USER") or pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
-        return f"user {os.getuid()}"
+        user = f"user {os.getuid()}"
+    return f"command line, {user}"

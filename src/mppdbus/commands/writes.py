@@ -4,7 +4,9 @@ import argparse
 
 from mppdbus.commands import settings_reader
 from mppdbus.commands.output import DONE, Output
-from mppdbus.control.journal import described
+from mppdbus.control.clock import clock_time
+from mppdbus.control.journal import WrittenSetting, described
+from mppdbus.protocol.settings.meanings import CLOCK
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,12 +19,19 @@ def run(args: argparse.Namespace) -> int:
     output, journal = Output(as_json=args.json), settings_reader.journal()
     writes = journal.writes()
     for write in writes:
-        old = "?" if write.old is None else f"{write.old:g}"
         text = (
-            f"{write.time[:19]}  {write.unit}  {write.setting} {old} → {write.value:g}"
+            f"{write.time[:19]}  {write.unit}  {write.setting} {_change(write)}"
             f"  {write.command}  {write.by}: {write.why}"
         )
         output.record(described(write), text)
     if not writes:
         output.line(f"nothing was written from here ({journal.path})")
     return DONE
+
+
+def _change(write: WrittenSetting) -> str:
+    """Return the old and the new value: codes, numbers, or two times."""
+    old, new = write.old, write.value
+    if write.setting == CLOCK.name:
+        return f"{clock_time(old or 0)} → {clock_time(new)}"
+    return f"{'?' if old is None else f'{old:g}'} → {new:g}"

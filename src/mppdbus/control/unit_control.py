@@ -59,7 +59,7 @@ class UnitControl:
         self.journal = journal
         self._told = told
         self._now = now
-        self._turn = asyncio.Lock()
+        self.turn = asyncio.Lock()  # held while something is written
         self._pending: list[PlannedWrite] = []
         self._last: dict[str, str] = {}  # the time of the last write of each setting
 
@@ -169,7 +169,7 @@ class UnitControl:
         )
         self._pending.append(planned)
         try:
-            async with self._turn:
+            async with self.turn:
                 now, first = await self._written(planned, origin, automatic, tell)
         finally:
             self._pending = [each for each in self._pending if each is not planned]

@@ -11,7 +11,7 @@ from mppdbus.control.known_unit import KnownUnit
 from mppdbus.control.settings import settings_of
 from mppdbus.control.write_check import SETS_OTHERS, PlannedWrite
 from mppdbus.errors import CorruptReply, LinkError, NotWritten, PortLost, Refused
-from mppdbus.inverter.link import Priority
+from mppdbus.inverter.link import Link, Priority
 
 SOON = 1.0  # s from one reading back to the next, while the inverter acts
 SOON_READINGS = 3
@@ -66,7 +66,7 @@ class SettingWriter:
             return replace(begun, observed=planned.value, why=SO_ALREADY)
         await asyncio.to_thread(self._journal.begin, begun)
         tell(f"writing {name}")
-        accepted = await self._send(planned.command)
+        accepted = await send_once(self._unit.link, planned.command)
         tell(f"reading {name} back")
         soon = await self._soon(planned, old, accepted=accepted)
         return await self._ended(
@@ -118,25 +118,6 @@ class SettingWriter:
             return replace(verdict, why=why)
         return verdict
 
-    async def _send(self, command: str) -> bool | None:
-        """Send a command once; return True for ACK, False for NAK, None for neither."""
-
-        def accept(payload: bytes) -> bool:
-            if payload == b"ACK":
-                return True
-            if payload == b"NAK":
-                raise Refused(f"{command}: the inverter answered NAK")
-            raise CorruptReply(f"{command}: a reply to another command")
-
-        try:
-            return await self._unit.link.exchange(
-                command, accept, priority=Priority.WRITE, attempts=1
-            )
-        except Refused:
-            return False
-        except LinkError:
-            return None
-
     async def _soon(
         self, planned: PlannedWrite, old: float, *, accepted: bool | None
     ) -> float | None:
@@ -183,6 +164,24 @@ class SettingWriter:
         return {
             each.name: each.value for each in settings_of(readings, self._unit.found)
         }
+
+
+async def send_once(link: Link, command: str) -> bool | None:
+    """Send a command, never again; return True for ACK, False for NAK, else None."""
+
+    def accept(payload: bytes) -> bool:
+        if payload == b"ACK":
+            return True
+        if payload == b"NAK":
+            raise Refused(f"{command}: the inverter answered NAK")
+        raise CorruptReply(f"{command}: a reply to another command")
+
+    try:
+        return await link.exchange(command, accept, priority=Priority.WRITE, attempts=1)
+    except Refused:
+        return False
+    except LinkError:
+        return None
 
 
 def _others(name: str, before: Values) -> dict[str, float]:

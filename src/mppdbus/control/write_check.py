@@ -125,6 +125,15 @@ def why_locked(
     return ""
 
 
+def allowed_setter(
+    shown: ShownSetting, found: Identification, permission: Permission
+) -> Setter:
+    """Return the command for a setting if the level allows it; raises `NotWritten`."""
+    setter = _setter(shown, found, 0)
+    _check_level(shown, setter, permission)
+    return setter
+
+
 def parse(shown: ShownSetting, wanted: str | float) -> float:
     """Return a value as a number; a code may be given by its name, in any case."""
     if isinstance(wanted, str):

@@ -161,4 +161,8 @@ SETTINGS: tuple[InverterSetting, ...] = (
     _flag("y", "alarm_on_source_loss", "it beeps when the first source is lost"),
     _flag("z", "fault_code_record", "faults are recorded"),
 )  # fmt: skip
+# Not among the settings, as it never stays; it has a command of its own.
+CLOCK = InverterSetting(
+    "clock", "QT", "time", "the inverter's clock, which its daily counters follow"
+)
 BY_NAME = {setting.name: setting for setting in SETTINGS}
