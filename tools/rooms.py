@@ -15,8 +15,8 @@ FLOORS = (
     ("protocol", "storage", "host"),
     ("transport", "model"),
     ("config", "inverter", "simulator", "venus.dbus"),
-    ("control", "doctor", "recording", "venus.settings", "venus.tables"),
-    ("venus",),
+    ("control", "recording", "venus.settings", "venus.tables"),
+    ("doctor", "venus"),
     ("daemon",),
     ("commands",),
 )

@@ -7,8 +7,11 @@ C=/etc/mppdbus/config.toml
 D=/etc/systemd/system/mppdbus.service.d
 get() { systemctl show mppdbus -p "$1" --value; }
 say() { echo "$1: $2"; }
-# until_ COMMAND…: waits three minutes at most.
-until_() { for _ in $(seq 180); do "$@" >/dev/null 2>&1 && return; sleep 1; done; }
+# until_ COMMAND…: waits five minutes at most.
+until_() {
+    end=$(($(date +%s) + 300))
+    until "$@" >/dev/null 2>&1 || [ "$(date +%s)" -gt $end ]; do sleep 1; done
+}
 status() { get StatusText | grep -q "$1"; }
 other_pid() { [ "$(get MainPID)" != "$1" ] && systemctl is-active -q mppdbus; }
 send() { dbus-send --system --print-reply --reply-timeout=60000 "$@" 2>&1 | tail -n 1 | tr -s ' '; }

@@ -25,6 +25,7 @@ def main() -> None:
     form = "=I128s64s64sHHIIII4096s"
     os.write(device, struct.pack(form, CREATE, *names, *numbers, items))
     line = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    waiting = b""
     while True:
         ready, _, _ = select.select([device, line.fileno()], [], [])
         if device in ready:
@@ -35,10 +36,13 @@ def main() -> None:
                 end = data.find(b"\r")
                 line.sendall(data if end < 0 else data[: end + 1])
         if line.fileno() in ready:
-            data = line.recv(512)
-            for at in range(0, len(data), REPORT):
-                part = data[at : at + REPORT].ljust(REPORT, b"\0")
-                os.write(device, struct.pack("=IH", INPUT, REPORT) + part)
+            waiting += line.recv(512)
+            while b"\r" in waiting:  # a report is filled up at the end of a reply alone
+                reply, _, waiting = waiting.partition(b"\r")
+                reply += b"\r"
+                for at in range(0, len(reply), REPORT):
+                    part = reply[at : at + REPORT].ljust(REPORT, b"\0")
+                    os.write(device, struct.pack("=IH", INPUT, REPORT) + part)
 
 
 main()

@@ -25,10 +25,13 @@ from dbus_fast.aio import MessageBus
 
 from helpers.bus import PrivateBus
 from helpers.clinic import OURS, UNIT, Clinic
+from mppdbus.control.journal import MOST_A_DAY, Journal, WrittenSetting
 from mppdbus.doctor.causes import CAUSES
+from mppdbus.doctor.examine import Subject
 from mppdbus.doctor.findings import troubles
 from mppdbus.protocol.framing import encode_reply
 from mppdbus.simulator.line.speed import Pace
+from mppdbus.transport.port_url import PortUrl
 from mppdbus.venus.dbus.items import Value
 
 Inject = Callable[[Clinic], Awaitable[object]]
@@ -86,6 +89,27 @@ def held(*command: str, lock: bool = False) -> Inject:
         clinic.subject(TTY)
 
     return inject
+
+
+def at_hidraw(clinic: Clinic) -> None:
+    clinic.subjects.append(Subject(PortUrl("hidraw", "/dev/hidraw0")))
+
+
+async def hid_unplugged(clinic: Clinic) -> None:
+    clinic.machine.usb_serial("ttyUSB0", CH340)
+    at_hidraw(clinic)
+
+
+async def hid_keyboard(clinic: Clinic) -> None:
+    clinic.machine.hid("hidraw0", "0003:0000046D:0000C31C", "Logitech USB Keyboard")
+    at_hidraw(clinic)
+
+
+async def hid_ups(clinic: Clinic) -> None:
+    clinic.machine.hid("hidraw0", "0003:00000665:00005161", "Cypress USB to Serial")
+    command = ("/lib/nut/nutdrv_qx", "-a", "ups")
+    clinic.machine.process(321, *command, opens="/dev/hidraw0")
+    at_hidraw(clinic)
 
 
 async def really_held(clinic: Clinic) -> None:
@@ -281,6 +305,25 @@ async def no_config(clinic: Clinic) -> None:
     clinic.place = replace(clinic.place, config=clinic.folder / "config.toml")
 
 
+async def budget_used(clinic: Clinic) -> None:
+    await clinic.inverter()
+    journal = Journal(clinic.place.state)
+    for number in range(MOST_A_DAY):
+        journal.end(
+            WrittenSetting(
+                time=f"2026-06-01T00:{number:02}:00+00:00",
+                unit="1",
+                model="",
+                firmware="",
+                setting="max_charging_current",
+                command="MCHGC0020",
+                old=10.0,
+                value=20.0,
+                by="x",
+            )
+        )
+
+
 async def no_bus(clinic: Clinic) -> None:
     await clinic.inverter()
     clinic.config()
@@ -438,6 +481,9 @@ TROUBLES = (
     ),
     Trouble("ModemManager has it", "held-by-driver", held("/usr/sbin/ModemManager")),
     Trouble("an unknown program has it", "held", really_held),
+    Trouble("the HID cable is out", "port-missing", hid_unplugged),
+    Trouble("hidraw0 is a keyboard", "port-of-victron", hid_keyboard),
+    Trouble("NUT takes it for a UPS", "held-by-driver", hid_ups),
     Trouble(
         "serial-starter gave it to vedirect-interface",
         "held-by-venus",
@@ -504,6 +550,7 @@ TROUBLES = (
     Trouble("svc -d and a file down", "switched-off", put_down),
     Trouble("the clock is at its beginning", "clock", year_1970),
     Trouble("the watchdog is near", "load", busy),
+    Trouble("a program writes for ever", "budget", budget_used),
     Trouble("the state cannot be written", "state-unwritable", read_only_state),
 )
 
@@ -576,6 +623,17 @@ async def test_a_serial_server_of_the_daemon_is_left_alone(clinic: Clinic) -> No
     first, *_ = troubles(await clinic.findings())
     assert first.name == "not-shown"
     assert not clients
+
+
+async def test_serial_starter_and_what_it_remembers(clinic: Clinic) -> None:
+    clinic.installed()
+    clinic.machine.usb_serial("ttyUSB0", CH340)
+    clinic.write("dev/serial-starter/ttyUSB0")
+    clinic.write("data/var/lib/serial-starter/ttyUSB0", "gps-dbus\n")
+    clinic.subject(TTY)
+    found = {one.name: one for one in await clinic.findings()}
+    assert "the last one to get it: gps-dbus" in found["served"].evidence
+    assert found["served"].remark
 
 
 # -- nothing is wrong ------------------------------------------------------------------

@@ -618,11 +618,21 @@ CAUSES: tuple[Cause, ...] = (
         ),
         "top -b -n 1 | head -n 20",
     ),
+    Cause(
+        "budget",
+        "A setting was written as often as a day allows, and is refused until tomorrow",
+        lambda f: f.host.used_up,
+        "mppdbus writes, which shows by whom: that program must write less",
+    ),
     # -- worth knowing ----------------------------------------------------------------
     Cause(
         "served",
         "serial-starter tries its programs at this port",
-        lambda f: when(f.port.served, f"/dev/serial-starter/{f.port.tty} is there"),
+        lambda f: when(
+            f.port.served,
+            f"/dev/serial-starter/{f.port.tty} is there",
+            *when(f.port.remembered, f"the last one to get it: {f.port.remembered}"),
+        ),
         lambda f: f"{STOP_TTY} {f.port.tty}; mppdbus install does it at each boot",
         remark=True,
     ),

@@ -51,6 +51,7 @@ class PortFacts:
     others: tuple[str, ...] = ()  # ports present that may lead to an inverter
     tty: str = ""  # the kernel's name, "ttyUSB0"
     served: bool = False  # serial-starter offers the port to other programs
+    remembered: str = ""  # the program that serial-starter gave it to the last time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,7 @@ class HostFacts:
     unwritable: str = ""  # a folder of the state that cannot be written
     year: int | None = None
     load: float | None = None  # of the last 5 minutes
+    used_up: tuple[str, ...] = ()  # settings that may not be written again today
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ All functions block for some milliseconds: call them in a thread. They never rai
 import os
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -14,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from mppdbus.config.models import load
+from mppdbus.control.journal import MOST_A_DAY, Journal
 from mppdbus.doctor.facts import HostFacts
-from mppdbus.errors import ConfigError
+from mppdbus.errors import ConfigError, NotWritten
 from mppdbus.host.ports import PortVerdict, candidates
 from mppdbus.host.usb_adapters import GENERIC_ADAPTERS
 
@@ -67,6 +69,7 @@ def look_at_host(
     facts = HostFacts(venus=venus, year=(now or datetime.now().astimezone()).year)
     facts = replace(facts, **_config(config), **_programs(config, root))
     facts = replace(facts, **_service(root), **_usb(root), **_disk(state))
+    facts = replace(facts, used_up=_used_up(state, now or datetime.now().astimezone()))
     with suppress(IndexError, ValueError):
         facts = replace(facts, load=float(_text(root / "proc/loadavg").split()[1]))
     return facts
@@ -189,6 +192,23 @@ def _disk(state: Path) -> dict[str, Any]:
     if not os.access(there, os.W_OK):
         facts["unwritable"] = f"{there} cannot be written by this user"
     return facts
+
+
+def _used_up(state: Path, now: datetime) -> tuple[str, ...]:
+    """Return the settings of which the journal has as many writes as a day allows."""
+    today = now.date().isoformat()
+    counts = Counter[tuple[str, str]]()
+    with suppress(NotWritten):
+        counts.update(
+            (write.setting, write.unit)
+            for write in Journal(state).writes()
+            if write.time.startswith(today)
+        )
+    return tuple(
+        f"{setting} of {unit}: {count} writes today, {MOST_A_DAY} is the most"
+        for (setting, unit), count in sorted(counts.items())
+        if count >= MOST_A_DAY
+    )
 
 
 def _glob(folder: Path, pattern: str) -> list[Path]:

@@ -5,6 +5,7 @@ import os
 import re
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def look_at_port(url: PortUrl, root: Path = Path("/")) -> PortFacts:
         tty=name,
         others=_others(ports, name),
         served=os.path.lexists(root / "dev/serial-starter" / name),
+        remembered=_first_word(root / "data/var/lib/serial-starter" / name),
     )
     if _is_missing(place):
         return replace(facts, trouble=PortTrouble.MISSING)
@@ -61,6 +63,13 @@ def _is_missing(place: Path) -> bool:
         return not place.exists()
     except OSError:
         return False  # opening it will tell
+
+
+def _first_word(file: Path) -> str:
+    with suppress(OSError):
+        words = file.read_text(encoding="utf-8", errors="replace").split()
+        return words[0][:40] if words else ""
+    return ""
 
 
 def _others(ports: Sequence[Candidate], name: str) -> tuple[str, ...]:
