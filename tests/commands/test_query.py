@@ -117,7 +117,7 @@ def test_one_missed_reply_is_1_and_none_at_all_is_3(
     assert command(capsys, *line).code == 3
 
 
-@pytest.mark.parametrize("word", ["POP02", "MCHGC010", "pf", "PCVV56.4"])
+@pytest.mark.parametrize("word", ["POP02", "MCHGC010", "pgr00", "PCVV56.4"])
 def test_a_setter_is_never_sent(
     capsys: Capture, inverter: Simulated, word: str
 ) -> None:

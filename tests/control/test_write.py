@@ -15,13 +15,15 @@ import pytest
 from helpers.fast_time import run_fast
 from helpers.personalities import ALL
 from helpers.written import ALLOWED, UNIT, Unit, learnt
+from mppdbus.commands.query import parse_query
 from mppdbus.control.journal import INTERRUPTED, MOST_A_DAY, Journal, WrittenSetting
 from mppdbus.control.settings import ON_OFF, Allowed, ShownSetting
 from mppdbus.control.write_check import ControlLevel, Permission, allows, plan_write
-from mppdbus.errors import NotWritten
+from mppdbus.errors import ConfigError, NotWritten
 from mppdbus.protocol.dialects import FAMILIES
 from mppdbus.protocol.identification import Identification
 from mppdbus.protocol.settings.meanings import SETTINGS
+from mppdbus.protocol.settings.never_sent import never_sent
 from mppdbus.simulator.line.simulator import simulate
 from mppdbus.simulator.unit.profile import UnitProfile
 
@@ -48,14 +50,17 @@ def test_each_setting_of_each_unit_is_set_or_refused(
         done = list[str]()
         for name in list(unit.settings):
             for value in other_values(unit.settings[name]):
-                before = len(unit.sent)
+                before = unit.journal.writes()
                 with suppress(NotWritten):
                     verdict = await unit.write(name, value)
                     done += [name] if verdict.done else []
                     assert bool(verdict.accepted) == verdict.done, verdict
-                    assert unit.journal.writes()[-1] == verdict
-                    before += 1  # one command, never a second
-                assert len(unit.sent) == before
+                    *others, last = unit.journal.writes()[len(before) :]
+                    assert last == verdict
+                    assert all(each.accepted is False for each in others)
+                    commands = [each.command for each in (*others, last)]
+                    assert len(commands) == len({*commands})  # never one twice
+                assert len(unit.sent) == len(unit.journal.writes())
         return done
 
     done = run_fast(write_all())
@@ -256,10 +261,26 @@ def test_a_code_without_a_proven_meaning_is_not_written() -> None:
         )
 
 
-# Never sent, whatever the value: see the list in `protocol.settings.setters`.
+# Never sent, whatever the value, in words of the documents and not of `never_sent`.
 NEVER = re.compile(
     r"PF|ATE|BTA|PBMS|PBATCD|HOSTCR|SW(ON|OFF)|\^S|EXTCT|EZCTP|PBCCHGC|PBDCHGC|QKPWR|"
-    r"PSAVE|RTEY|RTDL|SRS|MNCHGC\d*49[78]$|MUCHGC\d*49[78]$"
+    r"PSAVE|RTEY|RTDL|SRS|M[NUS]?CHGC\d*49[78]$"
+)
+BAD_WORDS = (
+    *(
+        "PF",
+        "ATE1",
+        "ATE0",
+        "BTA1028.00",
+        "BTA0",
+        "BTA+01",
+        "PBATCD111",
+        "QKPWR",
+        "ate1",
+    ),
+    *("PBMS0 086 0 0 0 532 532 450 0120 0240", "EXTCT", "EZCTP", "SWON", "SWOFF"),
+    *("HOSTCRCEN", "HOSTCRCDN", "^S007CLE", "RTEY", "RTDL", "PSAVE", "PBCCHGC010"),
+    *("MNCHGC0497", "MNCHGC1498", "MNCHGC497", "MUCHGC0498", "MCHGC497", "qkpwr00"),
 )
 
 
@@ -267,7 +288,7 @@ NEVER = re.compile(
 def test_what_must_never_be_sent_cannot_be_built(family: str) -> None:
     """Every setting of each family with every value that a unit could call legal."""
     found = Identification(FAMILIES[family].dialect, 1.0, (), family, 48)
-    built = set()
+    built = set[str]()
     values = (*range(1000), *(n / 10 for n in range(400, 640)))
     for setting in SETTINGS:
         names = {n: str(n) for n in range(1000)} if setting.query != "QFLAG" else ON_OFF
@@ -277,6 +298,27 @@ def test_what_must_never_be_sent_cannot_be_built(family: str) -> None:
                 write = plan_write([row], found, setting.name, value, ALLOWED)
             except NotWritten:
                 continue
-            built.add(write.command)
+            built.update(write.commands)
     assert built or family in ("revo", "pi41")  # these are not written
     assert not [command for command in built if NEVER.match(command)]
+
+
+def test_no_setter_of_any_family_spells_a_forbidden_command() -> None:
+    """Beside the settings: whatever a table of setters can be made to spell."""
+    texts = ("", "111", "0", "497", "a", "260101120000")
+    for family in FAMILIES.values():
+        for setter in family.setters:
+            for value in (*texts, *range(1000)):
+                for form in setter.forms:
+                    with suppress(ValueError):
+                        command = form.command(value)
+                        country = setter.name == "country"  # no setting has this name
+                        assert country or not NEVER.match(command), command
+    assert "country" not in {each.name for each in SETTINGS}
+
+
+@pytest.mark.parametrize("word", BAD_WORDS)
+def test_no_query_is_a_command_that_is_never_sent(word: str) -> None:
+    assert never_sent(word)
+    with pytest.raises(ConfigError, match="nothing was sent"):
+        parse_query(word)

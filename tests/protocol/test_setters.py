@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
 from mppdbus.protocol.dialects import FAMILIES
@@ -69,12 +67,37 @@ def test_what_takes_a_code_or_a_current_says_which_are_legal(setter: Setter) -> 
         assert setter.choices is not None
 
 
-@EACH
-def test_two_spellings_are_told_apart_by_their_length(setter: Setter) -> None:
-    heads = [
-        re.sub(r"[{:].*", "", each) for each in (setter.template, setter.older_template)
-    ]
-    assert heads[0] != heads[1]
+# How firmware of any family reads the digits behind a name, by their count: m is the
+# number of a unit in parallel.
+READ_AS = {
+    "MCHGC": ("mnn", "nnn"),
+    "MNCHGC": ("mnnn", "nnn"),
+    "MUCHGC": ("mnn", "nnn", "mnnn"),
+}
+
+
+@pytest.mark.parametrize("dialect", FAMILIES)
+def test_no_other_form_means_another_legal_value_anywhere(dialect: str) -> None:
+    """Forms that no document of the family has may only be read in one way."""
+    for name in ("max_charging_current", "max_ac_charging_current"):
+        setters = {each.name: each for each in FAMILIES[dialect].setters}
+        if name not in setters:
+            continue
+        documented = 2 if "MCHGC" in str(setters[name].forms[1:2]) else 1
+        for amps in range(497):
+            for form in setters[name].forms[documented:]:
+                try:
+                    command = form.command(amps)
+                except ValueError:
+                    continue
+                head = command.rstrip("0123456789")
+                digits = command.removeprefix(head)
+                for kind in READ_AS[head]:
+                    if len(kind) != len(digits):
+                        continue
+                    unit = digits[0] if kind[0] == "m" else "0"
+                    said = int(digits.removeprefix(unit) if kind[0] == "m" else digits)
+                    assert (unit, said) == ("0", amps), command
 
 
 @pytest.mark.parametrize(
@@ -95,7 +118,6 @@ def test_two_spellings_are_told_apart_by_their_length(setter: Setter) -> None:
         ("output_voltage", "pi30mks2", 230, 0, "POPV2300"),
         ("equalization_voltage", "pi30king", 58.4, 0, "PBEQV58.40"),
         ("clock", "pi30max", "240131120000", 0, "DAT240131120000"),
-        ("factory_reset", "pi30", "", 0, "PF"),
         ("flag_on", "pi30", "a", 0, "PEa"),
     ],
 )
@@ -108,6 +130,14 @@ def test_spelling(
 def test_a_value_that_a_form_cannot_spell_is_refused() -> None:
     with pytest.raises(ValueError, match="130 cannot be written so"):
         setter_of("pi30max", "max_ac_charging_current").command(130)
+    other = setter_of("pi30max", "max_ac_charging_current").commands(130)
+    assert other == ("MUCHGC0130",)
+
+
+def test_amps_that_switch_the_loads_are_spelled_by_no_form() -> None:
+    for amps in (497, 498):
+        with pytest.raises(ValueError, match="never sent"):
+            setter_of("pi30max", "max_charging_current").commands(amps)
 
 
 def test_the_revo_has_no_setters_of_pi30() -> None:

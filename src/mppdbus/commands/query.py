@@ -33,6 +33,7 @@ from mppdbus.protocol.plausibility import Plausibility
 from mppdbus.protocol.queries import base_command
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.status import DeviceMode
+from mppdbus.protocol.settings.never_sent import never_sent
 from mppdbus.recording.recording_link import RecordingLink
 
 _QUERY = re.compile(r"Q[A-Z0-9]{1,14}|VERFW:")
@@ -120,6 +121,8 @@ def silence_line(target: Target) -> str:
 def parse_query(word: str) -> str:
     """Return a query as it is sent; raises `ConfigError` for anything else."""
     command = word.upper()
+    if never_sent(command):
+        raise ConfigError(f"{word} is never sent: it may do harm; nothing was sent")
     if _QUERY.fullmatch(command):
         return command
     if re.fullmatch(r"[A-Z]+[0-9.]*", command):

@@ -160,10 +160,9 @@ def _allowed(
         return None if known is None else _in_range(known)
     if setter.choices is not None:
         choices = readings.get(setter.choices)
-        most = setter.largest or 0
         if not isinstance(choices, CurrentChoices):
             return None
-        return Allowed(tuple(amps for amps in choices.amps if amps <= most))
+        return Allowed(choices.amps)
     return Allowed(setter.values, setter.least, setter.most, setter.step)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
+from mppdbus.control.command_forms import commands_to_try
 from mppdbus.control.journal import Journal, WrittenSetting, same
 from mppdbus.control.known_unit import KnownUnit
 from mppdbus.control.settings import settings_of
@@ -27,6 +28,8 @@ class SettingWriter:
     """Writes the settings of one inverter, one at a time.
 
     A command is sent once: a lost ACK is settled by reading, never by sending again.
+    Another spelling of it follows only where the inverter refused the first with NAK,
+    and shows that nothing has changed.
     `now` is the wall clock, for the journal, which is written in a thread.
     """
 
@@ -47,8 +50,41 @@ class SettingWriter:
 
         `origin` says who writes; `tell` is called with what is being done. The value
         before is that of `planned`. What is there already is neither sent nor in the
-        journal.
+        journal. Each form of a command that is sent is a write of its own there.
         """
+        first, *others = planned.commands
+        if others:
+            writes = await asyncio.to_thread(self._journal.writes)
+            first, *others = commands_to_try(planned, origin, writes)
+        verdict = await self._write(planned, origin, first, tell)
+        for command in others:
+            if not await self._did_nothing(planned, verdict):
+                break
+            verdict = await self._write(planned, origin, command, tell)
+        return verdict
+
+    async def _did_nothing(self, planned: PlannedWrite, sent: WrittenSetting) -> bool:
+        """Tell whether another form may follow: refused, unchanged, in the budget."""
+        if sent.accepted is not False or not same(sent.observed, sent.old):
+            return False
+        await asyncio.sleep(LATER)  # what acts late is seen before
+        try:
+            now = (await self._read(planned)).get(sent.setting)
+            await asyncio.to_thread(
+                self._journal.check_budget, sent.unit, sent.setting, self._now()
+            )
+        except (NotWritten, PortLost):
+            return False
+        return same(now, sent.old)
+
+    async def _write(
+        self,
+        planned: PlannedWrite,
+        origin: WrittenSetting,
+        command: str,
+        tell: Callable[[str], None],
+    ) -> WrittenSetting:
+        """Send one command, once, and return how it ended at first."""
         name, old = planned.shown.name, planned.shown.value
         if old is None:
             raise NotWritten(f"{name}: the inverter does not tell it now; nothing sent")
@@ -56,7 +92,7 @@ class SettingWriter:
         begun = replace(
             origin,
             setting=name,
-            command=planned.command,
+            command=command,
             old=old,
             value=planned.value,
             time=self._now().isoformat(timespec="milliseconds"),
@@ -66,7 +102,7 @@ class SettingWriter:
             return replace(begun, observed=planned.value, why=SO_ALREADY)
         await asyncio.to_thread(self._journal.begin, begun)
         tell(f"writing {name}")
-        accepted = await send_once(self._unit.link, planned.command)
+        accepted = await send_once(self._unit.link, command)
         tell(f"reading {name} back")
         soon = await self._soon(planned, old, accepted=accepted)
         return await self._ended(

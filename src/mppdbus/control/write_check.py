@@ -12,7 +12,7 @@ from mppdbus.control.settings import Allowed, ShownSetting, chosen
 from mppdbus.errors import NotWritten
 from mppdbus.protocol.dialects import FAMILIES
 from mppdbus.protocol.identification import GUESSED, Identification
-from mppdbus.protocol.settings.setters import ArgumentKind, Danger, Setter
+from mppdbus.protocol.settings.setters import ArgumentKind, CommandForm, Danger, Setter
 
 # From low to high, where both are set: each at most as the next one, 0 V left out.
 ORDER = (
@@ -28,8 +28,6 @@ STRICTLY = ORDER[:2]  # these must be lower than the next one, not the same
 # Only with the words that one knows what one does, and never over D-Bus.
 FOR_EXPERTS = ("output_frequency", "output_voltage")
 FEED_IN = "solar_feed_to_grid"
-# They connect and disconnect the loads on patched firmware (PI30, never sent).
-FORBIDDEN_AMPS = (497, 498)
 HALF_STEP = 1e-6
 
 
@@ -52,13 +50,23 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class PlannedWrite:
-    """A write that is allowed: the setting as it is, its new value, the command."""
+    """A write that is allowed: the setting as it is, its new value, the commands.
+
+    `commands` say the same in the spellings that a unit of this family may have, the
+    documented one first; `forms` are all spellings. See `command_forms`.
+    """
 
     shown: ShownSetting
     value: float
-    command: str
+    commands: tuple[str, ...]
     permission: Permission
     harmless: bool = False  # the level "safe" allows it
+    forms: tuple[CommandForm, ...] = ()
+
+    @property
+    def command(self) -> str:
+        """The command as its document spells it."""
+        return self.commands[0]
 
     @property
     def changes(self) -> bool:
@@ -103,10 +111,10 @@ def checked_write(
     elif setter.kind is not ArgumentKind.VOLTAGE:
         argument = int(value)
     try:
-        command = setter.command(argument)
+        commands = setter.commands(argument)
     except ValueError as error:
         raise NotWritten(f"{name}: {error}") from error
-    return PlannedWrite(shown, value, command, permission, harmless)
+    return PlannedWrite(shown, value, commands, permission, harmless, setter.forms)
 
 
 def why_locked(
@@ -233,7 +241,7 @@ def _check_known(shown: ShownSetting) -> Allowed:
 
 def _check_legal(shown: ShownSetting, value: float) -> None:
     legal = _check_known(shown)
-    if not allows(legal, value) or (shown.unit == "A" and value in FORBIDDEN_AMPS):
+    if not allows(legal, value):
         raise NotWritten(
             f"{shown.name}: {shown.text(value)} is not allowed; it may be "
             f"{shown.allowed_text()}"

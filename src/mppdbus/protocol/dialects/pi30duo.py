@@ -46,7 +46,7 @@ FAMILY = Family(
         *FIRST_SETTERS,
         setters.OUTPUT_MODE,
         setters.MAX_CHARGING_CURRENT.spelled(
-            "MNCHGC{unit}{value:03d}", 999, older_template="MCHGC{value:03d}"
+            "MNCHGC{unit}{value:03d}", 999, older="MCHGC{value:03d}"
         ),
         setters.MAX_AC_CHARGING_CURRENT.spelled("MUCHGC{value:03d}", 999),
         setters.Setter(

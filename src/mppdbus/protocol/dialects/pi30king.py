@@ -55,7 +55,7 @@ KING_SETTERS = (
     *setters.PV_CONDITIONS,
     setters.MAX_CONSTANT_VOLTAGE_TIME,
     *setters.EQUALIZATION,
-    *setters.CLOCK_AND_COUNTERS,
+    setters.CLOCK,
     *setters.CAPACITIES,
     *setters.LOG_AND_COUNTRY,
 )

@@ -109,13 +109,9 @@ MAX_SETTERS = (  # F, G
     setters.MAX_AC_CHARGING_CURRENT,
     setters.MAX_CONSTANT_VOLTAGE_TIME,
     *setters.EQUALIZATION,
-    *setters.CLOCK_AND_COUNTERS,
+    setters.CLOCK,
     setters.MAX_DISCHARGE_CURRENT,
-    setters.Setter(
-        "battery_control", setters.TEXT, "PBATCD{value}", setters.DAMAGE,
-        setters.ReadBack("QBATCD", "code"),
-    ),
-)  # fmt: skip
+)
 
 FAMILY = Family(
     MAX,

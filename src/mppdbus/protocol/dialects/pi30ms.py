@@ -36,7 +36,7 @@ FAMILY = Family(
         *FIRST_SETTERS,
         setters.OUTPUT_MODE.spelled("POPM{unit}{value:01d}", 9),
         setters.MAX_CHARGING_CURRENT.spelled(
-            "MNCHGC{unit}{value:03d}", 999, older_template="MCHGC{unit}{value:02d}"
+            "MNCHGC{unit}{value:03d}", 999, older="MCHGC{unit}{value:02d}"
         ),
         setters.MAX_AC_CHARGING_CURRENT,
     ),

@@ -69,7 +69,7 @@ GK_SETTERS = (  # C, D and G without parallel operation
     setters.MAX_AC_CHARGING_CURRENT.spelled("MUCHGC{value:03d}", 999),
     setters.MAX_CONSTANT_VOLTAGE_TIME,
     *setters.EQUALIZATION,
-    *setters.CLOCK_AND_COUNTERS,
+    setters.CLOCK,
 )
 
 FAMILY = Family(

@@ -4,14 +4,14 @@ This module sends nothing. The file of a family lists the setters of its documen
 its spelling; others are not offered. The reply is ACK or NAK. ACK is no proof: read the
 field named by `reads_back`.
 
-Never to be sent, although they exist: PBMS (the remote BMS), BTA (calibration of the
-battery voltage), ATE (factory test), and PBCCHGC, PBDCHGC, QKPWR, PSAVE, which no
-document has.
+What must never be sent is not here, and cannot be built: see `never_sent`.
 """
 
 from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import Self
+
+from mppdbus.protocol.settings.never_sent import never_sent
 
 
 class ArgumentKind(StrEnum):
@@ -44,15 +44,35 @@ class ReadBack:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandForm:
+    """One way to spell a setter; `largest` is the largest number that it can hold."""
+
+    template: str
+    largest: float | None = None
+
+    def command(self, value: float | str = "", unit: int = 0) -> str:
+        """Return the command to send; raises `ValueError` for what it cannot spell."""
+        most = float("inf") if self.largest is None else self.largest
+        if isinstance(value, (int, float)) and not 0 <= value <= most:
+            raise ValueError(f"{self.template}: {value:g} cannot be written so")
+        command = self.template.format(value=value, unit=unit)
+        if never_sent(command):
+            raise ValueError(f"{command} is never sent: it may do harm")
+        return command
+
+
+@dataclass(frozen=True, slots=True)
 class Setter:
     """One setter as one family has it.
 
     In `template`, `{unit}` is the parallel number, 0 for a single inverter; `largest`
     is the largest number that it can hold. Never send the template of one family to
-    another: the first digit of MUCHGC130 is a unit here and a hundred there. The first
-    firmwares have `older_template` in its place. `values` are the legal codes; the
-    query `choices` lists legal currents; `least`, `most` and `step` bound a number.
-    `rereads` are queries whose other fields change too, to be read again.
+    another: the first digit of MUCHGC130 is a unit here and a hundred there.
+    `other_forms` are tried in their order where the inverter refuses the template and
+    has changed nothing; none of them means another legal value in any family. `values`
+    are the legal codes; the query `choices` lists legal currents; `least`, `most` and
+    `step` bound a number. `rereads` are queries whose other fields change too, to be
+    read again.
     """
 
     name: str
@@ -61,7 +81,7 @@ class Setter:
     danger: Danger
     reads_back: ReadBack | None = None
     largest: float | None = None
-    older_template: str = ""
+    other_forms: tuple[CommandForm, ...] = ()
     values: tuple[int, ...] = ()
     choices: str | None = None
     least: float | None = None
@@ -74,19 +94,48 @@ class Setter:
         return replace(self, values=values)
 
     def spelled(
-        self, template: str, largest: float | None = None, older_template: str = ""
+        self, template: str, largest: float | None = None, older: str = ""
     ) -> Self:
-        """Return the setter as one family spells it."""
+        """Return the setter as one family spells it; first firmwares have `older`."""
+        first = (CommandForm(older, _holds(older)),) if older else ()
         return replace(
-            self, template=template, largest=largest, older_template=older_template
+            self,
+            template=template,
+            largest=largest,
+            other_forms=(*first, *self.other_forms),
         )
 
+    @property
+    def forms(self) -> tuple[CommandForm, ...]:
+        """All spellings, that of the family's document first."""
+        return CommandForm(self.template, self.largest), *self.other_forms
+
     def command(self, value: float | str = "", unit: int = 0) -> str:
-        """Return the command to send; raises `ValueError` for an illegal value."""
-        most = float("inf") if self.largest is None else self.largest
-        if isinstance(value, (int, float)) and not 0 <= value <= most:
-            raise ValueError(f"{self.template}: {value:g} cannot be written so")
-        return self.template.format(value=value, unit=unit)
+        """Return the command as documented; raises `ValueError` for an illegal value.
+
+        Some values only fit another form: see `commands`.
+        """
+        return self.forms[0].command(value, unit)
+
+    def commands(self, value: float | str = "") -> tuple[str, ...]:
+        """Return the commands of all forms that can spell a value, without doubles.
+
+        Raises `ValueError` if none can.
+        """
+        found, wrong = dict[str, None](), ""
+        for form in self.forms:
+            try:
+                found[form.command(value)] = None
+            except ValueError as error:
+                wrong = wrong or str(error)
+        if not found:
+            raise ValueError(wrong)
+        return tuple(found)
+
+
+def _holds(template: str) -> int:
+    """Return the largest number that the digits of a template hold."""
+    return 99 if "{value:02d}" in template else 999
 
 
 COSMETIC, BEHAVIOUR, DAMAGE, DESTRUCTIVE = Danger
@@ -123,7 +172,6 @@ OUTPUT_SOURCE_PRIORITY = _code(
 COMMON: tuple[Setter, ...] = (
     Setter("flag_on", FLAG, "PE{value}", BEHAVIOUR, ReadBack("QFLAG", "enabled")),
     Setter("flag_off", FLAG, "PD{value}", BEHAVIOUR, ReadBack("QFLAG", "disabled")),
-    Setter("factory_reset", NONE, "PF", DESTRUCTIVE, rereads=("QPIRI", "QFLAG")),
     OUTPUT_SOURCE_PRIORITY,
     _code("input_voltage_range", "PGR{value:02d}", BEHAVIOUR, 0, 1),
     _voltage("battery_recharge_voltage", "PBCV", BEHAVIOUR),
@@ -161,10 +209,17 @@ OUTPUT_VOLTAGE = Setter(
 MAX_CHARGING_CURRENT = Setter(
     "max_charging_current", CURRENT, "MNCHGC{unit}{value:03d}", BEHAVIOUR,
     ReadBack("QPIRI", "max_charging_current"), 999, choices="QMCHGCR",
+    other_forms=(
+        CommandForm("MNCHGC0{value:03d}", 999), CommandForm("MNCHGC{value:03d}", 999)
+    ),
 )  # fmt: skip
 MAX_AC_CHARGING_CURRENT = Setter(
     "max_ac_charging_current", CURRENT, "MUCHGC{unit}{value:02d}", BEHAVIOUR,
     ReadBack("QPIRI", "max_ac_charging_current"), 99, choices="QMUCHGCR",
+    other_forms=(
+        CommandForm("MUCHGC0{value:03d}", 999),
+        CommandForm("MUCHGC{value:03d}", 99),  # above, the first digit may be a unit
+    ),
 )  # fmt: skip
 PV_CONDITIONS = (  # A to E and H
     _code("pv_ok_condition", "PPVOKC{value:01d}", BEHAVIOUR, 0, 1),
@@ -191,11 +246,7 @@ EQUALIZATION: tuple[Setter, ...] = (  # C to H
         ReadBack("QBEQI", "voltage"), 99.99, step=0.01,
     ),
 )  # fmt: skip
-CLOCK_AND_COUNTERS: tuple[Setter, ...] = (  # C to G
-    Setter("clock", TEXT, "DAT{value}", COSMETIC, ReadBack("QT", "time")),
-    Setter("erase_energy", NONE, "RTEY", DESTRUCTIVE, ReadBack("QET", "energy")),
-    Setter("erase_log", NONE, "RTDL", DESTRUCTIVE),
-)
+CLOCK = Setter("clock", TEXT, "DAT{value}", COSMETIC, ReadBack("QT", "time"))  # C to G
 # D and E.
 CAPACITIES = (
     _capacity("recharge_capacity", "PBCC", 5, 95),
