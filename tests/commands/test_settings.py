@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.commands import Simulated, command
+from helpers.commands import Simulated, command, simulated
 
 Capture = pytest.CaptureFixture[str]
 
@@ -191,3 +191,28 @@ def test_the_clock_is_shown_and_set(capsys: Capture, inverter: Simulated) -> Non
     unknown = command(capsys, "clock", "show", *line)
     assert (unknown.code, unknown.out) == (1, "")
     assert "does not tell its time (QT)" in unknown.err
+
+
+@pytest.mark.usefixtures("briefly")
+def test_a_parallel_set_is_written_as_a_whole_or_refused(
+    capsys: Capture, tmp_path: Path
+) -> None:
+    with simulated(tmp_path, "--profile", "max-8000", "--set", "2") as both:
+        line = ("--port", f"{both.path}.2", *LEVEL)
+        said = command(capsys, "set", "max_charging_current", "20", *line)
+        assert said.code == 0, said
+        assert said.out.count("done: max_charging_current: 60 A → 20 A") == 2
+        assert said.out.endswith("all units show it\n")
+        undone = command(capsys, "undo", *line)
+        assert undone.out.count("done: max_charging_current: 20 A → 60 A") == 2
+        refused = command(capsys, "set", "output_source_priority", "SBU", *line)
+        assert (refused.code, refused.out) == (1, "")
+        assert "no document says whether a command reaches one unit" in refused.err
+        file = tmp_path / "night.toml"
+        file.write_text('buzzer = "off"\n')
+        refused = command(capsys, "apply", str(file), *line)
+        assert (refused.code, refused.out) == (1, "")
+        assert "works with others (parallel)" in refused.err
+        sent = both.tell("requests")
+        assert sent.count("MNCHGC") == 4
+        assert "PDa" not in sent

@@ -4,6 +4,7 @@ import argparse
 
 from mppdbus.commands import setting_writer
 from mppdbus.commands.settings_reader import connected_unit
+from mppdbus.control.write_check import works_with_others
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,6 +15,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Write it once; return 1 if the inverter does not show the value afterwards."""
+    """Write it once; return 1 if the inverter does not show the value afterwards.
+
+    In a parallel set it is written to all units, or to none.
+    """
     async with connected_unit(args) as connected:
+        if works_with_others(connected.unit.shown):
+            return await setting_writer.write_set(
+                connected, args.setting, args, value=args.value
+            )
         return await setting_writer.write(connected, args.setting, args.value, args)

@@ -13,6 +13,7 @@ from mppdbus.control.journal import WrittenSetting, described
 from mppdbus.control.known_unit import InterviewedUnit
 from mppdbus.control.plan import Wanted
 from mppdbus.control.plan_run import PlanReport, PlanRun
+from mppdbus.control.set_write import SetRun
 from mppdbus.control.settings import ShownSetting
 from mppdbus.control.unit_control import UnitControl
 from mppdbus.control.write_check import (
@@ -22,6 +23,9 @@ from mppdbus.control.write_check import (
     checked_write,
     plan_write,
 )
+
+MIXED = "not all is as before; look: mppdbus settings, mppdbus writes"
+AS_BEFORE = "all is as it was before"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -139,6 +143,32 @@ async def run_plan(
     return DONE if report.done else SAID_NO
 
 
+async def write_set(
+    connected: ConnectedUnit,
+    name: str,
+    args: argparse.Namespace,
+    *,
+    value: str | None = None,
+) -> int:
+    """Write a value to all units of a set; None: what each had before the last one."""
+    unit = UnitWriter(connected, args)
+    tell = connected.progress.show
+    run = SetRun(unit.control, name, unit.permission, by=who(), tell=tell)
+    report = await (run.undo() if value is None else run.set_all(value))
+    connected.progress.clear()
+    lines = [f"unit {w.unit}: {sentence(run.shown, w)}" for w in report.writes]
+    if report.done:
+        lines.append(f"all units show it{'' if lines else ' already'}")
+    else:
+        lines.append(f"NOT DONE: {report.why}")
+        back = report.put_back
+        lines += [f"unit {w.unit}: put back: {sentence(run.shown, w)}" for w in back]
+        lines += [f"unit {u}: NOT put back: {why}" for u, why in report.left.items()]
+        lines.append(MIXED if report.left else AS_BEFORE)
+    Output(as_json=args.json).record(report.record(), "\n".join(lines))
+    return DONE if report.done else SAID_NO
+
+
 def report_lines(
     report: PlanReport, shown: dict[str, ShownSetting], title: str
 ) -> list[str]:
@@ -149,8 +179,7 @@ def report_lines(
     lines.append(f"{title}: NOT DONE: {report.why}")
     lines += [f"put back: {sentence(shown[w.setting], w)}" for w in report.put_back]
     lines += [f"NOT put back: {name}: {why}" for name, why in report.left.items()]
-    end = "not all is as before; look: mppdbus settings, mppdbus writes"
-    return [*lines, end if report.left else "all is as it was before"]
+    return [*lines, MIXED if report.left else AS_BEFORE]
 
 
 def sentence(shown: ShownSetting, write: WrittenSetting) -> str:

@@ -27,6 +27,13 @@ SETS_OTHERS = {"battery_type": ORDER}
 STRICTLY = ORDER[:2]  # these must be lower than the next one, not the same
 # Only with the words that one knows what one does, and never over D-Bus.
 FOR_EXPERTS = ("output_frequency", "output_voltage")
+# What documents have a command for with the number of a unit in it, and what is read
+# back of each unit (QPGSn). Of all else no document says whom a command reaches.
+IN_A_SET = (
+    "charger_source_priority",
+    "max_charging_current",
+    "max_ac_charging_current",
+)
 FEED_IN = "solar_feed_to_grid"
 HALF_STEP = 1e-6
 
@@ -101,10 +108,10 @@ def checked_write(
     settings = list(settings)
     (shown,) = chosen(settings, [name])
     value = parse(shown, wanted)
-    setter = _setter(shown, found, value)
+    setter = setter_of(shown, found, value)
     harmless = _check_level(shown, setter, permission)
     _check_unit(settings, found)
-    _check_legal(shown, value)
+    check_legal(shown, value)
     argument: float | str = value
     if setter.kind is ArgumentKind.FLAG:
         argument = shown.setting.field
@@ -125,7 +132,7 @@ def why_locked(
 ) -> str:
     """Say why a setting cannot be written, whatever the value; "" if it can."""
     try:
-        _check_level(shown, _setter(shown, found, 1), permission)
+        _check_level(shown, setter_of(shown, found, 1), permission)
         _check_unit(settings, found)
         _check_known(shown)
     except NotWritten as error:
@@ -137,7 +144,7 @@ def allowed_setter(
     shown: ShownSetting, found: Identification, permission: Permission
 ) -> Setter:
     """Return the command for a setting if the level allows it; raises `NotWritten`."""
-    setter = _setter(shown, found, 0)
+    setter = setter_of(shown, found, 0)
     _check_level(shown, setter, permission)
     return setter
 
@@ -164,7 +171,7 @@ def parse(shown: ShownSetting, wanted: str | float) -> float:
     )
 
 
-def _setter(shown: ShownSetting, found: Identification, value: float) -> Setter:
+def setter_of(shown: ShownSetting, found: Identification, value: float) -> Setter:
     """Return the command of this family for a setting."""
     name = shown.name
     if found.confidence <= GUESSED:
@@ -208,15 +215,21 @@ def _check_level(shown: ShownSetting, setter: Setter, permission: Permission) ->
     return False
 
 
+def works_with_others(settings: Iterable[ShownSetting]) -> str:
+    """Return the output mode of a unit of a set in words; "" if it works alone."""
+    mode = next((each for each in settings if each.name == "output_mode"), None)
+    if mode is None or mode.value in (None, 0):
+        return ""
+    return mode.text(mode.value)
+
+
 def _check_unit(settings: Iterable[ShownSetting], found: Identification) -> None:
     """Refuse what works in a set, where a command may reach one unit, or all."""
-    by_name = {each.name: each for each in settings}
-    mode = by_name.get("output_mode")
-    if mode is not None and mode.value not in (None, 0):
-        text = mode.text(mode.value)
+    if text := works_with_others(settings):
         raise NotWritten(
             f"this inverter works with others ({text}), and a command may reach one of "
-            "them or all; change settings of a set at the panels"
+            f"them or all; mppdbus set does {', '.join(IN_A_SET)} of all where the "
+            "document of the family has a command for it; others: at the panels"
         )
     if found.dialect.phases > 1:
         raise NotWritten(
@@ -239,7 +252,8 @@ def _check_known(shown: ShownSetting) -> Allowed:
     return shown.allowed
 
 
-def _check_legal(shown: ShownSetting, value: float) -> None:
+def check_legal(shown: ShownSetting, value: float) -> None:
+    """Raise `NotWritten` for a value that the unit does not allow."""
     legal = _check_known(shown)
     if not allows(legal, value):
         raise NotWritten(
