@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from mppdbus.model.alarms.effects import Level
 from mppdbus.model.alarms.levels import NAMELESS
-from mppdbus.model.power import mains_present
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.model.views import SystemView, UnitView
 
@@ -59,7 +58,7 @@ class EventLog:
         if not view.snapshot.online:
             return
         if view.unit.ac_input != AcInput.NONE:
-            self._tell_mains(now, present=mains_present(view.snapshot))
+            self._tell_mains(now, present=view.flow.mains_present)
         if state.fault is not None:
             self._tell_fault(state.fault, now)
         elif state.known and view.snapshot.mode is not None:

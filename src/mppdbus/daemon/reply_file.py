@@ -7,6 +7,7 @@ empty file into the folder of the state, and takes what appears beside it.
 import asyncio
 import json
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,12 +22,14 @@ log = logging.getLogger("mppdbus.state")
 
 
 class ReplyFile:
-    """Looks for the request now and then."""
+    """Looks for the request now and then; without a thread, which would cost more."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._wanted = directory / WANTED
         self._sources: dict[str, Callable[[], Inverter | None]] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._writing: asyncio.Future[None] | None = None
 
     @contextmanager
     def of(self, name: str, source: Callable[[], Inverter | None]) -> Iterator[None]:
@@ -39,24 +42,19 @@ class ReplyFile:
 
     def start(self) -> None:
         """Look from now on."""
-        self._task = asyncio.get_running_loop().create_task(self._run())
+        self._timer = asyncio.get_running_loop().call_later(EVERY, self._look)
 
     def close(self) -> None:
         """Look no more."""
-        if self._task is not None:
-            self._task.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY)
-            if await asyncio.to_thread(self._wanted):
-                await asyncio.to_thread(self._write, self._text())
-
-    def _wanted(self) -> bool:
-        try:
-            return (self._directory / WANTED).exists()
-        except OSError:
-            return False
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        busy = self._writing is not None and not self._writing.done()
+        if not busy and os.access(self._wanted, os.F_OK):
+            self._writing = loop.run_in_executor(None, self._write, self._text())
+        self._timer = loop.call_later(EVERY, self._look)
 
     def _text(self) -> str:
         units = [
@@ -82,4 +80,4 @@ class ReplyFile:
         except OSError as error:
             log.warning("%s cannot be written: %s", REPLIES, error.strerror or error)
         with suppress(OSError):
-            (self._directory / WANTED).unlink()
+            self._wanted.unlink()

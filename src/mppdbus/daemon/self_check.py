@@ -10,6 +10,7 @@ from mppdbus.doctor.causes import CAUSES
 from mppdbus.doctor.facts import (
     BusFacts,
     Facts,
+    Heard,
     HostFacts,
     LineFacts,
     PortFacts,
@@ -82,6 +83,7 @@ class SelfCheck:
         self._show, self._notify = show, notify
         self._answered: dict[str, float] = {}  # when each uid was online last, in s
         self._errors: dict[str, MppdbusError] = {}  # the last one of each uid
+        self._judged: dict[str, tuple[Facts, list[Finding]]] = {}  # by uid
         self._lasting = LastingTroubles()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -109,12 +111,16 @@ class SelfCheck:
         for uid, view in tuple(site.views.items()):
             if not view.unit.reported:
                 facts = facts_of(view, self._errors.get(uid), site, common)
-                found = judge(facts, CAUSES)
+                before = self._judged.get(uid)
+                if before is None or facts != before[0]:
+                    before = self._judged[uid] = facts, judge(facts, CAUSES)
+                found = before[1]
                 silent = not view.snapshot.online
                 heard = self._answered.get(uid) if silent else None
                 self._tell(view, found, loop.time(), heard or float("-inf"))
-        for uid in self._errors.keys() - site.views.keys():
-            del self._errors[uid]
+        for of_units in (self._errors, self._judged):
+            for uid in of_units.keys() - site.views.keys():
+                del of_units[uid]
         self._timer = loop.call_later(EVERY, self._look, site)
 
     def _tell(
@@ -150,15 +156,17 @@ def facts_of(
     """Return the facts of a unit; `error` is why its line failed last, if it did."""
     snapshot, unit = view.snapshot, view.unit
     scheme = "serial" if unit.connection.startswith("/") else "tcp"
-    port, line = PortFacts(label=unit.connection, scheme=scheme), LineFacts()
+    port = PortFacts(label=unit.connection, scheme=scheme)
+    heard, said = Heard.UNKNOWN, ""
     if not snapshot.online and isinstance(error, PortError):
         port = with_error(port, error)
     elif not snapshot.online and error is not None:
         heard, said = heard_from(error, silent=False), str(error)
-        line = replace(line, heard=heard, said=said, other=said)
     bank = site.banks.get(unit.bank)
-    line = replace(
-        line,
+    line = LineFacts(
+        heard=heard,
+        said=said,
+        other=said,
         offline=not snapshot.online,
         quality=snapshot.link.quality,
         fault=view.alarm_state.fault or "",

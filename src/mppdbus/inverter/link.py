@@ -214,8 +214,14 @@ class Link:
         pending = self._begin(transport, command, accept, len(data), think)
         pending.doubting = doubting
         self._pending = pending
-        if number == 1:  # after a failed attempt its reply may still come, and early
-            self._sleep_through(transport, pending)
+        quiet = self._times.quiet(command) if self.sleeps else 0.0
+        # After a failed attempt its reply may still come, and early.
+        if number == 1 and transport.byte_time < quiet < pending.limit:
+            transport.pause_reading()
+            end = pending.sent + quiet
+            pending.timers.append(loop.call_at(end, self._wake, transport, pending))
+        else:
+            self._set_time_out(pending)
         self.send(data)
         try:
             result = await pending.reply
@@ -240,10 +246,10 @@ class Link:
         length: int,
         think: float,
     ) -> PendingReply[T]:
-        """Set the time-out of a request of `length` bytes."""
+        """Return what to wait for after a request of `length` bytes."""
         loop = asyncio.get_running_loop()
         wire, known = transport.byte_time, self._times.length(command) or LONGEST_REPLY
-        pending = PendingReply(
+        return PendingReply(
             self.name,
             command,
             accept,
@@ -255,17 +261,16 @@ class Link:
             pause=timing.PAUSE * min(1.0, self.patience),
             doubtful=self._doubtful,
         )
-        end = pending.sent + pending.limit
-        pending.timers.append(loop.call_at(end, pending.overdue))
-        return pending
 
-    def _sleep_through(self, transport: Transport, pending: PendingReply[Any]) -> None:
-        """Sleep while the reply is still arriving."""
-        quiet = self._times.quiet(pending.command)
-        if self.sleeps and transport.byte_time < quiet < pending.limit:
-            transport.pause_reading()
-            end, loop = pending.sent + quiet, asyncio.get_running_loop()
-            pending.timers.append(loop.call_at(end, transport.resume_reading))
+    def _wake(self, transport: Transport, pending: PendingReply[Any]) -> None:
+        """Read what has come while we slept; mostly that is all."""
+        transport.resume_reading()
+        if not pending.reply.done():
+            self._set_time_out(pending)
+
+    def _set_time_out(self, pending: PendingReply[Any]) -> None:
+        end, loop = pending.sent + pending.limit, asyncio.get_running_loop()
+        pending.timers.append(loop.call_at(end, pending.overdue))
 
     def _answered(self, pending: PendingReply[Any], number: int, took: float) -> None:
         """Learn from a reply, and whether one more may come: to an earlier attempt."""

@@ -7,7 +7,7 @@ as `losses` has learned them. Measured values stay as they are.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import cast
 
@@ -63,10 +63,11 @@ class Losses:
 LOSSLESS = Losses()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Flow:
     """Powers in W, currents in A; battery positive while charging; None = unknown.
 
+    Nobody changes one that `flow` has returned.
     `losses` are own consumption and conversion; `hidden_load` is what the output takes
     while the load reads 0 on battery: both estimates, None until they can be made.
     """
@@ -113,7 +114,7 @@ def flow(
     load: float | None = status.ac_output_active_power
     if leg_count(snapshot) > 1:
         load = known_sum([leg.power for leg in legs(snapshot)])
-    measured = Flow(
+    found = Flow(
         load=load,
         load_origin=Origin.UNKNOWN if load is None else Origin.MEASURED,
         pv=pv,
@@ -128,7 +129,8 @@ def flow(
         mains_frequency=status.grid_frequency,
     )
     known = losses if losses and losses.known else LOSSLESS
-    return _derive(measured, status, snapshot, known, min(trickle, UNSHOWN))
+    _derive(found, status, snapshot, known, min(trickle, UNSHOWN))
+    return found
 
 
 def _derive(
@@ -137,7 +139,7 @@ def _derive(
     snapshot: Snapshot,
     losses: Losses,
     trickle: float,
-) -> Flow:
+) -> None:
     """Add what follows from the measured values; those stay as they are."""
     dc_side = _dc_side(found, snapshot, losses, trickle)
     mains, origin = _mains(found, dc_side, losses)
@@ -145,19 +147,12 @@ def _derive(
     if current is None and mains is not None and status.grid_voltage is not None:
         current = mains / status.grid_voltage if found.mains_present else 0.0
         current_origin = origin
-    lost = hidden = None
     if losses.known and dc_side is not None and found.load is not None:
-        lost = _lost(found, dc_side, losses)
-        hidden = _hidden_load(found, snapshot, dc_side, losses)
-    return replace(
-        found,
-        mains_power=mains,
-        mains_origin=origin,
-        mains_current=current,
-        mains_current_origin=Origin.UNKNOWN if current is None else current_origin,
-        losses=lost,
-        hidden_load=hidden,
-    )
+        found.losses = _lost(found, dc_side, losses)
+        found.hidden_load = _hidden_load(found, snapshot, dc_side, losses)
+    found.mains_power, found.mains_origin = mains, origin
+    found.mains_current = current
+    found.mains_current_origin = Origin.UNKNOWN if current is None else current_origin
 
 
 def mains_present(snapshot: Snapshot) -> bool | None:

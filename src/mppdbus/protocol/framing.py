@@ -7,6 +7,7 @@ LF) is sent as its successor, in both directions.
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from crcmod import mkCrcFun
@@ -61,6 +62,7 @@ def checksum(data: bytes) -> bytes:
     )
 
 
+@lru_cache(maxsize=64)  # the same few are sent again and again
 def encode_request(command: str, *, zero_as_one: bool = False) -> bytes:
     """Return the bytes that ask `command`.
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Collection, Mapping
 
-from mppdbus.model.alarms.levels import grid_lost
 from mppdbus.model.phases import by_phase
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.model.views import SystemView
@@ -72,10 +71,7 @@ class SystemService(TableService[SystemView]):
             if phase not in self._phases:
                 self._grow(phase)
             values |= self._phases[phase].values(parts.get(phase, _NOBODY), phase)
-        with_input = view.part(lambda unit: unit.ac_input != AcInput.NONE)
-        wanted = self.around.store.value(MONITOR_GRID.path)
-        lost = grid_lost(with_input.alarm(GRID_LOST), wanted)
-        values[f"/Alarms/{GRID_LOST}"] = lost
+        values[f"/Alarms/{GRID_LOST}"] = self._grid_lost(view)
         if name := self.kept.custom_name:
             values[CUSTOM_NAME] = name
         self.service.update(values)
@@ -113,6 +109,13 @@ class SystemService(TableService[SystemView]):
         if verdict == ACCEPTED and self.kept.custom_name:
             return await self.kept.set(NAME, "")
         return verdict
+
+    def _grid_lost(self, view: SystemView) -> int | None:
+        """Return the alarm, unknown (so no notification) unless the user wants it."""
+        if self.around.store.value(MONITOR_GRID.path) != 1:
+            return None
+        with_input = view.part(lambda unit: unit.ac_input != AcInput.NONE)
+        return with_input.alarm(GRID_LOST)
 
     def _grow(self, phase: int) -> None:
         """Add the paths of a phase; clients look for them only after a restart."""

@@ -17,7 +17,7 @@ from mppdbus.model.alarms.effects import (
     LOW_SOC,
     UNSAID,
 )
-from mppdbus.model.alarms.levels import AlarmState, grid_lost, momentary
+from mppdbus.model.alarms.levels import AlarmState, momentary
 from mppdbus.model.alarms.watch import AlarmWatch
 from mppdbus.model.snapshot import Snapshot
 from mppdbus.protocol.dialects import DIALECTS
@@ -123,16 +123,6 @@ def test_every_leaf_has_a_level_to_set() -> None:
     }
     assert LEAVES[7] == "GridLost"  # the GX itself has a switch for it
     assert dict(DEFAULT_LEVELS) == dict.fromkeys(LEAVES[:7], 2) | {LOW_SOC: 1}
-
-
-@pytest.mark.parametrize(
-    ("level", "setting", "shown"),
-    [(2, 0, None), (2, None, None), (2, 1, 2), (0, 1, 0), (None, 1, None)],
-)
-def test_a_lost_grid_is_told_to_those_who_ask(
-    level: int | None, setting: int | None, shown: int | None
-) -> None:
-    assert grid_lost(level, setting) == shown
 
 
 # -- the battery ---------------------------------------------------------------------

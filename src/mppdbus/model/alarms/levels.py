@@ -238,12 +238,3 @@ def wanted(level: int | None, setting: int | None) -> int | None:
     least = {SHOW_ALARMS: Level.ALARM, SHOW_ALL: Level.WARNING}
     shown = setting in least and level >= least[setting]
     return level if shown else int(Level.OK)
-
-
-def grid_lost(level: int | None, setting: object) -> int | None:
-    """Return what acsystem shows at /Alarms/GridLost.
-
-    `setting` is the GX's "Monitor for grid failure": 1 is on. An alarm that is off is
-    shown as unknown: no notification.
-    """
-    return level if setting == 1 else None

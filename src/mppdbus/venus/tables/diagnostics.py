@@ -5,8 +5,8 @@ Each quantity has one row that says whether it is measured, derived or estimated
 
 import math
 from collections.abc import Callable
-from operator import attrgetter, itemgetter
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from mppdbus.model.alarms.levels import AlarmState
 from mppdbus.model.power import Origin
@@ -21,11 +21,11 @@ from mppdbus.venus.tables.row import (
     TEXT,
     WATT,
     Row,
+    V,
 )
 from mppdbus.venus.tables.unit import (
     ALARMS,
     CHARGE_OF,
-    FLOW,
     IDENTITY,
     QPIGS,
     RATINGS,
@@ -35,75 +35,89 @@ from mppdbus.venus.tables.unit import (
 
 # -- origins -------------------------------------------------------------------------
 
-
-def _energy(view: UnitView) -> Origin | None:
-    """Return the origin of the counters: that of the power counted now."""
-    if view.counters is None:
-        return None
-    origins = (view.flow.pv_origin, view.flow.mains_origin)
-    return Origin.ESTIMATED if Origin.ESTIMATED in origins else Origin.DERIVED
+_MEASURED, _DERIVED, _UNKNOWN = Origin.MEASURED, Origin.DERIVED, Origin.UNKNOWN
 
 
-_MEASURED, _DERIVED = Origin.MEASURED, Origin.DERIVED
-_OUT_VOLTAGE, _BATTERY = "/Ac/Out/*/V, F and S", "/Dc/0/Voltage and Current"
-_COUNTED = "/Energy/*, /Yield/User and System, /History/*"
+class Origins(NamedTuple):
+    """The origin of each quantity; they mostly stay the same from reply to reply."""
+
+    AcIn: Origin = _UNKNOWN
+    AcInCurrent: Origin = _UNKNOWN
+    AcInVoltage: Origin = _UNKNOWN
+    Load: Origin = _UNKNOWN
+    AcOutVoltage: Origin = _UNKNOWN
+    AcOutCurrent: Origin = _UNKNOWN
+    Battery: Origin = _UNKNOWN
+    BatteryPower: Origin = _UNKNOWN
+    Yield: Origin = _UNKNOWN
+    PvVoltage: Origin = _UNKNOWN
+    Energy: Origin = _UNKNOWN  # of the counters: that of the power counted now
+    State: Origin = _UNKNOWN
 
 
-def _origin(
-    name: str,
-    about: str,
-    of: Callable[[UnitView], Any] | None,
-    source: Callable[[Any], Any] | str,
-    known: Origin | None = None,
-) -> Row[UnitView]:
-    """Return the row of the origin of a quantity, whose paths `about` names.
-
-    With `known`, `source` is the quantity itself; it has that origin while known.
-    """
-    path, about = f"/Mppdbus/Origin/{name}", f"of {about}"
-    return Row(path, TEXT, source, "", about, of, known=known, unknown=Origin.UNKNOWN)
-
-
-ORIGINS: tuple[Row[UnitView], ...] = (
-    _origin("AcIn", "/Ac/In/1/*/P", FLOW, "mains_origin"),
-    _origin("AcInCurrent", "/Ac/In/1/*/I", FLOW, "mains_current_origin"),
-    _origin("AcInVoltage", "/Ac/In/1/*/V and F", FLOW, "mains_voltage", _MEASURED),
-    _origin("Load", "/Ac/Out/*/P", FLOW, "load_origin"),
-    _origin("AcOutVoltage", _OUT_VOLTAGE, QPIGS, "ac_output_voltage", _MEASURED),
-    _origin("AcOutCurrent", "/Ac/Out/*/I", QPIGS, output_current, _DERIVED),
-    _origin("Battery", _BATTERY, FLOW, "battery_voltage", _MEASURED),
-    _origin("BatteryPower", "/Dc/0/Power", FLOW, "battery_power", _DERIVED),
-    _origin("Yield", "/Yield/Power and /Pv/*/P", FLOW, "pv_origin"),
-    _origin("PvVoltage", "/Pv/V and /Pv/*/V", QPIGS, "pv_input_voltage", _MEASURED),
-    _origin("Energy", _COUNTED, None, _energy),
-    _origin("State", "/State and /Mode", None, "state", _DERIVED),
-)
-_ORDER = (_MEASURED, _DERIVED, Origin.ESTIMATED, Origin.UNKNOWN)
-_NO_ORIGINS = (Origin.UNKNOWN,) * len(ORIGINS)
+def origins(view: UnitView) -> Origins:
+    """Return the origins of what a unit shows."""
+    flow, status, counted = view.flow, view.snapshot.status, view.counters is not None
+    guessed = Origin.ESTIMATED in (flow.pv_origin, flow.mains_origin)
+    energy = Origin.ESTIMATED if guessed else _DERIVED
+    volts = amps = sun = None
+    if status is not None:
+        volts, sun = status.ac_output_voltage, status.pv_input_voltage
+        amps = output_current(status)
+    return Origins(
+        flow.mains_origin,
+        flow.mains_current_origin,
+        _UNKNOWN if flow.mains_voltage is None else _MEASURED,
+        flow.load_origin,
+        _UNKNOWN if volts is None else _MEASURED,
+        _UNKNOWN if amps is None else _DERIVED,
+        _UNKNOWN if flow.battery_voltage is None else _MEASURED,
+        _UNKNOWN if flow.battery_power is None else _DERIVED,
+        flow.pv_origin,
+        _UNKNOWN if sun is None else _MEASURED,
+        energy if counted else _UNKNOWN,
+        _UNKNOWN if view.state is None else _DERIVED,
+    )
 
 
-def _origins(view: UnitView) -> tuple[Origin, ...]:
-    return tuple([row.raw(view) or Origin.UNKNOWN for row in ORIGINS])
+_ORDER = (_MEASURED, _DERIVED, Origin.ESTIMATED, _UNKNOWN)
 
 
-def system_origins(system: SystemView) -> tuple[Origin, ...]:
+def system_origins(system: SystemView) -> Origins:
     """Return the least certain origin of each quantity among the units that answer."""
-    of_units = [_origins(view) for view in system.online] or [_NO_ORIGINS]
+    of_units = [origins(view) for view in system.online] or [Origins()]
     if len(of_units) == 1:
         return of_units[0]
-    return tuple(max(each, key=_ORDER.index) for each in zip(*of_units, strict=True))
+    worst = (max(each, key=_ORDER.index) for each in zip(*of_units, strict=True))
+    return Origins(*worst)
 
 
+_PATHS = {
+    "AcIn": "/Ac/In/1/*/P",
+    "AcInCurrent": "/Ac/In/1/*/I",
+    "AcInVoltage": "/Ac/In/1/*/V and F",
+    "Load": "/Ac/Out/*/P",
+    "AcOutVoltage": "/Ac/Out/*/V, F and S",
+    "AcOutCurrent": "/Ac/Out/*/I",
+    "Battery": "/Dc/0/Voltage and Current",
+    "BatteryPower": "/Dc/0/Power",
+    "Yield": "/Yield/Power and /Pv/*/P",
+    "PvVoltage": "/Pv/V and /Pv/*/V",
+    "Energy": "/Energy/*, /Yield/User and System, /History/*",
+    "State": "/State and /Mode",
+}
+"""The paths of each quantity, for docs/dbus.md."""
+
+
+def _origin(name: str, remark: str, of: Callable[[V], Origins]) -> Row[V]:
+    path, about = f"/Mppdbus/Origin/{name}", f"of {_PATHS[name]}{remark}"
+    return Row(path, TEXT, name, "", about, of)
+
+
+ORIGINS = tuple(_origin(name, "", origins) for name in Origins._fields)
 _LEAST_CERTAIN = tuple(
-    Row(
-        row.path,
-        TEXT,
-        itemgetter(number),
-        "",
-        f"{row.about}: the least certain of the units",
-        system_origins,
-    )
-    for number, row in enumerate(ORIGINS)
+    _origin(name, ": the least certain of the units", system_origins)
+    for name in Origins._fields
 )
 
 # -- charge --------------------------------------------------------------------------
