@@ -21,11 +21,12 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import tomllib
 import zipfile
 from collections.abc import Mapping, Sequence
 from email.parser import BytesParser
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mppdbus import __version__
 from mppdbus.host.install.release import PACKAGE, UNUSED, complete
@@ -74,6 +75,7 @@ def main(argv: list[str] | None = None) -> int:
     made = [build(arch, pythons, args.out) for arch in args.arch or VENUS]
     made.append(make_installer(made, args.out))
     made.append(make_usb_archive(made, args.out))
+    made.append(make_bill_of_wheel(args.out))
     sums = "".join(f"{sha256(path.read_bytes())}  {path.name}\n" for path in made)
     (args.out / "SHA256SUMS").write_text(sums)
     for path in [*made, args.out / "SHA256SUMS"]:
@@ -225,26 +227,53 @@ def described(file: Path, about: bytes, texts: list[str]) -> Package:
 
 def bill_of_materials(packages: list[Package], version: str) -> str:
     """Return the contents as CycloneDX 1.5."""
-    components = [
+    return bill(
+        [
+            {
+                "type": "library",
+                "name": package.name,
+                "version": package.version,
+                "purl": f"pkg:pypi/{package.name.lower()}@{package.version}",
+                "hashes": [{"alg": "SHA-256", "content": package.sha256}],
+                "licenses": [{"license": {"name": package.licence}}],
+            }
+            for package in packages
+        ],
+        version,
+    )
+
+
+def make_bill_of_wheel(out: Path) -> Path:
+    """Write what the wheel needs, as CycloneDX: names and the versions that fit."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = (
+        re.split(r"(?=[<>=!~])", need, maxsplit=1) for need in project["dependencies"]
+    )
+    path = out / f"mppdbus-{__version__}-wheel.cdx.json"
+    components: list[dict[str, Any]] = [
         {
             "type": "library",
-            "name": package.name,
-            "version": package.version,
-            "purl": f"pkg:pypi/{package.name.lower()}@{package.version}",
-            "hashes": [{"alg": "SHA-256", "content": package.sha256}],
-            "licenses": [{"license": {"name": package.licence}}],
+            "name": name,
+            "purl": f"pkg:pypi/{name}",
+            "properties": [{"name": "mppdbus:versions", "value": "".join(fits) or "*"}],
         }
-        for package in packages
+        for name, *fits in needed
     ]
+    path.write_text(bill(components, __version__))
+    return path
+
+
+def bill(components: list[dict[str, Any]], version: str) -> str:
+    """Return a bill of materials of mppdbus."""
     us = {"type": "application", "name": "mppdbus", "version": version}
-    bill = {
+    whole = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
         "version": 1,
         "metadata": {"component": us | {"licenses": [{"license": {"id": "MIT"}}]}},
         "components": components,
     }
-    return json.dumps(bill, indent=1) + "\n"
+    return json.dumps(whole, indent=1) + "\n"
 
 
 def licences(packages: list[Package]) -> str:

@@ -22,10 +22,10 @@ from helpers.run import MULTI, SYSTEM, Daemon, Ports, Watcher
 from mppdbus import __version__
 
 ROOTS = Path(os.environ.get("MPPDBUS_ARM_ROOTS", "/none"))
-# Architecture of a bundle → folder of the root, emulator.
+# Architecture of a bundle → folder of the root, emulator, processor of such a GX.
 MACHINES = {
-    "armv7": ("armhf", "qemu-arm-static"),
-    "aarch64": ("arm64", "qemu-aarch64-static"),
+    "armv7": ("armhf", "qemu-arm-static", "cortex-a7"),
+    "aarch64": ("arm64", "qemu-aarch64-static", "cortex-a53"),
 }
 # Prints the time of all imports of a daemon in s; its memory in kB.
 IMPORTS = """
@@ -64,7 +64,7 @@ class Machine(NamedTuple):
 @pytest.fixture(params=MACHINES)
 def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Machine:
     """Unpack a bundle for Venus OS's Python and for that of the root."""
-    folder, emulator = MACHINES[request.param]
+    folder, emulator, cpu = MACHINES[request.param]
     root = ROOTS / folder
     if not root.is_dir() or shutil.which(emulator) is None:
         pytest.skip(f"there is no {root} or no {emulator}")
@@ -77,7 +77,7 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Machine:
     size = sum(path.stat().st_size for path in release.rglob("*"))
     print(f"{request.param}: {bundle.stat().st_size / 1e6:.1f} MB, ", end="")
     print(f"{size / 1e6:.1f} MB unpacked, for 3.12 and {version}")
-    command = [emulator, "-L", str(root), str(python), "-s", "-u"]
+    command = [emulator, "-cpu", cpu, "-L", str(root), str(python), "-s", "-u"]
     return Machine(release, command, f"cp{version.replace('.', '')}")
 
 
@@ -104,7 +104,7 @@ async def test_it_starts_decodes_and_publishes(
         daemon = Daemon(tmp_path, bus.address, [f'port = "serial:{tmp_path / "one"}"'])
         try:
             name = f"{MULTI}92932105100123"
-            shown = await watcher.wait(name, {"/Connected": 1})
+            shown = await watcher.wait(name, {"/Connected": 1}, 600)
             assert shown["/Dc/0/Voltage"] is not None
             assert SYSTEM in await watcher.names()
             status = Path(f"/proc/{daemon.pid}/status").read_text()

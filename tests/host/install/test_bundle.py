@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import tarfile
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -111,6 +112,18 @@ def test_install_sh_knows_its_release(bundles: Path) -> None:
             arch = name.rpartition("-")[2].removesuffix(".tar.gz")
             assert f"{arch}={total}" in script
     assert script.rstrip().endswith('main "$@"')
+
+
+def test_the_wheel_has_a_bill_too(bundles: Path) -> None:
+    path = bundles / f"mppdbus-{__version__}-wheel.cdx.json"
+    found = json.loads(path.read_text())
+    assert found["metadata"]["component"]["version"] == __version__
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    said = {
+        c["name"] + c["properties"][0]["value"].replace("*", "")
+        for c in found["components"]
+    }
+    assert said == set(project["dependencies"])
 
 
 @pytest.mark.parametrize("shell", [["dash", "-n"], ["busybox", "sh", "-n"]])
