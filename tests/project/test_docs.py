@@ -37,6 +37,8 @@ NOT_RUN = {
     "apt-get": "root and network",
     "python3 -m venv /opt": "root",
     "/opt/mppdbus/bin/pip": "network",
+    "PIPX_HOME": "root and network",
+    "mppdbus setup --install": "root; test_setup.py does it",
     "journalctl": "systemd",
     "./dev test": "it is this run",
     "./dev setup": "asks; test_setup.py answers",
