@@ -16,6 +16,7 @@ from mppdbus.venus.tables.cards import (
     SWITCHES,
     switch_id,
 )
+from mppdbus.venus.tables.control import CONTROL
 from mppdbus.venus.tables.energy import HISTORY
 from mppdbus.venus.tables.row import INT, SELF_EVIDENT, TEXT, Row
 from mppdbus.venus.tables.system import SYSTEM, SYSTEM_PHASE
@@ -75,6 +76,14 @@ On each `multi` and `inverter`. `{day}` is 0 for today to 30, by the site's cale
 `{tracker}` counts from 0, and is there only on units with several. Updated once a
 minute.
 """
+CONTROL_TEXT = """\
+## Control
+
+On each `multi` and `inverter`. Which settings there are is what the unit shows; their
+names are those of `mppdbus settings`. A value is a number: a code, whose name is its
+text, or volts, amps and the like. A write is answered once the inverter has said ACK or
+NAK and was read back: 0, or not. See [control.md](control.md).
+"""
 DEVICES: tuple[Row[Any], ...] = (
     Row("/Devices/{n}/Service", TEXT, lambda _: None, "", "name of a multi"),
     Row("/Devices/{n}/Instance", INT, lambda _: None, "", "its DeviceInstance"),
@@ -101,6 +110,7 @@ def page() -> str:
             "only with several inverters and without a battery monitor",
             BATTERY,
         ),
+        f"{CONTROL_TEXT}\n{_table('multi', CONTROL)}",
         f"{CARDS_TEXT}\n{_cards()}\n{_table('multi', cards)}",
         f"{HISTORY_TEXT}\n{_table('multi', HISTORY)}",
     ]

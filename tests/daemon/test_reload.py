@@ -84,7 +84,7 @@ async def undisturbed(watcher: Watcher, *services: str) -> AsyncIterator[None]:
         if owners.get(sender, SYSTEM) not in (SYSTEM, BATTERY)
         for path, value in rows.items()
         if value.signature == "ai" and not value.value
-        if known[owners[sender]][path] is not None
+        if known[owners[sender]].get(path) is not None
     }
     assert lost == set()
 

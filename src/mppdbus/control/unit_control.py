@@ -17,6 +17,7 @@ from mppdbus.control.write_check import (
     why_locked,
 )
 from mppdbus.errors import NotWritten
+from mppdbus.protocol.settings.meanings import SETTINGS
 
 TRUSTED = 660.0  # s for which a poll is believed before a harmless setting is written
 ROUNDS = 2  # in which what is asked once is asked: nothing is settled by one reply
@@ -90,6 +91,16 @@ class UnitControl:
             for query in QUERIES:
                 if query not in self.unit.readings():
                     await self.unit.read(query)
+
+    async def ask_again(self, oldest: float) -> None:
+        """Ask again for settings that were read before `oldest` s; raises `PortLost`.
+
+        The poller reads those of QPIRI and QFLAG.
+        """
+        shown = {each.query for each in SETTINGS}
+        for query in self.unit.readings():
+            if query in shown and self.unit.age(query) >= oldest:
+                await self.unit.read(query)
 
     # -- writing --------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
@@ -10,6 +10,8 @@ from logging import INFO, WARNING
 from pathlib import Path
 
 from mppdbus.config.models import InverterConfig
+from mppdbus.control.write_check import ControlLevel
+from mppdbus.daemon.controls import Controls
 from mppdbus.daemon.event_log import EventLog, SumLog
 from mppdbus.daemon.gx_menu import GxMenu
 from mppdbus.daemon.reply_file import ReplyFile
@@ -19,6 +21,7 @@ from mppdbus.daemon.state import StateFiles
 from mppdbus.daemon.twins import twins_of, wait_for_twins
 from mppdbus.errors import ShownAlready
 from mppdbus.host.clock import local_today
+from mppdbus.inverter.device import Inverter
 from mppdbus.model.alarms.levels import Notice, NoticeKind
 from mppdbus.model.battery.bank import BankSettings
 from mppdbus.model.energy.integrator import LONGEST
@@ -51,7 +54,8 @@ class Installation:
     """Shows, counts and stores the values of all inverters of a site.
 
     `directory` is the folder of the state, `batteries` are the settings of each by its
-    name, "" for the only one. `configs` are the sections of the inverters, `expected`
+    name, "" for the only one. `configs` are the sections of the inverters, `levels` is
+    what may be written to each by its name, `expected`
     is their least number, `patience` the s that localsettings may take to appear,
     `together` those that the first inverters wait for the others at the start. All
     methods except `open`, `introduce`, `remove` and `close` return at once.
@@ -70,6 +74,7 @@ class Installation:
         patience: float,
         together: float = 0.0,
         configs: Iterable[InverterConfig] = (),
+        levels: Mapping[str, ControlLevel] | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._clock = self._loop.time
@@ -100,6 +105,10 @@ class Installation:
         self.self_check = SelfCheck(
             self._watcher, self._publisher.show_doctor, self._notifier.notify
         )
+        self.controls = Controls(
+            directory, self._watcher, self._publisher.show_control, self._tell_people
+        )
+        self.controls.use(levels or {})
         self._rendering: asyncio.Handle | None = None
         self._menu = GxMenu(self._settings, self._follow_input)
         self.is_open = False
@@ -130,6 +139,7 @@ class Installation:
         configs: Sequence[InverterConfig],
         batteries: Mapping[str, BankSettings],
         leaving: Collection[str],
+        levels: Mapping[str, ControlLevel],
     ) -> None:
         """Take a new config; the units of the sections in `leaving` leave the bus.
 
@@ -140,6 +150,7 @@ class Installation:
                 await self._leave(view.unit.uid)
         self._expected = len(configs)
         self.sections.use(configs)
+        self.controls.use(levels)
         banks = {
             name: await self._state.bank(settings, name)
             for name, settings in batteries.items()
@@ -296,6 +307,7 @@ class Installation:
         if snapshot.online:
             self.self_check.answers(uid)
         self._publisher.show(view)
+        self.controls.show(uid, snapshot)
         if not snapshot.second_follows:
             self.render_system()
             site.count(now)
@@ -370,6 +382,17 @@ class Installation:
                 self._state.save_bank_soon(name)
             self._show_all()
         return taken
+
+    def control(
+        self, uid: str, inverter: Inverter, port: str, refresh: Callable[[], None]
+    ) -> None:
+        """Let the settings of an inverter on the bus be written, as far as allowed."""
+        section = self.site.views[uid].unit.name
+        self.controls.enter(uid, section, port, inverter, refresh)
+
+    def _tell_people(self, uid: str, sentence: str) -> None:
+        name = self.site.views[uid].unit.called
+        self._notifier.notify(name, Notice(NoticeKind.WARNING, sentence))
 
     def _change(self, unit: Unit) -> None:
         self._publisher.show(self.site.change(unit))

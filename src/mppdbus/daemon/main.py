@@ -9,7 +9,7 @@ from collections.abc import Callable
 from mppdbus.config.models import Config
 from mppdbus.daemon.installation import Installation
 from mppdbus.daemon.running import RunningSessions
-from mppdbus.daemon.sections import banks_of
+from mppdbus.daemon.sections import banks_of, levels_of
 from mppdbus.daemon.service_report import ServiceReport
 from mppdbus.host import serial_starter
 from mppdbus.host.platform import is_service, on_venus, state_directory
@@ -40,6 +40,7 @@ async def run(config: Config, read: Callable[[], Config]) -> None:
         patience=PATIENCE_SETTINGS if venus else 0.0,
         together=TOGETHER,
         configs=config.inverter,
+        levels=levels_of(config),
     )
     if venus:
         named = [unit.port.path for unit in config.inverter]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from mppdbus.config.models import Config
 from mppdbus.daemon.config_change import ConfigChange
 from mppdbus.daemon.installation import Installation
-from mppdbus.daemon.sections import banks_of
+from mppdbus.daemon.sections import banks_of, levels_of
 from mppdbus.daemon.session import Session
 from mppdbus.errors import ConfigError
 from mppdbus.host.service_manager import ServiceManager
@@ -80,7 +80,7 @@ class RunningSessions:
         await self._stop({*change.removed, *change.changed})
         self._config = new.model_copy(update={"dbus": self._config.dbus})
         await self._installation.reconfigure(
-            new.inverter, banks_of(new), change.leaving
+            new.inverter, banks_of(new), change.leaving, levels_of(new)
         )
         for name, session in self.sessions.items():
             await session.show_others(shows_others(new, name))

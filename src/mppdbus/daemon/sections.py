@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
 from mppdbus.config.models import BatteryConfig, Config, InverterConfig
+from mppdbus.control.write_check import ControlLevel
 from mppdbus.model.battery.bank import BankSettings
 from mppdbus.model.unit_ids import candidates
 from mppdbus.model.victron_codes import AcInput
@@ -43,6 +44,12 @@ def banks_of(config: Config) -> dict[str, BankSettings]:
     """Return the settings of each battery of the config, by its name."""
     names = [unit.battery for unit in config.inverter]
     return {name: _settings(config.bank(name), names.count(name)) for name in names}
+
+
+def levels_of(config: Config) -> dict[str, ControlLevel]:
+    """Return what may be written to the inverter of each section, by its name."""
+    usual = config.control.level
+    return {unit.name: ControlLevel(unit.control or usual) for unit in config.inverter}
 
 
 def _settings(said: BatteryConfig, units: int) -> BankSettings:

@@ -133,8 +133,11 @@ class Session:
             await self._introduce(first, interval or FASTEST)
             self._others.release()
             self._connected(inverter)
+            self._control(inverter, poller)
             await poller.run()
         finally:
+            if self._uid is not None and self._known is not None:
+                self._installation.controls.leave(self._uid, self._known)
             self._poller = None
             try:
                 await self._end_session()
@@ -206,6 +209,10 @@ class Session:
         finally:
             self._introducing = False
         self.introduced = True
+
+    def _control(self, inverter: Inverter, poller: Poller) -> None:
+        if self._uid is not None:
+            self._installation.control(self._uid, inverter, self._port, poller.show)
 
     def _meter(self, day: date | None, wh: float) -> None:
         if self._uid is not None:

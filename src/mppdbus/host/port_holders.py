@@ -48,6 +48,11 @@ def all_holders(
     return {path: _described(pids[device], root) for path, device in real.items()}
 
 
+def process(pid: int, root: Path = Path("/")) -> Holder:
+    """Return a process by its number, with what was started."""
+    return Holder(pid, _command(root / f"proc/{pid}") or "gone")
+
+
 def held_by_us(path: str) -> bool:
     """Tell whether this very process has the device open."""
     device = os.path.realpath(path)

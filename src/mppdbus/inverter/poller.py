@@ -394,6 +394,10 @@ class Poller:
         if not inverter.serial_is_sure:
             self._schedule.once[SERIAL.query] = self._clock() + SERIAL.every
 
+    def show(self) -> None:
+        """Publish what is known now, such as a setting that somebody else has read."""
+        self._show()
+
     def _show(self, *, second_follows: bool = False) -> Snapshot:
         """Publish the snapshot, unless it may be of another unit."""
         snapshot = self._snapshot(second_follows=second_follows)

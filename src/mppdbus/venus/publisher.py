@@ -12,6 +12,7 @@ from mppdbus.errors import BusError
 from mppdbus.model.alarms.effects import ALARM_LEVELS, LOW_SOC
 from mppdbus.model.alarms.levels import wanted
 from mppdbus.model.views import SystemView, Unit, UnitView
+from mppdbus.venus.control_paths import ControlView
 from mppdbus.venus.dbus.items import Value
 from mppdbus.venus.dbus.outage_log import OutageLog
 from mppdbus.venus.dbus.writes import REFUSED
@@ -103,6 +104,11 @@ class Publisher:
         """Show what is wrong with a unit, in a sentence; "" if all is well."""
         if (unit := self._units.get(uid)) is not None:
             unit.service.update({DOCTOR: sentence})
+
+    def show_control(self, uid: str, control: ControlView) -> None:
+        """Show the settings of a unit, and what may be written."""
+        if (unit := self._units.get(uid)) is not None:
+            unit.show_control(control)
 
     async def remove(self, uid: str) -> None:
         """Take a unit off the bus."""

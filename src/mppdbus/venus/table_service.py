@@ -8,16 +8,40 @@ from mppdbus.errors import BusError
 from mppdbus.venus.dbus.items import Value
 from mppdbus.venus.dbus.outage_log import OutageLog
 from mppdbus.venus.dbus.service import INSTANCE, Service
-from mppdbus.venus.dbus.writes import ACCEPTED, REFUSED
+from mppdbus.venus.dbus.writes import ACCEPTED, REFUSED, who_writes
 from mppdbus.venus.settings import service_settings as settings
 from mppdbus.venus.settings.service_settings import ServiceSettings
 from mppdbus.venus.settings.setting import DEVICES, Setting
 from mppdbus.venus.settings.store import LocalSettings
-from mppdbus.venus.tables.row import ChangedRows, Row, ToSetting, V, live, values_of
+from mppdbus.venus.tables.row import (
+    ChangedRows,
+    Row,
+    ToControl,
+    ToSetting,
+    V,
+    live,
+    values_of,
+)
+
+
+class SettingControl(Protocol):
+    """What writes the settings of inverters, by the uid of one."""
+
+    def write(
+        self, uid: str, name: str, value: Value, sender: str
+    ) -> int | Awaitable[int]:
+        """Write a setting; return the verdict. `sender`: the client's unique name."""
+
+    def refuse(self, uid: str, name: str, written: object, why: str) -> int:
+        """Tell people that a value cannot be one of this setting, and `why`."""
 
 
 class SiteControl(Protocol):
     """The owner of the units, which gets the changes that users make on the bus."""
+
+    @property
+    def controls(self) -> SettingControl:
+        """What writes the settings of the inverters."""
 
     def rename(self, uid: str, name: str) -> None:
         """Set the user's name of a unit; "" removes it."""
@@ -67,7 +91,7 @@ class TableService(Generic[V]):
         self.changed_rows = ChangedRows(live(rows))
         self.kept = ServiceSettings(around.store, uid, self.setting_changed)
         self._bank = bank
-        self._writes = {row.path_on(phase): row.write for row in rows if row.write}
+        self.writes = {row.path_on(phase): row.write for row in rows if row.write}
         self._settings = {
             row.write.name: row
             for row in rows
@@ -79,6 +103,7 @@ class TableService(Generic[V]):
             items,
             address=around.address,
             writer=self._write,
+            refused=self._refuse,
             outages=around.outages,
         )
 
@@ -161,12 +186,21 @@ class TableService(Generic[V]):
 
     def _write(self, path: str, value: Value) -> int | Awaitable[int]:
         """Pass a client's write to the target of its row; return the verdict."""
-        match self._writes[path]:
+        match self.writes[path]:
             case ToSetting(name, of_units=True):
                 return self.keep_in_units(name, value)
             case ToSetting(name):
                 return self.kept.set(name, value)
+            case ToControl(name):
+                controls = self.around.site.controls
+                return controls.write(self.kept.uid, name, value, who_writes())
         taken = isinstance(value, float) and self.around.site.correct_charge(
             value, self._bank
         )
         return ACCEPTED if taken else REFUSED
+
+    def _refuse(self, path: str, written: object, why: str) -> None:
+        """Pass on that a client wrote what no value of a setting can be."""
+        match self.writes.get(path):
+            case ToControl(name):
+                self.around.site.controls.refuse(self.kept.uid, name, written, why)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from mppdbus.model.energy.daily_history import Day
 from mppdbus.model.phases import on_phases
 from mppdbus.model.views import Unit, UnitView
+from mppdbus.venus.control_paths import HEAD_ITEMS, ControlPaths, ControlView
 from mppdbus.venus.dbus.items import Value
 from mppdbus.venus.settings.service_settings import INSTANCE, NAME
 from mppdbus.venus.table_service import Surroundings, TableService
@@ -57,6 +58,8 @@ class UnitService(TableService[UnitView]):
         self.hybrid = unit.profile == "hybrid"  # part of the acsystem
         super().__init__(service_name(unit), unit.uid, rows, around, phase=unit.phase)
         self._listed = listed
+        self._control = ControlPaths()
+        self.service.add(HEAD_ITEMS)
         self._phased = phased(rows)
         self._phases = [unit.phase]
         self._history_at = float("-inf")
@@ -95,6 +98,12 @@ class UnitService(TableService[UnitView]):
         self.service.update(values)
         self._watch_absence(online=view.snapshot.online)
         self._watch_charge(view)
+
+    def show_control(self, view: ControlView) -> None:
+        """Show the settings of the inverter, and what may be written."""
+        self.service.renew(self._control.items(view))
+        self.writes |= self._control.writes
+        self.service.update(self._control.values(view))
 
     def setting_changed(self, name: str) -> None:
         """Show a changed setting, and pass it to the site."""

@@ -19,10 +19,13 @@ class PendingWrite:
     `answers` get the verdict. Until then the leaf shows the written value (the echo).
     """
 
-    __slots__ = ("answers", "before", "read_back", "seen", "value")
+    __slots__ = ("answers", "before", "read_back", "seen", "sender", "value")
 
-    def __init__(self, value: Value, answer: Callable[[int], None]) -> None:
+    def __init__(
+        self, value: Value, answer: Callable[[int], None], sender: str = ""
+    ) -> None:
         self.value = value
+        self.sender = sender  # the unique name of the client
         self.answers = [answer]
         self.before: Value = None  # value to restore if refused
         self.seen: Value | object = _UNSEEN  # given to update() since the write began
@@ -66,13 +69,17 @@ class Leaf:
     )
 
     def __init__(self, item: Item) -> None:
-        self.item = item
         self.path = item.path
         self.check = CHECKS[item.kind]
         self.value: Value = None
-        self.sent: object = UNSENT
         self.pending: PendingWrite | None = None
         self.queued: PendingWrite | None = None
+        self.use(item)
+
+    def use(self, item: Item) -> None:
+        """Take another item of the same path and type: new texts, new bounds."""
+        self.item = item
+        self.sent: object = UNSENT
         self._format = item.formatter()
         self._signature = get_signature_tree(item.kind.value)
         bounds = {"Min": item.minimum, "Max": item.maximum, "Default": item.default}

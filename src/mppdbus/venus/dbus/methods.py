@@ -32,6 +32,11 @@ class Call:
     path: str
     leaf: Leaf | None
 
+    @property
+    def sender(self) -> str:
+        """The unique name of the client."""
+        return self.message.sender or ""
+
     def reply(self, signature: str, value: Any) -> None:  # noqa: ANN401
         """Answer with one value."""
         self.connection.reply(self.message, signature, [value])
@@ -105,7 +110,8 @@ class Methods:
         if call.leaf is None:
             call.verdict(NOT_WRITABLE)
         else:
-            self._writes.set(call.leaf, plain(call.message.body[0]), call.verdict)
+            value = plain(call.message.body[0])
+            self._writes.set(call.leaf, value, call.verdict, call.sender)
 
     def set_default(self, call: Call) -> None:
         """i: the verdict of writing the default value."""
@@ -114,7 +120,7 @@ class Methods:
             text = f"{call.path} has no default value"
             call.connection.fail(call.message, NOT_SUPPORTED, text)
         else:
-            self._writes.set(leaf, leaf.item.default, call.verdict)
+            self._writes.set(leaf, leaf.item.default, call.verdict, call.sender)
 
     def get_bound(self, call: Call) -> None:
         """v: the minimum, maximum or default; invalid where there is none."""

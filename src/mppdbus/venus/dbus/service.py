@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 
 from dbus_fast.validators import is_bus_name_valid
@@ -16,7 +16,7 @@ from mppdbus.venus.dbus.outage_log import OutageLog
 from mppdbus.venus.dbus.signals import ChangeSignals
 from mppdbus.venus.dbus.tasks import ended
 from mppdbus.venus.dbus.tree import Tree
-from mppdbus.venus.dbus.writes import Writer, Writes
+from mppdbus.venus.dbus.writes import Refusal, Writer, Writes
 
 INSTANCE = "/DeviceInstance"  # clients read it only when the name appears
 
@@ -30,7 +30,8 @@ class Service:
     """Items served on a bus under one name.
 
     `address` is a D-Bus address, by default the system bus. `writer` decides about the
-    writes of clients; without one every valid value is taken. Values can be updated at
+    writes of clients; without one every valid value is taken. `refused` gets the values
+    that no item of this kind can have. Values can be updated at
     any time; clients see them while the service is on the bus. `outages` is shared with
     the other connections of this process.
 
@@ -45,6 +46,7 @@ class Service:
         *,
         address: str | None = None,
         writer: Writer | None = None,
+        refused: Refusal | None = None,
         outages: OutageLog | None = None,
         first_delay: float = FIRST_DELAY,
     ) -> None:
@@ -56,7 +58,7 @@ class Service:
         self._outages = outages or OutageLog()
         self._tree = Tree()
         self._signals = ChangeSignals()
-        self._writes = Writes(writer, self._signals)
+        self._writes = Writes(writer, self._signals, refused)
         self._methods = Methods(self._tree, self._signals, self._writes)
         self._connection: Connection | None = None
         self._claimed = False
@@ -136,6 +138,20 @@ class Service:
         known = self._tree.leaves
         new = self._tree.add(item for item in items if item.path not in known)
         self._signals.tell(new)
+
+    def renew(self, items: Sequence[Item]) -> None:
+        """Add items, or take new texts and bounds for paths that are there already.
+
+        Raises TypeError for another type than the path has had before.
+        """
+        leaves = self._tree.leaves
+        known = [item for item in items if item.path in leaves]
+        self.add(item for item in items if item.path not in leaves)
+        for item in known:
+            if leaves[item.path].item.kind is not item.kind:
+                raise TypeError(f"{item.path}: its type is fixed")
+            leaves[item.path].use(item)
+        self._signals.tell([leaves[item.path] for item in known])
 
     # Life
 

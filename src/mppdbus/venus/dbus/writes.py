@@ -14,6 +14,9 @@ from mppdbus.venus.dbus.signals import ChangeSignals
 Writer = Callable[[str, Value], int | Awaitable[int]]
 """(path, value in the item's type) → 0 accepted, else refused; an awaitable defers."""
 
+Refusal = Callable[[str, object, str], None]
+"""(path, what a client wrote, why it is no value of this item)"""
+
 ACCEPTED = 0
 NOT_WRITABLE = 1
 REFUSED = 2
@@ -31,13 +34,25 @@ class Writes:
     waits for it anew at each write, before the writer is asked.
     """
 
-    def __init__(self, writer: Writer | None, signals: ChangeSignals) -> None:
+    def __init__(
+        self,
+        writer: Writer | None,
+        signals: ChangeSignals,
+        refused: Refusal | None = None,
+    ) -> None:
         self._writer = writer or _accept
+        self._refused = refused or _pass_over
         self._signals = signals
         self._tasks: dict[asyncio.Future[int], Leaf] = {}
         self._waiting: dict[Leaf, asyncio.TimerHandle] = {}  # for the end of `quiet`
 
-    def set(self, leaf: Leaf, written: object, answer: Callable[[int], None]) -> None:
+    def set(
+        self,
+        leaf: Leaf,
+        written: object,
+        answer: Callable[[int], None],
+        sender: str = "",
+    ) -> None:
         """Write to `leaf`; `answer` gets the verdict, at once or later."""
         item = leaf.item
         if not item.writable:
@@ -48,8 +63,9 @@ class Writes:
         except (TypeError, ValueError) as error:
             log.info("refused: %s", error)
             answer(REFUSED)
+            self._refused(leaf.path, written, str(error))
             return
-        write = PendingWrite(value, answer)
+        write = PendingWrite(value, answer, sender)
         if leaf in self._waiting and leaf.pending is not None:
             self._replace(leaf, leaf.pending, write)
         elif leaf.pending is not None:
@@ -160,6 +176,16 @@ class Writes:
         if value != leaf.value:
             leaf.value, leaf.sent = value, UNSENT
             self._signals.tell([leaf])
+
+
+def who_writes() -> str:
+    """Return the unique name of the client whose write the writer is asked about."""
+    write = _current.get()
+    return "" if write is None else write.sender
+
+
+def _pass_over(_path: str, _written: object, _why: str) -> None:
+    pass
 
 
 def _accept(_path: str, _value: Value) -> int:

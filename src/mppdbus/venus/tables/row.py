@@ -29,6 +29,13 @@ class ToSetting:
     of_units: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ToControl:
+    """Writes go to this setting of the inverter, checked and read back."""
+
+    setting: str
+
+
 class ToCharge:
     """Writes correct the estimate of the state of charge."""
 
@@ -58,7 +65,7 @@ class Row(Generic[V]):
     known: Value = None
     unknown: Value = None
     fixed: bool = False
-    write: ToSetting | ToCharge | None = None
+    write: ToSetting | ToCharge | ToControl | None = None
     minimum: float | None = None
     maximum: float | None = None
     default: float | str | None = None

@@ -1,0 +1,99 @@
+"""Settings on the bus: written and read back, or refused with the reason."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from helpers.bus import BusItemClient
+from helpers.run import MULTI, Daemon, Ports, Watcher
+from mppdbus.simulator.line.simulator import Simulator
+
+SETTING, CONTROL = "/Mppdbus/Settings/", "/Mppdbus/Control/"
+SOURCE, BULK = "output_source_priority", "battery_bulk_voltage"
+
+
+class House:
+    """One unit on the bus, and a client that writes to it."""
+
+    def __init__(
+        self, folder: Path, watcher: Watcher, unit: Simulator, daemon: Daemon
+    ) -> None:
+        self.folder, self.watcher = folder, watcher
+        self.unit, self.daemon = unit, daemon
+        self.service = ""
+
+    async def set(self, name: str, value: object, signature: str = "d") -> int:
+        """Write as a client does; return the verdict."""
+        client = BusItemClient(self.watcher.client.bus, self.service)
+        return await client.set_value(SETTING + name, signature, value)
+
+    async def values(self) -> dict[str, Any]:
+        return await self.watcher.values(self.service)
+
+    @property
+    def sent(self) -> list[str]:
+        """The setters that reached the unit."""
+        return [
+            command
+            for command, count in self.unit.scene.requests.items()
+            for _ in range(count)
+            if not command.startswith(("Q", "(", "VERFW"))
+        ]
+
+    def journal(self) -> list[dict[str, Any]]:
+        path = self.folder / "state" / "writes.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines]
+
+
+@asynccontextmanager
+async def house(
+    folder: Path, address: str, level: str, profile: str = "axpert-5000"
+) -> AsyncIterator[House]:
+    async with Ports.below(folder) as ports, Watcher.on(address) as watcher:
+        unit = await ports.add("garage", profile)
+        line = ports.unit("garage", f'control = "{level}"')
+        with Daemon(folder, address, [line]) as daemon:
+            here = House(folder, watcher, unit, daemon)
+            while not here.service:
+                await watcher.news()
+                names = await watcher.names()
+                here.service = next((n for n in names if n.startswith(MULTI)), "")
+            await watcher.wait(here.service, {CONTROL + "Level": level})
+            while SETTING + SOURCE not in await here.values():
+                await watcher.news()
+            yield here
+
+
+async def test_a_setting_is_set_read_back_on_the_bus_and_in_the_journal(
+    tmp_path: Path, bus_address: str
+) -> None:
+    async with house(tmp_path, bus_address, "safe") as here:
+        await here.watcher.wait(here.service, {SETTING + SOURCE: 0.0})
+        assert await here.set(SOURCE, 2) == 0
+        values = await here.values()
+        assert values[SETTING + SOURCE] == 2.0
+        assert values[CONTROL + "LastWrite"] == (
+            f"{SOURCE}: Utility first → SBU: accepted, and the inverter shows it"
+        )
+        assert here.sent == ["POP02"]
+        last = here.journal()[-1]
+        assert (last["old"], last["observed"], last["accepted"]) == (0, 2, True)
+        assert last["by"].startswith("D-Bus :1.")
+        assert f"pid {os.getpid()} (" in last["by"]
+
+
+async def test_read_only_writes_nothing(tmp_path: Path, bus_address: str) -> None:
+    async with house(tmp_path, bus_address, "read-only") as here:
+        await here.watcher.wait(here.service, {SETTING + SOURCE: 0.0})
+        assert await here.set(SOURCE, 2) != 0
+        values = await here.values()
+        assert values[SETTING + SOURCE] == 0.0
+        assert "control is off (read-only)" in values[CONTROL + "LastWrite"]
+        assert "control is off" in values[CONTROL + "Locked/" + SOURCE]
+        assert here.sent == []
