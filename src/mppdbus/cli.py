@@ -17,6 +17,7 @@ from typing import Any, NoReturn, Protocol, cast
 
 from mppdbus import __version__
 from mppdbus.commands.output import DONE, INTERRUPTED, NO_DEVICE, SAID_NO, USAGE
+from mppdbus.config.messages import closest
 from mppdbus.errors import BusError, ConfigError, LinkError, MppdbusError
 
 # Command → what it does. Its module has the same name, and is loaded when it is called.
@@ -116,6 +117,10 @@ def _run(words: list[str]) -> int:
     if not words:
         _parser(words).print_help()
         return DONE
+    if words[0] not in COMMANDS and not words[0].startswith("-"):
+        meant = closest(words[0], COMMANDS)
+        hint = f"did you mean {meant}?" if meant else "mppdbus --help lists all"
+        raise ConfigError(f"there is no command {words[0]!r}; {hint}")
     args = _parser(words).parse_args(words)
     logging.basicConfig(
         level=args.log_level or "WARNING",

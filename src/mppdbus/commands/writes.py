@@ -11,7 +11,10 @@ from mppdbus.protocol.settings.meanings import CLOCK
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this command."""
-    parser.add_argument("--json", action="store_true", help="one object a write")
+    add = parser.add_argument
+    add("--json", action="store_true", help="one object a write")
+    # For those who type it everywhere: the journal is that of the machine.
+    add("--config", metavar="FILE", help=argparse.SUPPRESS)
 
 
 def run(args: argparse.Namespace) -> int:

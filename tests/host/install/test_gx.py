@@ -272,12 +272,12 @@ def test_install_sh_refuses_what_is_not_right(gx: Gx, tmp_path: Path) -> None:
     )
     refused("head -c 3000 /rec/install.sh >/rec/cut.sh; sh /rec/cut.sh; false", "")
     refused(
-        "mkdir /tmp/b; printf '#!/bin/sh\\necho h; echo / 9 9 9000 9' >/tmp/b/df; "
-        f"chmod +x /tmp/b/df; PATH=/tmp/b:$PATH {install()}",
-        "has 9 MB left",
+        "sed s/^LEAST_SPACE=25/LEAST_SPACE=99999999/ /rec/install.sh >/rec/big.sh; "
+        f"sh /rec/big.sh --local /rec/{name}",
+        "MB left and mppdbus needs 99999999 MB",
     )
     refused(
-        "printf '#!/bin/sh\\necho armv7 cp312' >/tmp/b/python3; rm /tmp/b/df; "
+        "mkdir /tmp/b; printf '#!/bin/sh\\necho armv7 cp312' >/tmp/b/python3; "
         f"chmod +x /tmp/b/python3; PATH=/tmp/b:$PATH {install()}",
         f"this bundle is for {ARCH}, and this machine is armv7",
     )
