@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -216,3 +217,63 @@ def test_a_parallel_set_is_written_as_a_whole_or_refused(
         sent = both.tell("requests")
         assert sent.count("MNCHGC") == 4
         assert "PDa" not in sent
+
+
+def setters(inverter: Simulated) -> list[str]:
+    """Return what came to the inverter and is no query."""
+    asked = json.loads(inverter.tell("requests").removeprefix("ok "))
+    return [each for each in asked if not each.startswith(("Q", "("))]
+
+
+BAD_WORDS = {
+    "set buzzer loud": "buzzer: that is no value of it; it may be off, on",
+    "set buzzer 7": "buzzer: that is no value of it",
+    "set buzer on": '"buzer" is no setting; did you mean buzzer?',
+    "set max_charging_current nan": "that is no value of it; it may be 10 A",
+    "set max_charging_current inf": "that is no value of it; it may be 10 A",
+    "set max_charging_current 1e1": "that is no value of it; it may be 10 A",
+    "set max_charging_current 55": "55 A is not allowed; it may be 10 A, 20 A",
+    "set max_charging_current 498": "498 A is not allowed",
+    "set battery_float_voltage 54.1": 'needs level = "full"',
+    "set recharge_capacity 20": "does not show a setting recharge_capacity",
+    "set equalization on": 'needs level = "full"',
+    "set output_mode parallel": "it needs --i-know-what-this-does",
+    "set output_frequency 60": "it needs --i-know-what-this-does",
+    "get buzer": "did you mean buzzer?",
+    "get recharge_capacity": "does not show a setting recharge_capacity",
+    "undo": "nothing that was changed from here is left to undo",
+    "diff nofile.toml": "nofile.toml: No such file",
+    "plan nofile.toml": "nofile.toml: No such file",
+    "apply nofile.toml": "nofile.toml: No such file",
+    "apply .": ".: Is a directory",
+}
+
+
+def test_bad_words_are_refused_in_one_line_and_nothing_is_sent(
+    capsys: Capture, inverter: Simulated
+) -> None:
+    for words, why in BAD_WORDS.items():
+        level = () if words.startswith(("get", "diff")) else LEVEL
+        said = command(capsys, *words.split(), "--port", inverter.path, *level)
+        assert (said.code in (1, 2), said.out) == (True, ""), words
+        assert why in said.err, words
+        assert said.err.count("\n") == 1, words
+    assert not setters(inverter)
+
+
+def test_a_level_of_read_only_refuses_each_command_that_writes(
+    capsys: Capture, inverter: Simulated, tmp_path: Path
+) -> None:
+    file = tmp_path / "night.toml"
+    file.write_text('buzzer = "off"\n')
+    for words in (
+        ("set", "buzzer", "off"),
+        ("plan", str(file)),
+        ("apply", str(file)),
+        ("apply", str(file), "--dry-run"),
+        ("clock", "sync"),
+    ):
+        said = command(capsys, *words, "--port", inverter.path)
+        assert (said.code, said.out) == (1, ""), words
+        assert "control is off (read-only)" in said.err, words
+    assert not setters(inverter)
