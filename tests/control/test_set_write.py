@@ -34,7 +34,7 @@ WRITES: list[tuple[str, str | float, list[str], str, object]] = [
         "max_charge_a", 20,
     ),
     (
-        "max_ac_charging_current", 20, ["MUCHGC020", "MUCHGC120", "MUCHGC220"],
+        "max_ac_charging_current", 20, ["MUCHGC020", "MUCHGC1020", "MUCHGC220"],
         "max_ac_charge_a", 20,
     ),
 ]  # fmt: skip

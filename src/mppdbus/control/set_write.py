@@ -28,7 +28,7 @@ from mppdbus.errors import LinkError, NotWritten
 from mppdbus.protocol.dialects import FAMILIES
 from mppdbus.protocol.identification import Identification
 from mppdbus.protocol.replies.parallel import ParallelStatus
-from mppdbus.protocol.settings.setters import Setter
+from mppdbus.protocol.settings.setters import CommandForm, Setter
 
 MOST_UNITS = 9  # of a set
 ROUNDS = 2  # in which a unit that does not answer is asked
@@ -183,26 +183,32 @@ class SetRun:
     def _commands(
         self, members: Sequence[SetMember], wanted: Mapping[str, float]
     ) -> dict[str, str]:
-        """Return the command of each unit; raises `NotWritten` before anything is sent.
+        """Return the command of each unit; raises `NotWritten` for what none can say.
 
         A command whose digits are another legal value to a firmware without numbers of
         units is not sent: MUCHGC130 is 30 A of unit 1 to one, and 130 A to another.
+        Then it is the form of three digits, MUCHGC1030, which that one refuses.
         """
         legal = self._shown.allowed.values if self._shown.allowed else ()
-        found = {}
+        template = self._setter.template
+        forms = (
+            CommandForm(template, self._setter.largest),
+            CommandForm(template.replace("{value:02d}", "{value:03d}"), 999),
+        )
+        found = dict[str, str]()
         for member in members:
             value = wanted[member.serial]
-            try:
-                command = self._setter.command(int(value), unit=member.number)
-            except ValueError as error:
-                raise NotWritten(f"{self.name}: {error}") from error
-            digits = int("".join(filter(str.isdigit, command)))
-            if member.number and digits in legal:
+            for form in forms:
+                with suppress(ValueError):
+                    command = form.command(int(value), member.number)
+                    digits = int("".join(filter(str.isdigit, command)))
+                    if not member.number or digits not in legal:
+                        found.setdefault(member.serial, command)
+            if member.serial not in found:
                 raise NotWritten(
-                    f"{self.name}: {command} would be {self._shown.text(digits)} to "
-                    "firmware without numbers of units; nothing was sent"
+                    f"{self.name}: no command says {self._shown.text(value)} for unit "
+                    f"{member.serial} alone; nothing was sent"
                 )
-            found[member.serial] = command
         return found
 
     async def _step(
