@@ -33,6 +33,7 @@ from mppdbus.inverter.schedule import (
     PARALLEL,
     RECURRING,
     SERIAL,
+    SHORTEST_KEEP,
     Schedule,
     keep_times,
 )
@@ -82,6 +83,7 @@ class Poller:
         self._failures = 0
         self._round = 0.0  # s that a poll with all that follows it has taken
         self._lost = 0  # attempts without a reply before it
+        self._stretched = float("-inf")  # s, when `keep` was worked out last
         self._seen: tuple[object, ...] | None = None  # mains, bits, battery
         self._expiry: asyncio.TimerHandle | None = None
         self._meters = meters
@@ -182,21 +184,23 @@ class Poller:
         if lost == self._lost:
             shorter = CALM_DOWN * self._round
             self._round = max(min(took, timing.LONGEST_ROUND), shorter)
-            self.keep = keep_times(self._interval, self._round, self._schedule.gaps)
+            if (now := self._clock()) - self._stretched >= SHORTEST_KEEP:
+                self._stretched, gaps = now, self._schedule.gaps
+                self.keep = keep_times(self._interval, self._round, gaps)
         self._lost = lost
 
     def _plan_rows(self) -> None:
         """Set the queries that may follow this live poll."""
-        schedule, rows = self._schedule, [*RECURRING]
+        schedule, parallel = self._schedule, self._parallel
         schedule.live_polled()
+        schedule.rows = RECURRING
         if self._meters is not None and self._meters.there:
-            rows.append(METERS)
-        if self._parallel is not None:
-            self._parallel.live_polled()
-            if self._parallel.wanted:
-                rows.append(PARALLEL)
+            schedule.rows += (METERS,)
+        if parallel is not None:
+            parallel.live_polled()
+            if parallel.wanted:
+                schedule.rows += (PARALLEL,)
                 schedule.due.setdefault(PARALLEL.query, self._clock())
-        schedule.rows = tuple(rows)
 
     # -- live ---------------------------------------------------------------------
 

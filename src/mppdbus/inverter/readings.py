@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, cast
 
 from mppdbus.errors import CorruptReply, ProtocolError, UnknownLayout
@@ -145,7 +146,9 @@ class Readings:
     def _store(self, query: str, reading: Reading, now: float) -> None:
         """Store a reading and its plausible part; log implausible fields once."""
         plausible, remarks = self.filter.check(reading, now)
-        for code, alike in groupby(remarks, key=lambda remark: remark.code):
+        fitted = True
+        for code, alike in groupby(remarks, key=attrgetter("code")):
+            fitted = fitted and code != "no_battery"
             if code != "unrated":  # a second at each start
                 self._log_remarks(query, list(alike))
         if isinstance(reading, DeviceMode) and not reading.known:
@@ -155,7 +158,6 @@ class Readings:
                 "src/mppdbus/protocol/modes.py"
             )
             self._log_once(logging.WARNING, "mode", text)
-        fitted = all(remark.code != "no_battery" for remark in remarks)
         proven: Reading | None = reading
         if query in self.strange:
             proven = self.kept[query].proven if query in self.kept else None
