@@ -26,6 +26,7 @@ from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.identification import Identification
 
 NAMING = ("QPI", "QID", "QMN", "QGMN", "QVFW")
+PROVING = ("QPIGS", "QPIGS2")  # show the family of units that have no name
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,8 @@ async def connected_unit(args: argparse.Namespace) -> AsyncIterator["ConnectedUn
                 progress.show(f"asking {query}")
                 await interview.try_read(query, attempts=1)
             await interview.ask_again(wanted, attempts=1)
+            if not interview.answers.identification.codes_proven:
+                await interview.ask_again(PROVING, attempts=1)
             unit = _made(interview.answers, target.dialect)
             progress.clear()
             connected = ConnectedUnit(target, link, interview, unit, progress)

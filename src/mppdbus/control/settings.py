@@ -8,7 +8,7 @@ from mppdbus.errors import ConfigError
 from mppdbus.protocol.codes import Names
 from mppdbus.protocol.dialects import FAMILIES
 from mppdbus.protocol.explain import PRIORITIES, names_of
-from mppdbus.protocol.identification import GUESSED, Identification
+from mppdbus.protocol.identification import Identification
 from mppdbus.protocol.replies.fields import Reading
 from mppdbus.protocol.replies.settings import CurrentChoices, FactoryDefaults, Flags
 from mppdbus.protocol.settings.meanings import BY_NAME, SETTINGS, InverterSetting
@@ -118,10 +118,10 @@ def settings_of(
 
 
 def _names(setting: InverterSetting, found: Identification) -> Names:
-    """Return the names of the codes; of a priority only where the family is known."""
+    """Return the names of the codes; of a priority only where they are proven."""
     if setting.query == "QFLAG" or setting.name in _SWITCHES:
         return ON_OFF
-    if setting.field in PRIORITIES and found.confidence <= GUESSED:
+    if setting.field in PRIORITIES and not found.codes_proven:
         return {}
     return names_of(setting.field, found.dialect)
 

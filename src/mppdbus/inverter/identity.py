@@ -71,7 +71,7 @@ class DeviceIdentity:
             dialect=self.dialect.name,
         )
         if self.fixed is not None:  # the user knows
-            return replace(found, dialect=self.fixed, confidence=1.0)
+            return replace(found, dialect=self.fixed, confidence=1.0, strongest=1.0)
         return found
 
     @property

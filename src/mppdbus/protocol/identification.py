@@ -22,6 +22,7 @@ DECISIVE = 0.97  # weight of a name in QMN from which other evidence is ignored
 SUREST = 0.99  # the highest confidence: never certain
 STRONG = 0.5  # weight of a clue that counts also where QPIRI is of no known family
 FALLBACK = "pi30"  # the family without clues
+PROVING = 0.9  # of a clue that proves what the codes of a family mean on this unit
 GUESSED = 0.25  # a clue of this weight is shown only if there is no other
 
 
@@ -29,7 +30,8 @@ GUESSED = 0.25  # a clue of this weight is shown only if there is no other
 class Identification:
     """What `identify` concludes; `reasons` are plain sentences, the strongest first.
 
-    `confidence` is 0 to 1, `nominal_voltage` that of the battery in V.
+    `confidence` is 0 to 1, `nominal_voltage` that of the battery in V. `strongest` is
+    the weight of the best clue, such as a name: many weak ones make no proof.
     """
 
     dialect: Dialect
@@ -37,6 +39,12 @@ class Identification:
     reasons: tuple[str, ...]
     family: str
     nominal_voltage: int | None
+    strongest: float = 1.0
+
+    @property
+    def codes_proven(self) -> bool:
+        """Whether the family's names of priorities are true for this unit."""
+        return self.dialect.priorities_proven and self.strongest >= PROVING
 
 
 def identify(evidence: Evidence) -> Identification:
@@ -61,6 +69,7 @@ def identify(evidence: Evidence) -> Identification:
         reasons=(*reasons, *why),
         family=_title(evidence, best, name),
         nominal_voltage=_nominal(evidence),
+        strongest=own[0].weight,
     )
 
 
