@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from helpers.commands import Simulated, command, simulated
+from mppdbus.recording.journal import read
 
 Capture = pytest.CaptureFixture[str]
 
@@ -277,3 +278,32 @@ def test_a_level_of_read_only_refuses_each_command_that_writes(
         assert (said.code, said.out) == (1, ""), words
         assert "control is off (read-only)" in said.err, words
     assert not setters(inverter)
+
+
+@pytest.mark.usefixtures("briefly")
+def test_evidence_is_collected_and_goes_into_a_recording(
+    capsys: Capture, inverter: Simulated, tmp_path: Path
+) -> None:
+    line = ("--port", inverter.path)
+    assert command(capsys, "set", "buzzer", "off", *line, *LEVEL).code == 0
+    inverter.tell("bug ack-only on")
+    assert command(capsys, "set", "lcd_backlight", "off", *line, *LEVEL).code == 1
+    inverter.tell("bug ack-only off")
+    inverter.tell("fault nak 2 PGR01")
+    assert command(capsys, "set", "input_voltage_range", "UPS", *line, *LEVEL).code == 1
+    said = command(capsys, "settings", "--evidence", *line).out
+    rows = {row.split()[0]: row for row in said.splitlines()}
+    assert "read back, 1 write" in rows["buzzer"]
+    assert "ACK only, 1 write" in rows["lcd_backlight"]
+    assert "NAK, 1 write" in rows["input_voltage_range"]
+    assert rows["battery_bulk_voltage"].split()[1:] == ["untested"]
+    file = tmp_path / "unit.jsonl"
+    recorded = command(capsys, "record", *line, "--cycles", "0", "--output", str(file))
+    assert recorded.code == 0
+    (entry,) = [each for each in read(file) if "evidence" in (each.model_extra or {})]
+    assert entry.command == "QPIRI"
+    assert (entry.model_extra or {})["evidence"] == {
+        "buzzer": "read back, 1 write",
+        "input_voltage_range": "NAK, 1 write",
+        "lcd_backlight": "ACK only, 1 write",
+    }

@@ -4,39 +4,28 @@ The simulated units know better than the driver what their codes mean: clones an
 without a name count them in any order.
 """
 
-# ruff: noqa: ANN401 - arguments that are left out
-
 from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
 
 import pytest
 
+from helpers.direct_unit import DirectUnit
 from helpers.fast_time import run_fast
 from helpers.personalities import ALL
 from mppdbus.control.journal import Journal
-from mppdbus.control.known_unit import KnownUnit
-from mppdbus.control.settings import QUERIES
 from mppdbus.control.unit_control import UnitControl
 from mppdbus.control.write_check import ControlLevel
-from mppdbus.errors import MppdbusError, NoReply, NotWritten
-from mppdbus.inverter.link import Link
-from mppdbus.protocol.evidence import Evidence
-from mppdbus.protocol.identification import Identification, identify
-from mppdbus.protocol.queries import decode
-from mppdbus.protocol.replies.fields import Reading
+from mppdbus.errors import NotWritten
 from mppdbus.simulator.unit.inverter import SimulatedInverter
 from mppdbus.simulator.unit.profile import UnitProfile
 from mppdbus.simulator.unit.settings import ChargerPriority, OutputPriority
 
-T = TypeVar("T")
 OUTPUT, CHARGER = "output_source_priority", "charger_source_priority"
-NAMING = ("QPI", "QMN", "QGMN", "QVFW", "QPIGS", "QPIGS2", "QPIWS")
 # What a word means for the plant.
 MEANS: Mapping[str, OutputPriority | ChargerPriority] = {
     f"{OUTPUT} Utility first": OutputPriority.UTILITY,
@@ -54,53 +43,6 @@ MEANS: Mapping[str, OutputPriority | ChargerPriority] = {
 WORDS = [word.split(" ", 1) for word in MEANS]
 PER_UNIT = 20
 LATE_S = 400.0  # the bug "late-priority" acts after 300 s
-
-
-class DirectLink(Link):
-    """A link without a line, as fast as the simulated unit."""
-
-    def __init__(self, inverter: SimulatedInverter) -> None:
-        super().__init__("direct")
-        self.inverter = inverter
-
-    async def exchange(self, command: str, accept: Callable[[bytes], T], **_: Any) -> T:
-        said = self.inverter.answer(command)
-        if said is None:
-            raise NoReply(command)
-        return accept(said.encode())
-
-
-class DirectUnit(KnownUnit):
-    """A simulated unit as control knows it."""
-
-    def __init__(self, inverter: SimulatedInverter) -> None:
-        self.name = inverter.serial
-        self._link = DirectLink(inverter)
-        self._readings: dict[str, Reading] = {}
-
-    link = property(lambda self: self._link)
-    firmware = property(lambda _: "1")
-    model = property(lambda self: self.found.family)
-
-    @property
-    def found(self) -> Identification:
-        return identify(Evidence.gather(self._readings))
-
-    def readings(self) -> Mapping[str, Reading]:
-        return self._readings
-
-    def age(self, query: str) -> float:
-        del query
-        return float("inf")
-
-    async def read(self, query: str) -> Reading | None:
-        try:
-            self._readings[query] = await self._link.exchange(
-                query, lambda payload: decode(query, payload)
-            )
-        except MppdbusError:
-            return None
-        return self._readings[query]
 
 
 def permuted(profile: UnitProfile, rng: random.Random) -> UnitProfile:
@@ -135,9 +77,7 @@ async def write_some(seed: int, writes: int, folder: Path) -> Counter[str]:
     """Write random priorities to one unit; count how it ended."""
     rng, ended = random.Random(seed), Counter[str]()
     inverter = unit_of(rng)
-    unit = DirectUnit(inverter)
-    for query in (*NAMING, *QUERIES):
-        await unit.read(query)
+    unit = await DirectUnit(inverter).learn()
     control = UnitControl(unit, Journal(folder / f"{seed}"), level=ControlLevel.SAFE)
     for _ in range(writes):
         name, word = rng.choice(WORDS)

@@ -13,6 +13,7 @@ from textwrap import wrap
 from typing import Any
 
 from mppdbus import __version__
+from mppdbus.commands import settings_reader
 from mppdbus.commands.output import DONE, INTERRUPTED, SAID_NO, Output, how_called
 from mppdbus.commands.progress import Progress
 from mppdbus.commands.target import (
@@ -22,13 +23,14 @@ from mppdbus.commands.target import (
     choose_target,
     seconds,
 )
-from mppdbus.errors import ConfigError, OtherProtocol, PortLost
+from mppdbus.control.evidence import evidence_of, for_recording
+from mppdbus.errors import ConfigError, NotWritten, OtherProtocol, PortLost
 from mppdbus.host.signals import until_signal
 from mppdbus.inverter.timing import PATIENCE_RECORDING
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.identification import Identification
 from mppdbus.recording.journal import Entry, write
-from mppdbus.recording.journal_entries import RecordedUnit, entries_of
+from mppdbus.recording.journal_entries import RecordedUnit, entries_of, with_evidence
 from mppdbus.recording.recorder import Recorder
 from mppdbus.recording.reply_quality import Quality
 
@@ -149,9 +151,20 @@ def _save(
             f"{target.port.label}: nothing but NAK and silence: "
             "this is no PI30 inverter; nothing was written"
         )
+    proofs = _evidence(model, recorder)
     path = args.output or _free_path(model, now)
-    write(path, entries)
+    write(path, with_evidence(entries, proofs))
     return RecordingSummary(path, origin, found, entries, ended, not args.no_mask)
+
+
+def _evidence(model: str, recorder: Recorder) -> dict[str, str]:
+    """Return what writes to this model and firmware from here have proven."""
+    firmware = getattr(recorder.answers.readings.get("QVFW"), "firmware", "")
+    try:
+        writes = settings_reader.journal().writes()
+    except NotWritten:
+        return {}  # who may only read may not see the journal
+    return for_recording(evidence_of(writes, model, firmware))
 
 
 def _free_path(model: str, now: datetime) -> Path:

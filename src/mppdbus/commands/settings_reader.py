@@ -43,6 +43,11 @@ class UnitSettings:
         who = f"{self.answers.model} {self.answers.serial or ''}".rstrip()
         return f"{who} ({self.found.dialect.name}: {self.found.dialect.title})"
 
+    @property
+    def firmware(self) -> str:
+        """Its firmware, as the journal knows it; "" while unknown."""
+        return getattr(self.answers.readings.get("QVFW"), "firmware", "")
+
     def now(self) -> list[ShownSetting]:
         """Return the settings as they were read last, also after a write."""
         answers = self.answers

@@ -1,6 +1,6 @@
 """Turns exchanges into entries of a journal; pure."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from mppdbus.protocol.framing import ResponseFramer, encode_reply, encode_request
@@ -47,6 +47,18 @@ def entries_of(
         _entry(f"r{number:04d}", one, verdict, unit, masker)
         for number, (one, verdict) in enumerate(judged, 1)
     ]
+
+
+def with_evidence(entries: list[Entry], proofs: Mapping[str, str]) -> list[Entry]:
+    """Return the entries with what writes have proven, by setting, at the first QPIRI.
+
+    It has neither serial number nor time nor user.
+    """
+    place = next((n for n, each in enumerate(entries) if each.command == "QPIRI"), None)
+    if place is None or not proofs:
+        return entries
+    told = entries[place].model_copy(update={"evidence": dict(proofs)})
+    return [*entries[:place], told, *entries[place + 1 :]]
 
 
 # A response: the bytes before its intact frame, the frame, the bytes after it.
