@@ -26,11 +26,19 @@ from helpers.mppsolar import (
     STATUS_2_BITS,
     STATUS_BITS,
     WARNING_BITS,
+    Value,
     ours,
     theirs,
 )
 from helpers.places import ROOT, TESTS
+from mppdbus.control.journal import Journal
+from mppdbus.control.known_unit import InterviewedUnit
+from mppdbus.control.settings import QUERIES as SETTINGS_QUERIES
+from mppdbus.control.unit_control import UnitControl
+from mppdbus.control.write_check import ControlLevel
 from mppdbus.errors import Refused
+from mppdbus.inverter.detection import Interview
+from mppdbus.inverter.detection import linked as opened
 from mppdbus.inverter.device import Inverter
 from mppdbus.inverter.link import Link
 from mppdbus.protocol.explain import explain
@@ -46,6 +54,7 @@ from mppdbus.simulator.unit.profiles import PROFILES
 from mppdbus.simulator.unit.recording import Recording, load
 from mppdbus.simulator.unit.settings import ChargerPriority, OutputPriority
 from mppdbus.transport import open_transport
+from mppdbus.transport.port_url import parse_port
 
 MPP_SOLAR = Path(sys.executable).with_name("mpp-solar")
 FRAMES = TESTS / "frames" / "frames.jsonl"
@@ -291,3 +300,44 @@ async def test_a_wrong_value_would_be_seen(folder: Path) -> None:
     assert "ac_output_active_power" in differing
     with pytest.raises(AssertionError, match="unexplained"):
         titles("QPIGS", differing)
+
+
+# -- written by us, read by them -------------------------------------------------------
+
+# Setting → what is written, mpp-solar's query and key, and its word or number.
+WRITTEN: dict[str, tuple[str | float, str, str, Value]] = {
+    "output_source_priority": ("SBU", "QPIRI", "output_source_priority", 2),
+    "charger_source_priority": ("Only solar", "QPIRI", "charger_source_priority", 3),
+    "max_charging_current": (50, "QPIRI", "max_charging_current", 50),
+    "max_ac_charging_current": (20, "QPIRI", "max_ac_charging_current", 20),
+    "input_voltage_range": ("UPS", "QPIRI", "input_voltage_range", 1),
+    "battery_bulk_voltage": (57.2, "QPIRI", "battery_bulk_charge_voltage", 57.2),
+    "battery_float_voltage": (54.3, "QPIRI", "battery_float_charge_voltage", 54.3),
+    "battery_recharge_voltage": (47, "QPIRI", "battery_recharge_voltage", 47.0),
+    "buzzer": ("off", "QFLAG", "buzzer", False),
+    "overload_restart": ("on", "QFLAG", "overload_restart", True),
+}
+
+
+async def test_mpp_solar_beside_us_sees_what_we_wrote(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mppdbus.control.write.LATER", 0.0)
+    simulator, at = simulate("axpert-5000", pace=pace()), folder / "theirs"
+    async with (
+        serve_pty(simulator, folder / "ours"),
+        serve_pty(simulator, at),
+        opened(parse_port(f"{folder}/ours")) as link,
+    ):
+        interview = Interview(link)
+        for query in ("QPI", "QMN", "QGMN", "QVFW", *SETTINGS_QUERIES):
+            await interview.try_read(query)
+        found = interview.answers.identification
+        unit = InterviewedUnit("bench", link, interview, found)
+        control = UnitControl(unit, Journal(folder), level=ControlLevel.FULL)
+        for name, (value, *_) in WRITTEN.items():
+            assert (await control.set(name, value, by="a test", confirmed=True)).done
+        printed = await mpp_solar(at, "serial", "QPIRI", "QFLAG")
+    read = {query: theirs(query, said) for query, said in printed.items()}
+    for name, (_, query, key, shown) in WRITTEN.items():
+        assert read[query][key] == shown, name
