@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from operator import attrgetter
+from operator import add, attrgetter
 from typing import Annotated, cast
 
 from pydantic import Field
@@ -33,13 +33,13 @@ class Ways:
 
     def plus(self, other: "Ways") -> "Ways":
         """Add path by path."""
-        return Ways(*(a + b for a, b in zip(values(self), values(other), strict=True)))
+        return Ways(*map(add, values(self), values(other)))
 
     def until(self, other: "Ways", hours: float) -> "Ways":
         """Return the kWh of `hours`, in which power goes linearly to `other`."""
         k = hours / 2000.0
         pairs = zip(values(self), values(other), strict=True)
-        return Ways(*((a + b) * k for a, b in pairs))
+        return Ways(*[(a + b) * k for a, b in pairs])
 
 
 values = cast(
