@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from helpers.bus import BusItemClient
+from helpers.commands import cli
 from helpers.run import MULTI, Daemon, Ports, Watcher
 from mppdbus.simulator.line.simulator import Simulator
 
@@ -97,3 +100,42 @@ async def test_read_only_writes_nothing(tmp_path: Path, bus_address: str) -> Non
         assert "control is off (read-only)" in values[CONTROL + "LastWrite"]
         assert "control is off" in values[CONTROL + "Locked/" + SOURCE]
         assert here.sent == []
+
+
+async def typed(here: House, *words: str) -> subprocess.CompletedProcess[str]:
+    """Type a command for this unit; its service has the port."""
+    config = ("--config", str(here.folder / "daemon.toml"))
+    state = {"MPPDBUS_STATE": str(here.folder / "elsewhere")}
+    return await asyncio.to_thread(cli, *words, *config, env=state)
+
+
+async def test_the_command_line_goes_through_the_service(
+    tmp_path: Path, bus_address: str
+) -> None:
+    async with house(tmp_path, bus_address, "safe") as here:
+        said = await typed(here, "get", SOURCE)
+        assert (said.returncode, said.stdout, said.stderr) == (0, "Utility first\n", "")
+        said = await typed(here, "set", SOURCE, "sbu")
+        change = f"{SOURCE}: Utility first → SBU"
+        assert said.stdout == f"done: {change}: accepted, and the inverter shows it\n"
+        assert (await typed(here, "get", SOURCE)).stdout == "SBU\n"
+        said = await typed(here, "undo")
+        assert (said.returncode, said.stderr) == (0, "")
+        assert here.sent == ["POP02", "POP00"]
+        writes = {each["command"]: each for each in here.journal()}
+        assert writes["POP02"]["by"].startswith("command line, ")
+        assert writes["POP00"]["undoes"] == writes["POP02"]["time"]
+        for words, why in (
+            (("set", BULK, "57", "--yes"), 'needs level = "full"'),
+            (("set", BULK, "57", "--yes", "--level", "full"), "its level is safe"),
+            (("set", "max_charging_current", "55"), "55 A is not allowed; it may be"),
+            (("set", "output_frequency", "60"), "it needs --i-know-what-this-does"),
+            (
+                ("set", "output_frequency", "60", "--i-know-what-this-does"),
+                "never written through the service; stop it",
+            ),
+        ):
+            said = await typed(here, *words)
+            assert (said.returncode, said.stdout) == (1, ""), words
+            assert why in said.stderr
+        assert here.sent == ["POP02", "POP00"]

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from mppdbus.commands import settings_reader
 from mppdbus.commands.output import DONE, SAID_NO, Output
-from mppdbus.commands.settings_reader import ConnectedUnit, journal, unit_of
+from mppdbus.commands.settings_reader import ConnectedUnit, journal_of, unit_of
 from mppdbus.control import plan, unit_control
 from mppdbus.control.journal import WrittenSetting, described
 from mppdbus.control.known_unit import InterviewedUnit
@@ -23,6 +23,7 @@ from mppdbus.control.write_check import (
     checked_write,
     plan_write,
 )
+from mppdbus.errors import NotWritten
 
 MIXED = "not all is as before; look: mppdbus settings, mppdbus writes"
 AS_BEFORE = "all is as it was before"
@@ -54,7 +55,8 @@ class UnitWriter:
     ) -> None:
         self.name = unit_of(connected)
         self._connected = connected
-        level = ControlLevel(args.level or connected.target.control)
+        served = connected.served
+        level = _level(connected, args)
         self.permission = Permission(
             level, confirmed=args.yes or dry, expert=args.expert
         )
@@ -62,13 +64,14 @@ class UnitWriter:
         unit = InterviewedUnit(
             self.name, connected.link, connected.interview, self._found
         )
-        self.journal = journal()
+        self.journal = journal_of(connected)
         self.control = UnitControl(unit, self.journal, level=level)
+        self._writing = served or self.control
 
     @property
     def settings(self) -> list[ShownSetting]:
         """The settings as they were read last."""
-        return self.control.settings()
+        return self._writing.settings()
 
     def plan(self, wanted: Wanted, *, room: int = 1) -> list[PlannedWrite]:
         """Return the steps to these values; `room` writes of each must be left today.
@@ -98,7 +101,7 @@ class UnitWriter:
     ) -> WrittenSetting:
         """Write once and read back; the last three are for the journal."""
         try:
-            return await self.control.write(
+            return await self._writing.write(
                 step,
                 by=who(),
                 plan=plan,
@@ -108,6 +111,20 @@ class UnitWriter:
             )
         finally:
             self._connected.progress.clear()
+
+
+def _level(connected: ConnectedUnit, args: argparse.Namespace) -> ControlLevel:
+    """Return what is allowed; the service has the last word where it has the port."""
+    if connected.served is None:
+        return ControlLevel(args.level or connected.target.control)
+    level = connected.served.level
+    if args.level and args.level != level:
+        raise NotWritten(
+            f"--level {args.level} counts at a free port; the service has this one, "
+            f"and its level is {level}: change [control] in its config.toml and let it "
+            "read that again, or stop it"
+        )
+    return level
 
 
 async def write(

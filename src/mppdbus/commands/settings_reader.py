@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from mppdbus.commands.progress import Progress
+from mppdbus.commands.served_unit import ServedUnit, served_unit
 from mppdbus.commands.target import (
     Target,
     add_line_arguments,
@@ -59,13 +60,17 @@ class UnitSettings:
 
 @dataclass(frozen=True, slots=True)
 class ConnectedUnit:
-    """An inverter at an open port, with its settings as they were a moment ago."""
+    """An inverter at an open port, with its settings as they were a moment ago.
+
+    Where our own service has the port, it is `served`, and the link is closed.
+    """
 
     target: Target
     link: Link
     interview: Interview
     unit: UnitSettings
     progress: Progress
+    served: ServedUnit | None = None  # our own service has the port
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -82,6 +87,13 @@ async def connected_unit(args: argparse.Namespace) -> AsyncIterator["ConnectedUn
     """
     target = await choose_target(args)
     with Progress() as progress:
+        async with served_unit(target) as served:
+            if served is not None:
+                progress.show("asking through the service")
+                await served.ask()
+                progress.clear()
+                yield await _through_service(target, served, progress)
+                return
         progress.show(f"opening {target.port}")
         async with linked(
             target.port, name=target.name, baud=target.baud, patience=target.patience
@@ -108,6 +120,24 @@ async def read_settings(args: argparse.Namespace) -> UnitSettings:
         return connected.unit
 
 
+async def _through_service(
+    target: Target, served: ServedUnit, progress: Progress
+) -> ConnectedUnit:
+    """Return an inverter that our own service has."""
+    if "QPIRI" not in served.answers.readings:
+        raise NoReply("the inverter does not answer QPIRI, the query for its settings")
+    unit = UnitSettings(served.settings(), served.found, served.answers)
+    link = Link(target.name)
+    connected = ConnectedUnit(target, link, Interview(link), unit, progress, served)
+    await asyncio.to_thread(_look_back, connected)
+    return connected
+
+
+def journal_of(connected: ConnectedUnit) -> Journal:
+    """Return the journal in which the writes to an inverter are."""
+    return connected.served.journal if connected.served else journal()
+
+
 def journal() -> Journal:
     """Return the journal of this machine."""
     return Journal(state_directory(os.environ, venus=on_venus()))
@@ -120,9 +150,14 @@ def unit_of(connected: ConnectedUnit) -> str:
 
 def _look_back(connected: ConnectedUnit) -> None:
     """Settle writes whose end is not known, and tell of a plan that did not end."""
-    shown, unit, written = connected.unit.shown, unit_of(connected), journal()
+    shown, unit, written = (
+        connected.unit.shown,
+        unit_of(connected),
+        journal_of(connected),
+    )
     try:
-        written.settle(unit, {each.name: each.value for each in shown})
+        if not connected.served:  # else the service does it, and a write may be on
+            written.settle(unit, {each.name: each.value for each in shown})
         if text := interrupted(written.writes(), unit, shown):
             print(f"mppdbus: {text}", file=sys.stderr)  # noqa: T201
     except NotWritten:

@@ -26,7 +26,8 @@ class Target:
 
     `timeout` is the s that it may think; None: the default of the kind of port.
     `poll` is the time between two polls in s, None: as short as the line allows.
-    `control` is what the user allows to be written to it.
+    `control` is what the user allows to be written to it. `bus` is where a service of
+    ours may serve it.
     """
 
     port: PortUrl
@@ -36,6 +37,7 @@ class Target:
     dialect: str = "auto"
     poll: float | None = 2.0
     control: str = "read-only"
+    bus: str = "system"
 
     @property
     def patience(self) -> float:
@@ -146,6 +148,7 @@ def _of_config(path: Path, name: str | None) -> Target:
         dialect=unit.dialect,
         poll=None if unit.poll == "fast" else unit.poll,
         control=unit.control or config.control.level,
+        bus=config.dbus.bus,
     )
 
 

@@ -218,6 +218,8 @@ async def send_once(link: Link, command: str) -> bool | None:
         return False
     except LinkError:
         return None
+    finally:
+        link.expect_strays()
 
 
 def _others(name: str, before: Values) -> dict[str, float]:

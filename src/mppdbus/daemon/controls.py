@@ -1,6 +1,7 @@
 """What may be written to each inverter, by whom, and what came of it on the bus."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -12,6 +13,7 @@ from mppdbus.control.known_unit import PolledUnit
 from mppdbus.control.settings import QUERIES, ShownSetting
 from mppdbus.control.unit_control import UnitControl
 from mppdbus.control.write_check import ControlLevel
+from mppdbus.daemon.control_requests import answer
 from mppdbus.errors import BusError, LinkError, MppdbusError, NotWritten
 from mppdbus.host.port_holders import process
 from mppdbus.inverter.device import Inverter
@@ -21,8 +23,11 @@ from mppdbus.venus.dbus.connection import to_bus
 from mppdbus.venus.dbus.items import Value
 from mppdbus.venus.dbus.watcher import Watcher
 from mppdbus.venus.dbus.writes import ACCEPTED, REFUSED
+from mppdbus.venus.publisher import Publisher
 
 ASKED_AGAIN = 600.0  # s between two questions for what the poller asks only once
+REPLY_STAYS = 60.0  # s for which the answer to the command line can be read
+AWAY = "the inverter does not answer the service now; nothing was sent"
 TOO_OLD = 3 * ASKED_AGAIN  # s after which that is not known any more
 READ_ONLY = ControlLevel.READ_ONLY
 
@@ -38,6 +43,7 @@ class _Entry:
     section: str
     refresh: Callable[[], None]
     snapshot: Snapshot
+    here: bool = True  # its port is open
     last_write: str = ""
     seen: tuple[object, ...] = ()
     tasks: set[asyncio.Task[object]] = field(default_factory=set)
@@ -46,8 +52,8 @@ class _Entry:
 class Controls:
     """The control of all inverters that answer at a port of their own, by uid.
 
-    `directory` is the folder of the state, where the journal is. `publish` shows the
-    settings of one on the bus, `notify` tells people why something was not written.
+    `directory` is the folder of the state, where the journal is. `publisher` shows
+    the settings of one on the bus, `notify` tells people why something was not written.
     `watcher` tells which process is behind a name on the bus.
     """
 
@@ -55,11 +61,11 @@ class Controls:
         self,
         directory: Path,
         watcher: Watcher,
-        publish: Callable[[str, ControlView], None],
+        publisher: Publisher,
         notify: Callable[[str, str], None],
     ) -> None:
         self.journal = Journal(directory)
-        self._watcher, self._publish, self._notify = watcher, publish, notify
+        self._watcher, self._publisher, self._notify = watcher, publisher, notify
         self._levels: Mapping[str, ControlLevel] = {}  # by section
         self._entries: dict[str, _Entry] = {}
         self._told: set[tuple[str, str]] = set()  # uids and refusals in the log
@@ -72,11 +78,11 @@ class Controls:
         A unit that another one tells of is never controlled.
         """
         entry = self._entries.get(uid)
-        return None if entry is None else entry.control
+        return entry.control if entry is not None and entry.here else None
 
     def units(self) -> dict[str, UnitControl]:
         """Return what controls each inverter that answers now, by its uid."""
-        return {uid: entry.control for uid, entry in self._entries.items()}
+        return {uid: e.control for uid, e in self._entries.items() if e.here}
 
     def use(self, levels: Mapping[str, ControlLevel]) -> None:
         """Take the level of each section of the config, also while they run."""
@@ -85,7 +91,9 @@ class Controls:
             before, entry.control.level = entry.control.level, self._level(entry)
             if entry.control.level != before:
                 log.info("%s: control is %s now", entry.section, entry.control.level)
-                self._begin(uid, entry)
+                if entry.here:
+                    self._begin(uid, entry)
+                self._show(uid, entry)
 
     def enter(
         self,
@@ -118,7 +126,7 @@ class Controls:
         """Control this inverter no more: its port is closed."""
         entry = self._entries.get(uid)
         if entry is not None and entry.inverter is inverter:
-            del self._entries[uid]
+            entry.here = False
             for task in entry.tasks:
                 task.cancel()
 
@@ -131,7 +139,6 @@ class Controls:
         """Show the settings on the bus, if they were read anew or are too old now."""
         entry = self._entries.get(uid)
         if entry is None:
-            self._publish(uid, ControlView()) if not snapshot.online else None
             return
         entry.snapshot = snapshot
         kept = entry.inverter.readings.kept
@@ -150,7 +157,7 @@ class Controls:
         ]
         locked = {each.name: control.why_locked(each) for each in shown}
         view = ControlView(str(control.level), entry.last_write, shown, locked)
-        self._publish(uid, view)
+        self._publisher.show_control(uid, view)
 
     @staticmethod
     def _fresh(shown: ShownSetting, snapshot: Snapshot, control: UnitControl) -> bool:
@@ -184,8 +191,7 @@ class Controls:
             if control.level is not READ_ONLY:
                 with suppress(LinkError):
                     await control.learn()
-            if self._entries.get(uid) is entry:
-                self._show(uid, entry)
+            self._show(uid, entry)
             if control.level is READ_ONLY:
                 return
             await asyncio.sleep(ASKED_AGAIN)
@@ -206,7 +212,9 @@ class Controls:
         """
         entry = self._entries.get(uid)
         if entry is None or not isinstance(value, float | int):
-            log.warning("%s: not written: the inverter does not answer now", name)
+            return REFUSED
+        if not entry.here:
+            self._tell(uid, f"{name}: {AWAY}", done=False)
             return REFUSED
         if entry.control.level is READ_ONLY:
             return self.refuse(uid, name, value, "")
@@ -233,6 +241,21 @@ class Controls:
         entry.tasks.add(task)
         task.add_done_callback(entry.tasks.discard)
         return ACCEPTED if await verdict else REFUSED
+
+    async def request(self, uid: str, text: str, sender: str) -> int:
+        """Do what the command line asks, and show the answer; return the verdict."""
+        entry, done = self._entries.get(uid), False
+        reply = json.dumps({"kind": NotWritten.kind, "error": AWAY})
+        if entry is not None and entry.here:
+            by = await self._whose(sender)
+            work = answer(entry.control, entry.inverter, text, by)
+            reply, done = await asyncio.shield(asyncio.create_task(work))
+            self._show(uid, entry)
+        self._publisher.show_reply(uid, reply)
+        asyncio.get_running_loop().call_later(
+            REPLY_STAYS, self._publisher.show_reply, uid, ""
+        )
+        return ACCEPTED if done else REFUSED
 
     def refuse(self, uid: str, name: str, written: object, why: str) -> int:
         """Tell people that something is not written; return the verdict.

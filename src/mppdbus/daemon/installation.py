@@ -106,7 +106,7 @@ class Installation:
             self._watcher, self._publisher.show_doctor, self._notifier.notify
         )
         self.controls = Controls(
-            directory, self._watcher, self._publisher.show_control, self._tell_people
+            directory, self._watcher, self._publisher, self._tell_people
         )
         self.controls.use(levels or {})
         self._rendering: asyncio.Handle | None = None

@@ -172,6 +172,14 @@ class Link:
         finally:
             self._pass_on()
 
+    def expect_strays(self) -> None:
+        """Drain the line before each request for a while.
+
+        After a setter some units send their replies one late.
+        """
+        self._heard = asyncio.get_running_loop().time()
+        self._untidy = max(self._untidy, self._heard + timing.AFTER_WRITE)
+
     @property
     def brief(self) -> float:
         """The s that a unit may think about a query that it may lack."""

@@ -24,6 +24,7 @@ HOLD = 0.3
 PAUSE = 2.5  # s; and no longer than so many times the patience
 LONGEST_PAUSES = 4.0  # s, all pauses of a reply together
 QUIET = 0.25  # s of silence before each request where frames came that nobody asked for
+AFTER_WRITE = 3.0  # s after a setter for which that holds, too
 UNTIDY = 60.0  # s after such a frame for which that holds
 LONGEST_ROUND = 5.0  # s; values of a slower line are kept no longer than for three such
 LONGEST_DRAIN = 0.5  # s; some lines are never quiet

@@ -6,8 +6,15 @@ from dataclasses import dataclass, field
 from mppdbus.control.settings import ShownSetting
 from mppdbus.protocol.settings.meanings import SETTINGS
 from mppdbus.venus.dbus.items import Item, Value
-from mppdbus.venus.tables.control import HEAD, LAST_WRITE, LEVEL, LOCKED, SETTING
-from mppdbus.venus.tables.row import NUM, TEXT, ToControl
+from mppdbus.venus.tables.control import (
+    HEAD,
+    LAST_WRITE,
+    LEVEL,
+    LOCKED,
+    REQUEST,
+    SETTING,
+)
+from mppdbus.venus.tables.row import NUM, TEXT, ToControl, ToRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,9 @@ class ControlPaths:
 
     def __init__(self) -> None:
         self._made: dict[str, tuple[object, ...]] = {}  # by name, what an item shows
-        self.writes: dict[str, ToControl] = {}  # by path
+        self.writes: dict[str, ToControl | ToRequest] = {
+            REQUEST: ToRequest()
+        }  # by path
 
     def items(self, view: ControlView) -> list[Item]:
         """Return the items that are new, or show something else than before."""

@@ -110,6 +110,11 @@ class Publisher:
         if (unit := self._units.get(uid)) is not None:
             unit.show_control(control)
 
+    def show_reply(self, uid: str, reply: str) -> None:
+        """Show the answer to a request of the command line; "" takes it away."""
+        if (unit := self._units.get(uid)) is not None:
+            unit.show_reply(reply)
+
     async def remove(self, uid: str) -> None:
         """Take a unit off the bus."""
         service = self._units.pop(uid, None)

@@ -17,6 +17,7 @@ from mppdbus.venus.tables.row import (
     ChangedRows,
     Row,
     ToControl,
+    ToRequest,
     ToSetting,
     V,
     live,
@@ -31,6 +32,9 @@ class SettingControl(Protocol):
         self, uid: str, name: str, value: Value, sender: str
     ) -> int | Awaitable[int]:
         """Write a setting; return the verdict. `sender`: the client's unique name."""
+
+    async def request(self, uid: str, text: str, sender: str) -> int:
+        """Do what the command line asks, and show the answer; return the verdict."""
 
     def refuse(self, uid: str, name: str, written: object, why: str) -> int:
         """Tell people that a value cannot be one of this setting, and `why`."""
@@ -194,6 +198,9 @@ class TableService(Generic[V]):
             case ToControl(name):
                 controls = self.around.site.controls
                 return controls.write(self.kept.uid, name, value, who_writes())
+            case ToRequest():
+                controls = self.around.site.controls
+                return controls.request(self.kept.uid, str(value), who_writes())
         taken = isinstance(value, float) and self.around.site.correct_charge(
             value, self._bank
         )

@@ -13,6 +13,7 @@ from mppdbus.venus.dbus.items import Value
 from mppdbus.venus.settings.service_settings import INSTANCE, NAME
 from mppdbus.venus.table_service import Surroundings, TableService
 from mppdbus.venus.tables.cards import EXTRAS
+from mppdbus.venus.tables.control import REPLY, REQUEST
 from mppdbus.venus.tables.diagnostics import OWN
 from mppdbus.venus.tables.energy import (
     ENERGY,
@@ -60,6 +61,7 @@ class UnitService(TableService[UnitView]):
         self._listed = listed
         self._control = ControlPaths()
         self.service.add(HEAD_ITEMS)
+        self.writes |= self._control.writes
         self._phased = phased(rows)
         self._phases = [unit.phase]
         self._history_at = float("-inf")
@@ -104,6 +106,10 @@ class UnitService(TableService[UnitView]):
         self.service.renew(self._control.items(view))
         self.writes |= self._control.writes
         self.service.update(self._control.values(view))
+
+    def show_reply(self, reply: str) -> None:
+        """Show the answer to a request of the command line; "" takes it away."""
+        self.service.update({REPLY: reply, REQUEST: ""})
 
     def setting_changed(self, name: str) -> None:
         """Show a changed setting, and pass it to the site."""

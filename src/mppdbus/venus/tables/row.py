@@ -36,6 +36,10 @@ class ToControl:
     setting: str
 
 
+class ToRequest:
+    """Writes are requests of the command line, see `daemon.control_requests`."""
+
+
 class ToCharge:
     """Writes correct the estimate of the state of charge."""
 
@@ -65,7 +69,7 @@ class Row(Generic[V]):
     known: Value = None
     unknown: Value = None
     fixed: bool = False
-    write: ToSetting | ToCharge | ToControl | None = None
+    write: ToSetting | ToCharge | ToControl | ToRequest | None = None
     minimum: float | None = None
     maximum: float | None = None
     default: float | str | None = None
