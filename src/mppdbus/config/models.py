@@ -161,6 +161,7 @@ class ControlConfig(ConfigTable):
     """[control], what may be written to the inverters"""
 
     level: Control = Field("read-only", description=any_of(get_args(Control)))
+    clock: bool = Field(default=False, description="true or false")
 
 
 class InverterConfig(ConfigTable):

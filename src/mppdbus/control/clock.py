@@ -81,8 +81,12 @@ class InverterClock:
         agree = abs(first.drift - second.drift) <= TOLERANCE
         return second if agree else None
 
-    async def set(self, permission: Permission, by: str) -> WrittenSetting:
-        """Set it to the time here; raises `NotWritten`. `by` is for the journal.
+    async def set(
+        self, permission: Permission, by: str, *, automatic: bool = False
+    ) -> WrittenSetting:
+        """Set it to the time here; raises `NotWritten`.
+
+        `by` and `automatic` (nobody waits for it) are for the journal.
 
         It is sent once, at the beginning of a second, and read back at once and later.
         """
@@ -91,9 +95,9 @@ class InverterClock:
         if self._local_now() < NOT_BEFORE:
             raise NotWritten("clock: this machine does not know what time it is")
         async with self._control.turn:
-            return await self._set(setter, by)
+            return await self._set(setter, by, automatic=automatic)
 
-    async def _set(self, setter: Setter, by: str) -> WrittenSetting:
+    async def _set(self, setter: Setter, by: str, *, automatic: bool) -> WrittenSetting:
         unit, journal = self._control.unit, self._control.journal
         reading = await self.read()
         if reading is None:
@@ -111,6 +115,7 @@ class InverterClock:
             old=_number(reading.inverter),
             value=_number(wanted),
             by=by,
+            automatic=automatic,
         )
         if abs(reading.drift) <= TOLERANCE:
             return replace(begun, observed=begun.value, why="it is right already")

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 
 from mppdbus.config.models import Config
+from mppdbus.daemon.clock_keeper import ClockKeeper
 from mppdbus.daemon.installation import Installation
 from mppdbus.daemon.running import RunningSessions
 from mppdbus.daemon.sections import banks_of, levels_of
@@ -60,6 +61,10 @@ async def _serve(
 ) -> None:
     report = ServiceReport(manager, installation, running.sessions)
     reporting = asyncio.create_task(report.run())
+    keeper = ClockKeeper(
+        installation.controls.units, lambda: running.config.control.clock
+    )
+    keeping = asyncio.create_task(keeper.run())
     try:
         await installation.open()
         await running.run()
@@ -69,4 +74,5 @@ async def _serve(
     finally:
         manager.stopping()
         await installation.close()
+        keeping.cancel()
         reporting.cancel()

@@ -28,7 +28,7 @@ class RunningSessions:
         manager: ServiceManager,
         read: Callable[[], Config],
     ) -> None:
-        self._config = config
+        self.config = config
         self._installation, self._manager, self._read = installation, manager, read
         self._group: asyncio.TaskGroup | None = None
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -56,9 +56,9 @@ class RunningSessions:
     def _start(self) -> None:
         """Start the sessions of all sections that have none."""
         assert self._group is not None  # noqa: S101 - `run` has set it
-        for section in self._config.inverter:
+        for section in self.config.inverter:
             if section.name not in self.sessions:
-                others = shows_others(self._config, section.name)
+                others = shows_others(self.config, section.name)
                 session = Session(section, self._installation, others=others)
                 self.sessions[section.name] = session
                 task = self._group.create_task(session.run(), name=section.name)
@@ -72,13 +72,13 @@ class RunningSessions:
             said = "; ".join(str(error).splitlines())
             log.error("the new config is wrong, the old one goes on: %s", said)  # noqa: TRY400
             return
-        change = ConfigChange.between(self._config, new)
-        if new.dbus != self._config.dbus:
+        change = ConfigChange.between(self.config, new)
+        if new.dbus != self.config.dbus:
             log.warning("[dbus] bus: another one needs a restart of the service")
         logging.getLogger().setLevel(new.log.level)
         log.info("the config was read again: %s", change.words)
         await self._stop({*change.removed, *change.changed})
-        self._config = new.model_copy(update={"dbus": self._config.dbus})
+        self.config = new.model_copy(update={"dbus": self.config.dbus})
         await self._installation.reconfigure(
             new.inverter, banks_of(new), change.leaving, levels_of(new)
         )
@@ -95,7 +95,7 @@ class RunningSessions:
         }
         names |= {
             section.name
-            for section in self._config.inverter
+            for section in self.config.inverter
             if section.port.label in ports
         }
         ending = [self._tasks.pop(name) for name in names]

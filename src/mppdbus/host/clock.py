@@ -1,5 +1,6 @@
 """The time at this site: that of the process, or of the zone which the GX is set to."""
 
+import ctypes
 import os
 import time
 from datetime import UTC, date, datetime
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import tzdata
 
+UNSYNCHRONIZED = 5  # TIME_ERROR of sys/timex.h: what adjtimex returns
 ZONE_DATA = "/usr/share/zoneinfo"
 OWN_DATA = Path(tzdata.__file__).parent / "zoneinfo"  # for images that have none
 
@@ -58,3 +60,16 @@ def _day_of(minute: int) -> date:
     """Return the local date of a minute of UTC; every midnight is a whole minute."""
     time.tzset()
     return date.fromtimestamp(60 * minute)  # noqa: DTZ012 - at this site
+
+
+def synchronized() -> bool:
+    """Tell whether this machine gets its time from elsewhere, by what Linux knows.
+
+    False where that is not known: on other systems, and before the first answer of a
+    time server.
+    """
+    try:
+        state = int(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)))
+    except (OSError, AttributeError):
+        return False
+    return 0 <= state < UNSYNCHRONIZED
