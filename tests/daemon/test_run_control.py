@@ -139,3 +139,22 @@ async def test_the_command_line_goes_through_the_service(
             assert (said.returncode, said.stdout) == (1, ""), words
             assert why in said.stderr
         assert here.sent == ["POP02", "POP00"]
+
+
+async def test_a_plan_goes_through_the_service_and_the_clock_does_not(
+    tmp_path: Path, bus_address: str
+) -> None:
+    file = tmp_path / "night.toml"
+    file.write_text('buzzer = "off"\nmax_charging_current = 20\n')
+    async with house(tmp_path, bus_address, "safe") as here:
+        said = await typed(here, "apply", str(file))
+        assert (said.returncode, said.stderr) == (0, "")
+        assert said.stdout.endswith("night.toml: all is so now\n")
+        assert here.sent == ["MNCHGC020", "PDa"]
+        assert len({each["plan"] for each in here.journal()}) == 1
+        assert (await typed(here, "undo")).stdout.endswith("undo: all is so now\n")
+        assert len(here.sent) == 4
+        said = await typed(here, "clock", "sync")
+        assert (said.returncode, said.stdout) == (1, "")
+        assert "the service has this one; stop it first" in said.stderr
+        assert len(here.sent) == 4

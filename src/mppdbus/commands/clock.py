@@ -4,7 +4,7 @@ import argparse
 
 from mppdbus.commands import setting_writer
 from mppdbus.commands.output import DONE, SAID_NO, Output
-from mppdbus.commands.setting_writer import UnitWriter, who
+from mppdbus.commands.setting_writer import UnitWriter, need_the_port, who
 from mppdbus.commands.settings_reader import connected_unit
 from mppdbus.control.clock import ClockReading, InverterClock, clock_time
 from mppdbus.control.journal import WrittenSetting, described
@@ -22,6 +22,7 @@ async def run(args: argparse.Namespace) -> int:
     """Print both clocks, or set the inverter's to ours; 1 if it does not show that."""
     output = Output(as_json=args.json)
     async with connected_unit(args) as connected:
+        need_the_port(connected, "the clock is read and set")
         unit = UnitWriter(connected, args)
         clock = InverterClock(unit.control, local_now)
         if args.action == "show":

@@ -113,6 +113,14 @@ class UnitWriter:
             self._connected.progress.clear()
 
 
+def need_the_port(connected: ConnectedUnit, what: str) -> None:
+    """Raise `NotWritten` for what cannot be done through the service."""
+    if connected.served:
+        raise NotWritten(
+            f"{what} at a free port only, and the service has this one; stop it first"
+        )
+
+
 def _level(connected: ConnectedUnit, args: argparse.Namespace) -> ControlLevel:
     """Return what is allowed; the service has the last word where it has the port."""
     if connected.served is None:
@@ -168,6 +176,7 @@ async def write_set(
     value: str | None = None,
 ) -> int:
     """Write a value to all units of a set; None: what each had before the last one."""
+    need_the_port(connected, "a parallel set is written")
     unit = UnitWriter(connected, args)
     tell = connected.progress.show
     run = SetRun(unit.control, name, unit.permission, by=who(), tell=tell)

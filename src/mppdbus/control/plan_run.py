@@ -9,7 +9,7 @@ from mppdbus.control.plan import Wanted
 from mppdbus.control.settings import ShownSetting
 from mppdbus.control.settings_file import differences
 from mppdbus.control.write_check import PlannedWrite
-from mppdbus.errors import LinkError, NotWritten
+from mppdbus.errors import BusError, LinkError, NotWritten
 
 Tell = Callable[[str], None]
 
@@ -97,7 +97,7 @@ class PlanRun:
             why = str(error)
             if not self._writes:
                 raise
-        except LinkError as error:
+        except (LinkError, BusError) as error:
             if not self._writes:
                 raise
             return self._report(str(error), dict.fromkeys(self._changed(), str(error)))
@@ -139,7 +139,7 @@ class PlanRun:
                 if not steps:
                     break
                 await self._put(steps, wanted, left)
-            except (NotWritten, LinkError) as error:
+            except (NotWritten, LinkError, BusError) as error:
                 left |= dict.fromkeys(wanted, str(error))
                 break
         return left
