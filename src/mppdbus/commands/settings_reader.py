@@ -107,11 +107,22 @@ async def connected_unit(args: argparse.Namespace) -> AsyncIterator["ConnectedUn
             await interview.ask_again(wanted, attempts=1)
             if not interview.answers.identification.codes_proven:
                 await interview.ask_again(PROVING, attempts=1)
+                await _ask_board(interview)
             unit = _made(interview.answers, target.dialect)
             progress.clear()
             connected = ConnectedUnit(target, link, interview, unit, progress)
             await asyncio.to_thread(_look_back, connected)
             yield connected
+
+
+async def _ask_board(interview: Interview) -> None:
+    """Ask a clone for its board: the same must come twice, with or without checksum."""
+    answers = interview.answers
+    if answers.identification.dialect.documents:
+        return
+    said = [await interview.try_read("QPRTL", attempts=2) for _ in range(2)]
+    if said[0] != said[1]:
+        answers.readings.pop("QPRTL", None)
 
 
 async def read_settings(args: argparse.Namespace) -> UnitSettings:

@@ -163,7 +163,10 @@ def _allowed(
         if not isinstance(choices, CurrentChoices):
             return None
         return Allowed(choices.amps)
-    return Allowed(setter.values, setter.least, setter.most, setter.step)
+    values = setter.values
+    if setter.name in PRIORITIES and found.codes_proven:
+        values = tuple(v for v in values if v in names_of(setter.name, found.dialect))
+    return Allowed(values, setter.least, setter.most, setter.step)
 
 
 def _in_range(known: Range) -> Allowed:

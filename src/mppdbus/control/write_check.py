@@ -248,9 +248,9 @@ def _check_known(shown: ShownSetting) -> Allowed:
         raise NotWritten(
             f"{shown.name}: what the codes mean is not proven for this inverter, and "
             "clones count them in other ways. The name (QMN) or number (QGMN) of a "
-            "model with a document would prove it, or you, if you know its family: "
-            "--dialect. Change it at the panel, and look at the code: mppdbus get "
-            + shown.name
+            "model with a document would prove it, or a known board (QPRTL), or you, "
+            "if you know its family: --dialect. Change it at the panel, and look at "
+            f"the code: mppdbus get {shown.name}"
         )
     return shown.allowed
 

@@ -25,7 +25,7 @@ from mppdbus.inverter.pending_reply import (
 )
 from mppdbus.inverter.reply_owners import ReplyOwners
 from mppdbus.inverter.timing import LONGEST_REPLY, ReplyTimes
-from mppdbus.protocol.framing import ResponseFramer, encode_request
+from mppdbus.protocol.framing import BARE, ResponseFramer, encode_request
 from mppdbus.transport import Transport
 
 T = TypeVar("T")
@@ -216,7 +216,8 @@ class Link:
         # Firmware disagrees on whether it can receive a 00 in the checksum (see
         # `framing`): so a retry sends it the other way.
         zero_as_one = transport.sends_zero_as_one ^ (number % 2 == 0)
-        data = encode_request(command, zero_as_one=zero_as_one)
+        bare = command in BARE and number % 2 == 0
+        data = encode_request(command, zero_as_one=zero_as_one, bare=bare)
         self._framer.reset()
         transport.discard_input()
         pending = self._begin(transport, command, accept, len(data), think)

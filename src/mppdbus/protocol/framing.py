@@ -29,6 +29,9 @@ _SENT_FOR = [
     bytes((n, n + 1)) if n in _RESERVED or n == 0 else bytes((n,)) for n in range(256)
 ]
 _NAK_WITHOUT_CRC = b"(NAK"  # seen after a request that an LF had cut in two
+# Some boards of clones answer this query only without a checksum, and without one.
+BARE = frozenset(("QPRTL",))
+_BARE_REPLY = re.compile(rb"\([HL]PVINV[0-9]{2}")
 _NAK_WITH_SUM = b"(NAK\x03"  # of the REVO
 
 
@@ -63,15 +66,20 @@ def checksum(data: bytes) -> bytes:
 
 
 @lru_cache(maxsize=64)  # the same few are sent again and again
-def encode_request(command: str, *, zero_as_one: bool = False) -> bytes:
+def encode_request(
+    command: str, *, zero_as_one: bool = False, bare: bool = False
+) -> bytes:
     """Return the bytes that ask `command`.
 
     `zero_as_one` sends a CRC byte 00 as 01: some firmwares, and every USB-HID report,
-    take 00 for padding. Raises `ValueError` for a command that is not printable ASCII.
+    take 00 for padding. `bare` leaves the CRC out. Raises `ValueError` for a command
+    that is not printable ASCII.
     """
     if not command.isascii() or not command.isprintable():
         raise ValueError(f"{command!r} cannot be a PI30 command: not printable ASCII")
     data = command.encode("ascii")
+    if bare:
+        return data + b"\r"
     crc = checksum(data)
     if zero_as_one:
         crc = crc.replace(b"\x00", b"\x01")
@@ -148,6 +156,8 @@ def _flawed(chunk: bytes) -> Frame | None:
         return None
     if stripped.endswith((_NAK_WITHOUT_CRC, _NAK_WITH_SUM)):
         return Frame(b"NAK")
+    if _BARE_REPLY.fullmatch(stripped):
+        return Frame(stripped[1:])
     if (start := stripped.rfind(START)) >= 0:
         body = stripped[start:-1]
         if (sum(body) + 1) & 0xFF == stripped[-1] and body.isascii():

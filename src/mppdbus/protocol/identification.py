@@ -13,9 +13,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 from math import prod
 
+from mppdbus.protocol.boards import dialect_of_board
 from mppdbus.protocol.dialect import Dialect
 from mppdbus.protocol.dialects import FAMILIES, MODEL_NUMBERS
 from mppdbus.protocol.evidence import Clue, Evidence
+from mppdbus.protocol.replies.settings import BoardVersion
 
 NOMINAL = (12, 24, 36, 48)  # V; the batteries that PI30 inverters are made for
 DECISIVE = 0.97  # weight of a name in QMN from which other evidence is ignored
@@ -62,9 +64,13 @@ def identify(evidence: Evidence) -> Identification:
     own = sorted(clues[best], key=lambda clue: -clue.weight)
     reasons = [c.reason for c in own if len(own) == 1 or c.weight > GUESSED]
     name, *why = FAMILIES[best].variant(evidence) or (best,)
+    board = getattr(evidence.other(BoardVersion), "board", "")
+    by_board = dialect_of_board(name, board)
+    if by_board is not None:
+        why.append(f"QPRTL {board}: what its priorities mean is known")
     confidence = (1.0 - doubt[best]) * (1.0 - (1.0 - rival) / 3)
     return Identification(
-        dialect=FAMILIES[name].dialect,
+        dialect=by_board or FAMILIES[name].dialect,
         confidence=min(round(confidence, 2), SUREST),
         reasons=(*reasons, *why),
         family=_title(evidence, best, name),

@@ -94,6 +94,7 @@ QUERIES: Queries = {
     "VERFW": (layout(s.Firmware, 1),),
     "QMN": (layout(s.ModelName, 1),),
     "QGMN": (layout(s.ModelNumber, 1),),
+    "QPRTL": (layout(s.BoardVersion, 1),),
     "QPIRI": (
         layout(s.Ratings, 25),
         layout(s.RatingsRevo, 21),
@@ -160,7 +161,7 @@ _NUMBERED = re.compile(
     r"(QPGS|QP2GS|Q2PGS|QEY|QEM|QED|QLY|QLM|QLD)(\d{1,8}|n)$|(VERFW):$", re.ASCII
 )
 _SIGNED = re.compile(r"(?<!\S)[+-][0-9]")
-_FOREIGN_COMMAND = re.compile(r"H[A-Z0-9]{2,}|QPRTL")  # a VMII dialect without CRC
+_FOREIGN_COMMAND = re.compile(r"H[A-Z0-9]{2,}")  # a VMII dialect without CRC
 
 
 def base_command(command: str) -> str:

@@ -2,7 +2,7 @@
 
 What their codes of priorities mean depends on the board: on some 0 is utility first,
 on others solar first, and QPIRI does not tell which. So the codes are shown without
-names, and cannot be set.
+names, and cannot be set, unless QPRTL tells the board: see `boards`.
 """
 
 from dataclasses import replace
@@ -17,6 +17,8 @@ from mppdbus.protocol.settings import setters
 def _clues(seen: Evidence) -> Clues:
     if isinstance(seen.ratings, settings.RatingsClone):
         yield Clue(0.9, "QPIRI ends in two voltages of its own: a clone")
+    if seen.other(settings.BoardVersion):
+        yield Clue(0.9, "QPRTL: a board of clones")
     if seen.decimal_pv_current:
         yield Clue(0.3, "QPIGS: PV current with one decimal")
     if seen.warning_count == 31:
@@ -48,5 +50,9 @@ FAMILY = Family(
     answers="QMN QMCHGCR QMUCHGCR QBEQI Q1",
     refuses="QVFW3 QPIGS2 QT QET QEY QEM QED QLT QLY QLM QLD QBATCD",
     clues=_clues,
-    setters=CLONE_SETTERS,
+    setters=(
+        *CLONE_SETTERS,
+        setters.OUTPUT_SOURCE_PRIORITY,
+        setters.CHARGER_SOURCE_PRIORITY.of(0, 1, 2, 3),
+    ),
 )

@@ -48,7 +48,7 @@ FAMILY = Family(
     setters=(
         *CLONE_SETTERS,
         setters.OUTPUT_SOURCE_PRIORITY.of(0, 1),
-        setters.CHARGER_SOURCE_PRIORITY.of(0, 1, 2),
+        setters.CHARGER_SOURCE_PRIORITY.of(0, 1, 2, 3),
         setters.Setter(
             "pv_use", setters.CODE, "PVENGUSE{value:02d}",
             setters.BEHAVIOUR, values=(0, 1),

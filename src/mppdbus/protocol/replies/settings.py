@@ -262,6 +262,17 @@ class ModelName(TextReading):
         return cls(model=one_word(pattern, payload, "a model"))
 
 
+class BoardVersion(TextReading):
+    """QPRTL: `HPVINVnn`, on clones; it tells what their codes of priorities mean."""
+
+    board: str
+
+    @classmethod
+    def from_payload(cls, payload: bytes) -> Self:
+        """Take nothing but such a name."""
+        return cls(board=one_word(r"([HL]PVINV[0-9]{2})", payload, "a board"))
+
+
 class ModelNumber(TextReading):
     """QGMN: three digits, the table of document E."""
 
