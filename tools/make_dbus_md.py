@@ -18,6 +18,7 @@ from mppdbus.venus.tables.cards import (
 )
 from mppdbus.venus.tables.control import CONTROL
 from mppdbus.venus.tables.energy import HISTORY
+from mppdbus.venus.tables.gui_controls import NAMES, base_of
 from mppdbus.venus.tables.row import INT, SELF_EVIDENT, TEXT, Row
 from mppdbus.venus.tables.system import SYSTEM, SYSTEM_PHASE
 from mppdbus.venus.unit_service import INVERTER, MULTI
@@ -66,8 +67,12 @@ CARDS_TEXT = """\
 
 On each `multi` and `inverter`, in the switch pane of gui-v2 and on the device's page:
 readings that no path of Victron's has (gui-v2 from 1.3.0), and the state of charge
-where it can be corrected. The flags of QFLAG have a state here and no name, so that the
-GUI shows no switch that does nothing; `/Mppdbus/Switches` has them in words.
+where it can be corrected. `/Mppdbus/Switches` has the flags of QFLAG in words.
+
+Settings are controls while they can be written ([control.md](control.md)): a switch
+is its `State`, the `Dimming` of a drop-down the place in its `Settings/Labels`, from 0;
+the `Dimming` of a number is the number, which is written once it has been left alone
+for 1.5 s. Without a name, the GUI shows no control. `Status` is 9.
 """
 HISTORY_TEXT = """\
 ## History
@@ -135,6 +140,9 @@ def _cards() -> str:
     rows += [
         (f"/SwitchableOutput/{switch_id(letter)}/State", name, f"QFLAG `{letter}`")
         for letter, name in SWITCHES.items()
+    ]
+    rows += [
+        (base_of(setting), name, f"`{setting}`") for setting, name in NAMES.items()
     ]
     what = "our estimate; on the battery's service where units share it"
     rows.append((CORRECTION.rpartition("/")[0], "State of charge", what))

@@ -58,14 +58,15 @@ def test_every_option_is_read() -> None:
     bank = "\n".join(f"{key} = {show(value)}" for key, value in battery.items())
     text = (
         '[dbus]\nbus = "session"\n[log]\nlevel = "DEBUG"\n'
-        f'[control]\nlevel = "full"\nclock = true\n[battery]\n{bank}\n[[inverter]]\n'
+        f'[control]\nlevel = "full"\nclock = true\nmode = true\n'
+        f"[battery]\n{bank}\n[[inverter]]\n"
     )
     config = parse(text + "\n".join(lines), "config.toml")
     assert config.model_dump(mode="json") == {
         "dbus": {"bus": "session"},
         "log": {"level": "DEBUG"},
         "battery": [battery],
-        "control": {"level": "full", "clock": True},
+        "control": {"level": "full", "clock": True, "mode": True},
         "rule": [],
         "inverter": [unit | {"port": "serial:/dev/ttyS1"}],
     }

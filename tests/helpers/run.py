@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -55,11 +55,12 @@ class Daemon(Program):
         name: str = "daemon",
         *,
         battery: str = "",
+        program: Sequence[str] = MPPDBUS,
     ) -> None:
         config = folder / f"{name}.toml"
         tables = "".join(f"[[inverter]]\n{unit}\n" for unit in units)
         config.write_text(f'[dbus]\nbus = "{address}"\n[battery]\n{battery}\n{tables}')
-        argv = [*MPPDBUS, "run", "--config", str(config)]
+        argv = [*program, "run", "--config", str(config)]
         env = {"MPPDBUS_STATE": str(folder / "state")}
         super().__init__(argv, folder / f"{name}.log", env=env)
 

@@ -433,4 +433,5 @@ async def test_no_mode_of_ess_promises_what_is_not_done(gui: Gui) -> None:
         await home.meet(0, said(SERIALS[0]))
         for service in (FIRST, SYSTEM):
             values = await gui.watcher.values(service)
-            assert not [path for path in values if "/Ess/" in path]
+            found = {path: value for path, value in values.items() if "/Ess/" in path}
+            assert found == ({"/Settings/Ess/Mode": None} if service == SYSTEM else {})

@@ -162,6 +162,7 @@ class ControlConfig(ConfigTable):
 
     level: Control = Field("read-only", description=any_of(get_args(Control)))
     clock: bool = Field(default=False, description="true or false")
+    mode: bool = Field(default=False, description="true or false")
 
 
 class InverterConfig(ConfigTable):

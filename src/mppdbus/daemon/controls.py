@@ -11,7 +11,9 @@ from pathlib import Path
 from mppdbus.control.journal import Journal, WrittenSetting
 from mppdbus.control.known_unit import PolledUnit
 from mppdbus.control.settings import QUERIES, ShownSetting
+from mppdbus.control.several import write_several
 from mppdbus.control.unit_control import UnitControl
+from mppdbus.control.victron_settings import MODE, VICTRONS
 from mppdbus.control.write_check import ControlLevel
 from mppdbus.daemon.control_requests import answer
 from mppdbus.errors import BusError, LinkError, MppdbusError, NotWritten
@@ -30,6 +32,10 @@ REPLY_STAYS = 60.0  # s for which the answer to the command line can be read
 AWAY = "the inverter does not answer the service now; nothing was sent"
 TOO_OLD = 3 * ASKED_AGAIN  # s after which that is not known any more
 READ_ONLY = ControlLevel.READ_ONLY
+NO_MODE = (
+    "Mode: PI30 has no such switch; to let it set priorities write mode = true in the "
+    "section [control]"
+)
 
 log = logging.getLogger("mppdbus.control")
 
@@ -68,6 +74,7 @@ class Controls:
         self._watcher, self._publisher, self._notify = watcher, publisher, notify
         self._levels: Mapping[str, ControlLevel] = {}  # by section
         self._entries: dict[str, _Entry] = {}
+        self._mode = False  # the switch "Mode" may set priorities
         self._told: set[tuple[str, str]] = set()  # uids and refusals in the log
 
     # -- who is controlled ---------------------------------------------------------
@@ -93,6 +100,13 @@ class Controls:
                 log.info("%s: control is %s now", entry.section, entry.control.level)
                 if entry.here:
                     self._begin(uid, entry)
+                self._show(uid, entry)
+
+    def allow_mode(self, wanted: bool) -> None:  # noqa: FBT001 - a state
+        """Let the switch "Mode" of the GUI set priorities, or not."""
+        if wanted != self._mode:
+            self._mode = wanted
+            for uid, entry in self._entries.items():
                 self._show(uid, entry)
 
     def enter(
@@ -156,7 +170,9 @@ class Controls:
             each for each in control.settings() if self._fresh(each, snapshot, control)
         ]
         locked = {each.name: control.why_locked(each) for each in shown}
-        view = ControlView(str(control.level), entry.last_write, shown, locked)
+        view = ControlView(
+            str(control.level), entry.last_write, shown, locked, self._mode
+        )
         self._publisher.show_control(uid, view)
 
     @staticmethod
@@ -216,6 +232,8 @@ class Controls:
         if not entry.here:
             self._tell(uid, f"{name}: {AWAY}", done=False)
             return REFUSED
+        if name in VICTRONS:
+            return self._write_several(uid, entry, name, value, sender)
         if entry.control.level is READ_ONLY:
             return self.refuse(uid, name, value, "")
         return self._write(entry, name, value, sender)
@@ -256,6 +274,28 @@ class Controls:
             REPLY_STAYS, self._publisher.show_reply, uid, ""
         )
         return ACCEPTED if done else REFUSED
+
+    async def _write_several(
+        self, uid: str, entry: _Entry, name: str, value: float, sender: str
+    ) -> int:
+        """Write what a control of Victron's stands for; the verdict comes at its end.
+
+        It goes on if the service leaves the bus meanwhile.
+        """
+        if name == MODE and not self._mode:
+            self._tell(uid, NO_MODE, done=False)
+            return REFUSED
+        by = await self._whose(sender)
+        task = asyncio.create_task(write_several(entry.control, name, value, by))
+        entry.tasks.add(task)
+        task.add_done_callback(entry.tasks.discard)
+        try:
+            why = await asyncio.shield(task)
+        except (MppdbusError, ValueError) as error:
+            why = str(error)
+        if why:
+            self._tell(uid, why, done=False)
+        return REFUSED if why else ACCEPTED
 
     def refuse(self, uid: str, name: str, written: object, why: str) -> int:
         """Tell people that something is not written; return the verdict.

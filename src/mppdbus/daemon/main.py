@@ -43,6 +43,7 @@ async def run(config: Config, read: Callable[[], Config]) -> None:
         configs=config.inverter,
         levels=levels_of(config),
     )
+    installation.controls.allow_mode(config.control.mode)
     if venus:
         named = [unit.port.path for unit in config.inverter]
         await asyncio.to_thread(serial_starter.forget_all_but, named)

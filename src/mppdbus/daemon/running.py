@@ -79,6 +79,7 @@ class RunningSessions:
         log.info("the config was read again: %s", change.words)
         await self._stop({*change.removed, *change.changed})
         self.config = new.model_copy(update={"dbus": self.config.dbus})
+        self._installation.controls.allow_mode(new.control.mode)
         await self._installation.reconfigure(
             new.inverter, banks_of(new), change.leaving, levels_of(new)
         )

@@ -22,13 +22,15 @@ class ControlView:
     """What is shown of the control of one inverter.
 
     `settings` are those whose values are known now. `locked` says by name why one
-    cannot be written over D-Bus, "" where it can.
+    cannot be written over D-Bus, "" where it can. `mode`: the switch "Mode" of the GUI
+    may set priorities.
     """
 
     level: str | None = None  # None: not controlled from here
     last_write: str = ""  # in a sentence; "" for none since the start
     settings: Sequence[ShownSetting] = ()
     locked: Mapping[str, str] = field(default_factory=dict)
+    mode: bool = False
 
 
 HEAD_ITEMS = tuple(row.item(1) for row in HEAD)

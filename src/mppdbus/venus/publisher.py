@@ -16,6 +16,7 @@ from mppdbus.venus.control_paths import ControlView
 from mppdbus.venus.dbus.items import Value
 from mppdbus.venus.dbus.outage_log import OutageLog
 from mppdbus.venus.dbus.writes import REFUSED
+from mppdbus.venus.setting_controls import NO_CONTROLS
 from mppdbus.venus.settings.service_settings import NAME
 from mppdbus.venus.settings.store import LocalSettings
 from mppdbus.venus.system_service import SystemService
@@ -108,7 +109,10 @@ class Publisher:
     def show_control(self, uid: str, control: ControlView) -> None:
         """Show the settings of a unit, and what may be written."""
         if (unit := self._units.get(uid)) is not None:
+            before = unit.controls
             unit.show_control(control)
+            if unit.controls != before:  # the acsystem shows those of an only unit
+                self._around.site.render_system()
 
     def show_reply(self, uid: str, reply: str) -> None:
         """Show the answer to a request of the command line; "" takes it away."""
@@ -135,6 +139,8 @@ class Publisher:
             for unit in hybrids:
                 unit.service.update({ACTIVE_INPUT: whole.active_input})
         if self._system is not None:
+            only = hybrids[0].controls if len(hybrids) == 1 else NO_CONTROLS
+            self._system.controls = only
             if whole.units:
                 self._system.show(whole)
             self._system.keep_on_bus(bool(hybrids))

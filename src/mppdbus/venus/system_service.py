@@ -6,12 +6,13 @@ from mppdbus.model.phases import by_phase
 from mppdbus.model.victron_codes import AcInput
 from mppdbus.model.views import SystemView
 from mppdbus.venus.dbus.items import Item, ItemType, Value
-from mppdbus.venus.dbus.writes import ACCEPTED
+from mppdbus.venus.dbus.writes import ACCEPTED, REFUSED, who_writes
+from mppdbus.venus.setting_controls import NO_CONTROLS, UnitControls
 from mppdbus.venus.settings.service_settings import NAME
 from mppdbus.venus.settings.setting import DEVICES, Setting
 from mppdbus.venus.table_service import Surroundings, TableService
-from mppdbus.venus.tables.row import ChangedRows
-from mppdbus.venus.tables.system import SYSTEM, SYSTEM_PHASE
+from mppdbus.venus.tables.row import ChangedRows, ToControl
+from mppdbus.venus.tables.system import ESS_MODE, SYSTEM, SYSTEM_PHASE
 
 SYSTEM_NAME, SYSTEM_UID = "com.victronenergy.acsystem.mppdbus", "mppdbus_sys"
 GRID_LOST, CUSTOM_NAME = "GridLost", "/CustomName"
@@ -40,6 +41,7 @@ class SystemService(TableService[SystemView]):
         self._keep_in_units = keep_in_units
         self._phases: dict[int, ChangedRows[SystemView]] = {}
         self._ports: list[str] = []  # in the order of /Devices
+        self.controls: UnitControls = NO_CONTROLS  # of the only unit
         self._end: Callable[[], None] | None = None  # ends listening
 
     async def load(self, device_class: str, wanted: int) -> None:
@@ -72,9 +74,18 @@ class SystemService(TableService[SystemView]):
                 self._grow(phase)
             values |= self._phases[phase].values(parts.get(phase, _NOBODY), phase)
         values[f"/Alarms/{GRID_LOST}"] = self._grid_lost(view)
+        values |= self._control_values(view)
         if name := self.kept.custom_name:
             values[CUSTOM_NAME] = name
         self.service.update(values)
+
+    def _control_values(self, view: SystemView) -> dict[str, Value]:
+        controls = self.controls if len(view.online) == 1 else NO_CONTROLS
+        return {
+            "/Mode": controls.mode(view.mode),
+            "/ModeIsAdjustable": int(controls.adjustable),
+            ESS_MODE.path: controls.ess_mode,
+        }
 
     def show_devices(self, devices: Devices, levels: Mapping[str, Value]) -> None:
         """Show the service of each unit, and the alarm levels of all units."""
@@ -101,6 +112,11 @@ class SystemService(TableService[SystemView]):
         units = self.view.units if self.view is not None else ()
         if path == CUSTOM_NAME and len(units) == 1:
             return self._rename_unit(units[0].unit.uid, value)
+        if isinstance(target := self.writes[path], ToControl):
+            if len(units) != 1:  # a set is not written by halves
+                return REFUSED
+            uid, controls = units[0].unit.uid, self.around.site.controls
+            return controls.write(uid, target.setting, value, who_writes())
         return super()._write(path, value)
 
     async def _rename_unit(self, uid: str, value: Value) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from mppdbus.model.energy.daily_history import Day
@@ -10,6 +10,8 @@ from mppdbus.model.phases import on_phases
 from mppdbus.model.views import Unit, UnitView
 from mppdbus.venus.control_paths import HEAD_ITEMS, ControlPaths, ControlView
 from mppdbus.venus.dbus.items import Value
+from mppdbus.venus.dbus.writes import REFUSED, who_writes
+from mppdbus.venus.setting_controls import NO_CONTROLS, ControlPanel, UnitControls
 from mppdbus.venus.settings.service_settings import INSTANCE, NAME
 from mppdbus.venus.table_service import Surroundings, TableService
 from mppdbus.venus.tables.cards import EXTRAS
@@ -69,6 +71,8 @@ class UnitService(TableService[UnitView]):
         self._absence: list[asyncio.TimerHandle] = []  # steps of a longer absence
         self.released = False  # the unit stayed away: its name is released
         self._charged = False  # the charge is known
+        self.controls = NO_CONTROLS
+        self._panel = ControlPanel(self.service)
 
     def named(self, unit: Unit) -> Unit:
         """Return a unit with its stored instance and name."""
@@ -97,7 +101,7 @@ class UnitService(TableService[UnitView]):
             values |= values_of(self._phased, leg, phase)
         if last is None or last.counters is not view.counters:
             values |= self._history(view)
-        self.service.update(values)
+        self.service.update(values | self._control_values(view))
         self._watch_absence(online=view.snapshot.online)
         self._watch_charge(view)
 
@@ -106,6 +110,26 @@ class UnitService(TableService[UnitView]):
         self.service.renew(self._control.items(view))
         self.writes |= self._control.writes
         self.service.update(self._control.values(view))
+        self.controls = UnitControls.of(view)
+        if self.view is not None:
+            self.service.update(self._control_values(self.view))
+
+    def _control_values(self, view: UnitView) -> dict[str, Value]:
+        """Return what the controls add to the rows, and show those of the GUI."""
+        controls = self.controls if view.snapshot.online else NO_CONTROLS
+        self._panel.show(controls.controls)
+        return {
+            "/Mode": controls.mode(view.mode),
+            "/ModeIsAdjustable": int(controls.adjustable),
+            "/Settings/ChargeCurrentLimit": controls.charge_limit,
+        }
+
+    def _write(self, path: str, value: Value) -> int | Awaitable[int]:
+        """Pass a client's write to the setting of a control, else by its row."""
+        if (meant := self._panel.meant(path, value)) is not None:
+            controls = self.around.site.controls
+            return controls.write(self.kept.uid, *meant, who_writes())
+        return super()._write(path, value) if path in self.writes else REFUSED
 
     def show_reply(self, reply: str) -> None:
         """Show the answer to a request of the command line; "" takes it away."""

@@ -161,7 +161,7 @@ def test_the_gui_accepts_the_type_of_each_card(kind: str) -> None:
         assert values[f"{base}/Name"]
 
 
-def test_flags_have_a_state_and_one_line_of_text_but_no_switch() -> None:
+def test_flags_have_a_state_and_one_line_of_text_but_no_name() -> None:
     values = shown(replace(online(qpigs(), "L"), flags=flags(b"EaxyDbuv")))
     states = {
         letter: values[f"/SwitchableOutput/{switch_id(letter)}/State"]
@@ -176,7 +176,8 @@ def test_flags_have_a_state_and_one_line_of_text_but_no_switch() -> None:
         f"/SwitchableOutput/{each}/State" for each in ids
     }
     writable = {row.path for row in MULTI if row.write is not None}
-    assert cards & writable == {CORRECTION}
+    states_of_flags = {f"/SwitchableOutput/{each}/State" for each in ids}
+    assert cards & writable == {CORRECTION, *states_of_flags}
 
 
 def test_the_charge_can_be_corrected_only_where_it_is_estimated() -> None:

@@ -1,8 +1,8 @@
 """TABLES: cards of the GUI beyond Victron's own paths: readings and switches.
 
 Cards of readings (gui-v2 from 1.3.0) would show an unknown value as 0, so they are
-hidden with it. The flags of QFLAG cannot be written yet. So they have no switch in the
-GUI: a locked switch reads "Disabled", whether the flag is on or off.
+hidden with it. The switches of flags have a name only while they can be written: see
+`gui_controls`. A locked switch would read "Disabled", whether the flag is on or off.
 """
 
 import math
@@ -24,6 +24,7 @@ from mppdbus.venus.tables.row import (
     TEXT,
     VOLT,
     Row,
+    ToControl,
     fixed,
 )
 from mppdbus.venus.tables.unit import CHARGE_OF, QPIGS, correction
@@ -103,13 +104,16 @@ def switch_id(letter: str) -> str:
 
 
 def _switch(letter: str) -> Row[UnitView]:
-    """Return the state of a flag: without a name, the GUI shows no switch for it."""
+    """Return the state of a flag; the GUI shows its switch only with a name."""
 
     def state(flags: Flags) -> bool | None:
         return flags.state(letter)
 
-    path = f"/SwitchableOutput/{switch_id(letter)}/State"
-    return Row(path, INT, state, ON_OFF, f"QFLAG `{letter}`", _FLAGS)
+    path, about = f"/SwitchableOutput/{switch_id(letter)}/State", f"QFLAG `{letter}`"
+    write = ToControl(FLAGS[letter])
+    return Row(
+        *(path, INT, state, ON_OFF, about, _FLAGS), write=write, minimum=0, maximum=1
+    )
 
 
 def _switches(flags: Flags) -> str:

@@ -1,8 +1,8 @@
 """TABLES: all inverters of the hybrid profile as one system.
 
-There is no /Settings/Ess/Mode while it cannot be obeyed: with 0 or 1 there systemcalc
-runs the user's charge schedules on us ("Scheduled charge active"), and gui-v2 shows
-their pages and a minimum SoC, all without effect.
+/Settings/Ess/Mode is never 0 or 1: with those, systemcalc runs the charge schedules of
+the GX on us ("Scheduled charge active"), and gui-v2 shows their pages and a minimum
+SoC, all without effect. With 2 and 3 it does nothing (measured in the lab).
 """
 
 from collections.abc import Callable
@@ -24,6 +24,7 @@ from mppdbus.venus.tables.row import (
     STATE_NAMES,
     TEXT,
     Row,
+    ToControl,
     fixed,
 )
 from mppdbus.venus.tables.unit import (
@@ -35,6 +36,7 @@ from mppdbus.venus.tables.unit import (
     UNIT,
     UNIT_OF,
     alarm_level,
+    mode_row,
 )
 
 # -- the parts of a system that rows look at -------------------------------------------
@@ -96,12 +98,27 @@ def _rotation(part: Standing) -> int | None:
 # -- rows of a kind ------------------------------------------------------------------
 
 _LEAD = "of the unit with the lowest instance that answers"
+_MODE = f"{_LEAD}; of a single one it can be written as its own"
+_ESS = (
+    "of a single unit whose output priority can be written: 2 while the mains feed the "
+    "loads first, else 3. 2 sets utility first, 1 SBU"
+)
 _STATE = f"2 if any has a fault; {_LEAD}; 255 is unknown"
 _CALLED = "the name of the only unit, or what the user has written"
 _PHASES = "1, or 3 if more than one has a unit or a leg: the GUI shows nothing for 2"
 _ACTIVE = "0 as soon as one unit is on mains, else 240"
 _ROTATION = "0 on fewer than three phases, which have none; no query tells it of three"
 _GRID_LOST = "QPIWS `line_fail` of any unit, while the GX monitors for grid failure"
+ESS_MODE: Row[object] = Row(
+    "/Settings/Ess/Mode",
+    INT,
+    lambda _: None,
+    "",
+    _ESS,
+    write=ToControl("ess_mode"),
+    minimum=0,
+    maximum=3,
+)
 _OF_UNIT = {row.path: row for row in (*UNIT, *AC_INPUT)}
 
 
@@ -149,7 +166,8 @@ SYSTEM: tuple[Row[SystemView], ...] = (
     _first("/FirmwareVersion"),
     _first("/Serial"),
     Row("/Connected", INT, _connected, "", "1 while any answers", standing),
-    Row("/Mode", INT, "system.mode", "", _LEAD, standing),
+    mode_row("system.mode", _MODE, standing),
+    ESS_MODE,
     Row(
         *("/State", INT, "system.state", STATE_NAMES, _STATE, standing),
         unknown=State.UNAVAILABLE,

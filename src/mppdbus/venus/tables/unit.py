@@ -38,6 +38,7 @@ from mppdbus.venus.tables.row import (
     WATT,
     Row,
     ToCharge,
+    ToControl,
     ToSetting,
     firmware_text,
     fixed,
@@ -148,6 +149,16 @@ def correction(
     )
 
 
+def mode_row(
+    source: str, about: str, of: Callable[[Any], Any] | None = None
+) -> Row[Any]:
+    """Return the row of the switch "Mode", with the numbers that the GUI has for it."""
+    write = ToControl("mode")
+    return Row(
+        *("/Mode", INT, source, "", about, of), write=write, minimum=1, maximum=251
+    )
+
+
 def alarm_level(name: str, *, of_units: bool = False) -> Row[object]:
     """Return the row of the setting that tells which levels are notified.
 
@@ -173,6 +184,9 @@ def alarm_level(name: str, *, of_units: bool = False) -> Row[object]:
 # -- tables --------------------------------------------------------------------------
 
 _QMOD = "QMOD, with the charging bits of QPIGS"
+_MODE = f"{_QMOD}; 2 while the priorities are those of “inverter only”"
+_ADJUSTABLE = "1 with `mode = true` in [control], where the priorities are proven"
+_LIMIT = "QPIRI `max_charging_current`, where it can be written; else unknown"
 _STATE = f"{_QMOD}; 255 is unknown, as the GUI takes an invalid one for Off"
 _INPUT = "the config, else the setting of the GX"
 _NAME = "the name in the config, or what the user has written"
@@ -209,7 +223,17 @@ PROCESS: tuple[Row[object], ...] = (
     fixed("/Mgmt/ProcessVersion", TEXT, __version__, "", "version of mppdbus"),
     fixed("/ProductId", INT, PRODUCT_ID, hexadecimal),
     fixed("/HardwareVersion", TEXT, None, "", "unknown: no query tells it"),
-    fixed("/ModeIsAdjustable", INT, 0, "", "PI30 has no such switch"),
+    Row("/ModeIsAdjustable", INT, lambda _: 0, "", _ADJUSTABLE),
+)
+CHARGE_LIMIT: Row[object] = Row(
+    "/Settings/ChargeCurrentLimit",
+    NUM,
+    lambda _: None,
+    AMP,
+    _LIMIT,
+    write=ToControl("charge_current_limit"),
+    minimum=0.0,
+    maximum=1000.0,
 )
 NO_LIMIT = fixed("/Ac/In/1/CurrentLimit", NUM, None, AMP, _NO_LIMIT)
 SOC: Row[UnitView | SystemView] = correction("/Soc", "percent", _SOC, 1)
@@ -223,7 +247,8 @@ UNIT: tuple[Row[UnitView], ...] = (
     Row("/Serial", TEXT, "serial", "", "QID", IDENTITY),
     Row("/Connected", INT, "snapshot.online", "", "1 while it answers"),
     fixed("/IsInverterCharger", INT, 1),
-    Row("/Mode", INT, "mode", "", _QMOD),
+    mode_row("mode", _MODE),
+    CHARGE_LIMIT,
     Row("/State", INT, "state", STATE_NAMES, _STATE, unknown=State.UNAVAILABLE),
     Row("/Ac/NumberOfPhases", INT, "legs", "", _PHASES),
     _qpigs("/Ac/Out/{phase}/V", "ac_output_voltage", VOLT),
