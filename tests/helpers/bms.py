@@ -15,9 +15,10 @@ from mppdbus.venus.dbus.items import Item, ItemType
 from mppdbus.venus.dbus.service import Service
 
 async def main(name, address, values):
+    kinds = {path: ItemType.INT for path in ("/Connected", "/DeviceInstance")}
     items = [
-        Item("/Connected", ItemType.TEXT if isinstance(value, str) else ItemType.INT)
-        if path == "/Connected" else Item(path, ItemType.DOUBLE)
+        Item(path, ItemType.TEXT if isinstance(value, str)
+             else kinds.get(path, ItemType.DOUBLE))
         for path, value in values.items()
     ]
     service = Service(name, items, address=address)
@@ -34,6 +35,18 @@ asyncio.run(main(sys.argv[1], sys.argv[2], json.loads(sys.argv[3])))
 """
 NAME = "com.victronenergy.battery.ttyUSB3"
 VALUES: dict[str, float | int | str | None] = {"/Connected": 1, "/Soc": 77.0}
+# What a BMS adds, so that systemcalc lets it command the chargers.
+COMMANDING: dict[str, float | int | str | None] = {
+    **VALUES,
+    "/DeviceInstance": 1,
+    "/ProductName": "BMS",
+    "/Mgmt/Connection": "CAN",
+    "/Dc/0/Voltage": 53.0,
+    "/Dc/0/Current": 0.0,
+    "/Info/MaxChargeVoltage": 56.0,
+    "/Info/MaxChargeCurrent": 45.0,
+    "/Info/MaxDischargeCurrent": 100.0,
+}
 
 
 class Bms:
