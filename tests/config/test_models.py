@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from helpers.places import ROOT
+from mppdbus.config.control import ControlConfig
 from mppdbus.config.messages import closest, show
 from mppdbus.config.models import (
     BAUDS,
@@ -66,7 +67,12 @@ def test_every_option_is_read() -> None:
         "dbus": {"bus": "session"},
         "log": {"level": "DEBUG"},
         "battery": [battery],
-        "control": {"level": "full", "clock": True, "mode": True},
+        "control": {
+            **ControlConfig().model_dump(),
+            "level": "full",
+            "clock": True,
+            "mode": True,
+        },
         "rule": [],
         "inverter": [unit | {"port": "serial:/dev/ttyS1"}],
     }
@@ -317,3 +323,41 @@ print(len(models.load(Path({str(EXAMPLE)!r})).inverter))
 def test_it_runs_on_the_python_of_venus_os() -> None:
     done = run([sys.executable, "-c", CUT], capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("1\n", "")
+
+
+FOLLOW = 'follow = "dvcc"\nmost_charging_current = 60\n'
+
+
+@pytest.mark.parametrize(
+    ("lines", "trouble"),
+    [
+        ('level = "safe"\n' + FOLLOW, ""),
+        ('level = "safe"\n' + FOLLOW + "safe = { max_charging_current = 10 }", ""),
+        ('level = "safe"\n' + FOLLOW + "[control.safe]\nmax_charging_current = 10", ""),
+        (FOLLOW, 'control: follow = "dvcc" writes to the inverters; it needs level'),
+        ('level = "full"\nfollow = "dvcc"', "needs most_charging_current, the A that"),
+        ('follow = "bms"', 'control.follow: "bms" is not allowed; use "" or "dvcc"'),
+        ("most_charging_current = -1", "use 1 to 1000 A"),
+        ("safe = { max_charge = 10 }", 'control.safe: "max_charge" is no setting for'),
+        ("safe = { max_chargin_current = 10 }", 'did you mean "max_charging_current"?'),
+        ('safe = { max_charging_current = "ten" }', '"ten" is text, not a number'),
+        ("safe = { max_charging_current = -1 }", "-1 is not allowed; 0 to 1000"),
+        ("safe = { max_charging_current = true }", "control.safe: "),
+        ("safe = { battery_bulk_voltage = 564 }", "564 is not allowed; 0 to 80"),
+        (
+            f'level = "safe"\n{FOLLOW}safe = {{ battery_bulk_voltage = 54.0 }}',
+            'control: safe: battery_bulk_voltage needs level = "full"',
+        ),
+    ],
+)
+def test_who_follows_a_bms_says_how_much_and_what_is_safe(
+    lines: str, trouble: str
+) -> None:
+    text = f'[control]\n{lines}\n[[inverter]]\nport = "/dev/ttyUSB0"\n'
+    if not trouble:
+        assert "follows DVCC up to 60 A" in "\n".join(describe(parse(text, "c")))
+        return
+    with pytest.raises(ConfigError) as found:
+        parse(text, "c")
+    assert trouble in str(found.value)
+    assert len(str(found.value).splitlines()) == 1

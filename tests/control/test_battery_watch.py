@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from helpers.days import profile
+from helpers.simulator import inverter_of
 from mppdbus.control.battery_watch import BatteryWatch
-from mppdbus.model.victron_codes import State
+from mppdbus.model.power import flow
+from mppdbus.model.snapshot import Snapshot
+from mppdbus.model.victron_codes import State, state
+from mppdbus.protocol.queries import decode
+from mppdbus.protocol.replies.settings import Ratings
+from mppdbus.protocol.replies.status import GeneralStatus
+from mppdbus.simulator.line.simulator import simulate
+from mppdbus.simulator.line.speed import Pace
 
 BULK, ABSORPTION, FLOAT = State.BULK, State.ABSORPTION, State.FLOAT
 Part = tuple[State | None, float, float]  # stage, V at its end, s
@@ -74,3 +83,49 @@ def test_a_voltage_that_falls_at_0_a_on_mains_is_not_believed(
         volts = 25.1 + (end - 25.1) * minute / 30
         watch.see(60.0 * minute, volts, amps, None, wanted=28.2, line=line)
     assert watch.sinking is sinks
+
+
+def said_over_days(days: int, seed: int, *, buggy: bool) -> list[str]:
+    """What is said of a simulated unit in days of sun, clouds and outages."""
+    simulator = simulate("axpert-5000", pace=Pace.instant())
+    unit, watch, found, now = inverter_of(simulator), BatteryWatch(), [], 0.0
+
+    def look() -> str:
+        readings = {
+            query: decode(query, (unit.answer(query) or "").encode())
+            for query in ("QPIGS", "QMOD", "QPIRI")
+        }
+        status, ratings = readings["QPIGS"], readings["QPIRI"]
+        assert isinstance(status, GeneralStatus)
+        assert isinstance(ratings, Ratings)
+        mode = str(getattr(readings["QMOD"], "mode", ""))
+        snapshot = Snapshot(status=status, ratings=ratings, mode=mode)
+        power = flow(snapshot)
+        return watch.see(
+            now,
+            power.battery_voltage,
+            power.battery_current,
+            state(snapshot),
+            wanted=ratings.battery_bulk_voltage,
+            line=mode == "L",
+        )
+
+    if buggy:
+        simulator.scene.apply("bug premature-float on")
+    for lines in profile(seed, days, days * 24):
+        for line in lines.split("; "):
+            word, _, rest = line.partition(" ")
+            if word != "step":
+                simulator.scene.apply(line)
+                continue
+            steps = int(float(rest) / 60) + 1
+            for _ in range(steps):
+                simulator.scene.apply(f"step {float(rest) / steps}")
+                now += float(rest) / steps
+                found += [text] if (text := look()) else []
+    return found
+
+
+def test_simulated_days_tell_the_firmware_that_floats_too_early() -> None:
+    assert not said_over_days(3, 1, buggy=False)
+    assert said_over_days(3, 1, buggy=True)

@@ -45,7 +45,10 @@ async def eventually(check: Callable[[], T], seconds: float = PATIENCE) -> T:
 
 
 class Daemon(Program):
-    """`mppdbus run`; `units` are the lines of one `[[inverter]]` each."""
+    """`mppdbus run`; `units` are the lines of one `[[inverter]]` each.
+
+    `battery` and `control` are those of these sections, `program` is what `mppdbus` is.
+    """
 
     def __init__(
         self,
@@ -55,11 +58,14 @@ class Daemon(Program):
         name: str = "daemon",
         *,
         battery: str = "",
+        control: str = "",
         program: Sequence[str] = MPPDBUS,
     ) -> None:
         config = folder / f"{name}.toml"
         tables = "".join(f"[[inverter]]\n{unit}\n" for unit in units)
-        config.write_text(f'[dbus]\nbus = "{address}"\n[battery]\n{battery}\n{tables}')
+        head = f'[dbus]\nbus = "{address}"\n[battery]\n{battery}\n'
+        head += f"[control]\n{control}\n" if control else ""
+        config.write_text(f"{head}{tables}")
         argv = [*program, "run", "--config", str(config)]
         env = {"MPPDBUS_STATE": str(folder / "state")}
         super().__init__(argv, folder / f"{name}.log", env=env)

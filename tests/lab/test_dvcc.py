@@ -20,7 +20,7 @@ class Found:
     """What a monitor of ours reads, again and again."""
 
     def __init__(self, watcher: Watcher) -> None:
-        self.monitor = DvccMonitor(watcher, answer=2)
+        self.monitor = DvccMonitor(watcher)
         self.last: Dvcc | None = None
 
     async def shows(self, limits: Limits | None, why: str = "") -> None:

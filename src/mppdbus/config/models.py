@@ -23,6 +23,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from mppdbus.config.batteries import assign
+from mppdbus.config.control import Control, ControlConfig
 from mppdbus.config.messages import (
     any_of,
     bad_syntax,
@@ -39,7 +40,6 @@ from mppdbus.transport.port_url import FORMS, PortUrl, parse_port
 
 Level: TypeAlias = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 Profile: TypeAlias = Literal["hybrid", "inverter"]
-Control: TypeAlias = Literal["read-only", "safe", "full"]
 AcInput: TypeAlias = Literal["grid", "generator", "shore", "none", "setting"]
 Soc: TypeAlias = Literal["estimate", "inverter", "none"]
 Battery: TypeAlias = Literal[
@@ -155,14 +155,6 @@ class BatteryConfig(ConfigTable):
         0, ge=0, le=400, description="the cells in series, or 0 for automatic"
     )
     monitor: str = Field("", pattern=_BATTERY_NAME, description=_MONITOR)
-
-
-class ControlConfig(ConfigTable):
-    """[control], what may be written to the inverters"""
-
-    level: Control = Field("read-only", description=any_of(get_args(Control)))
-    clock: bool = Field(default=False, description="true or false")
-    mode: bool = Field(default=False, description="true or false")
 
 
 class InverterConfig(ConfigTable):
@@ -361,7 +353,7 @@ def describe(config: Config) -> list[str]:
     lines = [
         f"D-Bus: {bus if ':' in bus else f'the {bus} bus'}",
         f"log: {config.log.level}",
-        f"control: {config.control.level}",
+        f"control: {_describe_control(config.control)}",
         *(f"rule: {rule.called}" for rule in config.rule),
     ]
     for name in dict.fromkeys(unit.battery for unit in config.inverter):
@@ -392,6 +384,12 @@ def _describe(unit: InverterConfig) -> Iterator[tuple[str, str]]:
         yield "control", unit.control
     told = {True: "shown too", False: "not shown", "auto": "shown if it is alone here"}
     yield "others", f"those of its set {told[unit.others]}"
+
+
+def _describe_control(control: ControlConfig) -> str:
+    if not control.follow:
+        return control.level
+    return f"{control.level}, follows DVCC up to {control.most_charging_current:g} A"
 
 
 def _describe_battery(battery: BatteryConfig) -> str:

@@ -84,9 +84,9 @@ class Installation:
         self._battery_settings = batteries
         self._told: set[str] = set()  # remarks on batteries in the log
         outages = OutageLog()
-        self._watcher = Watcher(address, outages=outages)
+        self.watcher = Watcher(address, outages=outages)
         self._settings = LocalSettings(
-            self._watcher,
+            self.watcher,
             directory / "settings.json",
             patience=patience,
             folder_log=folder_log,
@@ -98,15 +98,15 @@ class Installation:
         self._events: dict[str, EventLog] = {}  # by uid
         self._sums = SumLog()
         self._warned: set[str] = set()  # uids with a warning in the log
-        self._batteries = BatteryMonitor(self._watcher, BATTERY_NAME, self._monitored)
-        self._notifier = Notifier(self._watcher)
+        self._batteries = BatteryMonitor(self.watcher, BATTERY_NAME, self._monitored)
+        self.notifier = Notifier(self.watcher)
         self._publisher = Publisher(address, self._settings, self, outages)
         self.replies = ReplyFile(directory)
         self.self_check = SelfCheck(
-            self._watcher, self._publisher.show_doctor, self._notifier.notify
+            self.watcher, self._publisher.show_doctor, self.notifier.notify
         )
         self.controls = Controls(
-            directory, self._watcher, self._publisher, self._tell_people
+            directory, self.watcher, self._publisher, self._tell_people
         )
         self.controls.use(levels or {})
         self._rendering: asyncio.Handle | None = None
@@ -125,7 +125,7 @@ class Installation:
         }
         self.sections = Sections(self._configs, await self._state.memberships())
         self.site = Site(banks, expected=self._expected)
-        await self._watcher.open(wait=True)
+        await self.watcher.open(wait=True)
         self.self_check.start(self.site)
         self.replies.start()
         self._menu.follow_zone()
@@ -168,7 +168,7 @@ class Installation:
         self.replies.close()
         done = await asyncio.gather(
             self._state.close(),
-            self._watcher.close(),
+            self.watcher.close(),
             self._publisher.close(),
             self._settings.close(),
             return_exceptions=True,
@@ -344,7 +344,7 @@ class Installation:
         self._events[view.unit.uid].tell(view, now)
         state = view.alarm_state
         for notice in state.notices:
-            self._notifier.notify(view.unit.called, notice)
+            self.notifier.notify(view.unit.called, notice)
         if state.unknown:
             name, bits = view.unit.name, ", ".join(state.unknown)
             log.info("%s: QPIWS: no document explains %s", name, bits)
@@ -356,7 +356,7 @@ class Installation:
         """
         if (view := silent_unit(uid, self.site.views)) is not None:
             text = f"No reply from {view.unit.called}"
-            self._notifier.notify(view.unit.called, Notice(NoticeKind.WARNING, text))
+            self.notifier.notify(view.unit.called, Notice(NoticeKind.WARNING, text))
 
     # -- what users and other programs change ------------------------------------------
 
@@ -392,7 +392,7 @@ class Installation:
 
     def _tell_people(self, uid: str, sentence: str) -> None:
         name = self.site.views[uid].unit.called
-        self._notifier.notify(name, Notice(NoticeKind.WARNING, sentence))
+        self.notifier.notify(name, Notice(NoticeKind.WARNING, sentence))
 
     def _change(self, unit: Unit) -> None:
         self._publisher.show(self.site.change(unit))

@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable
 
 from mppdbus.config.models import Config
+from mppdbus.daemon.bms_follower import BmsFollower
 from mppdbus.daemon.clock_keeper import ClockKeeper
 from mppdbus.daemon.installation import Installation
 from mppdbus.daemon.running import RunningSessions
@@ -33,9 +34,10 @@ async def run(config: Config, read: Callable[[], Config]) -> None:
     config names no bus.
     """
     venus = await asyncio.to_thread(on_venus)
+    folder = state_directory(os.environ, venus=venus)
     installation = Installation(
         bus_address(config.dbus.bus),
-        state_directory(os.environ, venus=venus),
+        folder,
         banks_of(config),
         expected=len(config.inverter),
         patience=PATIENCE_SETTINGS if venus else 0.0,
@@ -49,7 +51,8 @@ async def run(config: Config, read: Callable[[], Config]) -> None:
         await asyncio.to_thread(serial_starter.forget_all_but, named)
     manager = ServiceManager(os.environ)
     running = RunningSessions(config, installation, manager, read)
-    serving = _serve(installation, running, manager)
+    follower = BmsFollower(lambda: running.config, installation, folder)
+    serving = _serve(installation, running, manager, follower)
     if await asyncio.to_thread(is_service, os.environ, venus=venus):
         with on_signals(running.reload_soon, signals=(signal.SIGHUP,)):
             await until_signal(serving, signals=(signal.SIGTERM, signal.SIGINT))
@@ -58,22 +61,29 @@ async def run(config: Config, read: Callable[[], Config]) -> None:
 
 
 async def _serve(
-    installation: Installation, running: RunningSessions, manager: ServiceManager
+    installation: Installation,
+    running: RunningSessions,
+    manager: ServiceManager,
+    follower: BmsFollower,
 ) -> None:
     report = ServiceReport(manager, installation, running.sessions)
-    reporting = asyncio.create_task(report.run())
     keeper = ClockKeeper(
         installation.controls.units, lambda: running.config.control.clock
     )
-    keeping = asyncio.create_task(keeper.run())
+    tasks = [asyncio.create_task(each.run()) for each in (report, keeper)]
+    following: asyncio.Task[None] | None = None
     try:
         await installation.open()
+        following = asyncio.create_task(follower.run())
         await running.run()
     except asyncio.CancelledError:
         log.info("told to end")
+        if following is not None:
+            following.cancel()
+        await follower.close()  # on purpose; after a crash the dead-man acts
         raise
     finally:
         manager.stopping()
         await installation.close()
-        keeping.cancel()
-        reporting.cancel()
+        for task in tasks:
+            task.cancel()

@@ -38,8 +38,8 @@ class Dvcc:
 class DvccMonitor:
     """Asks for the limits of charging and discharging."""
 
-    def __init__(self, watcher: Watcher, *, answer: float = ANSWER) -> None:
-        self._watcher, self._answer = watcher, answer
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
         self._owed: dict[tuple[str, str], asyncio.Future[object]] = {}
 
     async def read(self) -> Dvcc:
@@ -81,7 +81,7 @@ class DvccMonitor:
             except BusError:
                 return None
             self._owed[owner, path] = owed
-        await asyncio.wait({owed}, timeout=self._answer)
+        await asyncio.wait({owed}, timeout=ANSWER)
         if not owed.done():
             return None
         del self._owed[owner, path]
