@@ -73,7 +73,7 @@ watched() {
 
 # More ports: one on the network, one that is HID; of the last, udev gives the group.
 more_ports() {
-    setsid $P simulate --tcp 127.0.0.1:8899 --profile axpert-5000 >/dev/null 2>&1 &
+    setsid $P simulate --tcp 127.0.0.1:8899 --profile ms-3000 >/dev/null 2>&1 &
     setsid $P simulate --tcp 127.0.0.1:8898 --profile max-8000 >/dev/null 2>&1 &
     modprobe uhid
     sleep 30

@@ -26,7 +26,7 @@ from helpers.places import ROOT, TESTS
 
 KERNEL, VM_ROOT = (os.environ.get(f"MPPDBUS_VM_{what}") for what in ("KERNEL", "ROOT"))
 SCRIPT = TESTS / "data" / "systemd_vm.sh"
-LIMIT = 1800  # s a boot
+LIMIT = 3600  # s a boot
 
 pytestmark = [
     pytest.mark.vm,
