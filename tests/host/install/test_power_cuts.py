@@ -23,6 +23,7 @@ NEEDED = (
     *("*.py", "host/__init__.py", "host/install/*.py", "host/install/files/*"),
     *("host/gui-v2/*", "commands/__init__.py", "commands/install*.py"),
     *("commands/output.py", "commands/status.py"),
+    *("config/__init__.py", "config/messages.py"),
 )
 # A process that dies at its n-th access to the disk; n from the environment.
 DRIVER = """
