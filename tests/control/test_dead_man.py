@@ -226,7 +226,7 @@ async def test_a_dead_man_that_dies_is_started_again(tmp_path: Path) -> None:
         os.kill(daemon.watcher, signal.SIGKILL)
 
         async def noticed() -> bool:
-            return "it is started again" in said(tmp_path)
+            return "it was started again" in said(tmp_path)
 
         await until(noticed, lambda: said(tmp_path))
         daemon.process.kill()

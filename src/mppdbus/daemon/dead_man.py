@@ -28,12 +28,15 @@ class DeadMan:
 
     async def feed(self, orders: Orders) -> None:
         """Give a sign of life, and what is to be done without us; never blocks."""
-        if self._process is None or self._process.returncode is not None:
+        ended = self._process is not None and self._process.returncode is not None
+        if self._process is None or ended:
             await self._start()
         line = orders.line()
         try:
             os.write(self._pipe, b"\n" if line == self._told else line)
             self._told = line
+            if ended:
+                log.warning("the dead-man had ended; it was started again")
         except BlockingIOError:
             pass  # it is busy; it has signs of life enough
         except OSError as error:
@@ -54,7 +57,6 @@ class DeadMan:
 
     async def _start(self) -> None:
         if self._process is not None:
-            log.warning("the dead-man had ended; it is started again")
             os.close(self._pipe)
         self._told = b""
         theirs, self._pipe = os.pipe()
