@@ -77,7 +77,8 @@ async def test_a_setting_is_set_read_back_on_the_bus_and_in_the_journal(
     tmp_path: Path, bus_address: str
 ) -> None:
     async with house(tmp_path, bus_address, "safe") as here:
-        await here.watcher.wait(here.service, {SETTING + SOURCE: 0.0})
+        free = {SETTING + SOURCE: 0.0, f"{CONTROL}Locked/{SOURCE}": ""}
+        await here.watcher.wait(here.service, free)  # its family is known by then
         assert await here.set(SOURCE, 2) == 0
         values = await here.values()
         assert values[SETTING + SOURCE] == 2.0
