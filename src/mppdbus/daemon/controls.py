@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from operator import is_
 from pathlib import Path
 
 from mppdbus.control.journal import Journal, WrittenSetting
@@ -156,11 +157,9 @@ class Controls:
             return
         entry.snapshot = snapshot
         kept = entry.inverter.readings.kept
-        readings = (kept.get(query) for query in QUERIES)
+        readings = map(kept.get, QUERIES)
         seen = (snapshot.ratings, snapshot.flags, snapshot.online, *readings)
-        if len(seen) != len(entry.seen) or any(
-            new is not old for new, old in zip(seen, entry.seen, strict=True)
-        ):
+        if len(seen) != len(entry.seen) or not all(map(is_, seen, entry.seen)):
             entry.seen = seen
             self._show(uid, entry)
 
