@@ -71,11 +71,15 @@ UNKNOWN = {
     *("/SwitchableOutput/StateOfCharge/Dimming",),
     *("/SwitchableOutput/StateOfCharge/Status",),
     *("/SwitchableOutput/StateOfCharge/Name", "/Alarms/LowSoc"),
+    "/Settings/ChargeCurrentLimit",  # read-only
 }
 NEVER = {
     "multi": UNKNOWN | {"/Pv/V", "/Ac/In/1/CurrentLimit"},
     # GridLost: the user has not asked for it.
-    "acsystem": {"/HardwareVersion", "/Alarms/GridLost", "/Ac/In/1/CurrentLimit"},
+    "acsystem": {
+        *("/HardwareVersion", "/Alarms/GridLost", "/Ac/In/1/CurrentLimit"),
+        "/Settings/Ess/Mode",  # read-only
+    },
     "inverter": UNKNOWN
     | {"/Pv/0/V", "/Pv/0/P", "/Pv/1/V", "/Pv/1/P"}
     # Its QFLAG does not speak of it.
