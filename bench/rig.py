@@ -102,16 +102,20 @@ def inverter(
 
 @contextmanager
 def service(
-    kind: str, folder: Path, address: str, pty: Path, poll: Poll
+    kind: str, folder: Path, address: str, pty: Path, poll: Poll, *, more: str = ""
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run the daemon (kind "mppdbus") or the baseline (kind "proto")."""
+    """Run the daemon (kind "mppdbus") or the baseline (kind "proto").
+
+    `more` are further lines of the daemon's inverter.
+    """
     if kind == "proto":
         script = str(HERE / "proto.py")
         command = [sys.executable, script, address, str(pty), str(poll)]
     else:
         config = folder / "config.toml"
         said = f'"{poll}"' if isinstance(poll, str) else poll
-        config.write_text(_CONFIG.format(address=address, pty=pty, poll=said))
+        text = _CONFIG.format(address=address, pty=pty, poll=said)
+        config.write_text(f"{text}{more}\n")
         command = [sys.executable, "-m", "mppdbus", "run", "--config", str(config)]
     with _running(command, folder) as it:
         yield it

@@ -102,6 +102,16 @@ async def test_a_changed_inverter_starts_over_alone(rig: Rig) -> None:
         assert await rig.watcher.owner(B) == owner
 
 
+async def test_a_new_level_of_control_restarts_nothing(rig: Rig) -> None:
+    level = {"/Mppdbus/Control/Level": "safe"}
+    async with undisturbed(rig.watcher, A, B, SYSTEM, BATTERY):
+        units = [rig.ports.unit("a", 'control = "safe"'), rig.ports.unit("b")]
+        said = await rig.reload(units)
+        assert "a: control is safe now" in said
+        await rig.watcher.wait(A, level)
+        await rig.watcher.wait(B, {"/Mppdbus/Control/Level": "read-only"})
+
+
 async def test_another_profile_is_another_service(rig: Rig) -> None:
     a, b = rig.ports.unit("a"), rig.ports.unit("b", 'profile = "inverter"')
     async with undisturbed(rig.watcher, A):

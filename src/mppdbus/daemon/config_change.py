@@ -10,7 +10,7 @@ from mppdbus.config.models import Config, InverterConfig
 BELONGING = ("port", "serial", "profile", "bus_name", "battery")
 # Counts only until the first instance is stored; its default depends on the position.
 FIRST_ONLY = "instance"
-# Of the command line, which reads it at each write.
+# What may be written: it is taken while the session goes on.
 NOT_OURS = "control"
 
 

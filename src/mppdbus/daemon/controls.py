@@ -29,6 +29,7 @@ from mppdbus.venus.dbus.writes import ACCEPTED, REFUSED
 from mppdbus.venus.publisher import Publisher
 
 ASKED_AGAIN = 600.0  # s between two questions for what the poller asks only once
+MOST_CLIENTS = 100  # that are remembered; their names on the bus never come again
 REPLY_STAYS = 60.0  # s for which the answer to the command line can be read
 AWAY = "the inverter does not answer the service now; nothing was sent"
 TOO_OLD = 3 * ASKED_AGAIN  # s after which that is not known any more
@@ -76,6 +77,7 @@ class Controls:
         self._levels: Mapping[str, ControlLevel] = {}  # by section
         self._entries: dict[str, _Entry] = {}
         self._mode = False  # the switch "Mode" may set priorities
+        self._clients: dict[str, str] = {}  # who is behind a unique name on the bus
         self._told: set[tuple[str, str]] = set()  # uids and refusals in the log
 
     # -- who is controlled ---------------------------------------------------------
@@ -313,12 +315,17 @@ class Controls:
 
     async def _whose(self, sender: str) -> str:
         """Return who writes, for the journal: the name on the bus and the process."""
-        request = to_bus("GetConnectionUnixProcessID", "s", sender)
-        try:
-            pid = await self._watcher.call(request)
-        except BusError:
-            return f"D-Bus {sender}"
-        return f"D-Bus {sender}, {await asyncio.to_thread(process, int(pid))}"
+        if sender not in self._clients:
+            request = to_bus("GetConnectionUnixProcessID", "s", sender)
+            try:
+                pid = await self._watcher.call(request)
+            except BusError:
+                return f"D-Bus {sender}"
+            found = await asyncio.to_thread(process, int(pid))
+            if len(self._clients) >= MOST_CLIENTS:
+                self._clients.clear()
+            self._clients[sender] = f"D-Bus {sender}, {found}"
+        return self._clients[sender]
 
     def _tell(self, uid: str, sentence: str, *, done: bool) -> None:
         """Show how a write ended; a failure also in the list of notifications."""
