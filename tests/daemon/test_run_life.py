@@ -72,6 +72,7 @@ UNKNOWN = {
     *("/SwitchableOutput/StateOfCharge/Status",),
     *("/SwitchableOutput/StateOfCharge/Name", "/Alarms/LowSoc"),
     "/Settings/ChargeCurrentLimit",  # read-only
+    *("/Mppdbus/Control/Request", "/Mppdbus/Control/Reply"),  # of the command line
 }
 NEVER = {
     "multi": UNKNOWN | {"/Pv/V", "/Ac/In/1/CurrentLimit"},
