@@ -52,7 +52,8 @@ LASTING = re.compile(
     r"|/Capabilities/.*|/Devices/.*|/NrOfTrackers|/InstalledCapacity"
     r"|/Settings/AlarmLevel/.*|/Energy/.*|/Yield/(User|System)|/History/.*"
     r"|/GenericInput/\w+/Name|/(GenericInput|SwitchableOutput)/\w+/Settings/.*"
-    r"|/Mppdbus/(Origin/.*|Dialect|Doctor|Link/.*|Soc/Offset|Control/LastWrite)"
+    r"|/Mppdbus/(Origin/.*|Dialect|Doctor|Link/.*|Soc/Offset)"
+    r"|/Mppdbus/Control/(Level|LastWrite)"
 )
 # Of these, what is not for ever as it was: whether it is there, what grows, and what
 # the doctor says of a line that was mute.
