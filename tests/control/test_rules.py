@@ -13,7 +13,12 @@ from mppdbus.config.rules import RuleConfig
 from mppdbus.control.rules import Rulebook, Situation
 
 NOON = Situation(
-    datetime(2026, 6, 1, 12, tzinfo=UTC), soc=50.0, voltage=52.0, pv=800.0, grid=True
+    datetime(2026, 6, 1, 12, tzinfo=UTC),
+    0.0,
+    soc=50.0,
+    voltage=52.0,
+    pv=800.0,
+    grid=True,
 )
 POP = "output_source_priority"
 
@@ -34,8 +39,11 @@ def minutes(
     **what: Any,  # noqa: ANN401
 ) -> list[Situation]:
     """Return a situation that lasts, looked at every minute from `after` on."""
-    times = (begin.when + timedelta(minutes=after + n) for n in range(count))
-    return [replace(begin, when=when, **what) for when in times]
+    times = (timedelta(minutes=after + n) for n in range(count))
+    return [
+        replace(begin, when=begin.when + time, at=time.total_seconds(), **what)
+        for time in times
+    ]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +68,7 @@ def minutes(
 )
 def test_conditions(conditions: dict[str, Any], met: bool) -> None:  # noqa: FBT001
     # Looks of less than a minute apart, so that no window ends.
-    now = [replace(NOON, when=NOON.when + timedelta(seconds=n / 10)) for n in (0, 599)]
+    now = [replace(NOON, at=s) for s in (0.0, 59.9)]
     book = Rulebook([rule("SBU", minutes=1, **conditions)])
     assert bool(list(values(book, *now))) is (met and _at_once(conditions))
     later = minutes(3) if "begin" not in conditions else []

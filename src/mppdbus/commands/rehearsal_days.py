@@ -25,8 +25,8 @@ from mppdbus.simulator.plant.physics import Plant
 LOADS = {0: 0.04, 6: 0.1, 7: 0.25, 9: 0.08, 12: 0.3, 14: 0.1, 18: 0.4, 21: 0.15}
 # Days that repeat: the sun at noon as a share of the same, and hours without mains.
 DAYS = ((0.6, range(0)), (0.15, range(0)), (0.4, range(19, 21)))
-STEP = 30.0  # s from one look at a simulated inverter to the next
-SETTINGS_EVERY = 20  # looks from one QPIRI to the next
+STEP = 60.0  # s from one look at a simulated inverter to the next
+SETTINGS_EVERY = 10  # looks from one QPIRI to the next
 SETTLED = 4  # looks until charge and mode are known and the rules may act
 Tell = Callable[[str], None]
 
@@ -57,7 +57,7 @@ class House:
             queries = (*LIVE, "QPIRI") if number % SETTINGS_EVERY == 0 else LIVE
             view = await rehearsal.look(queries, when)
             if number >= SETTLED:
-                for switch in book.decide(situation(view, when)):
+                for switch in book.decide(situation(view, when, rehearsal.seconds)):
                     done.add(await self._obey(switch, when, allowed))
             plant.step(STEP)
         done.kwh = _kwh(plant)
@@ -127,7 +127,7 @@ class RecordedTime:
             rehearsal.seconds = seconds
             done.end = begin + timedelta(seconds=seconds)
             view = await rehearsal.look(LIVE, done.end)
-            for switch in book.decide(situation(view, done.end)):
+            for switch in book.decide(situation(view, done.end, seconds)):
                 done.add(rehearsal.plan(switch, done.end, allowed))
         done.kwh = rehearsal.kwh
         return done

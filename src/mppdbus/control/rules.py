@@ -5,7 +5,7 @@ The daemon and the rehearsal ask the same `Rulebook`, so they decide the same.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from mppdbus.config.rules import RuleConfig
 from mppdbus.model.views import UnitView
@@ -20,9 +20,13 @@ LEAST_PV_MARGIN = 50.0  # W
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """What rules look at, at one moment; None is unknown. `when` is local time."""
+    """What rules look at, at one moment; None is unknown.
+
+    `when` is local time, which may jump; `at` that moment in s of a steady clock.
+    """
 
     when: datetime
+    at: float
     soc: float | None = None  # %
     voltage: float | None = None  # V of the battery
     pv: float | None = None  # W
@@ -58,7 +62,7 @@ class _RuleState:
     """Whether the measured conditions of a rule are met, and for how long."""
 
     met: bool | None = None  # at the last look; None: not known
-    since: datetime | None = None  # of `met`
+    since: float = 0.0  # s, of `met`
     holds: bool | None = None  # the same, but lasting for the minutes of the rule
 
 
@@ -67,7 +71,7 @@ class _SettingState:
     """The rule that counts for a setting; None if none does."""
 
     rule: RuleConfig | None
-    at: datetime | None = None  # of the last switch
+    at: float | None = None  # s, of the last switch
 
 
 class Rulebook:
@@ -108,22 +112,22 @@ class Rulebook:
     ) -> Iterator[RuleSwitch]:
         """Yield the switch of a rule that counts now, unless it did before."""
         known = self._settings.get(setting) or _SettingState(None)
-        soon = timedelta(minutes=rule.minutes)
-        if known.rule is rule or (known.at and now.when - known.at < soon):
+        soon = known.at is not None and now.at - known.at < rule.minutes * 60
+        if known.rule is rule or soon:
             return
         initial = setting not in self._settings
-        self._settings[setting] = _SettingState(rule, now.when)
+        self._settings[setting] = _SettingState(rule, now.at)
         yield RuleSwitch(rule.called, setting, rule.value, reason(rule, now), initial)
 
 
 def _counts(state: _RuleState, rule: RuleConfig, now: Situation) -> bool | None:
     """Tell whether a rule counts now; None while that is not known."""
     met = all_met(conditions(rule, now, met=state.holds is True))
-    if met is not state.met or state.since is None:
-        state.met, state.since = met, now.when
+    if met is not state.met:
+        state.met, state.since = met, now.at
     # Where nothing is measured, nothing can flutter.
-    lasting = timedelta(minutes=rule.minutes if measures(rule) else 0)
-    if met is not None and now.when - state.since >= lasting:
+    lasting = rule.minutes * 60 if measures(rule) else 0.0
+    if met is not None and now.at - state.since >= lasting:
         state.holds = met
     return state.holds if in_window(rule, now.when) else False
 
@@ -156,7 +160,7 @@ def all_met(found: Iterable[bool | None]) -> bool | None:
 
 def measures(rule: RuleConfig) -> bool:
     """Tell whether a rule looks at anything but the clock."""
-    nothing = Situation(datetime.min)  # noqa: DTZ901 - of no zone
+    nothing = Situation(datetime.min, 0.0)  # noqa: DTZ901 - of no zone
     return any(True for _ in conditions(rule, nothing, met=False))
 
 
@@ -176,8 +180,8 @@ def reason(rule: RuleConfig, now: Situation) -> str:
     return f"rule {rule.called}: {window}{now.when:%H:%M}{known}"
 
 
-def situation(view: UnitView, when: datetime) -> Situation:
+def situation(view: UnitView, when: datetime, at: float) -> Situation:
     """Return what rules look at of one inverter."""
     power = view.flow
     soc, present = view.charge.percent, power.mains_present
-    return Situation(when, soc, power.battery_voltage, power.pv_total, present)
+    return Situation(when, at, soc, power.battery_voltage, power.pv_total, present)
