@@ -39,6 +39,10 @@ class NotWritten(MppdbusError):
     kind = "not-written"
 
 
+class TooSoon(NotWritten):
+    """An automatic write comes too soon after the last one: try again later."""
+
+
 class StateError(MppdbusError, ValueError):
     """Stored state cannot be read or written: log it, and go on without."""
 

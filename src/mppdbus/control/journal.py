@@ -15,7 +15,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from mppdbus.errors import NotWritten
+from mppdbus.errors import NotWritten, TooSoon
 
 MOST_A_DAY = 50  # writes of one setting: each wears the inverter's memory a little
 APART = 60.0  # s between two automatic writes of one setting, at least
@@ -122,7 +122,8 @@ class Journal:
     ) -> None:
         """Raise `NotWritten` if a setting may not be written so often again today.
 
-        An automatic write must also be `APART` s after the last automatic one.
+        An automatic write must also be `APART` s after the last automatic one, or
+        `TooSoon` is raised.
         """
         own = [
             write
@@ -137,7 +138,7 @@ class Journal:
                 "the most, as each write wears the inverter's memory; try tomorrow"
             )
         if automatic and any(write.automatic and _just(write, now) for write in own):
-            raise NotWritten(
+            raise TooSoon(
                 f"{setting}: automatic writes of it are {APART:g} s apart at least"
             )
 

@@ -16,6 +16,7 @@ SOC_MARGIN = 3.0  # %
 VOLTAGE_MARGIN = 0.01  # of the limit: 0.5 V of 50 V
 PV_MARGIN = 0.1  # of the limit
 LEAST_PV_MARGIN = 50.0  # W
+MINUTE = 60.0  # s
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ class Rulebook:
     ) -> Iterator[RuleSwitch]:
         """Yield the switch of a rule that counts now, unless it did before."""
         known = self._settings.get(setting) or _SettingState(None)
-        soon = known.at is not None and now.at - known.at < rule.minutes * 60
+        soon = known.at is not None and now.at - known.at < rule.minutes * MINUTE
         if known.rule is rule or soon:
             return
         initial = setting not in self._settings
@@ -126,7 +127,7 @@ def _counts(state: _RuleState, rule: RuleConfig, now: Situation) -> bool | None:
     if met is not state.met:
         state.met, state.since = met, now.at
     # Where nothing is measured, nothing can flutter.
-    lasting = rule.minutes * 60 if measures(rule) else 0.0
+    lasting = rule.minutes * MINUTE if measures(rule) else 0.0
     if met is not None and now.at - state.since >= lasting:
         state.holds = met
     return state.holds if in_window(rule, now.when) else False

@@ -16,7 +16,7 @@ from mppdbus.control.write_check import (
     plan_write,
     why_locked,
 )
-from mppdbus.errors import NotWritten
+from mppdbus.errors import NotWritten, TooSoon
 from mppdbus.protocol.settings.meanings import SETTINGS
 
 TRUSTED = 660.0  # s for which a poll is believed before a harmless setting is written
@@ -135,13 +135,15 @@ class UnitControl:
         first verdict, ten seconds before the last one, which is returned.
 
         Raises `NotWritten` or `ConfigError` if nothing was sent, with the reason, and
-        `PortLost`.
+        `PortLost`; `TooSoon` is told to nobody else.
         """
         try:
             planned = self.plan(name, wanted, confirmed=confirmed, expert=expert)
             return await self.write(
                 planned, by=by, automatic=automatic, tell=tell, seen=seen
             )
+        except TooSoon:
+            raise  # nobody has to know: it is tried again
         except (NotWritten, ValueError) as error:
             self._told(f"{error}", False)
             raise

@@ -68,6 +68,8 @@ def _moves(old: InverterConfig, new: InverterConfig) -> bool:
 def _others(old: Config, new: Config) -> Iterator[str]:
     if old.battery != new.battery:
         yield "battery changed"
+    if old.rule != new.rule:
+        yield "rules changed"
     if old.log != new.log:
         yield f"log level {new.log.level}"
     for before, now in zip(old.inverter, new.inverter, strict=False):

@@ -15,6 +15,7 @@ from mppdbus.daemon.controls import Controls
 from mppdbus.daemon.event_log import EventLog, SumLog
 from mppdbus.daemon.gx_menu import GxMenu
 from mppdbus.daemon.reply_file import ReplyFile
+from mppdbus.daemon.rule_runner import RuleRunner
 from mppdbus.daemon.sections import Sections
 from mppdbus.daemon.self_check import SelfCheck, silent_unit
 from mppdbus.daemon.state import StateFiles
@@ -109,6 +110,7 @@ class Installation:
             directory, self.watcher, self._publisher, self._tell_people
         )
         self.controls.use(levels or {})
+        self.rules = RuleRunner(self.controls.of, self._notifier.notify)
         self._rendering: asyncio.Handle | None = None
         self._menu = GxMenu(self._settings, self._follow_input)
         self.is_open = False
@@ -165,6 +167,7 @@ class Installation:
         self._menu.close()
         self._batteries.close()
         self.self_check.close()
+        self.rules.close()
         self.replies.close()
         done = await asyncio.gather(
             self._state.close(),
@@ -312,6 +315,7 @@ class Installation:
             self.render_system()
             site.count(now)
         self._notify(view, now)
+        self.rules.look(view, now)
         return True
 
     def render_system(self) -> None:

@@ -46,6 +46,7 @@ async def run(config: Config, read: Callable[[], Config]) -> None:
         levels=levels_of(config),
     )
     installation.controls.allow_mode(config.control.mode)
+    installation.rules.use(config.rule)
     if venus:
         named = [unit.port.path for unit in config.inverter]
         await asyncio.to_thread(serial_starter.forget_all_but, named)

@@ -3,16 +3,20 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from functools import partial
+from typing import TypeAlias
 
 from mppdbus.config.rules import RuleConfig
-from mppdbus.control.journal import WrittenSetting, same
+from mppdbus.control.journal import APART, same
 from mppdbus.control.rules import Rulebook, RuleSwitch, situation
 from mppdbus.control.unit_control import UnitControl
-from mppdbus.errors import MppdbusError
+from mppdbus.control.write_check import parse
+from mppdbus.errors import MppdbusError, TooSoon
 from mppdbus.host.clock import local_now
 from mppdbus.model.alarms.levels import Notice, NoticeKind
 from mppdbus.model.views import UnitView
+
+Key: TypeAlias = tuple[str, str]
+"""An uid, and the name of a setting."""
 
 log = logging.getLogger("mppdbus.rules")
 
@@ -33,7 +37,8 @@ class RuleRunner:
         self._notify = notify
         self._rules: tuple[RuleConfig, ...] = ()
         self._books: dict[str, Rulebook] = {}  # by uid
-        self._due: dict[tuple[str, str], RuleSwitch] = {}  # by uid and setting
+        self._due: dict[Key, RuleSwitch] = {}
+        self._not_before: dict[Key, float] = {}  # s of the loop's clock
         self._writing: set[asyncio.Task[None]] = set()
 
     def use(self, rules: Iterable[RuleConfig]) -> None:
@@ -54,27 +59,27 @@ class RuleRunner:
             book = self._books[uid] = Rulebook(mine)
         for switch in book.decide(situation(view, local_now(), now)):
             self._due[uid, switch.setting] = switch
-        if self._due and (control := self._control_of(uid)) is not None:
-            for key in [key for key in self._due if key[0] == uid]:
-                if control.setting(key[1]) is not None:
-                    self._begin(control, self._due.pop(key), view.unit.called)
+        control = self._control_of(uid) if self._due else None
+        for key in [key for key in self._due if key[0] == uid]:
+            ready = control is not None and control.setting(key[1]) is not None
+            if control and ready and now >= self._not_before.get(key, now):
+                write = self._write(control, key, self._due.pop(key), view.unit.called)
+                task = asyncio.create_task(write)
+                self._writing.add(task)
+                task.add_done_callback(self._writing.discard)
 
-    async def close(self) -> None:
-        """Wait until what is being written is read back."""
-        await asyncio.gather(*self._writing, return_exceptions=True)
-
-    def _begin(self, control: UnitControl, switch: RuleSwitch, called: str) -> None:
-        task = asyncio.create_task(self._write(control, switch, called))
-        self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
+    def close(self) -> None:
+        """Look at nothing more; a write on its way stays in the journal as it is."""
+        self.use(())
+        for task in self._writing:
+            task.cancel()
 
     async def _write(
-        self, control: UnitControl, switch: RuleSwitch, called: str
+        self, control: UnitControl, key: Key, switch: RuleSwitch, called: str
     ) -> None:
         """Write a setting; what is refused is told once, and not tried again."""
         try:
-            planned = control.plan(switch.setting, switch.value, confirmed=True)
-            if switch.initial and await self._at_work(control, switch, planned.value):
+            if switch.initial and await self._at_work(control, switch):
                 log.info("%s: %s: at work since before the start", called, switch.rule)
                 return
             write = await control.set(
@@ -84,6 +89,10 @@ class RuleRunner:
                 automatic=True,
                 confirmed=True,
             )
+        except TooSoon:
+            self._due.setdefault(key, switch)
+            self._not_before[key] = asyncio.get_running_loop().time() + APART
+            return
         except MppdbusError as error:
             log.warning("%s: %s: not written: %s", called, switch.why, error)
             return
@@ -92,19 +101,17 @@ class RuleRunner:
             text = f"{switch.setting}: {switch.value} ({switch.why})"
             self._notify(called, Notice(NoticeKind.INFORMATION, text))
 
-    async def _at_work(
-        self, control: UnitControl, switch: RuleSwitch, value: float
-    ) -> bool:
+    async def _at_work(self, control: UnitControl, switch: RuleSwitch) -> bool:
         """Tell whether the last change of a setting by a rule was this one.
 
         It counted when the program ended: what the user has changed since then stays.
         """
+        shown = control.setting(switch.setting)
         writes = await asyncio.to_thread(control.journal.writes)
-        mine = partial(_by_a_rule, unit=control.unit.name, setting=switch.setting)
-        last = next(filter(mine, reversed(writes)), None)
-        by = f"rule {switch.rule}: "
-        return last is not None and last.by.startswith(by) and same(last.value, value)
-
-
-def _by_a_rule(write: WrittenSetting, unit: str, setting: str) -> bool:
-    return (write.unit, write.setting) == (unit, setting) and write.by[:5] == "rule "
+        whose = control.unit.name, switch.setting
+        for write in reversed(writes):
+            if (write.unit, write.setting) == whose and write.by.startswith("rule "):
+                mine = write.by.startswith(f"rule {switch.rule}: ")
+                value = None if shown is None else parse(shown, switch.value)
+                return mine and value is not None and same(write.value, value)
+        return False

@@ -83,6 +83,7 @@ class RunningSessions:
         await self._installation.reconfigure(
             new.inverter, banks_of(new), change.leaving, levels_of(new)
         )
+        self._installation.rules.use(new.rule)
         for name, session in self.sessions.items():
             await session.show_others(shows_others(new, name))
         self._start()
