@@ -17,6 +17,7 @@ IN_A_HURRY = (
     *("--set", "mppdbus.control.rules.MINUTE=0.2"),
     *("--set", "mppdbus.control.journal.APART=1"),
     *("--set", "mppdbus.control.write.LATER=0.1"),
+    *("--set", "mppdbus.daemon.rule_runner.PATIENT=20"),
     "--",
 )
 SAFE = 'control = "safe"'
@@ -66,7 +67,7 @@ async def test_a_rule_writes_once_and_leaves_what_the_user_changes(
     tmp_path: Path, bus_address: str
 ) -> None:
     async with Ports.below(tmp_path) as ports, Watcher.on(bus_address) as watcher:
-        unit = await ports.add("garage", "axpert-5000")
+        unit = await ports.add("garage", "max-8000")
         lines = [ports.unit("garage", SAFE) + ALWAYS]
         with Daemon(tmp_path, bus_address, lines) as daemon:
             await daemon.says("accepted, and the inverter shows it")
@@ -84,7 +85,7 @@ async def test_a_rule_writes_once_and_leaves_what_the_user_changes(
 
 async def test_rules_follow_the_mains(tmp_path: Path, bus_address: str) -> None:
     async with Ports.below(tmp_path) as ports:
-        unit = await ports.add("garage", "axpert-5000")
+        unit = await ports.add("garage", "max-8000")
         lines = [ports.unit("garage", SAFE) + MAINS]
         with Daemon(tmp_path, bus_address, lines) as daemon:
             await daemon.says("rule mains")  # it is so already, and nothing is sent
@@ -102,7 +103,7 @@ async def test_a_rule_that_the_level_forbids_writes_nothing(
     tmp_path: Path, bus_address: str
 ) -> None:
     async with Ports.below(tmp_path) as ports:
-        unit = await ports.add("garage", "axpert-5000")
+        unit = await ports.add("garage", "max-8000")
         lines = [ports.unit("garage", 'control = "read-only"') + ALWAYS]
         with Daemon(tmp_path, bus_address, lines) as daemon:
             await daemon.says("control is off (read-only)")

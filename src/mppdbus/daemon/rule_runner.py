@@ -18,6 +18,8 @@ from mppdbus.model.views import UnitView
 Key: TypeAlias = tuple[str, str]
 """An uid, and the name of a setting."""
 
+PATIENT = 120.0  # s that an inverter may take to tell what may be written to it
+
 log = logging.getLogger("mppdbus.rules")
 
 
@@ -38,7 +40,8 @@ class RuleRunner:
         self._rules: tuple[RuleConfig, ...] = ()
         self._books: dict[str, Rulebook] = {}  # by uid
         self._due: dict[Key, RuleSwitch] = {}
-        self._not_before: dict[Key, float] = {}  # s of the loop's clock
+        self._due_since: dict[Key, float] = {}  # s of the loop's clock, as the next
+        self._not_before: dict[Key, float] = {}
         self._writing: set[asyncio.Task[None]] = set()
 
     def use(self, rules: Iterable[RuleConfig]) -> None:
@@ -61,12 +64,20 @@ class RuleRunner:
             self._due[uid, switch.setting] = switch
         control = self._control_of(uid) if self._due else None
         for key in [key for key in self._due if key[0] == uid]:
-            ready = control is not None and control.setting(key[1]) is not None
-            if control and ready and now >= self._not_before.get(key, now):
-                write = self._write(control, key, self._due.pop(key), view.unit.called)
-                task = asyncio.create_task(write)
-                self._writing.add(task)
-                task.add_done_callback(self._writing.discard)
+            if control and now >= self._not_before.get(key, now):
+                self._begin(control, key, now, view.unit.called)
+
+    def _begin(self, control: UnitControl, key: Key, now: float, called: str) -> None:
+        """Write in the background, unless the inverter has yet to tell who it is."""
+        shown = control.setting(key[1])
+        early = now - self._due_since.setdefault(key, now) < PATIENT
+        if early and (shown is None or control.why_locked(shown)):
+            return
+        del self._due_since[key]
+        write = self._write(control, key, self._due.pop(key), called)
+        task = asyncio.create_task(write)
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
 
     def close(self) -> None:
         """Look at nothing more; a write on its way stays in the journal as it is."""
