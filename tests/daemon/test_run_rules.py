@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from helpers.processes import LAUNCHER
 from helpers.run import MULTI, Daemon, Ports, Watcher, eventually
 from mppdbus.simulator.line.simulator import Simulator
@@ -17,7 +15,7 @@ IN_A_HURRY = (
     *("--set", "mppdbus.control.rules.MINUTE=0.2"),
     *("--set", "mppdbus.control.journal.APART=1"),
     *("--set", "mppdbus.control.write.LATER=0.1"),
-    *("--set", "mppdbus.daemon.rule_runner.PATIENT=20"),
+    *("--set", "mppdbus.daemon.rule_runner.PATIENT=5"),
     "--",
 )
 SAFE = 'control = "safe"'
@@ -43,11 +41,6 @@ minutes = 1
 """
 
 
-@pytest.fixture(autouse=True)
-def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("helpers.run.MPPDBUS", IN_A_HURRY)
-
-
 def sent(unit: Simulator) -> list[str]:
     """Return the setters that reached the unit, with their number."""
     return [
@@ -69,14 +62,14 @@ async def test_a_rule_writes_once_and_leaves_what_the_user_changes(
     async with Ports.below(tmp_path) as ports, Watcher.on(bus_address) as watcher:
         unit = await ports.add("garage", "max-8000")
         lines = [ports.unit("garage", SAFE) + ALWAYS]
-        with Daemon(tmp_path, bus_address, lines) as daemon:
+        with Daemon(tmp_path, bus_address, lines, program=IN_A_HURRY) as daemon:
             await daemon.says("accepted, and the inverter shows it")
             await eventually(lambda: len(journal(tmp_path)) > 1)
         last = journal(tmp_path)[-1]
         assert last["by"].startswith("rule battery: ")
         assert (last["automatic"], last["observed"]) == (True, 2)
         assert unit.scene.apply("panel POP00").startswith("ok")
-        with Daemon(tmp_path, bus_address, lines) as daemon:
+        with Daemon(tmp_path, bus_address, lines, program=IN_A_HURRY) as daemon:
             await daemon.says("battery: at work since before the start")
             names = await watcher.names()
             assert any(name.startswith(MULTI) for name in names)
@@ -87,7 +80,7 @@ async def test_rules_follow_the_mains(tmp_path: Path, bus_address: str) -> None:
     async with Ports.below(tmp_path) as ports:
         unit = await ports.add("garage", "max-8000")
         lines = [ports.unit("garage", SAFE) + MAINS]
-        with Daemon(tmp_path, bus_address, lines) as daemon:
+        with Daemon(tmp_path, bus_address, lines, program=IN_A_HURRY) as daemon:
             await daemon.says("rule mains")  # it is so already, and nothing is sent
             assert sent(unit) == []
             unit.scene.apply_script("grid off")
@@ -105,6 +98,6 @@ async def test_a_rule_that_the_level_forbids_writes_nothing(
     async with Ports.below(tmp_path) as ports:
         unit = await ports.add("garage", "max-8000")
         lines = [ports.unit("garage", 'control = "read-only"') + ALWAYS]
-        with Daemon(tmp_path, bus_address, lines) as daemon:
+        with Daemon(tmp_path, bus_address, lines, program=IN_A_HURRY) as daemon:
             await daemon.says("control is off (read-only)")
         assert sent(unit) == []

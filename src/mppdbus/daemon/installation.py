@@ -110,7 +110,7 @@ class Installation:
             directory, self.watcher, self._publisher, self._tell_people
         )
         self.controls.use(levels or {})
-        self.rules = RuleRunner(self.controls.of, self._notifier.notify)
+        self.rules = RuleRunner(self.controls.of, self.notifier.notify)
         self._rendering: asyncio.Handle | None = None
         self._menu = GxMenu(self._settings, self._follow_input)
         self.is_open = False
