@@ -69,9 +69,10 @@ class House:
         self, wanted: Mapping[str, object], service: str = UNIT
     ) -> dict[str, Any]:
         """Wait until paths, which may come late, have these values."""
-        async with asyncio.timeout(PATIENCE):
-            while not wanted.keys() <= (await self.watcher.values(service)).keys():
-                await self.watcher.news()
+        end = asyncio.get_running_loop().time() + PATIENCE
+        while not wanted.keys() <= (await self.watcher.values(service)).keys():
+            assert asyncio.get_running_loop().time() < end, wanted
+            await self.watcher.news()
         return await self.watcher.wait(service, wanted)
 
     def journal(self) -> list[dict[str, Any]]:
