@@ -111,6 +111,8 @@ async def fed(folder: Path, what: Orders) -> AsyncIterator[Fed]:
         await process.wait()
         if one.watched:
             os.kill(one.watcher, signal.SIGKILL)
+        # Nobody is left who could write to the pipe: it ends, and is closed.
+        await asyncio.wait_for(process.stdout.read(), 60)
 
 
 def writes(folder: Path) -> list[WrittenSetting]:

@@ -84,13 +84,19 @@ class Bms:
         """End it as it should."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        await asyncio.wait_for(self._process.wait(), 60)
+        await asyncio.wait_for(self._ended(), 60)
 
     async def crash(self) -> None:
         """Kill it, if it is still there."""
         with suppress(ProcessLookupError):
             self._process.kill()
+        await self._ended()
+
+    async def _ended(self) -> None:
+        """Wait for its end, and for that of the pipe, which closes it."""
         await self._process.wait()
+        assert self._process.stdout is not None
+        await self._process.stdout.read()
 
     def hang(self) -> None:
         """Let it answer nothing any more."""
