@@ -79,6 +79,11 @@ class UnitControl:
         permission = Permission(self.level, confirmed=True)
         return why_locked(self.settings(), self.unit.found, shown, permission)
 
+    def locked(self, settings: Sequence[ShownSetting]) -> dict[str, str]:
+        """Return the same for each of `settings`, which are all, by name."""
+        permission, found = Permission(self.level, confirmed=True), self.unit.found
+        return {s.name: why_locked(settings, found, s, permission) for s in settings}
+
     async def learn(self, *, anew: bool = False) -> None:
         """Ask for the lists of legal values and for what else was not told yet.
 

@@ -167,10 +167,10 @@ class Controls:
 
     def _show(self, uid: str, entry: _Entry) -> None:
         control, snapshot = entry.control, entry.snapshot
-        shown = [
-            each for each in control.settings() if self._fresh(each, snapshot, control)
-        ]
-        locked = {each.name: control.why_locked(each) for each in shown}
+        settings = control.settings()
+        shown = [each for each in settings if self._fresh(each, snapshot, control)]
+        reasons = control.locked(settings)
+        locked = {each.name: reasons[each.name] for each in shown}
         view = ControlView(
             str(control.level), entry.last_write, shown, locked, self._mode
         )
