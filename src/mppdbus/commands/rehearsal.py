@@ -9,9 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from mppdbus.commands.settings_reader import NAMING
 from mppdbus.control.rules import RuleSwitch
-from mppdbus.control.settings import QUERIES, settings_of
+from mppdbus.control.settings import NAMING, QUERIES, settings_of
 from mppdbus.control.write_check import Permission, plan_write
 from mppdbus.errors import MppdbusError, NoReply
 from mppdbus.inverter.detection import Interview

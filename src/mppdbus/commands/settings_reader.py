@@ -17,7 +17,7 @@ from mppdbus.commands.target import (
     choose_target,
 )
 from mppdbus.control.journal import Journal
-from mppdbus.control.settings import QUERIES, ShownSetting, settings_of
+from mppdbus.control.settings import NAMING, QUERIES, ShownSetting, settings_of
 from mppdbus.control.undo import interrupted
 from mppdbus.errors import NoReply, NotWritten
 from mppdbus.host.platform import on_venus, state_directory
@@ -26,7 +26,6 @@ from mppdbus.inverter.link import Link
 from mppdbus.protocol.dialects import DIALECTS
 from mppdbus.protocol.identification import Identification
 
-NAMING = ("QPI", "QID", "QMN", "QGMN", "QVFW")
 PROVING = ("QPIGS", "QPIGS2")  # show the family of units that have no name
 
 

@@ -17,6 +17,7 @@ from mppdbus.protocol.settings.voltage_ranges import Range
 
 # What is asked for the settings; QPIRI and QFLAG are those that every unit has.
 QUERIES = ("QPIRI", "QFLAG", "QBEQI", "QDOP", "QMCHGCR", "QMUCHGCR", "QDI")
+NAMING = ("QPI", "QID", "QMN", "QGMN", "QVFW")  # who the inverter is
 ON_OFF: Names = {0: "off", 1: "on"}
 _SWITCHES = ("equalization", "equalization_now")  # numbers on the wire, 0 or 1
 

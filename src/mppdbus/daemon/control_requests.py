@@ -8,12 +8,10 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from mppdbus.control.settings import QUERIES
+from mppdbus.control.settings import NAMING, QUERIES
 from mppdbus.control.unit_control import UnitControl
 from mppdbus.errors import MppdbusError
 from mppdbus.inverter.device import Inverter
-
-NAMING = ("QPI", "QID", "QMN", "QGMN", "QVFW")
 
 
 async def answer(

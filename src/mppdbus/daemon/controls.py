@@ -30,6 +30,7 @@ from mppdbus.venus.publisher import Publisher
 
 ASKED_AGAIN = 600.0  # s between two questions for what the poller asks only once
 MOST_CLIENTS = 100  # that are remembered; their names on the bus never come again
+MOST_TOLD = 500  # refusals that are remembered, as clients choose their values
 REPLY_STAYS = 60.0  # s for which the answer to the command line can be read
 AWAY = "the inverter does not answer the service now; nothing was sent"
 TOO_OLD = 3 * ASKED_AGAIN  # s after which that is not known any more
@@ -335,6 +336,8 @@ class Controls:
         if done:
             log.info("%s: %s", entry.section, sentence)
         elif (uid, sentence) not in self._told:
+            if len(self._told) >= MOST_TOLD:
+                self._told.clear()
             self._told.add((uid, sentence))
             log.warning("%s: not done: %s", entry.section, sentence)
         entry.refresh()
